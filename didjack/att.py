@@ -1,0 +1,355 @@
+"""Sums by replicate -> ATT(g,t), for the full sample and all delete-one-cluster samples at once.
+
+With D the treated cohort's dummy, each estimator is a difference, between the later and the base
+period, of one contrast: the mean outcome of the treated rows less what the comparison rows say it
+would have been. On a balanced panel both periods have the same rows; in pooled rows each period
+has its own. That is all that differs between them here.
+
+Sources: Callaway & Sant'Anna (2021), doi:10.1016/j.jeconom.2020.12.001; Sant'Anna & Zhao (2020),
+doi:10.1016/j.jeconom.2020.06.003.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from didjack import kernels
+from didjack.cells import Cell, plan_cells
+from didjack.columns import Bools, Floats, Ints
+from didjack.design import Arm, Design
+from didjack.moments import Cohorts, Moments
+from didjack.options import Options
+from didjack.propensity import Logit, fit_logit
+
+Codes = NDArray[np.int8]
+
+
+class Code(IntEnum):
+    """Why a cell has no estimate in a replicate."""
+
+    OK = 0
+    NO_TREATED = 1
+    NO_COMPARISON = 2
+    NO_PERIOD = 3
+    OVERLAP = 4
+    SINGULAR = 5
+
+
+REASONS = {
+    Code.NO_TREATED: "no treated units",
+    Code.NO_COMPARISON: "no comparison units",
+    Code.NO_PERIOD: "period not in the sample",
+    Code.OVERLAP: "no overlap of propensity scores",
+    Code.SINGULAR: "collinear covariates",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CellEstimates:
+    """ATT(g,t) in every replicate; row 0 is the full sample, row 1 + h is without cluster h.
+
+    Attributes
+    ----------
+    cells : the K cells of the full sample
+    att : (R, K); NaN where `code` is not 0
+    code : (R, K) `Code`
+    column : (R, K) the covariate at which a regression failed, -1 where none did
+    changed : (R, K) whether the replicate compares other cohorts or periods than the full sample
+    """
+
+    cells: tuple[Cell, ...]
+    att: Floats
+    code: Codes
+    column: Codes
+    changed: Bools
+
+
+class Group(NamedTuple):
+    """Cells that share their rows and covariates, and so all fits but the outcomes."""
+
+    cohort: int
+    comparison: Cohorts
+    arms: tuple[Arm, ...]
+
+
+class Regression(NamedTuple):
+    """Regressions of all outcomes on the covariates among some cohorts in an arm.
+
+    Attributes
+    ----------
+    lower, scale : factors of the Gram matrices, see `kernels.factor`
+    beta : (R, O, k)
+    dependent : (R,) first column that depends on those before it, -1 if none
+    """
+
+    lower: Floats
+    scale: Floats
+    beta: Floats
+    dependent: Ints
+
+
+def present_in(design: Design) -> Bools:
+    """Return whether cohorts have rows in periods, (C, T), in the full sample."""
+    return _clusters_with_rows(design)[0] > 0
+
+
+def _clusters_with_rows(design: Design) -> tuple[Ints, Ints]:
+    """Count the clusters with rows by cohort and period, and name one of them: two (C, T)."""
+    strata = design.strata
+    shape = (design.cohorts.size, design.periods.size)
+    count, some = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    column = slice(None) if design.panel else strata.period
+    np.add.at(count, (strata.cohort, column), 1)
+    some[strata.cohort, column] = strata.cluster[:, None] if design.panel else strata.cluster
+    return count, some
+
+
+def estimate(design: Design, moments: Moments, options: Options) -> CellEstimates:
+    """Estimate every ATT(g,t) of the full sample in every replicate."""
+    solver = TwoByTwo(moments, options)
+    everyone = np.arange(moments.n_replicates)
+    count, some = _clusters_with_rows(design)
+    planned = plan_cells(count > 0, design.cohorts, design.periods, options)
+    cells = tuple(cell for cell in planned if not solver.empty(cell)[0])
+    result = solver.estimate(cells, everyone)
+    for replicates, present in _other_samples(count, some):
+        own = plan_cells(present, design.cohorts, design.periods, options)
+        _replan(solver, result, own, replicates)
+    return result
+
+
+def _other_samples(count: Ints, some: Ints) -> Iterable[tuple[Ints, Bools]]:
+    """Group the replicates in which a cohort (in a period) vanishes by what is left."""
+    full = count > 0
+    samples: dict[bytes, list[int]] = {}
+    for cluster in np.unique(some[count == 1]):
+        left = full & ~((count == 1) & (some == cluster))
+        samples.setdefault(left.tobytes(), []).append(1 + int(cluster))
+    for left_bytes, replicates in samples.items():
+        yield np.array(replicates), np.frombuffer(left_bytes, dtype=bool).reshape(full.shape)
+
+
+def _replan(
+    solver: TwoByTwo, result: CellEstimates, own: tuple[Cell, ...], replicates: Ints
+) -> None:
+    """Give replicates whose sample has other cells than the full one their own estimates."""
+    by_label = {(cell.group, cell.time): cell for cell in own}
+    position = {cell: j for j, cell in enumerate(result.cells)}
+    changed: list[Cell] = []
+    columns: list[int] = []
+    for cell, j in position.items():
+        replacement = by_label.get((cell.group, cell.time))
+        if replacement is None:
+            result.att[replicates, j] = np.nan
+            lost = result.code[replicates, j]
+            result.code[replicates, j] = np.where(lost == Code.OK, Code.NO_PERIOD, lost)
+        elif replacement != cell:
+            changed.append(replacement)
+            columns.append(j)
+    if changed:
+        at = np.ix_(replicates, columns)
+        part = solver.estimate(tuple(changed), replicates)
+        result.att[at], result.code[at], result.column[at] = part.att, part.code, part.column
+        result.changed[at] = True
+
+
+class TwoByTwo:
+    """The 2x2 estimators on the sums of one design, for sets of replicates."""
+
+    def __init__(self, moments: Moments, options: Options) -> None:
+        self.moments = moments
+        self.options = options
+        self.method = options.est_method
+        self._regressions: dict[tuple[Cohorts, Arm], Regression] = {}
+        self._logits: dict[Group, tuple[Logit, Bools]] = {}
+
+    def empty(self, cell: Cell) -> Codes:
+        """Return `Code.NO_TREATED`, `NO_COMPARISON` or 0 by replicate, (R,)."""
+        code = np.zeros(self.moments.n_replicates, dtype=np.int8)
+        for arm in self.moments.design.arms(cell.base, cell.time):
+            for cohorts, reason in (
+                (cell.comparison, Code.NO_COMPARISON),
+                ((cell.group,), Code.NO_TREATED),
+            ):
+                weight = self.moments.sums(cohorts, arm).weight
+                code[(self.moments.counts(cohorts, arm.period) == 0) | (weight <= 0)] = reason
+        return code
+
+    def estimate(self, cells: tuple[Cell, ...], replicates: Ints) -> CellEstimates:
+        """Estimate cells in some replicates, (r, K)."""
+        shape = (replicates.size, len(cells))
+        att, code = np.full(shape, np.nan), np.zeros(shape, dtype=np.int8)
+        column = np.full(shape, -1, dtype=np.int8)
+        for group, members in self.groups(cells).items():
+            code[:, members] = self.empty(cells[members[0]])[replicates][:, None]
+            moving = [j for j in members if not cells[j].reference]
+            att[:, [j for j in members if cells[j].reference]] = 0.0
+            if moving:
+                self._estimate_group(group, cells, moving, replicates, (att, code, column))
+        att[code != Code.OK] = np.nan
+        return CellEstimates(cells, att, code, column, np.zeros(shape, dtype=bool))
+
+    def groups(self, cells: tuple[Cell, ...]) -> dict[Group, list[int]]:
+        """Collect the positions of cells that share rows and covariates."""
+        groups: dict[Group, list[int]] = {}
+        for j, cell in enumerate(cells):
+            arms = self.moments.design.arms(cell.base, cell.time)
+            groups.setdefault(Group(cell.group, cell.comparison, arms), []).append(j)
+        return groups
+
+    def _estimate_group(
+        self,
+        group: Group,
+        cells: tuple[Cell, ...],
+        members: list[int],
+        replicates: Ints,
+        into: tuple[Floats, Codes, Codes],
+    ) -> None:
+        """Write the estimates of the cells of one group into (att, code, column)."""
+        att, code, column = into
+        design = self.moments.design
+        outcomes = np.unique(
+            [[design.outcome(cells[j].time), design.outcome(cells[j].base)] for j in members]
+        )
+        failed, failed_column = self.failures(group)
+        later, earlier = 0, len(group.arms) - 1
+        with np.errstate(divide="ignore", invalid="ignore"):
+            contrasts = [
+                self.contrast(group, side, outcomes, replicates) for side in range(earlier + 1)
+            ]
+        for j in members:
+            of_time, of_base = np.searchsorted(
+                outcomes, [design.outcome(cells[j].time), design.outcome(cells[j].base)]
+            )
+            att[:, j] = contrasts[later][:, of_time] - contrasts[earlier][:, of_base]
+            untouched = code[:, j] == Code.OK
+            code[untouched, j] = failed[replicates][untouched]
+            column[untouched, j] = failed_column[replicates][untouched]
+            trimmed = (code[:, j] == Code.OK) & ~np.isfinite(att[:, j])
+            code[trimmed, j] = Code.OVERLAP
+
+    def regression(self, cohorts: Cohorts, arm: Arm) -> Regression:
+        """Regress outcomes on covariates among some cohorts in an arm, in all replicates."""
+        key = (cohorts, arm)
+        if key not in self._regressions:
+            sums = self.moments.sums(cohorts, arm)
+            lower, scale, dependent = kernels.factor(sums.gram, False)
+            lower[dependent >= 0] = 0.0
+            beta = kernels.solve(lower, scale, sums.cross)
+            self._regressions[key] = Regression(lower, scale, beta, dependent)
+        return self._regressions[key]
+
+    def logit(self, group: Group) -> tuple[Logit, Bools]:
+        """Fit the propensity of a group in all replicates; also say where it has overlap."""
+        if group not in self._logits:
+            self._logits.clear()
+            moments = self.moments
+            fit = fit_logit(moments, moments.logit_rows(*group))
+            judge = fit
+            if self.options.weightsname is not None:
+                judge = fit_logit(moments, moments.logit_rows(*group, weighted=False))
+            self._logits[group] = fit, fit.converged & judge.overlap
+        return self._logits[group]
+
+    def failures(self, group: Group) -> tuple[Codes, Codes]:
+        """Return `Code` of failed fits and the covariate they failed at, (R,) each."""
+        code = np.zeros(self.moments.n_replicates, dtype=np.int8)
+        column = np.full(code.size, -1, dtype=np.int8)
+        if self.method != "reg":
+            code[~self.logit(group)[1]] = Code.OVERLAP
+        for dependent in self._dependent(group):
+            code[dependent >= 0] = Code.SINGULAR
+            column = np.where(dependent >= 0, dependent, column).astype(np.int8)
+        return code, column
+
+    def _dependent(self, group: Group) -> Iterable[Ints]:
+        """Yield the first dependent column of every regression and logit design of a group."""
+        moments, treated = self.moments, (group.cohort,)
+        if self.method != "reg":
+            grams = [
+                moments.sums(who, arm).gram
+                for arm in group.arms
+                for who in (treated, group.comparison)
+            ]
+            yield kernels.factor(np.sum(grams, axis=0), False)[2]
+        if self.method != "ipw":
+            for arm in group.arms:
+                yield self.regression(group.comparison, arm).dependent
+                if self.method == "dr" and len(group.arms) > 1:
+                    yield self.regression(treated, arm).dependent
+
+    def contrast(self, group: Group, side: int, outcomes: Ints, replicates: Ints) -> Floats:
+        """Mean outcome of the treated less its counterfactual mean, on one side of a comparison.
+
+        Parameters
+        ----------
+        side : position in `group.arms`
+        outcomes : (o,) columns of the design's outcomes
+        replicates : (r,)
+
+        Returns
+        -------
+        (r, o)
+        """
+        arm = group.arms[side]
+        treated = self.moments.sums((group.cohort,), arm)
+        weight = treated.weight[replicates][:, None]
+        value = treated.y[np.ix_(replicates, outcomes)] / weight
+        own_x = treated.x[replicates] / weight
+        if self.method == "reg":
+            x = self._pooled_mean(group, replicates)
+            return value - _predict(x, self._beta(group.comparison, arm, outcomes, replicates))
+        k = own_x.shape[1]
+        ratio = self._odds(group, arm, outcomes, replicates)
+        ratio_weight = ratio[:, :1]
+        value = value - ratio[:, k:] / ratio_weight
+        if self.method == "ipw":
+            return value
+        beta = self._beta(group.comparison, arm, outcomes, replicates)
+        value = value - _predict(own_x - ratio[:, :k] / ratio_weight, beta)
+        if len(group.arms) > 1:
+            x = self._pooled_mean(group, replicates)
+            own = self._beta((group.cohort,), arm, outcomes, replicates)
+            value = value + _predict(x - own_x, own - beta)
+        return value
+
+    def _beta(self, cohorts: Cohorts, arm: Arm, outcomes: Ints, replicates: Ints) -> Floats:
+        """Return regression coefficients, (r, o, k)."""
+        return self.regression(cohorts, arm).beta[np.ix_(replicates, outcomes)]
+
+    def _pooled_mean(self, group: Group, replicates: Ints) -> Floats:
+        """Return the covariate mean of the treated over all arms, (r, k)."""
+        sums = [self.moments.sums((group.cohort,), arm) for arm in group.arms]
+        x = np.sum([s.x[replicates] for s in sums], axis=0)
+        return np.asarray(x / np.sum([s.weight[replicates] for s in sums], axis=0)[:, None])
+
+    def _odds(self, group: Group, arm: Arm, outcomes: Ints, replicates: Ints) -> Floats:
+        """Sum odds-weighted covariates and outcomes of the comparison rows, (r, k + o).
+
+        A cluster without rows in the group changes nothing: it is not summed again.
+        """
+        logit, _ = self.logit(group)
+        strata = self.moments.design.strata
+        cohorts = (group.cohort, *group.comparison)
+        chosen = np.concatenate([strata.select(cohorts, a.period) for a in group.arms])
+        involved = np.zeros(self.moments.n_replicates, dtype=bool)
+        involved[1 + strata.cluster[chosen]] = True
+        mine = involved[replicates]
+        todo = np.concatenate(([0], replicates[mine]))
+        sums = self.moments.odds_sums(
+            group.comparison, arm, np.ascontiguousarray(logit.beta[todo]), todo, outcomes
+        )
+        result = np.repeat(sums[:1], replicates.size, axis=0)
+        result[mine] = sums[1:]
+        return result
+
+
+def _predict(x: Floats, beta: Floats) -> Floats:
+    """Multiply (r, k) covariates with (r, o, k) coefficients: (r, o)."""
+    return np.einsum("rk,rok->ro", x, beta)

@@ -1,0 +1,81 @@
+"""Which ATT(g,t) exist in a sample, and what each of them compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from didjack.columns import NEVER, Bools, Ints
+from didjack.options import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One 2x2 comparison: cohort `group`, from period `base` to `time`, against `comparison`.
+
+    All four are positions: in the design's cohorts, its periods, its periods, its cohorts.
+    """
+
+    group: int
+    time: int
+    base: int
+    comparison: tuple[int, ...]
+
+    @property
+    def reference(self) -> bool:
+        """Whether the cell is the reference period of a universal base, zero by construction."""
+        return self.time == self.base
+
+
+def plan_cells(present: Bools, cohorts: Ints, periods: Ints, options: Options) -> tuple[Cell, ...]:
+    """List the cells of a sample, after the sample rules that depend on what is present in it.
+
+    The same function serves the full sample and each delete-one-cluster sample, in which the last
+    never-treated unit, a cohort or a whole period may be missing.
+
+    Parameters
+    ----------
+    present : (C, T) whether the sample has units of the cohort in the period
+    cohorts : (C,) first treated periods, `NEVER` for never-treated
+    periods : (T,) periods, sorted
+    options : Options
+    """
+    d = options.anticipation
+    seen = np.flatnonzero(present.any(axis=0))
+    if seen.size < 2:
+        return ()
+    first, last = periods[seen[0]], periods[seen[-1]]
+    some = present.any(axis=1)
+    value = np.where(cohorts > last + d, NEVER, cohorts)
+    if not (some & (value == NEVER)).any():
+        if not some.any():
+            return ()
+        g_last = value[some].max()
+        value = np.where(value == g_last, NEVER, value)
+        seen = seen[periods[seen] < g_last - d]
+    treated = np.flatnonzero(some & (value != NEVER) & (value > first + d))
+    return tuple(_cells(treated, value, periods, seen, options))
+
+
+def _cells(
+    treated: Ints, value: Ints, periods: Ints, seen: Ints, options: Options
+) -> Iterator[Cell]:
+    d, universal = options.anticipation, options.base_period == "universal"
+    for g in treated:
+        before = seen[periods[seen] + d < value[g]]
+        if not before.size:
+            continue
+        for position, t in enumerate(seen):
+            if not universal and position == 0:
+                continue
+            base = before[-1]
+            if not universal and periods[t] < value[g]:
+                base = seen[position - 1]
+            if options.control_group == "nevertreated":
+                others = value == NEVER
+            else:
+                others = value > max(periods[t], periods[base]) + d
+                others[g] = False
+            yield Cell(int(g), int(t), int(base), tuple(np.flatnonzero(others).tolist()))

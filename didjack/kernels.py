@@ -1,0 +1,333 @@
+"""The inner loops: sums over rows by stratum, logit steps, small symmetric solves.
+
+Plain functions of contiguous arrays. Parallel loops write to disjoint places and every sum runs
+over its rows in a fixed order, so results do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+TRIM = 0.995
+"""Comparison rows with a fitted propensity at or above this get no weight."""
+RANK_TOLERANCE = 1e-12
+"""A column whose squared sine with the span of those before it is below this depends on them."""
+
+
+def jit(parallel: bool = False) -> Callable[[_F], _F]:
+    """Compile a kernel, cached on disk; the one decorator of the package."""
+    return cast(
+        Callable[[_F], _F],
+        numba.njit(cache=True, parallel=parallel, nogil=True, error_model="numpy"),
+    )
+
+
+@jit(parallel=True)
+def stratum_sums(x, w, y, start):  # type: ignore[no-untyped-def]
+    """Sum w x x' and w x y over the rows of each stratum.
+
+    Parameters
+    ----------
+    x : (n, k), w : (n,), y : (n, O), start : (S+1,)
+
+    Returns
+    -------
+    gram : (S, k, k)
+    cross : (S, O, k)
+    """
+    n_strata, k, n_out = start.size - 1, x.shape[1], y.shape[1]
+    gram = np.zeros((n_strata, k, k))
+    cross = np.zeros((n_strata, n_out, k))
+    for s in numba.prange(n_strata):
+        for i in range(start[s], start[s + 1]):
+            for a in range(k):
+                wx = w[i] * x[i, a]
+                for b in range(a + 1):
+                    gram[s, a, b] += wx * x[i, b]
+                for o in range(n_out):
+                    cross[s, o, a] += wx * y[i, o]
+        for a in range(k):
+            for b in range(a):
+                gram[s, b, a] = gram[s, a, b]
+    return gram, cross
+
+
+@jit()
+def deleted_sums(values, chosen, cluster, n_clusters):  # type: ignore[no-untyped-def]
+    """Sum strata over all clusters, and over all but one cluster at a time.
+
+    What is left without a cluster is added up from the clusters before and after it, never
+    subtracted, so that a dominant cluster costs no digits.
+
+    Parameters
+    ----------
+    values : (S, m)
+    chosen : (c,) strata to add up, ordered by cluster
+    cluster : (S,)
+
+    Returns
+    -------
+    (1 + n_clusters, m) row 0 is the full sum, row 1 + h the sum without cluster h.
+    """
+    m, c = values.shape[1], chosen.size
+    total = np.zeros(m)
+    result = np.empty((n_clusters + 1, m))
+    i = 0
+    before = np.zeros((c, m))
+    while i < c:
+        h = cluster[chosen[i]]
+        before[i] = total
+        while i < c and cluster[chosen[i]] == h:
+            total += values[chosen[i]]
+            i += 1
+    for r in range(n_clusters + 1):
+        result[r] = total
+    after = np.zeros(m)
+    j = c
+    while j > 0:
+        h = cluster[chosen[j - 1]]
+        last = j
+        while j > 0 and cluster[chosen[j - 1]] == h:
+            j -= 1
+        result[h + 1] = before[j] + after
+        for i in range(last - 1, j - 1, -1):
+            after += values[chosen[i]]
+    return result
+
+
+@jit()
+def factor(gram, drop):  # type: ignore[no-untyped-def]
+    """Cholesky factors of scaled Gram matrices, column by column, first columns first.
+
+    Columns are scaled to unit norm. A column that depends on those before it ends the
+    factorisation, or with `drop` is left out of it.
+
+    Parameters
+    ----------
+    gram : (R, k, k)
+    drop : bool
+
+    Returns
+    -------
+    lower : (R, k, k) factor of the scaled matrix; the row of a dropped column is zero
+    scale : (R, k) one over the column norms; zero where a column is dropped
+    first : (R,) the first dependent column, -1 if there is none
+    """
+    n_rep, k = gram.shape[0], gram.shape[1]
+    lower = np.zeros((n_rep, k, k))
+    scale = np.zeros((n_rep, k))
+    first = np.full(n_rep, -1)
+    for r in range(n_rep):
+        for a in range(k):
+            diagonal = gram[r, a, a]
+            if diagonal > 0.0:
+                scale[r, a] = 1.0 / np.sqrt(diagonal)
+        for a in range(k):
+            left = 1.0 if scale[r, a] > 0.0 else 0.0
+            for b in range(a):
+                if scale[r, b] == 0.0:
+                    continue
+                s = gram[r, a, b] * scale[r, a] * scale[r, b]
+                for c in range(b):
+                    s -= lower[r, a, c] * lower[r, b, c]
+                s /= lower[r, b, b]
+                lower[r, a, b] = s
+                left -= s * s
+            if left > RANK_TOLERANCE:
+                lower[r, a, a] = np.sqrt(left)
+                continue
+            if first[r] < 0:
+                first[r] = a
+            if not drop:
+                break
+            lower[r, a, :] = 0.0
+            scale[r, a] = 0.0
+        if first[r] < 0 and reciprocal_condition(gram[r], lower[r], scale[r]) < 2.2e-16:
+            first[r] = k - 1
+    return lower, scale, first
+
+
+@jit()
+def reciprocal_condition(gram, lower, scale):  # type: ignore[no-untyped-def]
+    """Reciprocal condition number, in the 1-norm, of one scaled Gram matrix."""
+    k = gram.shape[0]
+    norm, inverse_norm = 0.0, 0.0
+    column = np.empty(k)
+    for j in range(k):
+        column[:] = 0.0
+        column[j] = 1.0
+        substitute(lower, column)
+        inverse_norm = max(inverse_norm, np.abs(column).sum())
+        total = 0.0
+        for a in range(k):
+            total += abs(gram[a, j]) * scale[a] * scale[j]
+        norm = max(norm, total)
+    return 1.0 / (norm * inverse_norm)
+
+
+@jit()
+def substitute(lower, v):  # type: ignore[no-untyped-def]
+    """Solve L L' z = v in place; zero rows of L give zeros."""
+    k = v.size
+    for a in range(k):
+        if lower[a, a] == 0.0:
+            v[a] = 0.0
+            continue
+        for b in range(a):
+            v[a] -= lower[a, b] * v[b]
+        v[a] /= lower[a, a]
+    for a in range(k - 1, -1, -1):
+        if lower[a, a] == 0.0:
+            continue
+        for b in range(a + 1, k):
+            v[a] -= lower[b, a] * v[b]
+        v[a] /= lower[a, a]
+
+
+@jit()
+def solve(lower, scale, rhs):  # type: ignore[no-untyped-def]
+    """Solve the systems whose factors `factor` made.
+
+    Parameters
+    ----------
+    lower : (R, k, k), scale : (R, k), rhs : (R, O, k)
+
+    Returns
+    -------
+    (R, O, k)
+    """
+    n_rep, n_out, k = rhs.shape
+    result = np.empty((n_rep, n_out, k))
+    v = np.empty(k)
+    for r in range(n_rep):
+        for o in range(n_out):
+            for a in range(k):
+                v[a] = rhs[r, o, a] * scale[r, a]
+            substitute(lower[r], v)
+            for a in range(k):
+                result[r, o, a] = v[a] * scale[r, a]
+    return result
+
+
+@jit()
+def _add_logit(x, w, treated, lo, hi, beta, sums):  # type: ignore[no-untyped-def]
+    """Add the logit sums of rows lo:hi to `sums`; return their largest linear predictor.
+
+    Layout of `sums`: k of the score, k (k+1) / 2 of the information (lower triangle by rows),
+    then minus twice the log likelihood.
+    """
+    k = beta.size
+    top = -np.inf
+    for i in range(lo, hi):
+        eta = 0.0
+        for a in range(k):
+            eta += x[i, a] * beta[a]
+        top = max(top, eta)
+        small = np.exp(-abs(eta))
+        p = 1.0 / (1.0 + small) if eta >= 0.0 else small / (1.0 + small)
+        miss = p if not treated else (1.0 / (1.0 + small) if eta < 0.0 else small / (1.0 + small))
+        score = w[i] * miss if treated else -w[i] * p
+        information = w[i] * small / ((1.0 + small) * (1.0 + small))
+        position = k
+        for a in range(k):
+            sums[a] += score * x[i, a]
+            wx = information * x[i, a]
+            for b in range(a + 1):
+                sums[position] += wx * x[i, b]
+                position += 1
+        wrong = -eta if treated else eta
+        sums[position] += 2.0 * w[i] * (max(wrong, 0.0) + np.log1p(small))
+    return top
+
+
+@jit(parallel=True)
+def logit_strata(x, w, start, chosen, treated, beta):  # type: ignore[no-untyped-def]
+    """Logit sums of each chosen stratum at one coefficient vector.
+
+    Parameters
+    ----------
+    x : (n, k), w : (n,), start : (S+1,), chosen : (c,), treated : (c,) bool, beta : (k,)
+
+    Returns
+    -------
+    sums : (c, m) in the layout of `_add_logit`
+    top : (c,) the largest linear predictor
+    """
+    c, k = chosen.size, beta.size
+    sums = np.zeros((c, k + k * (k + 1) // 2 + 1))
+    top = np.empty(c)
+    for j in numba.prange(c):
+        s = chosen[j]
+        top[j] = _add_logit(x, w, treated[j], start[s], start[s + 1], beta, sums[j])
+    return sums, top
+
+
+@jit(parallel=True)
+def logit_replicates(x, w, start, chosen, treated, cluster, deleted, beta):  # type: ignore[no-untyped-def]
+    """Logit sums over all chosen strata but those of the deleted cluster, by replicate.
+
+    Parameters
+    ----------
+    cluster : (S,) cluster of each stratum
+    deleted : (r,) cluster left out of each replicate, -1 for none
+    beta : (r, k)
+
+    Returns
+    -------
+    sums : (r, m), top : (r,)
+    """
+    n_rep, k = beta.shape
+    sums = np.zeros((n_rep, k + k * (k + 1) // 2 + 1))
+    top = np.full(n_rep, -np.inf)
+    for r in numba.prange(n_rep):
+        for j in range(chosen.size):
+            s = chosen[j]
+            if cluster[s] != deleted[r]:
+                t = _add_logit(x, w, treated[j], start[s], start[s + 1], beta[r], sums[r])
+                top[r] = max(top[r], t)
+    return sums, top
+
+
+@jit(parallel=True)
+def odds_sums(x, w, y, outcomes, start, chosen, cluster, deleted, beta):  # type: ignore[no-untyped-def]
+    """Sum w p/(1-p) times (x, y) over comparison rows, leaving out a cluster, by replicate.
+
+    Rows with p >= `TRIM` count nothing.
+
+    Parameters
+    ----------
+    y : (n, O); outcomes : (o,) columns of y to sum
+    chosen : (c,) strata of comparison rows
+    deleted : (r,) cluster left out, -1 for none
+    beta : (r, k)
+
+    Returns
+    -------
+    (r, k + o)
+    """
+    n_rep, k = beta.shape
+    n_out = outcomes.size
+    sums = np.zeros((n_rep, k + n_out))
+    limit = np.log(TRIM / (1.0 - TRIM))
+    for r in numba.prange(n_rep):
+        for j in range(chosen.size):
+            s = chosen[j]
+            if cluster[s] == deleted[r]:
+                continue
+            for i in range(start[s], start[s + 1]):
+                eta = 0.0
+                for a in range(k):
+                    eta += x[i, a] * beta[r, a]
+                if eta < limit:
+                    odds = w[i] * np.exp(eta)
+                    for a in range(k):
+                        sums[r, a] += odds * x[i, a]
+                    for o in range(n_out):
+                        sums[r, k + o] += odds * y[i, outcomes[o]]
+    return sums

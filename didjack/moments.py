@@ -1,0 +1,206 @@
+"""Design -> sums over rows, for the full sample and without each cluster.
+
+This is the seam between data and statistics: what stands to the right of it asks for sums by
+replicate and never sees a row. Row 0 of every result is the full sample, row 1 + h is the sample
+without cluster h.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from didjack import kernels
+from didjack.columns import Bools, Floats, Ints
+from didjack.design import Arm, Design
+
+Cohorts = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Weighted sums over the rows of some cohorts in one arm, by replicate.
+
+    Attributes
+    ----------
+    gram : (R, k, k) sum of w x x'
+    cross : (R, O, k) sum of w x y
+    """
+
+    gram: Floats
+    cross: Floats
+
+    @property
+    def weight(self) -> Floats:
+        """(R,) sum of w."""
+        return self.gram[:, 0, 0]
+
+    @property
+    def x(self) -> Floats:
+        """(R, k) sum of w x."""
+        return self.gram[:, 0, :]
+
+    @property
+    def y(self) -> Floats:
+        """(R, O) sum of w y."""
+        return self.cross[:, :, 0]
+
+
+@dataclass(frozen=True, slots=True)
+class LogitSums:
+    """Sums over rows at given logit coefficients, by replicate.
+
+    Attributes
+    ----------
+    score : (r, k) gradient of the log likelihood
+    information : (r, k, k)
+    deviance : (r,)
+    top : (r,) the largest linear predictor
+    """
+
+    score: Floats
+    information: Floats
+    deviance: Floats
+    top: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class LogitRows:
+    """The rows of one propensity model: treated and comparison cohorts over all its arms.
+
+    Attributes
+    ----------
+    x : (n, k), w : (n,)
+    chosen : (c,) strata, ordered by cluster
+    treated : (c,) whether a stratum is of the treated cohort
+    """
+
+    x: Floats
+    w: Floats
+    chosen: Ints
+    treated: Bools
+
+
+class Moments:
+    """Sums over the rows of a design; those that are asked for twice are kept."""
+
+    def __init__(self, design: Design) -> None:
+        self.design = design
+        self._strata: dict[int, tuple[Floats, Floats]] = {}
+        self._sums: dict[tuple[Cohorts, Arm], Sums] = {}
+        self._counts: dict[tuple[Cohorts, int], Ints] = {}
+
+    @property
+    def n_replicates(self) -> int:
+        """1 + H, the full sample and one replicate a cluster."""
+        return 1 + self.design.n_clusters
+
+    def deleted(self, values: Floats, chosen: Ints) -> Floats:
+        """Add up strata: (S, ...) -> (R, ...)."""
+        flat = np.ascontiguousarray(values).reshape(len(values), -1)
+        cluster, n = self.design.strata.cluster, self.design.n_clusters
+        result = kernels.deleted_sums(flat, chosen, cluster, n)
+        return np.asarray(result.reshape(n + 1, *values.shape[1:]))
+
+    def sums(self, cohorts: Cohorts, arm: Arm) -> Sums:
+        """Return the sums over the rows of some cohorts in an arm."""
+        key = (cohorts, arm)
+        if key not in self._sums:
+            gram, cross = self._stratum_sums(arm.slot)
+            chosen = self.design.strata.select(cohorts, arm.period)
+            self._sums[key] = Sums(self.deleted(gram, chosen), self.deleted(cross, chosen))
+        return self._sums[key]
+
+    def _stratum_sums(self, slot: int) -> tuple[Floats, Floats]:
+        if slot not in self._strata:
+            d = self.design
+            self._strata[slot] = kernels.stratum_sums(
+                d.x_at(slot), d.w_at(slot), d.y, d.strata.start
+            )
+        return self._strata[slot]
+
+    def counts(self, cohorts: Cohorts, period: int) -> Ints:
+        """Return the number of rows of some cohorts in strata of a period, (R,)."""
+        key = (cohorts, period)
+        if key not in self._counts:
+            strata = self.design.strata
+            size = np.diff(strata.start).astype(np.float64)[:, None]
+            total = self.deleted(size, strata.select(cohorts, period))[:, 0]
+            self._counts[key] = total.astype(np.int64)
+        return self._counts[key]
+
+    def logit_rows(
+        self, group: int, comparison: Cohorts, arms: tuple[Arm, ...], weighted: bool = True
+    ) -> LogitRows:
+        """Collect the rows of a propensity model."""
+        d = self.design
+        chosen = np.concatenate(
+            [d.strata.select((group, *comparison), arm.period) for arm in arms]
+        )
+        chosen = chosen[np.argsort(d.strata.cluster[chosen], kind="stable")]
+        w = d.w_at(arms[0].slot)
+        return LogitRows(
+            x=d.x_at(arms[0].slot),
+            w=w if weighted else np.ones_like(w),
+            chosen=chosen,
+            treated=d.strata.cohort[chosen] == group,
+        )
+
+    def logit_at(self, rows: LogitRows, beta: Floats) -> tuple[LogitSums, LogitSums]:
+        """Evaluate a logit at one (k,) vector: the full sample, and every replicate.
+
+        The sums are additive in clusters, so all replicates cost one pass over the rows.
+        """
+        strata = self.design.strata
+        by_stratum, top = kernels.logit_strata(
+            rows.x, rows.w, strata.start, rows.chosen, rows.treated, beta
+        )
+        values = np.zeros((strata.cluster.size, by_stratum.shape[1]))
+        values[rows.chosen] = by_stratum
+        total = self.deleted(values, rows.chosen)
+        tops = np.full(len(total), top.max())
+        return _logit_sums(total[:1], tops[:1], beta.size), _logit_sums(total, tops, beta.size)
+
+    def logit_replicates(self, rows: LogitRows, beta: Floats, replicates: Ints) -> LogitSums:
+        """Evaluate a logit at coefficients (r, k) of their own for some replicates."""
+        strata = self.design.strata
+        sums, top = kernels.logit_replicates(
+            rows.x,
+            rows.w,
+            strata.start,
+            rows.chosen,
+            rows.treated,
+            strata.cluster,
+            replicates - 1,
+            beta,
+        )
+        return _logit_sums(sums, top, beta.shape[1])
+
+    def odds_sums(
+        self, comparison: Cohorts, arm: Arm, beta: Floats, replicates: Ints, outcomes: Ints
+    ) -> Floats:
+        """Sum w p/(1-p) (x, y) over comparison rows of an arm, (r, k + o), with (r, k) logits."""
+        d = self.design
+        return np.asarray(
+            kernels.odds_sums(
+                d.x_at(arm.slot),
+                d.w_at(arm.slot),
+                d.y,
+                outcomes,
+                d.strata.start,
+                d.strata.select(comparison, arm.period),
+                d.strata.cluster,
+                replicates - 1,
+                beta,
+            )
+        )
+
+
+def _logit_sums(sums: Floats, top: Floats, k: int) -> LogitSums:
+    """Unpack the layout of the logit kernels."""
+    information = np.empty((len(sums), k, k))
+    lower = np.tril_indices(k)
+    information[:, lower[0], lower[1]] = sums[:, k:-1]
+    information[:, lower[1], lower[0]] = sums[:, k:-1]
+    return LogitSums(sums[:, :k], information, sums[:, -1], top)

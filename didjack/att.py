@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from didjack import kernels
-from didjack.cells import Cell, plan_cells
+from didjack.cells import Cell, Plan, plan_cells
 from didjack.columns import Bools, Floats, Ints
 from didjack.design import Arm, Design
 from didjack.moments import Cohorts, Moments
@@ -61,6 +61,7 @@ class CellEstimates:
     code : (R, K) `Code`
     column : (R, K) the covariate at which a regression failed, -1 where none did
     changed : (R, K) whether the replicate compares other cohorts or periods than the full sample
+    first, last : (R,) first and last period of each replicate's sample, on the integer axis
     """
 
     cells: tuple[Cell, ...]
@@ -68,6 +69,8 @@ class CellEstimates:
     code: Codes
     column: Codes
     changed: Bools
+    first: Ints
+    last: Ints
 
 
 class Group(NamedTuple):
@@ -94,11 +97,6 @@ class Regression(NamedTuple):
     dependent: Ints
 
 
-def present_in(design: Design) -> Bools:
-    """Return whether cohorts have rows in periods, (C, T), in the full sample."""
-    return _clusters_with_rows(design)[0] > 0
-
-
 def _clusters_with_rows(design: Design) -> tuple[Ints, Ints]:
     """Count the clusters with rows by cohort and period, and name one of them: two (C, T)."""
     strata = design.strata
@@ -115,11 +113,14 @@ def estimate(design: Design, moments: Moments, options: Options) -> CellEstimate
     solver = TwoByTwo(moments, options)
     everyone = np.arange(moments.n_replicates)
     count, some = _clusters_with_rows(design)
-    planned = plan_cells(count > 0, design.cohorts, design.periods, options)
-    cells = tuple(cell for cell in planned if not solver.empty(cell)[0])
+    planned = plan_cells(count > 0, design.cohorts, design.periods, design.horizon, options)
+    cells = tuple(cell for cell in planned.cells if not solver.empty(cell)[0])
     result = solver.estimate(cells, everyone)
+    result.first[:], result.last[:] = planned.first, planned.last
+    if moments.n_replicates == 1:
+        return result
     for replicates, present in _other_samples(count, some):
-        own = plan_cells(present, design.cohorts, design.periods, options)
+        own = plan_cells(present, design.cohorts, design.periods, design.horizon, options)
         _replan(solver, result, own, replicates)
     return result
 
@@ -135,11 +136,10 @@ def _other_samples(count: Ints, some: Ints) -> Iterable[tuple[Ints, Bools]]:
         yield np.array(replicates), np.frombuffer(left_bytes, dtype=bool).reshape(full.shape)
 
 
-def _replan(
-    solver: TwoByTwo, result: CellEstimates, own: tuple[Cell, ...], replicates: Ints
-) -> None:
+def _replan(solver: TwoByTwo, result: CellEstimates, own: Plan, replicates: Ints) -> None:
     """Give replicates whose sample has other cells than the full one their own estimates."""
-    by_label = {(cell.group, cell.time): cell for cell in own}
+    result.first[replicates], result.last[replicates] = own.first, own.last
+    by_label = {(cell.group, cell.time): cell for cell in own.cells}
     position = {cell: j for j, cell in enumerate(result.cells)}
     changed: list[Cell] = []
     columns: list[int] = []
@@ -193,7 +193,8 @@ class TwoByTwo:
             if moving:
                 self._estimate_group(group, cells, moving, replicates, (att, code, column))
         att[code != Code.OK] = np.nan
-        return CellEstimates(cells, att, code, column, np.zeros(shape, dtype=bool))
+        changed, span = np.zeros(shape, dtype=bool), np.zeros(replicates.size, dtype=np.int64)
+        return CellEstimates(cells, att, code, column, changed, span, span.copy())
 
     def groups(self, cells: tuple[Cell, ...]) -> dict[Group, list[int]]:
         """Collect the positions of cells that share rows and covariates."""
@@ -261,24 +262,24 @@ class TwoByTwo:
         """Return `Code` of failed fits and the covariate they failed at, (R,) each."""
         code = np.zeros(self.moments.n_replicates, dtype=np.int8)
         column = np.full(code.size, -1, dtype=np.int8)
-        if self.method != "reg":
-            code[~self.logit(group)[1]] = Code.OVERLAP
         for dependent in self._dependent(group):
-            code[dependent >= 0] = Code.SINGULAR
-            column = np.where(dependent >= 0, dependent, column).astype(np.int8)
+            new = (dependent >= 0) & (code == Code.OK)
+            code[new], column[new] = Code.SINGULAR, dependent[new]
+        if self.method != "reg":
+            code[(code == Code.OK) & ~self.logit(group)[1]] = Code.OVERLAP
         return code, column
 
     def _dependent(self, group: Group) -> Iterable[Ints]:
-        """Yield the first dependent column of every regression and logit design of a group."""
+        """Yield the first dependent column of every regression or logit design of a group."""
         moments, treated = self.moments, (group.cohort,)
-        if self.method != "reg":
+        if self.method == "ipw":
             grams = [
                 moments.sums(who, arm).gram
                 for arm in group.arms
                 for who in (treated, group.comparison)
             ]
             yield kernels.factor(np.sum(grams, axis=0), False)[2]
-        if self.method != "ipw":
+        else:
             for arm in group.arms:
                 yield self.regression(group.comparison, arm).dependent
                 if self.method == "dr" and len(group.arms) > 1:
@@ -338,9 +339,7 @@ class TwoByTwo:
         strata = self.moments.design.strata
         cohorts = (group.cohort, *group.comparison)
         chosen = np.concatenate([strata.select(cohorts, a.period) for a in group.arms])
-        involved = np.zeros(self.moments.n_replicates, dtype=bool)
-        involved[1 + strata.cluster[chosen]] = True
-        mine = involved[replicates]
+        mine = np.isin(replicates, self.moments.involved(chosen))
         todo = np.concatenate(([0], replicates[mine]))
         sums = self.moments.odds_sums(
             group.comparison, arm, np.ascontiguousarray(logit.beta[todo]), todo, outcomes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,7 +30,17 @@ class Cell:
         return self.time == self.base
 
 
-def plan_cells(present: Bools, cohorts: Ints, periods: Ints, options: Options) -> tuple[Cell, ...]:
+class Plan(NamedTuple):
+    """The cells of a sample and its first and last period (on the integer axis)."""
+
+    cells: tuple[Cell, ...]
+    first: int
+    last: int
+
+
+def plan_cells(
+    present: Bools, cohorts: Ints, periods: Ints, horizon: int, options: Options
+) -> Plan:
     """List the cells of a sample, after the sample rules that depend on what is present in it.
 
     The same function serves the full sample and each delete-one-cluster sample, in which the last
@@ -40,23 +51,25 @@ def plan_cells(present: Bools, cohorts: Ints, periods: Ints, options: Options) -
     present : (C, T) whether the sample has units of the cohort in the period
     cohorts : (C,) first treated periods, `NEVER` for never-treated
     periods : (T,) periods, sorted
+    horizon : last period before any were cut for want of a comparison; a cohort treated by then
+        stays a treated cohort, even if none of its treated periods is left
     options : Options
     """
     d = options.anticipation
     seen = np.flatnonzero(present.any(axis=0))
-    if seen.size < 2:
-        return ()
+    if not seen.size:
+        return Plan((), 0, 0)
     first, last = periods[seen[0]], periods[seen[-1]]
     some = present.any(axis=1)
-    value = np.where(cohorts > last + d, NEVER, cohorts)
+    reach = horizon if last == periods[-1] else last
+    value = np.where(cohorts > reach + d, NEVER, cohorts)
     if not (some & (value == NEVER)).any():
-        if not some.any():
-            return ()
         g_last = value[some].max()
         value = np.where(value == g_last, NEVER, value)
         seen = seen[periods[seen] < g_last - d]
     treated = np.flatnonzero(some & (value != NEVER) & (value > first + d))
-    return tuple(_cells(treated, value, periods, seen, options))
+    cells = tuple(_cells(treated, value, periods, seen, options))
+    return Plan(cells, int(first), int(periods[seen[-1]]) if seen.size else int(first))
 
 
 def _cells(

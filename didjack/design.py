@@ -68,9 +68,11 @@ class Design:
     unit : (n,) unit of each row
     cohorts : (C,) first treated periods, sorted, `NEVER` last
     periods : (T,)
-    share : (H, C) weight of each cohort's units by cluster, the p_g before scaling
+    share_weight : (n,) what each row adds to the weight of its cohort, the p_g before scaling
+    share : (H, C) weight of each cohort by cluster
     n_units : (H, C) number of units by cluster and cohort
     n_obs : number of rows of the user's sample
+    horizon : last period by which a cohort counts as treated in the sample at all
     x_names : names of the k columns
     axis, cluster_labels : how to write periods and clusters
     """
@@ -83,9 +85,11 @@ class Design:
     unit: Ints
     cohorts: Ints
     periods: Ints
+    share_weight: Floats
     share: Floats
     n_units: Ints
     n_obs: int
+    horizon: int
     x_names: tuple[str, ...]
     axis: TimeAxis
     cluster_labels: pd.Index
@@ -157,7 +161,9 @@ def _panel(clean: CleanData, cohorts: Ints, cohort: Ints) -> Design:
     w = np.ones((1, n)) if clean.weight is None else _by_slot(clean.weight, row)
     x = np.ones((1, n, 1)) if clean.x is None else _by_slot(_standardise(clean.x), row)
     strata = _strata(cohort[first], np.full(n, ALL_PERIODS), clean.cluster[first])
-    share, n_units = _shares(clean, cohort[first], clean.cluster[first], w[0], cohorts.size)
+    share, n_units = _shares(
+        clean, cohort[first], clean.cluster[first], w[0], np.ones(n), cohorts.size
+    )
     return Design(
         panel=True,
         y=y,
@@ -167,9 +173,11 @@ def _panel(clean: CleanData, cohorts: Ints, cohort: Ints) -> Design:
         unit=unit,
         cohorts=cohorts,
         periods=clean.periods,
+        share_weight=w[0],
         share=share,
         n_units=n_units,
         n_obs=clean.y.size,
+        horizon=clean.horizon,
         x_names=tuple(clean.x_names),
         axis=clean.axis,
         cluster_labels=clean.cluster_labels,
@@ -184,9 +192,9 @@ def _pooled(clean: CleanData, cohorts: Ints, cohort: Ints) -> Design:
     weight = np.ones(order.size) if clean.weight is None else clean.weight[order]
     x = np.ones((order.size, 1)) if clean.x is None else _standardise(clean.x)[order]
     y = clean.y[order]
-    seen, first = np.unique(unit, return_index=True)
-    unit_weight = np.bincount(unit, weights=weight)[seen] / np.bincount(unit)[seen]
-    share, n_units = _shares(clean, cohort[first], cluster[first], unit_weight, cohorts.size)
+    times_seen = np.bincount(unit)[unit]
+    share_weight = np.bincount(unit, weights=weight)[unit] / times_seen**2
+    share, n_units = _shares(clean, cohort, cluster, share_weight, 1.0 / times_seen, cohorts.size)
     return Design(
         panel=False,
         y=(y - y.mean())[:, None],
@@ -196,9 +204,11 @@ def _pooled(clean: CleanData, cohorts: Ints, cohort: Ints) -> Design:
         unit=unit,
         cohorts=cohorts,
         periods=clean.periods,
+        share_weight=share_weight,
         share=share,
         n_units=n_units,
         n_obs=clean.y.size,
+        horizon=clean.horizon,
         x_names=tuple(clean.x_names),
         axis=clean.axis,
         cluster_labels=clean.cluster_labels,
@@ -234,10 +244,16 @@ def _strata(cohort: Ints, period: Ints, cluster: Ints) -> Strata:
 
 
 def _shares(
-    clean: CleanData, cohort: Ints, cluster: Ints, weight: Floats, n_cohorts: int
+    clean: CleanData,
+    cohort: Ints,
+    cluster: Ints,
+    weight: Floats,
+    units: Floats,
+    n_cohorts: int,
 ) -> tuple[Floats, Ints]:
-    """Return weight and number of units by cluster and cohort, both (H, C)."""
+    """Add up weights and units of rows by cluster and cohort, both (H, C)."""
     shape = (len(clean.cluster_labels), n_cohorts)
     key, size = cluster * n_cohorts + cohort, shape[0] * shape[1]
     share = np.bincount(key, weights=weight, minlength=size).reshape(shape)
-    return share, np.bincount(key, minlength=size).reshape(shape)
+    counts = np.bincount(key, weights=units, minlength=size).reshape(shape)
+    return share, np.rint(counts).astype(np.int64)

@@ -73,7 +73,8 @@ def deleted_sums(values, chosen, cluster, n_clusters):  # type: ignore[no-untype
 
     Returns
     -------
-    (1 + n_clusters, m) row 0 is the full sum, row 1 + h the sum without cluster h.
+    (1 + n_clusters, m) row 0 is the full sum, row 1 + h the sum without cluster h. With
+    n_clusters = 0, only the full sum.
     """
     m, c = values.shape[1], chosen.size
     total = np.zeros(m)
@@ -95,7 +96,8 @@ def deleted_sums(values, chosen, cluster, n_clusters):  # type: ignore[no-untype
         last = j
         while j > 0 and cluster[chosen[j - 1]] == h:
             j -= 1
-        result[h + 1] = before[j] + after
+        if h < n_clusters:
+            result[h + 1] = before[j] + after
         for i in range(last - 1, j - 1, -1):
             after += values[chosen[i]]
     return result
@@ -331,3 +333,69 @@ def odds_sums(x, w, y, outcomes, start, chosen, cluster, deleted, beta):  # type
                     for o in range(n_out):
                         sums[r, k + o] += odds * y[i, outcomes[o]]
     return sums
+
+
+@jit()
+def odds_gradient(x, w, y, start, chosen, logit, beta, centre):  # type: ignore[no-untyped-def]
+    """Sum w p/(1-p) x (y - x'beta - centre) over comparison rows; (k,)."""
+    k = logit.size
+    result = np.zeros(k)
+    limit = np.log(TRIM / (1.0 - TRIM))
+    for s in chosen:
+        for i in range(start[s], start[s + 1]):
+            eta, left = 0.0, y[i] - centre
+            for a in range(k):
+                eta += x[i, a] * logit[a]
+                left -= x[i, a] * beta[a]
+            if eta < limit:
+                v = w[i] * np.exp(eta) * left
+                for a in range(k):
+                    result[a] += v * x[i, a]
+    return result
+
+
+@jit()
+def treated_influence(x, w, y, start, chosen, by_y, by_x, beta, by_residual, psi):  # type: ignore[no-untyped-def]
+    """Add w (by_y y + x'by_x + (y - x'beta) x'by_residual) of treated rows to psi (n,)."""
+    for s in chosen:
+        for i in range(start[s], start[s + 1]):
+            total, residual, direction = by_y * y[i], y[i], 0.0
+            for a in range(beta.size):
+                total += x[i, a] * by_x[a]
+                residual -= x[i, a] * beta[a]
+                direction += x[i, a] * by_residual[a]
+            psi[i] += w[i] * (total + residual * direction)
+
+
+@jit()
+def comparison_influence(x, w, y, start, chosen, beta, by_residual, logit, by_odds, centre, psi):  # type: ignore[no-untyped-def]
+    """Add w r (x'by_residual + by_odds p/(1-p)) of comparison rows to psi (n,).
+
+    With r = y - x'beta, and r - centre behind the odds, which are zero for trimmed rows.
+    """
+    limit = np.log(TRIM / (1.0 - TRIM))
+    for s in chosen:
+        for i in range(start[s], start[s + 1]):
+            residual, direction, eta = y[i], 0.0, 0.0
+            for a in range(beta.size):
+                residual -= x[i, a] * beta[a]
+                direction += x[i, a] * by_residual[a]
+                eta += x[i, a] * logit[a]
+            total = residual * direction
+            if by_odds != 0.0 and eta < limit:
+                total += by_odds * np.exp(eta) * (residual - centre)
+            psi[i] += w[i] * total
+
+
+@jit()
+def score_influence(x, w, start, chosen, treated, logit, by_score, psi):  # type: ignore[no-untyped-def]
+    """Add w (D - p) x'by_score of all rows of a propensity model to psi (n,)."""
+    for j in range(chosen.size):
+        s = chosen[j]
+        for i in range(start[s], start[s + 1]):
+            eta, direction = 0.0, 0.0
+            for a in range(logit.size):
+                eta += x[i, a] * logit[a]
+                direction += x[i, a] * by_score[a]
+            p = 1.0 / (1.0 + np.exp(-eta))
+            psi[i] += w[i] * ((1.0 if treated[j] else 0.0) - p) * direction

@@ -85,23 +85,36 @@ class LogitRows:
 class Moments:
     """Sums over the rows of a design; those that are asked for twice are kept."""
 
-    def __init__(self, design: Design) -> None:
+    def __init__(self, design: Design, jackknife: bool = True) -> None:
         self.design = design
+        self.n_deleted = design.n_clusters if jackknife else 0
         self._strata: dict[int, tuple[Floats, Floats]] = {}
         self._sums: dict[tuple[Cohorts, Arm], Sums] = {}
         self._counts: dict[tuple[Cohorts, int], Ints] = {}
 
     @property
     def n_replicates(self) -> int:
-        """1 + H, the full sample and one replicate a cluster."""
-        return 1 + self.design.n_clusters
+        """R = 1 + H: the full sample and one replicate a cluster (R = 1 without jackknife)."""
+        return 1 + self.n_deleted
 
     def deleted(self, values: Floats, chosen: Ints) -> Floats:
         """Add up strata: (S, ...) -> (R, ...)."""
         flat = np.ascontiguousarray(values).reshape(len(values), -1)
-        cluster, n = self.design.strata.cluster, self.design.n_clusters
-        result = kernels.deleted_sums(flat, chosen, cluster, n)
-        return np.asarray(result.reshape(n + 1, *values.shape[1:]))
+        result = kernels.deleted_sums(flat, chosen, self.design.strata.cluster, self.n_deleted)
+        return np.asarray(result.reshape(-1, *values.shape[1:]))
+
+    def shares(self) -> Floats:
+        """Return the weight of each cohort, (R, C)."""
+        clusters = np.arange(self.design.n_clusters)
+        return np.asarray(
+            kernels.deleted_sums(self.design.share, clusters, clusters, self.n_deleted)
+        )
+
+    def involved(self, chosen: Ints) -> Ints:
+        """Return the replicates whose deleted cluster has rows in the chosen strata."""
+        if not self.n_deleted:
+            return np.empty(0, dtype=np.int64)
+        return 1 + np.unique(self.design.strata.cluster[chosen])
 
     def sums(self, cohorts: Cohorts, arm: Arm) -> Sums:
         """Return the sums over the rows of some cohorts in an arm."""

@@ -72,7 +72,7 @@ def fit_logit(moments: Moments, rows: LogitRows) -> Logit:
     beta = np.repeat(full.beta, n_rep, axis=0)
     converged = np.repeat(full.converged, n_rep)
     top = np.repeat(full.top, n_rep)
-    involved = 1 + np.unique(moments.design.strata.cluster[rows.chosen])
+    involved = moments.involved(rows.chosen)
     if full.converged[0]:
         step, solvable = _steps(everything[0], involved)
         first = last + np.where(solvable[:, None], step, 0.0)

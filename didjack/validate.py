@@ -38,7 +38,8 @@ class CleanData:
     x_names : names of the k columns
     periods : (T,) the distinct periods, sorted
     axis : TimeAxis
-    cluster_labels : (H,) the user's cluster labels
+    cluster_labels : (H,) the user's cluster labels, of all clusters with a complete row
+    horizon : last period before rule 3 cut any
     pooled : whether periods are compared as repeated cross sections
     ledger : DataFrame, what each rule did
     """
@@ -54,6 +55,7 @@ class CleanData:
     periods: Ints
     axis: TimeAxis
     cluster_labels: pd.Index
+    horizon: int
     pooled: bool
     ledger: pd.DataFrame
 
@@ -133,6 +135,9 @@ def clean(df: Any, options: Options) -> CleanData:
     if options.panel:
         _check_units(rows)
     evaluated = rows.y.size
+    rows.cluster, clusters = _compact(rows.cluster, len(rows.cluster_labels))
+    rows.cluster_labels = rows.cluster_labels[clusters]
+    horizon = int(rows.time.max())
     _late_cohorts(rows)
     _no_never_treated(rows)
     _already_treated(rows)
@@ -140,7 +145,7 @@ def clean(df: Any, options: Options) -> CleanData:
     _check_groups(rows)
     if rows.x is not None and rows.y.size < evaluated:
         _evaluate_formula(rows, again=True)
-    return _finish(rows, pooled=not balanced or options.fix_weights == "varying")
+    return _finish(rows, horizon, pooled=not balanced or options.fix_weights == "varying")
 
 
 def _read(df: Any, options: Options) -> tuple[_Rows, tuple[Bools, str]]:
@@ -404,11 +409,10 @@ def _compact(codes: Ints, n_codes: int) -> tuple[Ints, Ints]:
     return (np.cumsum(present) - 1)[codes], np.flatnonzero(present)
 
 
-def _finish(rows: _Rows, pooled: bool) -> CleanData:
+def _finish(rows: _Rows, horizon: int, pooled: bool) -> CleanData:
     if rows.weight is not None and not (rows.weight > 0).any():
         raise DataError(f"weightsname {rows.options.weightsname!r} has mean 0 in the sample")
     unit, _ = _compact(rows.unit, len(rows.unit_labels))
-    cluster, clusters = _compact(rows.cluster, len(rows.cluster_labels))
     span = rows.time - rows.time.min()
     codes, occurring = _compact(span, int(span.max()) + 1) if span.max() <= 4 * span.size else (
         np.unique(span, return_inverse=True)[1],
@@ -423,13 +427,14 @@ def _finish(rows: _Rows, pooled: bool) -> CleanData:
         period=codes,
         cohort=rows.cohort,
         unit=unit,
-        cluster=cluster,
+        cluster=rows.cluster,
         weight=rows.weight,
         x=rows.x,
         x_names=rows.x_names,
         periods=periods,
         axis=rows.axis,
-        cluster_labels=rows.cluster_labels[clusters],
+        cluster_labels=rows.cluster_labels,
+        horizon=horizon,
         pooled=pooled,
         ledger=pd.DataFrame(rows.entries, columns=LEDGER_COLUMNS),
     )

@@ -1,0 +1,423 @@
+r"""Simulated data with staggered adoption at the level of clusters, and known effects.
+
+`panel` follows units over time; `repeated_cross_section` draws new ones every period. Both draw
+from one model. With :math:`s = t - t_1`, unit `i` of cluster `h`, cohort `g` has in period `t`
+
+.. math::
+
+    y_{it} = a_i + 0.1 s + (0.5 + \gamma s) \sum_k x_{ik} + ATT(g, t)
+             + \sigma \left(\sqrt{\iota}\, \nu_{ht} + \sqrt{1 - \iota}\, \varepsilon_{it}\right),
+
+    \nu_{ht} = \rho\, \nu_{h,t-1} + \sqrt{1 - \rho^2}\, \eta_{ht}, \qquad
+    ATT(g, t) = 1\{t \ge g > 0\}\, (\tau + \delta\, (t - g)).
+
+Here :math:`a_i \sim N(0, \sigma_a^2)`, and :math:`\varepsilon_{it}`, :math:`\eta_{ht}` and
+:math:`\nu_{h 1}` are standard normal. The options of the two functions are the letters above:
+``effect`` :math:`\tau`, ``effect_slope`` :math:`\delta`, ``icc`` :math:`\iota`, ``rho``
+:math:`\rho`, ``shock_sd`` :math:`\sigma`, ``unit_sd`` :math:`\sigma_a`, ``covariate_trend``
+:math:`\gamma`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import Literal, ParamSpec
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from didjack.errors import OptionError, UnknownOptionError, plural
+from didjack.options import check_count, reject_unknown
+
+__all__ = ["panel", "repeated_cross_section"]
+
+P = ParamSpec("P")
+Column = NDArray[np.int64] | NDArray[np.float64]
+
+_TREND = 0.1
+_COVARIATE_LEVEL = 0.5
+_WEIGHT_RANGE = (0.5, 2.0)
+
+_RANGES = {
+    "size_dispersion": (0.0, math.inf),
+    "effect": (-math.inf, math.inf),
+    "effect_slope": (-math.inf, math.inf),
+    "icc": (0.0, 1.0),
+    "rho": (-1.0, 1.0),
+    "shock_sd": (0.0, math.inf),
+    "unit_sd": (0.0, math.inf),
+    "covariate_shift": (-math.inf, math.inf),
+    "covariate_trend": (-math.inf, math.inf),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Model:
+    """The options of one draw, checked; documented in `panel`."""
+
+    n_clusters: int = 20
+    cluster_size: float | ArrayLike = 20
+    size_dispersion: float = 0.0
+    n_periods: int = 8
+    first_period: int = 1
+    cohorts: Sequence[int] | None = None
+    treated_clusters: int | Mapping[int, int] | None = None
+    never: bool = True
+    effect: float = 1.0
+    effect_slope: float = 0.0
+    icc: float = 0.2
+    rho: float = 0.5
+    shock_sd: float = 1.0
+    unit_sd: float = 1.0
+    n_covariates: int = 0
+    n_dummies: int = 0
+    covariate_shift: float = 0.5
+    covariate_trend: float = 0.1
+    weights: bool = False
+    seed: int | np.random.Generator | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in [
+            ("n_clusters", 1),
+            ("n_periods", 2),
+            ("first_period", 1),
+            ("n_covariates", 0),
+            ("n_dummies", 0),
+        ]:
+            check_count(name, getattr(self, name), least)
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            number = isinstance(value, int | float | np.integer | np.floating)
+            if not (number and math.isfinite(value) and low <= value <= high):
+                bounds = f" between {low:g} and {high:g}" if math.isfinite(low) else ""
+                raise OptionError(f"{name}={value!r} is not allowed; it must be a number{bounds}")
+        for name in ("never", "weights"):
+            value = getattr(self, name)
+            if not isinstance(value, bool | np.bool_):
+                raise OptionError(f"{name}={value!r} is not allowed; use True or False")
+
+    @property
+    def periods(self) -> NDArray[np.int64]:
+        """The periods : (T,)."""
+        return np.arange(self.first_period, self.first_period + self.n_periods, dtype=np.int64)
+
+    def generator(self) -> np.random.Generator:
+        """Return the random numbers to draw from; a generator is used as it stands."""
+        try:
+            return np.random.default_rng(self.seed)
+        except (TypeError, ValueError) as error:
+            raise OptionError(
+                f"seed={self.seed!r} is not allowed; use a whole number >= 0, "
+                "a numpy Generator or None"
+            ) from error
+
+    def draw_sizes(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Draw the number of units of each cluster : (H,)."""
+        given = np.asarray(self.cluster_size)
+        if given.dtype.kind not in "iuf" or not np.all(np.isfinite(given) & (given >= 1)):
+            raise OptionError("cluster_size must be a number >= 1, or one such number per cluster")
+        if given.ndim == 0 and self.size_dispersion > 0:
+            shape = self.size_dispersion**-2
+            given = rng.gamma(shape, given / shape, size=self.n_clusters)
+        elif given.ndim == 0:
+            given = np.full(self.n_clusters, given)
+        elif given.shape != (self.n_clusters,):
+            raise OptionError(
+                f"cluster_size has shape {given.shape}; with n_clusters={self.n_clusters} "
+                f"it must be one number, or have shape ({self.n_clusters},)"
+            )
+        elif self.size_dispersion > 0:
+            raise OptionError("size_dispersion must be 0 when cluster_size lists every cluster")
+        sizes: NDArray[np.int64] = np.rint(given).astype(np.int64)
+        return np.maximum(1, sizes)
+
+    def default_cohorts(self) -> list[int]:
+        """Return two cohorts, about one and two thirds into the periods."""
+        third = (self.n_periods + 1) // 3
+        steps = (third, min(2 * third, self.n_periods - 1))
+        return sorted({self.first_period + step for step in steps})
+
+    def clusters_per_cohort(self) -> dict[int, int]:
+        """Return the number of clusters of each cohort; what is left over is never treated."""
+        cohorts = (
+            self.default_cohorts() if self.cohorts is None else np.ravel(self.cohorts).tolist()
+        )
+        counts = dict.fromkeys(cohorts, 0)
+        if isinstance(self.treated_clusters, Mapping):
+            counts = dict(self.treated_clusters)
+            if self.cohorts is None:
+                cohorts = list(counts)
+        if not cohorts or len(set(cohorts)) < len(cohorts):
+            raise OptionError(f"cohorts={cohorts} must be one or more different periods")
+        if set(counts) != set(cohorts):
+            raise OptionError(
+                f"treated_clusters names the cohorts {sorted(counts)}, "
+                f"but cohorts is {sorted(cohorts)}"
+            )
+        if not isinstance(self.treated_clusters, Mapping):
+            total = self.n_treated(len(cohorts))
+            if total < len(cohorts):
+                raise OptionError(
+                    f"{plural(total, 'treated cluster')} cannot make up the {len(cohorts)} "
+                    f"cohorts {cohorts} (n_clusters={self.n_clusters})"
+                )
+            for position, cohort in enumerate(cohorts):
+                counts[cohort] = total // len(cohorts) + (position < total % len(cohorts))
+        self.check_counts(counts)
+        return counts
+
+    def n_treated(self, n_cohorts: int) -> int:
+        """Return the number of treated clusters that `treated_clusters` stands for."""
+        if self.treated_clusters is not None:
+            return check_count("treated_clusters", self.treated_clusters, 1)
+        if not self.never:
+            return self.n_clusters
+        return self.n_clusters - max(1, self.n_clusters // (n_cohorts + 1))
+
+    def check_counts(self, counts: Mapping[int, int]) -> None:
+        """Raise if a cohort lies outside of the periods, or clusters are too many or too few."""
+        first, last = int(self.periods[0]), int(self.periods[-1])
+        for cohort, count in counts.items():
+            if not first <= check_count("cohort", cohort, 1) <= last:
+                raise OptionError(f"cohort {cohort} lies outside of the periods {first} to {last}")
+            check_count(f"treated_clusters[{cohort!r}]", count, 1)
+        total = sum(counts.values())
+        if self.never and total >= self.n_clusters:
+            raise OptionError(
+                f"{total} treated of {plural(self.n_clusters, 'cluster')} leave none never "
+                "treated; treat fewer, or set never=False"
+            )
+        if not self.never and total != self.n_clusters:
+            raise OptionError(
+                f"never=False needs all {self.n_clusters} clusters treated, not {total}"
+            )
+
+    def draw_cohorts(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Draw the cohort of each cluster, 0 for never treated : (H,)."""
+        counts = self.clusters_per_cohort()
+        cohorts = np.zeros(self.n_clusters, dtype=np.int64)
+        cohorts[: sum(counts.values())] = np.repeat(list(counts), list(counts.values()))
+        return rng.permutation(cohorts)
+
+    def draw_shocks(self, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw the cluster shocks, a stationary AR(1) of variance 1 in each cluster : (H, T)."""
+        shocks = rng.standard_normal((self.n_clusters, self.n_periods))
+        shocks[:, 1:] *= math.sqrt(1 - self.rho**2)
+        for period in range(1, self.n_periods):
+            shocks[:, period] += self.rho * shocks[:, period - 1]
+        return shocks
+
+    def effects(self, cohort: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the true effect in each cluster and period : (H, T)."""
+        since = self.periods - cohort[:, None]
+        treated = (cohort[:, None] > 0) & (since >= 0)
+        return np.where(treated, self.effect + self.effect_slope * since, 0.0)
+
+    def draw(self, repeated: bool) -> pd.DataFrame:
+        """Draw the data.
+
+        Everything is an array of n units by T periods. What a unit keeps over time has one
+        column when the same units are observed `repeated`-ly, and T columns when every period
+        has its own.
+        """
+        rng = self.generator()
+        cohort = self.draw_cohorts(rng)
+        sizes = self.draw_sizes(rng)
+        cluster = np.repeat(np.arange(self.n_clusters), sizes)
+        wide = (cluster.size, self.n_periods)
+        kept = (cluster.size, 1) if repeated else wide
+        elapsed = np.arange(self.n_periods)
+
+        common = self.effects(cohort) + _TREND * elapsed
+        common += self.shock_sd * math.sqrt(self.icc) * self.draw_shocks(rng)
+        y = rng.standard_normal(wide)
+        y *= self.shock_sd * math.sqrt(1 - self.icc)
+        y += common[cluster]
+        y += self.unit_sd * rng.standard_normal(kept)
+
+        columns: dict[str, Column] = {
+            "cluster": cluster[:, None] + 1,
+            "period": self.periods,
+            "cohort": cohort[cluster][:, None],
+            "y": y,
+        }
+        if repeated:
+            columns = {"id": np.arange(1, cluster.size + 1)[:, None], **columns}
+        shift = self.covariate_shift * (cohort > 0)[cluster][:, None]
+        for k in range(self.n_covariates + self.n_dummies):
+            latent = rng.standard_normal(kept) + shift
+            x: Column = latent if k < self.n_covariates else (latent > 0).astype(np.int64)
+            y += (_COVARIATE_LEVEL + self.covariate_trend * elapsed) * x
+            columns[f"x{k + 1}"] = x
+        if self.weights:
+            columns["w"] = rng.uniform(*_WEIGHT_RANGE, kept)
+
+        # Rows are sorted by unit and period, or by period and cluster.
+        order: Literal["C", "F"] = "C" if repeated else "F"
+        table = pd.DataFrame(
+            {name: np.broadcast_to(column, wide).ravel(order) for name, column in columns.items()}
+        )
+        if not repeated:
+            table.insert(0, "obs", np.arange(1, len(table) + 1))
+        return table
+
+
+def _with_options_of(
+    model: Callable[P, _Model],
+) -> Callable[[Callable[[_Model], pd.DataFrame]], Callable[P, pd.DataFrame]]:
+    """Make a function of a model one of the model's options, signature included."""
+    signature = inspect.signature(model)
+
+    def decorate(draw: Callable[[_Model], pd.DataFrame]) -> Callable[P, pd.DataFrame]:
+        @wraps(draw)
+        def call(*args: P.args, **options: P.kwargs) -> pd.DataFrame:
+            known = [field.name for field in fields(_Model)]
+            reject_unknown({k: v for k, v in options.items() if k not in known}, known)
+            if args:
+                raise UnknownOptionError(f"give the options of {draw.__name__} by name")
+            return draw(model(*args, **options))
+
+        call.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            return_annotation="pd.DataFrame"
+        )
+        call.__annotations__ = {
+            **{name: option.annotation for name, option in signature.parameters.items()},
+            "return": "pd.DataFrame",
+        }
+        return call
+
+    return decorate
+
+
+@_with_options_of(_Model)
+def panel(model: _Model) -> pd.DataFrame:
+    r"""Draw a balanced panel with staggered adoption by clusters.
+
+    The model is in the description of `didjack.simulate`. All options are keyword-only.
+
+    Parameters
+    ----------
+    n_clusters : int, default 20
+        Number of clusters, H.
+    cluster_size : float or array_like of shape (H,), default 20
+        Mean number of units of a cluster, or the number of each one. Sizes are rounded, and at
+        least 1.
+    size_dispersion : float, default 0
+        Coefficient of variation of the cluster sizes. They are equal if it is 0, and drawn from
+        a gamma distribution otherwise. It must be 0 if `cluster_size` lists every cluster.
+    n_periods : int, default 8
+        Number of periods, at least 2.
+    first_period : int, default 1
+        The first of the consecutive periods.
+    cohorts : sequence of int, optional
+        First treated periods. They must be among the periods; the first period makes a cohort
+        that is treated throughout. Default: two, about one and two thirds into the periods.
+    treated_clusters : int or mapping of int to int, optional
+        Number of treated clusters, spread over `cohorts` as evenly as possible (earlier ones get
+        the remainder), or a mapping from cohort to its number of clusters. The other clusters
+        are never treated. Default: all groups, the never-treated one included, are of about the
+        same number of clusters. Which clusters are treated is random.
+    never : bool, default True
+        Whether at least one cluster has to be never treated. If False, all are treated.
+    effect : float, default 1
+        Effect in the first treated period.
+    effect_slope : float, default 0
+        Change of the effect per period since treatment. The true effect of cohort `g` in period
+        ``t >= g`` is ``effect + effect_slope * (t - g)`` for every unit.
+    icc : float, default 0.2
+        Intra-cluster correlation: the share, between 0 and 1, of the shocks' variance that is
+        common to a cluster in a period.
+    rho : float, default 0.5
+        Autocorrelation of the common shocks, between -1 and 1. They start stationary.
+    shock_sd : float, default 1
+        Standard deviation of the shocks, common and own parts together.
+    unit_sd : float, default 1
+        Standard deviation of the unit effects.
+    n_covariates : int, default 0
+        Number of normal covariates with variance 1, constant over time.
+    n_dummies : int, default 0
+        Number of 0/1 covariates, constant over time. Each is 1 where a variable drawn like a
+        normal covariate is positive.
+    covariate_shift : float, default 0.5
+        Mean of the normal covariates, and of the variables behind the dummies, among units that
+        are treated at some time. It is 0 among the never treated.
+    covariate_trend : float, default 0.1
+        Change of the outcome per period and unit of each covariate. If this and
+        `covariate_shift` are not 0, trends are parallel only given the covariates.
+    weights : bool, default False
+        Whether to add sampling weights, uniform between 0.5 and 2 and independent of all else.
+    seed : int, numpy.random.Generator or None, optional
+        Seed of the random numbers. A generator is used, and moved on. None draws anew each time.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per unit and period, sorted by both, with columns ``id`` (1 to the number of
+        units), ``cluster`` (1 to H), ``period``, ``cohort`` (0 = never treated), ``y``, then
+        ``x1``, ``x2``, ... (first the normal covariates, then the dummies), then ``w`` if asked
+        for.
+
+    Raises
+    ------
+    OptionError
+        If an option is not allowed, or the options do not fit together.
+
+    See Also
+    --------
+    repeated_cross_section : The same model with new units in every period.
+
+    Notes
+    -----
+    The random numbers do not depend on the effects. Two draws with one seed that differ in
+    `effect` or `effect_slope` only have the same untreated outcomes.
+
+    Examples
+    --------
+    >>> df = panel(n_clusters=6, cluster_size=10, treated_clusters={4: 2, 6: 1}, seed=1)
+    >>> df.shape
+    (480, 5)
+    >>> df.groupby("cohort")["cluster"].nunique().to_dict()
+    {0: 3, 4: 2, 6: 1}
+    """
+    return model.draw(repeated=True)
+
+
+@_with_options_of(_Model)
+def repeated_cross_section(model: _Model) -> pd.DataFrame:
+    """Draw repeated cross sections with staggered adoption by clusters.
+
+    Parameters
+    ----------
+    **options
+        Those of `panel`. `cluster_size` is the number of observations of a cluster in each
+        period; unit effects, covariates and weights are drawn for each observation.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per observation, sorted by period and cluster, with columns ``obs`` (1 to the
+        number of rows), and from ``cluster`` on those of `panel`.
+
+    Raises
+    ------
+    OptionError
+        If an option is not allowed, or the options do not fit together.
+
+    See Also
+    --------
+    panel : The same model with the same units in every period; describes all options.
+
+    Examples
+    --------
+    >>> df = repeated_cross_section(n_clusters=6, cluster_size=10, n_dummies=1, seed=1)
+    >>> df.shape
+    (480, 6)
+    >>> list(df.columns)
+    ['obs', 'cluster', 'period', 'cohort', 'y', 'x1']
+    """
+    return model.draw(repeated=False)

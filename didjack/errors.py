@@ -67,7 +67,7 @@ def warn(message: str, category: type[DidjackWarning]) -> None:
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level - 1)
+    warnings.warn(message, category, stacklevel=level)
 
 
 def name_some(items: Iterable[Any], most: int = 5) -> str:

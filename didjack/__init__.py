@@ -1,0 +1,37 @@
+"""Inference in staggered difference-in-differences with the cluster jackknife."""
+
+from importlib.metadata import version as _version
+
+from didjack import datasets, simulate
+from didjack.api import csdid
+from didjack.errors import (
+    DataError,
+    DidjackError,
+    DidjackWarning,
+    EstimationWarning,
+    InferenceWarning,
+    OptionError,
+    SampleWarning,
+    UndefinedReplicateError,
+    UnknownOptionError,
+)
+from didjack.results import AggregateResult, GroupTimeResult
+
+__version__ = _version("didjack")
+
+__all__ = [
+    "AggregateResult",
+    "DataError",
+    "DidjackError",
+    "DidjackWarning",
+    "EstimationWarning",
+    "GroupTimeResult",
+    "InferenceWarning",
+    "OptionError",
+    "SampleWarning",
+    "UndefinedReplicateError",
+    "UnknownOptionError",
+    "csdid",
+    "datasets",
+    "simulate",
+]

@@ -1,0 +1,159 @@
+"""Everything one call of `csdid` keeps: options, design, ledger and estimates in all replicates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from didjack.aggregate import CellTable
+from didjack.att import CellEstimates, Code, estimate
+from didjack.columns import NEVER, Floats, Ints
+from didjack.design import Design
+from didjack.influence import cohort_influence, influence
+from didjack.moments import Moments
+from didjack.options import Options, Vcov
+
+CELL_STATUS = {Code.OK: "ok", Code.OVERLAP: "overlap", Code.SINGULAR: "singular"}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit:
+    """An estimated design.
+
+    Attributes
+    ----------
+    options : Options
+    design : Design
+    ledger : DataFrame, what the sample rules did
+    estimates : CellEstimates, R = 1 + H rows, or R = 1 without jackknife
+    share : (R, C) weight of each cohort
+    """
+
+    options: Options
+    design: Design
+    ledger: pd.DataFrame
+    estimates: CellEstimates
+    share: Floats
+
+    @classmethod
+    def of(cls, design: Design, ledger: pd.DataFrame, options: Options) -> Fit:
+        """Estimate a design in all replicates that its options need."""
+        moments = Moments(design, jackknife=options.jackknife)
+        return cls(options, design, ledger, estimate(design, moments, options), moments.shares())
+
+    def with_vcov(self, vcov: Vcov) -> Fit:
+        """Return the same fit with another variance; replicates are computed if it needs them."""
+        options = replace(self.options, vcov=vcov)
+        if options.jackknife and len(self.estimates.att) == 1:
+            return Fit.of(self.design, self.ledger, options)
+        return replace(self, options=options)
+
+    @property
+    def by_unit(self) -> bool:
+        """Whether units are the clusters."""
+        return self.options.cluster is None or self.options.cluster == self.options.idname
+
+    @cached_property
+    def cell_cohort(self) -> Ints:
+        """(K,) position of each cell's cohort in the design."""
+        return np.array([cell.group for cell in self.estimates.cells], dtype=np.int64)
+
+    @cached_property
+    def cell_group(self) -> Ints:
+        """(K,) first treated period of each cell, on the integer axis."""
+        return self.design.cohorts[self.cell_cohort]
+
+    @cached_property
+    def cell_time(self) -> Ints:
+        """(K,) period of each cell, on the integer axis."""
+        return self.design.periods[[cell.time for cell in self.estimates.cells]]
+
+    @cached_property
+    def influence(self) -> tuple[Floats, Floats]:
+        """Influence of units or clusters on ATT(g,t), (G, K), and on cell weights, (G, K)."""
+        design, strata = self.design, self.design.strata
+        codes = design.unit if self.by_unit else np.repeat(strata.cluster, np.diff(strata.start))
+        cells = self.estimates.cells
+        return (
+            influence(design, self.options, cells, codes),
+            cohort_influence(design, codes)[:, self.cell_cohort],
+        )
+
+    def cell_table(self) -> CellTable:
+        """Hand the cells to aggregation."""
+        estimates = self.estimates
+        return CellTable(
+            group=self.cell_group,
+            time=self.cell_time,
+            att=estimates.att,
+            changed=estimates.changed,
+            weight=self.share[:, self.cell_cohort],
+            first=estimates.first,
+            last=estimates.last,
+        )
+
+    def cell_status(self) -> list[str]:
+        """Write why each cell has an estimate of the full sample or not, (K,)."""
+        estimates = self.estimates
+        texts = []
+        for cell, code, column in zip(
+            estimates.cells, estimates.code[0], estimates.column[0], strict=True
+        ):
+            text = "reference" if cell.reference and code == Code.OK else CELL_STATUS[Code(code)]
+            texts.append(text + (f": {self.design.x_names[column]}" if column >= 0 else ""))
+        return texts
+
+    def cells(self) -> pd.DataFrame:
+        """Describe the cells of the full sample, one row each."""
+        design, cells = self.design, self.estimates.cells
+        moments = Moments(design, jackknife=False)
+        counts = np.array(
+            [
+                [
+                    sum(
+                        int(moments.counts(who, arm.period)[0])
+                        for arm in design.arms(cell.base, cell.time)
+                    )
+                    for who in ((cell.group,), cell.comparison)
+                ]
+                for cell in cells
+            ],
+            dtype=np.int64,
+        ).reshape(-1, 2)
+        return pd.DataFrame(
+            {
+                "group": design.axis.labels(self.cell_group),
+                "time": design.axis.labels(self.cell_time),
+                "base_period": design.axis.labels(design.periods[[c.base for c in cells]]),
+                "n_treated": counts[:, 0],
+                "n_comparison": counts[:, 1],
+                "estimate": self.estimates.att[0],
+                "status": self.cell_status(),
+            }
+        )
+
+    def describe(self) -> dict[str, object]:
+        """Describe sample and options, for `glance` and `summary`."""
+        design, options = self.design, self.options
+        return {
+            "n_obs": design.n_obs,
+            "n_units": int(design.n_units.sum()),
+            "n_clusters": design.n_clusters,
+            "n_treated_clusters": int(design.treated_clusters.sum()),
+            "n_groups": int((design.cohorts != NEVER).sum()),
+            "n_periods": design.periods.size,
+            "control_group": options.control_group,
+            "base_period": options.base_period,
+            "anticipation": options.anticipation,
+            "est_method": options.est_method,
+            "xformla": options.xformla or "~ 1",
+            "cluster": options.cluster or options.idname,
+            "weightsname": options.weightsname,
+            "panel": options.panel,
+            "vcov": options.vcov,
+            "undefined": options.undefined,
+            "alpha": options.alpha,
+        }

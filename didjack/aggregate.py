@@ -59,6 +59,7 @@ class Averages:
     retargeted : (R, M + 1) whether a replicate averages over other cells than the full sample
     loading : (M + 1, K) derivative of the full-sample estimates with respect to ATT(g,t)
     weight_loading : (M + 1, K) derivative with respect to the weight of each cell
+    by_cell : whether these weights are the cells' own
     """
 
     keys: Ints
@@ -66,6 +67,7 @@ class Averages:
     retargeted: Bools
     loading: Floats
     weight_loading: Floats
+    by_cell: bool
 
     def take(self, parts: Ints) -> Averages:
         """Select components or the overall (the last), by position."""
@@ -76,6 +78,7 @@ class Averages:
             self.retargeted[:, parts],
             self.loading[parts],
             self.weight_loading[parts],
+            self.by_cell,
         )
 
 
@@ -105,7 +108,7 @@ def aggregate(
     keys = np.unique(component[eligible.any(axis=0)])
     if not eligible[0].any():
         raise OptionError(f"no ATT(g,t) lies in the window of the {kind!r} aggregation: {window}")
-    inside = component == keys[:, None]
+    inside = np.asarray(component == keys[:, None])
     equal = kind == "group" and not by_cell
     v = np.where(exists, 1.0 if equal else table.weight, 0.0)
     theta = np.stack([_mean(table.att, v * columns) for columns in inside], axis=1)
@@ -128,6 +131,7 @@ def aggregate(
         retargeted=np.stack([other[:, columns].any(axis=1) for columns in counts], axis=1),
         loading=np.vstack([loading, top]),
         weight_loading=np.vstack([by_weight, top_by_weight]),
+        by_cell=by_cell,
     )
     shown = (eligible[0] & inside).any(axis=1) & (kind != "simple")
     return result.take(np.append(np.flatnonzero(shown), keys.size))
@@ -154,13 +158,14 @@ def _mean(values: Floats, weight: Floats) -> Floats:
     """Average the rows of (R, K) values where weights are positive; NaN where none is, (R,)."""
     total = weight.sum(axis=1)
     top = (np.where(weight > 0, values, 0.0) * weight).sum(axis=1)
-    return np.divide(top, total, out=np.full(total.size, np.nan), where=total > 0)
+    mean: Floats = np.divide(top, total, out=np.full(total.size, np.nan), where=total > 0)
+    return mean
 
 
 def _component_derivatives(
     table: CellTable, inside: Bools, v: Floats, theta: Floats, equal: bool
 ) -> tuple[Floats, Floats]:
-    """Derivatives of the components with respect to ATT(g,t) and the cells' weights, (M, K)."""
+    """Differentiate the components with respect to ATT(g,t) and the cells' weights, (M, K)."""
     total = (v * inside).sum(axis=1)[:, None]
     loading = np.divide(v * inside, total, out=np.zeros(inside.shape), where=total > 0)
     if equal:
@@ -178,7 +183,7 @@ def _overall_derivatives(
     by_weight: Floats,
     weighted: bool,
 ) -> tuple[Floats, Floats]:
-    """Derivatives of the overall with respect to ATT(g,t) and the cells' weights, (K,) each."""
+    """Differentiate the overall with respect to ATT(g,t) and the cells' weights, (K,) each."""
     total = u.sum()
     if not total > 0:
         return np.zeros(members.shape[1]), np.zeros(members.shape[1])

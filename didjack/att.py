@@ -61,6 +61,7 @@ class CellEstimates:
     code : (R, K) `Code`
     column : (R, K) the covariate at which a regression failed, -1 where none did
     changed : (R, K) whether the replicate compares other cohorts or periods than the full sample
+    treated : (R, K) weight of the treated rows, of both periods in pooled rows
     first, last : (R,) first and last period of each replicate's sample, on the integer axis
     """
 
@@ -69,6 +70,7 @@ class CellEstimates:
     code: Codes
     column: Codes
     changed: Bools
+    treated: Floats
     first: Ints
     last: Ints
 
@@ -102,9 +104,11 @@ def _clusters_with_rows(design: Design) -> tuple[Ints, Ints]:
     strata = design.strata
     shape = (design.cohorts.size, design.periods.size)
     count, some = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    column = slice(None) if design.panel else strata.period
-    np.add.at(count, (strata.cohort, column), 1)
-    some[strata.cohort, column] = strata.cluster[:, None] if design.panel else strata.cluster
+    row, column, cluster = strata.cohort, strata.period, strata.cluster
+    if design.panel:
+        row, column, cluster = row[:, None], np.arange(design.periods.size), cluster[:, None]
+    np.add.at(count, (row, column), 1)
+    some[row, column] = cluster
     return count, some
 
 
@@ -153,9 +157,10 @@ def _replan(solver: TwoByTwo, result: CellEstimates, own: Plan, replicates: Ints
             changed.append(replacement)
             columns.append(j)
     if changed:
-        at = np.ix_(replicates, columns)
+        at = np.ix_(replicates, np.array(columns))
         part = solver.estimate(tuple(changed), replicates)
         result.att[at], result.code[at], result.column[at] = part.att, part.code, part.column
+        result.treated[at] = part.treated
         result.changed[at] = True
 
 
@@ -185,16 +190,22 @@ class TwoByTwo:
         """Estimate cells in some replicates, (r, K)."""
         shape = (replicates.size, len(cells))
         att, code = np.full(shape, np.nan), np.zeros(shape, dtype=np.int8)
-        column = np.full(shape, -1, dtype=np.int8)
+        column, treated = np.full(shape, -1, dtype=np.int8), np.zeros(shape)
         for group, members in self.groups(cells).items():
             code[:, members] = self.empty(cells[members[0]])[replicates][:, None]
+            treated[:, members] = self.treated_weight(group)[replicates][:, None]
             moving = [j for j in members if not cells[j].reference]
             att[:, [j for j in members if cells[j].reference]] = 0.0
             if moving:
                 self._estimate_group(group, cells, moving, replicates, (att, code, column))
         att[code != Code.OK] = np.nan
         changed, span = np.zeros(shape, dtype=bool), np.zeros(replicates.size, dtype=np.int64)
-        return CellEstimates(cells, att, code, column, changed, span, span.copy())
+        return CellEstimates(cells, att, code, column, changed, treated, span, span.copy())
+
+    def treated_weight(self, group: Group) -> Floats:
+        """Add up the weights of the treated rows of all arms, (R,)."""
+        sums = [self.moments.sums((group.cohort,), arm).weight for arm in group.arms]
+        return np.asarray(np.sum(sums, axis=0))
 
     def groups(self, cells: tuple[Cell, ...]) -> dict[Group, list[int]]:
         """Collect the positions of cells that share rows and covariates."""
@@ -351,4 +362,4 @@ class TwoByTwo:
 
 def _predict(x: Floats, beta: Floats) -> Floats:
     """Multiply (r, k) covariates with (r, o, k) coefficients: (r, o)."""
-    return np.einsum("rk,rok->ro", x, beta)
+    return np.asarray(np.einsum("rk,rok->ro", x, beta))

@@ -135,7 +135,9 @@ def _numbers_of_object(column: pd.Series, role: str) -> pd.Series:
             f"{role} {column.name!r} is not numeric: "
             f"{offenders(bad, [repr(value) for value in column])}"
         )
-    values = np.array([np.nan if gone else float(v) for v, gone in zip(column, missing, strict=True)])
+    values = np.array(
+        [np.nan if gone else float(v) for v, gone in zip(column, missing, strict=True)]
+    )
     return pd.Series(values, name=column.name)
 
 
@@ -222,7 +224,8 @@ class TimeAxis:
             return pd.Index(whole)
         if self.kind == "float":
             return pd.Index(whole.astype(np.float64))
-        periods = pd.PeriodIndex.from_ordinals(whole, freq=self.freq)
+        from_ordinals = pd.PeriodIndex.from_ordinals  # type: ignore[attr-defined]
+        periods: pd.PeriodIndex = from_ordinals(whole, freq=self.freq)
         if self.kind == "period":
             return periods
         edge = periods.end_time.normalize() if self.at_end else periods.start_time

@@ -120,11 +120,11 @@ class Design:
 
     def x_at(self, slot: int) -> Floats:
         """Return the covariates (n, k) of a slot."""
-        return self.x[slot if len(self.x) > 1 else 0]
+        return np.asarray(self.x[slot if len(self.x) > 1 else 0])
 
     def w_at(self, slot: int) -> Floats:
         """Return the weights (n,) of a slot."""
-        return self.w[slot if len(self.w) > 1 else 0]
+        return np.asarray(self.w[slot if len(self.w) > 1 else 0])
 
     def arms(self, base: int, time: int) -> tuple[Arm, ...]:
         """Return what a comparison of two periods reads.

@@ -12,7 +12,7 @@ from didjack.aggregate import CellTable
 from didjack.att import CellEstimates, Code, estimate
 from didjack.columns import NEVER, Floats, Ints
 from didjack.design import Design
-from didjack.influence import cohort_influence, influence
+from didjack.influence import cohort_influence, influence, treated_influence
 from didjack.moments import Moments
 from didjack.options import Options, Vcov
 
@@ -72,25 +72,33 @@ class Fit:
         return self.design.periods[[cell.time for cell in self.estimates.cells]]
 
     @cached_property
-    def influence(self) -> tuple[Floats, Floats]:
-        """Influence of units or clusters on ATT(g,t), (G, K), and on cell weights, (G, K)."""
-        design, strata = self.design, self.design.strata
-        codes = design.unit if self.by_unit else np.repeat(strata.cluster, np.diff(strata.start))
-        cells = self.estimates.cells
-        return (
-            influence(design, self.options, cells, codes),
-            cohort_influence(design, codes)[:, self.cell_cohort],
-        )
+    def _codes(self) -> Ints:
+        """(n,) the unit or cluster of each row, whichever is taken to be independent."""
+        if self.by_unit:
+            return self.design.unit
+        strata = self.design.strata
+        return np.repeat(strata.cluster, np.diff(strata.start))
 
-    def cell_table(self) -> CellTable:
-        """Hand the cells to aggregation."""
+    @cached_property
+    def influence(self) -> Floats:
+        """Influence of units or clusters on ATT(g,t), (G, K)."""
+        return influence(self.design, self.options, self.estimates.cells, self._codes)
+
+    def weight_influence(self, by_cell: bool) -> Floats:
+        """Influence of units or clusters on the weights of the cells, (G, K)."""
+        if by_cell:
+            return treated_influence(self.design, self.estimates.cells, self._codes)
+        return cohort_influence(self.design, self._codes)[:, self.cell_cohort]
+
+    def cell_table(self, by_cell: bool = False) -> CellTable:
+        """Hand the cells to aggregation, with their own weights or those of their cohorts."""
         estimates = self.estimates
         return CellTable(
             group=self.cell_group,
             time=self.cell_time,
             att=estimates.att,
             changed=estimates.changed,
-            weight=self.share[:, self.cell_cohort],
+            weight=estimates.treated if by_cell else self.share[:, self.cell_cohort],
             first=estimates.first,
             last=estimates.last,
         )

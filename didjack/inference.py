@@ -103,7 +103,10 @@ def jackknife_covariance(
 def _shrink(count: Floats | Ints) -> Floats:
     """(R - 1) / R; NaN for R = 0."""
     count = np.asarray(count, dtype=float)
-    return np.divide(count - 1.0, count, out=np.full(count.shape, np.nan), where=count > 0)
+    shrink: Floats = np.divide(
+        count - 1.0, count, out=np.full(count.shape, np.nan), where=count > 0
+    )
+    return shrink
 
 
 def analytic(influence: Floats, df: float) -> Variance:
@@ -140,7 +143,7 @@ def critical_value(alpha: float, df: Floats) -> Floats:
     """Two-sided critical values of t; normal where df is infinite."""
     normal = np.isinf(df)
     value = special.stdtrit(np.where(normal, 1.0, df), 1.0 - alpha / 2.0)
-    return np.where(normal, special.ndtri(1.0 - alpha / 2.0), value)
+    return np.asarray(np.where(normal, special.ndtri(1.0 - alpha / 2.0), value))
 
 
 def coefficient_table(
@@ -166,22 +169,11 @@ def coefficient_table(
     return pd.DataFrame(dict(zip(STATISTICS, values, strict=True)))
 
 
-def first_reason(
-    missing: Bools, clusters: pd.Index, explain: Callable[[int], str]
-) -> tuple[str, list[str]]:
-    """Explain the missing replicates of one coefficient.
+def first_reason(missing: Bools, clusters: pd.Index, explain: Callable[[int], str]) -> str:
+    """Explain the missing replicates of one coefficient, (H,), by the first of them.
 
-    Parameters
-    ----------
-    missing : (H,) where the replicate is missing
-    explain : cluster position -> why
-
-    Returns
-    -------
-    text : "cluster 8: no treated units", with the number of further clusters
-    names : the labels of all clusters
+    `explain` says why, given the position of a cluster.
     """
-    at = np.flatnonzero(missing)
-    names = [str(clusters[h]) for h in at]
-    more = f" (and {at.size - 1} more)" if at.size > 1 else ""
-    return f"cluster {names[0]}: {explain(int(at[0]))}{more}", names
+    at = np.flatnonzero(missing).tolist()
+    more = f" (and {len(at) - 1} more)" if len(at) > 1 else ""
+    return f"cluster {clusters[at[0]]}: {explain(at[0])}{more}"

@@ -51,13 +51,27 @@ def influence(design: Design, options: Options, cells: tuple[Cell, ...], codes: 
 
 
 def cohort_influence(design: Design, codes: Ints) -> Floats:
-    """Derivative of the cohort weights with respect to the weight of each group of rows, (G, C)."""
+    """Influence of groups of rows on the cohort weights, (G, C)."""
     row = np.repeat(np.arange(design.strata.cohort.size), np.diff(design.strata.start))
     cohort = design.strata.cohort[row]
     weight = design.share_weight
     shape = (int(codes.max()) + 1, design.cohorts.size)
-    flat = np.bincount(codes * shape[1] + cohort, weights=weight, minlength=shape[0] * shape[1])
+    size = shape[0] * shape[1]
+    flat: Floats = np.bincount(codes * shape[1] + cohort, weights=weight, minlength=size)
     return flat.reshape(shape)
+
+
+def treated_influence(design: Design, cells: tuple[Cell, ...], codes: Ints) -> Floats:
+    """Influence of groups of rows on the weight of each cell's treated rows, (G, K)."""
+    start, n_groups = design.strata.start, int(codes.max()) + 1
+    result = np.zeros((n_groups, len(cells)))
+    for j, cell in enumerate(cells):
+        for arm in design.arms(cell.base, cell.time):
+            chosen = design.strata.select((cell.group,), arm.period)
+            rows = np.concatenate([np.arange(start[s], start[s + 1]) for s in chosen])
+            weight = design.w_at(arm.slot)[rows]
+            result[:, j] += np.bincount(codes[rows], weights=weight, minlength=n_groups)
+    return result
 
 
 def _cell_influence(solver: TwoByTwo, group: Group, cell: Cell) -> Floats:
@@ -187,9 +201,7 @@ class _Side:
             by_residual = _solve(self.treated.gram[0], by_residual)
         chosen = self.solver.moments.design.strata.select((self.group.cohort,), self.arm.period)
         by_y = self.sign / self.weight
-        kernels.treated_influence(
-            *self.rows, chosen, by_y, by_x, self.own_beta, by_residual, psi
-        )
+        kernels.treated_influence(*self.rows, chosen, by_y, by_x, self.own_beta, by_residual, psi)
 
     def add_comparison(self, psi: Floats) -> Floats:
         """Add the influence of the side's comparison rows; return the derivative by the logit."""

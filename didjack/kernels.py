@@ -7,12 +7,14 @@ over its rows in a fixed order, so results do not depend on the number of thread
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numba
 import numpy as np
 
-_F = TypeVar("_F", bound=Callable[..., Any])
+from didjack.columns import Bools, Floats, Ints
+
+_Kernel = Callable[..., Any]
 
 TRIM = 0.995
 """Comparison rows with a fitted propensity at or above this get no weight."""
@@ -20,16 +22,16 @@ RANK_TOLERANCE = 1e-12
 """A column whose squared sine with the span of those before it is below this depends on them."""
 
 
-def jit(parallel: bool = False) -> Callable[[_F], _F]:
+def jit(parallel: bool = False) -> Callable[[_Kernel], _Kernel]:
     """Compile a kernel, cached on disk; the one decorator of the package."""
     return cast(
-        Callable[[_F], _F],
+        Callable[[_Kernel], _Kernel],
         numba.njit(cache=True, parallel=parallel, nogil=True, error_model="numpy"),
     )
 
 
 @jit(parallel=True)
-def stratum_sums(x, w, y, start):  # type: ignore[no-untyped-def]
+def stratum_sums(x: Floats, w: Floats, y: Floats, start: Ints) -> tuple[Floats, Floats]:
     """Sum w x x' and w x y over the rows of each stratum.
 
     Parameters
@@ -59,7 +61,7 @@ def stratum_sums(x, w, y, start):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def deleted_sums(values, chosen, cluster, n_clusters):  # type: ignore[no-untyped-def]
+def deleted_sums(values: Floats, chosen: Ints, cluster: Ints, n_clusters: int) -> Floats:
     """Sum strata over all clusters, and over all but one cluster at a time.
 
     What is left without a cluster is added up from the clusters before and after it, never
@@ -104,7 +106,7 @@ def deleted_sums(values, chosen, cluster, n_clusters):  # type: ignore[no-untype
 
 
 @jit()
-def factor(gram, drop):  # type: ignore[no-untyped-def]
+def factor(gram: Floats, drop: bool) -> tuple[Floats, Floats, Ints]:
     """Cholesky factors of scaled Gram matrices, column by column, first columns first.
 
     Columns are scaled to unit norm. A column that depends on those before it ends the
@@ -156,7 +158,7 @@ def factor(gram, drop):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def reciprocal_condition(gram, lower, scale):  # type: ignore[no-untyped-def]
+def reciprocal_condition(gram: Floats, lower: Floats, scale: Floats) -> float:
     """Reciprocal condition number, in the 1-norm, of one scaled Gram matrix."""
     k = gram.shape[0]
     norm, inverse_norm = 0.0, 0.0
@@ -174,7 +176,7 @@ def reciprocal_condition(gram, lower, scale):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def substitute(lower, v):  # type: ignore[no-untyped-def]
+def substitute(lower: Floats, v: Floats) -> None:
     """Solve L L' z = v in place; zero rows of L give zeros."""
     k = v.size
     for a in range(k):
@@ -193,7 +195,7 @@ def substitute(lower, v):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def solve(lower, scale, rhs):  # type: ignore[no-untyped-def]
+def solve(lower: Floats, scale: Floats, rhs: Floats) -> Floats:
     """Solve the systems whose factors `factor` made.
 
     Parameters
@@ -218,7 +220,9 @@ def solve(lower, scale, rhs):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def _add_logit(x, w, treated, lo, hi, beta, sums):  # type: ignore[no-untyped-def]
+def _add_logit(
+    x: Floats, w: Floats, treated: bool, lo: int, hi: int, beta: Floats, sums: Floats
+) -> float:
     """Add the logit sums of rows lo:hi to `sums`; return their largest linear predictor.
 
     Layout of `sums`: k of the score, k (k+1) / 2 of the information (lower triangle by rows),
@@ -249,7 +253,9 @@ def _add_logit(x, w, treated, lo, hi, beta, sums):  # type: ignore[no-untyped-de
 
 
 @jit(parallel=True)
-def logit_strata(x, w, start, chosen, treated, beta):  # type: ignore[no-untyped-def]
+def logit_strata(
+    x: Floats, w: Floats, start: Ints, chosen: Ints, treated: Bools, beta: Floats
+) -> tuple[Floats, Floats]:
     """Logit sums of each chosen stratum at one coefficient vector.
 
     Parameters
@@ -271,7 +277,16 @@ def logit_strata(x, w, start, chosen, treated, beta):  # type: ignore[no-untyped
 
 
 @jit(parallel=True)
-def logit_replicates(x, w, start, chosen, treated, cluster, deleted, beta):  # type: ignore[no-untyped-def]
+def logit_replicates(
+    x: Floats,
+    w: Floats,
+    start: Ints,
+    chosen: Ints,
+    treated: Bools,
+    cluster: Ints,
+    deleted: Ints,
+    beta: Floats,
+) -> tuple[Floats, Floats]:
     """Logit sums over all chosen strata but those of the deleted cluster, by replicate.
 
     Parameters
@@ -297,7 +312,17 @@ def logit_replicates(x, w, start, chosen, treated, cluster, deleted, beta):  # t
 
 
 @jit(parallel=True)
-def odds_sums(x, w, y, outcomes, start, chosen, cluster, deleted, beta):  # type: ignore[no-untyped-def]
+def odds_sums(
+    x: Floats,
+    w: Floats,
+    y: Floats,
+    outcomes: Ints,
+    start: Ints,
+    chosen: Ints,
+    cluster: Ints,
+    deleted: Ints,
+    beta: Floats,
+) -> Floats:
     """Sum w p/(1-p) times (x, y) over comparison rows, leaving out a cluster, by replicate.
 
     Rows with p >= `TRIM` count nothing.
@@ -336,7 +361,16 @@ def odds_sums(x, w, y, outcomes, start, chosen, cluster, deleted, beta):  # type
 
 
 @jit()
-def odds_gradient(x, w, y, start, chosen, logit, beta, centre):  # type: ignore[no-untyped-def]
+def odds_gradient(
+    x: Floats,
+    w: Floats,
+    y: Floats,
+    start: Ints,
+    chosen: Ints,
+    logit: Floats,
+    beta: Floats,
+    centre: float,
+) -> Floats:
     """Sum w p/(1-p) x (y - x'beta - centre) over comparison rows; (k,)."""
     k = logit.size
     result = np.zeros(k)
@@ -355,7 +389,18 @@ def odds_gradient(x, w, y, start, chosen, logit, beta, centre):  # type: ignore[
 
 
 @jit()
-def treated_influence(x, w, y, start, chosen, by_y, by_x, beta, by_residual, psi):  # type: ignore[no-untyped-def]
+def treated_influence(
+    x: Floats,
+    w: Floats,
+    y: Floats,
+    start: Ints,
+    chosen: Ints,
+    by_y: float,
+    by_x: Floats,
+    beta: Floats,
+    by_residual: Floats,
+    psi: Floats,
+) -> None:
     """Add w (by_y y + x'by_x + (y - x'beta) x'by_residual) of treated rows to psi (n,)."""
     for s in chosen:
         for i in range(start[s], start[s + 1]):
@@ -368,7 +413,19 @@ def treated_influence(x, w, y, start, chosen, by_y, by_x, beta, by_residual, psi
 
 
 @jit()
-def comparison_influence(x, w, y, start, chosen, beta, by_residual, logit, by_odds, centre, psi):  # type: ignore[no-untyped-def]
+def comparison_influence(
+    x: Floats,
+    w: Floats,
+    y: Floats,
+    start: Ints,
+    chosen: Ints,
+    beta: Floats,
+    by_residual: Floats,
+    logit: Floats,
+    by_odds: float,
+    centre: float,
+    psi: Floats,
+) -> None:
     """Add w r (x'by_residual + by_odds p/(1-p)) of comparison rows to psi (n,).
 
     With r = y - x'beta, and r - centre behind the odds, which are zero for trimmed rows.
@@ -388,7 +445,16 @@ def comparison_influence(x, w, y, start, chosen, beta, by_residual, logit, by_od
 
 
 @jit()
-def score_influence(x, w, start, chosen, treated, logit, by_score, psi):  # type: ignore[no-untyped-def]
+def score_influence(
+    x: Floats,
+    w: Floats,
+    start: Ints,
+    chosen: Ints,
+    treated: Bools,
+    logit: Floats,
+    by_score: Floats,
+    psi: Floats,
+) -> None:
     """Add w (D - p) x'by_score of all rows of a propensity model to psi (n,)."""
     for j in range(chosen.size):
         s = chosen[j]

@@ -148,9 +148,7 @@ class Moments:
     ) -> LogitRows:
         """Collect the rows of a propensity model."""
         d = self.design
-        chosen = np.concatenate(
-            [d.strata.select((group, *comparison), arm.period) for arm in arms]
-        )
+        chosen = np.concatenate([d.strata.select((group, *comparison), arm.period) for arm in arms])
         chosen = chosen[np.argsort(d.strata.cluster[chosen], kind="stable")]
         w = d.w_at(arms[0].slot)
         return LogitRows(

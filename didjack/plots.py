@@ -24,6 +24,7 @@ X_LABELS = {
 def coefficients(result: AggregateResult, ax: Axes | None, alpha: float) -> Axes:
     """Draw an aggregation's components with pointwise intervals."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
 
     if ax is None:
         _, ax = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
@@ -44,10 +45,16 @@ def coefficients(result: AggregateResult, ax: Axes | None, alpha: float) -> Axes
     if result.type == "event":
         ax.axvline(-0.5, color=GREY, linewidth=0.8, linestyle=":", zorder=1)
         if reference.any():
-            ax.plot(x[reference], table["estimate"][reference], "D", mfc="white", color=GREY,
-                    label="reference period")
+            ax.plot(
+                x[reference],
+                table["estimate"][reference],
+                "D",
+                mfc="white",
+                color=GREY,
+                label="reference period",
+            )
         ax.legend(frameon=False, loc="best")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel(X_LABELS[result.type])
     ax.set_ylabel(f"effect on {result.options.yname}")
     ax.set_title(
@@ -65,11 +72,27 @@ def _points(
     estimate = table["estimate"].to_numpy()
     half = (table["conf_high"] - table["conf_low"]).to_numpy() / 2
     if known.any():
-        ax.errorbar(x[known], estimate[known], yerr=half[known], fmt=marker, color=colour,
-                    capsize=3, markersize=5, linewidth=1.2, label=name)
+        ax.errorbar(
+            x[known],
+            estimate[known],
+            yerr=half[known],
+            fmt=marker,
+            color=colour,
+            capsize=3,
+            markersize=5,
+            linewidth=1.2,
+            label=name,
+        )
     if (~known).any():
-        ax.plot(x[~known], estimate[~known], marker, mfc="white", color=colour, markersize=5,
-                label=None if name is None else f"{name}, no standard error")
+        ax.plot(
+            x[~known],
+            estimate[~known],
+            marker,
+            mfc="white",
+            color=colour,
+            markersize=5,
+            label=None if name is None else f"{name}, no standard error",
+        )
 
 
 def _tick(value: object) -> str:

@@ -97,9 +97,7 @@ def _log_odds(moments: Moments, rows: LogitRows) -> float:
 
 def _steps(sums: LogitSums, chosen: Ints) -> tuple[Floats, Bools]:
     """Newton steps (r, k) of some replicates, and where the information can be inverted."""
-    lower, scale, dependent = kernels.factor(
-        np.ascontiguousarray(sums.information[chosen]), False
-    )
+    lower, scale, dependent = kernels.factor(np.ascontiguousarray(sums.information[chosen]), False)
     solvable = dependent < 0
     lower[~solvable] = 0.0
     score = np.ascontiguousarray(sums.score[chosen][:, None, :])

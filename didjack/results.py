@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -69,9 +69,9 @@ class Targets:
 
     def missing(self) -> Bools:
         """Return where the full sample has an estimate and a replicate has none, (H, M)."""
-        return np.isnan(self.theta[1:]) & ~np.isnan(self.theta[0])
+        return np.asarray(np.isnan(self.theta[1:]) & ~np.isnan(self.theta[0]))
 
-    def why_missing(self, replicate: int, column: int) -> str:
+    def why_missing(self, column: int, replicate: int) -> str:
         """Explain one missing replicate."""
         if self.code is None:
             return "none of its ATT(g,t) is left"
@@ -148,11 +148,12 @@ class Result(ABC):
     @cached_property
     def _influence_of_rows(self) -> Floats:
         """Influence of units or clusters on the coefficients, (G, M)."""
-        on_att, on_weight = self._fit.influence
+        on_att = self._fit.influence
         averages = self._targets.averages
         if averages is None:
             return on_att
         used = ((averages.loading != 0) | (averages.weight_loading != 0)).any(axis=0)
+        on_weight = self._fit.weight_influence(averages.by_cell)
         by_att = on_att[:, used] @ averages.loading[:, used].T
         return np.asarray(by_att + on_weight[:, used] @ averages.weight_loading[:, used].T)
 
@@ -168,7 +169,7 @@ class Result(ABC):
                 why = inference.first_reason(
                     missing[:, m],
                     self._fit.design.cluster_labels,
-                    lambda h, m=m: targets.why_missing(h, m),
+                    partial(targets.why_missing, m),
                 )
                 left = int((~missing[:, m]).sum())
                 texts[m] = f"{'skipped' if skip and left > 1 else 'undefined'}: {why}"
@@ -266,7 +267,9 @@ class Result(ABC):
         Sorted by the absolute influence on the overall ATT, the largest first.
         """
         table = -(self.replicates() - self._targets.theta[0])
-        order = np.argsort(-np.nan_to_num(np.abs(self._overall_influence()), nan=np.inf), kind="stable")
+        order = np.argsort(
+            -np.nan_to_num(np.abs(self._overall_influence()), nan=np.inf), kind="stable"
+        )
         return table.iloc[order]
 
     @abstractmethod
@@ -289,9 +292,7 @@ class Result(ABC):
         columns, clusters = missing.any(axis=0), np.flatnonzero(missing.any(axis=1))
         labels = self._fit.design.cluster_labels
         first = int(np.flatnonzero(columns)[0])
-        why, _ = inference.first_reason(
-            missing[:, first], labels, lambda h: targets.why_missing(h, first)
-        )
+        why = inference.first_reason(missing[:, first], labels, partial(targets.why_missing, first))
         what = (
             f"{int(columns.sum())} of {columns.size} coefficients of the {self.title} "
             f"({name_some(targets.index[columns], most=3)}) cannot be computed without "
@@ -304,9 +305,12 @@ class Result(ABC):
                 "replicates out"
             )
         warn(
-            what + ("; their standard errors hold no variation from these clusters"
-            if options.undefined == "skip"
-            else "; their standard errors are NaN. undefined='skip' leaves these replicates out"),
+            what
+            + (
+                "; their standard errors hold no variation from these clusters"
+                if options.undefined == "skip"
+                else "; their standard errors are NaN. undefined='skip' leaves these replicates out"
+            ),
             InferenceWarning,
         )
 
@@ -432,7 +436,10 @@ class GroupTimeResult(Result):
             Only cohorts seen for at least so many periods after treatment, and only event times
             that all of them have ("event").
         weights : {"cohort", "cell"}
-            Weights of cells: that of their cohort.
+            Weights of cells: that of their cohort, or the weight of their own treated rows, in
+            both periods together (what Stata's ``csdid`` up to 1.82 and ``csdidjack`` use for
+            repeated cross sections). With "cell", "group" takes weighted means as well. Both
+            agree on a balanced panel with constant weights.
 
         Returns
         -------
@@ -451,28 +458,26 @@ class GroupTimeResult(Result):
         --------
         >>> import didjack
         >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal", cluster="countyreal")
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
         >>> round(res.aggregate("simple").overall["estimate"], 4)
         -0.04
         """
         reject_unknown(unknown, ["type", "min_e", "max_e", "balance_e", "weights"])
         kind = aggregation_type(type)
         check_choice("weights", weights)
-        if weights == "cell":
-            raise OptionError("weights='cell' is not available yet")
         window = _checked_window(kind, Window(min_e, max_e, balance_e))
-        result = AggregateResult.of(self._fit, kind, window)
+        result = AggregateResult.of(self._fit, kind, window, weights)
         result._report_missing()
         return result
 
     def plot(self, **options: Any) -> Axes:
-        """Plots of group-time effects come with a later version; see `aggregate(...).plot()`."""
+        """Raise: group-time effects have no plot yet; see `aggregate(...).plot()`."""
         raise OptionError("a group-time result has no plot yet; use .aggregate('event').plot()")
 
     def _overall_influence(self) -> Floats:
         if not (self._fit.cell_time >= self._fit.cell_group).any():
             return np.zeros(self._fit.design.n_clusters)
-        return AggregateResult.of(self._fit, "simple", Window())._overall_influence()
+        return AggregateResult.of(self._fit, "simple", Window(), "cohort")._overall_influence()
 
     def _report_failures(self) -> None:
         """Warn, once, of ATT(g,t) that could not be estimated."""
@@ -496,11 +501,15 @@ class AggregateResult(Result):
 
     type: AggregationType
     window: Window
+    weights: AggregationWeights
 
     @classmethod
-    def of(cls, fit: Fit, kind: AggregationType, window: Window) -> AggregateResult:
+    def of(
+        cls, fit: Fit, kind: AggregationType, window: Window, weights: AggregationWeights
+    ) -> AggregateResult:
         """Average the cells of a fit."""
-        averages = aggregate(fit.cell_table(), kind, window)
+        by_cell = weights == "cell"
+        averages = aggregate(fit.cell_table(by_cell), kind, window, by_cell)
         keys: pd.Index = pd.Index(averages.keys)
         if kind in ("group", "calendar"):
             keys = fit.design.axis.labels(averages.keys)
@@ -522,10 +531,10 @@ class AggregateResult(Result):
             status=status,
             averages=averages,
         )
-        return cls(fit, targets, kind, window)
+        return cls(fit, targets, kind, window, weights)
 
     def _on(self, fit: Fit) -> AggregateResult:
-        return AggregateResult.of(fit, self.type, self.window)
+        return AggregateResult.of(fit, self.type, self.window, self.weights)
 
     @property
     def title(self) -> str:

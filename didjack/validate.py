@@ -221,9 +221,7 @@ def _missing_covariate(column: pd.Series) -> Bools:
     return gone
 
 
-def _check_never_codes(
-    options: Options, cohort: Ints, missing: Bools, original: pd.Series
-) -> None:
+def _check_never_codes(options: Options, cohort: Ints, missing: Bools, original: pd.Series) -> None:
     """Raise where never-treated is both missing and coded: one of them may mean 'unknown'."""
     if not missing.any():
         return
@@ -305,8 +303,8 @@ def _check_units(rows: _Rows) -> None:
         ]
         raise DataError(
             f"({options.idname!r}, {options.tname!r}) is not unique: "
-            f"{plural(int(twice.sum()), 'row')} share a unit and a period; first: {name_some(shown)}"
-            "; with repeated cross sections use panel=False"
+            f"{plural(int(twice.sum()), 'row')} share a unit and a period; first: "
+            f"{name_some(shown)}; with repeated cross sections use panel=False"
         )
 
 
@@ -326,7 +324,7 @@ def _late_cohorts(rows: _Rows) -> None:
 
 
 def _no_never_treated(rows: _Rows) -> None:
-    """Rule 3: without never-treated units, the last cohort is the comparison until it is treated."""
+    """Rule 3: without never-treated units, the last cohort is the comparison group."""
     if (rows.cohort == NEVER).any():
         return
     last, d = rows.cohort.max(), rows.options.anticipation
@@ -353,7 +351,7 @@ def _already_treated(rows: _Rows) -> None:
     """Rule 4: units treated in the first period have no untreated period to compare with."""
     first, d = rows.time.min(), rows.options.anticipation
     reason = f"already treated in the first period ({rows.label(first)})"
-    rows.drop("4 already treated", rows.cohort <= first + d, reason)
+    rows.drop("4 already treated", np.asarray(rows.cohort <= first + d), reason)
 
 
 def _balance(rows: _Rows) -> bool:
@@ -414,9 +412,13 @@ def _finish(rows: _Rows, horizon: int, pooled: bool) -> CleanData:
         raise DataError(f"weightsname {rows.options.weightsname!r} has mean 0 in the sample")
     unit, _ = _compact(rows.unit, len(rows.unit_labels))
     span = rows.time - rows.time.min()
-    codes, occurring = _compact(span, int(span.max()) + 1) if span.max() <= 4 * span.size else (
-        np.unique(span, return_inverse=True)[1],
-        np.unique(span),
+    codes, occurring = (
+        _compact(span, int(span.max()) + 1)
+        if span.max() <= 4 * span.size
+        else (
+            np.unique(span, return_inverse=True)[1],
+            np.unique(span),
+        )
     )
     periods = occurring + rows.time.min()
     n_units = int(unit.max()) + 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from didjack.design import build_design
 from didjack.errors import UnknownOptionError
 from didjack.fit import Fit
 from didjack.options import (
@@ -145,7 +144,7 @@ def csdid(
         raise UnknownOptionError("df is required: a pandas, polars or pyarrow table")
     options = Options(**settings)
     sample = clean(df, options)
-    result = GroupTimeResult.of(Fit.of(build_design(sample), sample.ledger, options))
+    result = GroupTimeResult.of(Fit.of(sample, options))
     result._report_failures()
     result._report_missing()
     return result

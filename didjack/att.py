@@ -11,7 +11,7 @@ doi:10.1016/j.jeconom.2020.06.003.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -25,7 +25,7 @@ from didjack.columns import Bools, Floats, Ints
 from didjack.design import Arm, Design
 from didjack.moments import Cohorts, Moments
 from didjack.options import Options
-from didjack.propensity import Logit, fit_logit
+from didjack.propensity import Propensity, fit_propensity
 
 Codes = NDArray[np.int8]
 
@@ -63,16 +63,18 @@ class CellEstimates:
     changed : (R, K) whether the replicate compares other cohorts or periods than the full sample
     treated : (R, K) weight of the treated rows, of both periods in pooled rows
     first, last : (R,) first and last period of each replicate's sample, on the integer axis
+    dropped : (K, k) covariates that a regression or logit of the full sample left out
     """
 
     cells: tuple[Cell, ...]
     att: Floats
     code: Codes
-    column: Codes
+    column: NDArray[np.int16]
     changed: Bools
     treated: Floats
     first: Ints
     last: Ints
+    dropped: Bools
 
 
 class Group(NamedTuple):
@@ -88,15 +90,14 @@ class Regression(NamedTuple):
 
     Attributes
     ----------
-    lower, scale : factors of the Gram matrices, see `kernels.factor`
     beta : (R, O, k)
     dependent : (R,) first column that depends on those before it, -1 if none
+    keep : (R, k) columns that are used
     """
 
-    lower: Floats
-    scale: Floats
     beta: Floats
     dependent: Ints
+    keep: Bools
 
 
 def _clusters_with_rows(design: Design) -> tuple[Ints, Ints]:
@@ -169,38 +170,43 @@ class TwoByTwo:
 
     def __init__(self, moments: Moments, options: Options) -> None:
         self.moments = moments
-        self.options = options
         self.method = options.est_method
+        self.drop = options.collinear == "drop"
+        self.weighted = options.weightsname is not None
         self._regressions: dict[tuple[Cohorts, Arm], Regression] = {}
-        self._logits: dict[Group, tuple[Logit, Bools]] = {}
+        self._propensity: tuple[Group, Propensity] | None = None
 
     def empty(self, cell: Cell) -> Codes:
         """Return `Code.NO_TREATED`, `NO_COMPARISON` or 0 by replicate, (R,)."""
         code = np.zeros(self.moments.n_replicates, dtype=np.int8)
         for arm in self.moments.design.arms(cell.base, cell.time):
-            for cohorts, reason in (
-                (cell.comparison, Code.NO_COMPARISON),
-                ((cell.group,), Code.NO_TREATED),
-            ):
-                weight = self.moments.sums(cohorts, arm).weight
-                code[(self.moments.counts(cohorts, arm.period) == 0) | (weight <= 0)] = reason
+            code[self.moments.counts(cell.comparison, arm) == 0] = Code.NO_COMPARISON
+            code[self.moments.counts((cell.group,), arm) == 0] = Code.NO_TREATED
         return code
 
     def estimate(self, cells: tuple[Cell, ...], replicates: Ints) -> CellEstimates:
         """Estimate cells in some replicates, (r, K)."""
         shape = (replicates.size, len(cells))
-        att, code = np.full(shape, np.nan), np.zeros(shape, dtype=np.int8)
-        column, treated = np.full(shape, -1, dtype=np.int8), np.zeros(shape)
+        result = CellEstimates(
+            cells=cells,
+            att=np.full(shape, np.nan),
+            code=np.zeros(shape, dtype=np.int8),
+            column=np.full(shape, -1, dtype=np.int16),
+            changed=np.zeros(shape, dtype=bool),
+            treated=np.zeros(shape),
+            first=np.zeros(replicates.size, dtype=np.int64),
+            last=np.zeros(replicates.size, dtype=np.int64),
+            dropped=np.zeros((len(cells), self.moments.design.x.shape[2]), dtype=bool),
+        )
         for group, members in self.groups(cells).items():
-            code[:, members] = self.empty(cells[members[0]])[replicates][:, None]
-            treated[:, members] = self.treated_weight(group)[replicates][:, None]
+            result.code[:, members] = self.empty(cells[members[0]])[replicates][:, None]
+            result.treated[:, members] = self.treated_weight(group)[replicates][:, None]
             moving = [j for j in members if not cells[j].reference]
-            att[:, [j for j in members if cells[j].reference]] = 0.0
+            result.att[:, [j for j in members if cells[j].reference]] = 0.0
             if moving:
-                self._estimate_group(group, cells, moving, replicates, (att, code, column))
-        att[code != Code.OK] = np.nan
-        changed, span = np.zeros(shape, dtype=bool), np.zeros(replicates.size, dtype=np.int64)
-        return CellEstimates(cells, att, code, column, changed, treated, span, span.copy())
+                self._estimate_group(group, moving, replicates, result)
+        result.att[result.code != Code.OK] = np.nan
+        return result
 
     def treated_weight(self, group: Group) -> Floats:
         """Add up the weights of the treated rows of all arms, (R,)."""
@@ -216,85 +222,90 @@ class TwoByTwo:
         return groups
 
     def _estimate_group(
-        self,
-        group: Group,
-        cells: tuple[Cell, ...],
-        members: list[int],
-        replicates: Ints,
-        into: tuple[Floats, Codes, Codes],
+        self, group: Group, members: list[int], replicates: Ints, into: CellEstimates
     ) -> None:
-        """Write the estimates of the cells of one group into (att, code, column)."""
-        att, code, column = into
-        design = self.moments.design
-        outcomes = np.unique(
-            [[design.outcome(cells[j].time), design.outcome(cells[j].base)] for j in members]
+        """Write the estimates of the cells of one group."""
+        outcome = self.moments.design.outcome
+        pairs = np.array(
+            [(outcome(into.cells[j].time), outcome(into.cells[j].base)) for j in members]
         )
-        failed, failed_column = self.failures(group)
-        later, earlier = 0, len(group.arms) - 1
+        outcomes = np.unique(pairs)
+        of_time, of_base = np.searchsorted(outcomes, pairs).T
         with np.errstate(divide="ignore", invalid="ignore"):
             contrasts = [
-                self.contrast(group, side, outcomes, replicates) for side in range(earlier + 1)
+                self.contrast(group, side, outcomes, replicates) for side in range(len(group.arms))
             ]
-        for j in members:
-            of_time, of_base = np.searchsorted(
-                outcomes, [design.outcome(cells[j].time), design.outcome(cells[j].base)]
-            )
-            att[:, j] = contrasts[later][:, of_time] - contrasts[earlier][:, of_base]
-            untouched = code[:, j] == Code.OK
-            code[untouched, j] = failed[replicates][untouched]
-            column[untouched, j] = failed_column[replicates][untouched]
-            trimmed = (code[:, j] == Code.OK) & ~np.isfinite(att[:, j])
-            code[trimmed, j] = Code.OVERLAP
+        att = contrasts[0][:, of_time] - contrasts[-1][:, of_base]
+        failed, column = self.failures(group)
+        code = into.code[:, members]
+        code = np.where(code == Code.OK, failed[replicates][:, None], code)
+        trimmed = (code == Code.OK) & ~np.isfinite(att)
+        into.code[:, members] = np.where(trimmed, Code.OVERLAP, code)
+        into.column[:, members] = np.where(
+            code == Code.SINGULAR, column[replicates][:, None], into.column[:, members]
+        )
+        into.att[:, members] = att
+        into.dropped[members] = self.dropped(group)
 
     def regression(self, cohorts: Cohorts, arm: Arm) -> Regression:
         """Regress outcomes on covariates among some cohorts in an arm, in all replicates."""
         key = (cohorts, arm)
         if key not in self._regressions:
             sums = self.moments.sums(cohorts, arm)
-            lower, scale, dependent = kernels.factor(sums.gram, False)
-            lower[dependent >= 0] = 0.0
+            keep = np.ones(sums.gram.shape[:2], dtype=bool)
+            lower, scale, dependent = kernels.factor(sums.gram, keep, self.drop)
+            if not self.drop:
+                lower[dependent >= 0] = 0.0
             beta = kernels.solve(lower, scale, sums.cross)
-            self._regressions[key] = Regression(lower, scale, beta, dependent)
+            self._regressions[key] = Regression(beta, dependent, scale > 0)
         return self._regressions[key]
 
-    def logit(self, group: Group) -> tuple[Logit, Bools]:
-        """Fit the propensity of a group in all replicates; also say where it has overlap."""
-        if group not in self._logits:
-            self._logits.clear()
-            moments = self.moments
-            fit = fit_logit(moments, moments.logit_rows(*group))
-            judge = fit
-            if self.options.weightsname is not None:
-                judge = fit_logit(moments, moments.logit_rows(*group, weighted=False))
-            self._logits[group] = fit, fit.converged & judge.overlap
-        return self._logits[group]
+    def propensity(self, group: Group) -> Propensity:
+        """Fit the propensity of a group in all replicates; the last one is kept."""
+        if self._propensity is None or self._propensity[0] != group:
+            rows = self.moments.logit_rows(*group)
+            fit = fit_propensity(self.moments, rows, self.weighted, self.drop)
+            self._propensity = group, fit
+        return self._propensity[1]
 
-    def failures(self, group: Group) -> tuple[Codes, Codes]:
+    def failures(self, group: Group) -> tuple[Codes, NDArray[np.int16]]:
         """Return `Code` of failed fits and the covariate they failed at, (R,) each."""
         code = np.zeros(self.moments.n_replicates, dtype=np.int8)
-        column = np.full(code.size, -1, dtype=np.int8)
-        for dependent in self._dependent(group):
+        column = np.full(code.size, -1, dtype=np.int16)
+        for dependent in () if self.drop else self._dependent(group):
             new = (dependent >= 0) & (code == Code.OK)
             code[new], column[new] = Code.SINGULAR, dependent[new]
         if self.method != "reg":
-            code[(code == Code.OK) & ~self.logit(group)[1]] = Code.OVERLAP
+            code[(code == Code.OK) & ~self.propensity(group).overlap] = Code.OVERLAP
         return code, column
 
-    def _dependent(self, group: Group) -> Iterable[Ints]:
+    def _dependent(self, group: Group) -> Iterator[Ints]:
         """Yield the first dependent column of every regression or logit design of a group."""
-        moments, treated = self.moments, (group.cohort,)
         if self.method == "ipw":
-            grams = [
-                moments.sums(who, arm).gram
-                for arm in group.arms
-                for who in (treated, group.comparison)
-            ]
-            yield kernels.factor(np.sum(grams, axis=0), False)[2]
+            gram = self.moments.gram(self.moments.logit_rows(*group))
+            yield kernels.factor(gram, np.ones(gram.shape[:2], dtype=bool), False)[2]
         else:
-            for arm in group.arms:
-                yield self.regression(group.comparison, arm).dependent
-                if self.method == "dr" and len(group.arms) > 1:
-                    yield self.regression(treated, arm).dependent
+            for regression in self._group_regressions(group):
+                yield regression.dependent
+
+    def _group_regressions(self, group: Group) -> Iterator[Regression]:
+        """Yield the regressions that the estimator uses."""
+        if self.method == "ipw":
+            return
+        for arm in group.arms:
+            yield self.regression(group.comparison, arm)
+            if self.method == "dr" and len(group.arms) > 1:
+                yield self.regression((group.cohort,), arm)
+
+    def dropped(self, group: Group) -> Bools:
+        """Return which covariates any fit of the full sample leaves out, (k,)."""
+        dropped = np.zeros(self.moments.design.x.shape[2], dtype=bool)
+        if self.drop:
+            for regression in self._group_regressions(group):
+                dropped |= ~regression.keep[0]
+            if self.method != "reg":
+                dropped |= ~self.propensity(group).keep[0]
+        return dropped
 
     def contrast(self, group: Group, side: int, outcomes: Ints, replicates: Ints) -> Floats:
         """Mean outcome of the treated less its counterfactual mean, on one side of a comparison.
@@ -318,7 +329,9 @@ class TwoByTwo:
             x = self._pooled_mean(group, replicates)
             return value - _predict(x, self._beta(group.comparison, arm, outcomes, replicates))
         k = own_x.shape[1]
-        ratio = self._odds(group, arm, outcomes, replicates)
+        ratio = self.propensity(group).odds_sums(
+            self.moments, group.comparison, arm, replicates, outcomes
+        )
         ratio_weight = ratio[:, :1]
         value = value - ratio[:, k:] / ratio_weight
         if self.method == "ipw":
@@ -340,24 +353,6 @@ class TwoByTwo:
         sums = [self.moments.sums((group.cohort,), arm) for arm in group.arms]
         x = np.sum([s.x[replicates] for s in sums], axis=0)
         return np.asarray(x / np.sum([s.weight[replicates] for s in sums], axis=0)[:, None])
-
-    def _odds(self, group: Group, arm: Arm, outcomes: Ints, replicates: Ints) -> Floats:
-        """Sum odds-weighted covariates and outcomes of the comparison rows, (r, k + o).
-
-        A cluster without rows in the group changes nothing: it is not summed again.
-        """
-        logit, _ = self.logit(group)
-        strata = self.moments.design.strata
-        cohorts = (group.cohort, *group.comparison)
-        chosen = np.concatenate([strata.select(cohorts, a.period) for a in group.arms])
-        mine = np.isin(replicates, self.moments.involved(chosen))
-        todo = np.concatenate(([0], replicates[mine]))
-        sums = self.moments.odds_sums(
-            group.comparison, arm, np.ascontiguousarray(logit.beta[todo]), todo, outcomes
-        )
-        result = np.repeat(sums[:1], replicates.size, axis=0)
-        result[mine] = sums[1:]
-        return result
 
 
 def _predict(x: Floats, beta: Floats) -> Floats:

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 
 from didjack.aggregate import CellTable
+from didjack.arrange import build_design
 from didjack.att import CellEstimates, Code, estimate
 from didjack.columns import NEVER, Floats, Ints
 from didjack.design import Design
 from didjack.influence import cohort_influence, influence, treated_influence
 from didjack.moments import Moments
 from didjack.options import Options, Vcov
+from didjack.validate import CleanData
 
 CELL_STATUS = {Code.OK: "ok", Code.OVERLAP: "overlap", Code.SINGULAR: "singular"}
 
@@ -26,30 +28,36 @@ class Fit:
     Attributes
     ----------
     options : Options
+    clean : CleanData
     design : Design
-    ledger : DataFrame, what the sample rules did
     estimates : CellEstimates, R = 1 + H rows, or R = 1 without jackknife
     share : (R, C) weight of each cohort
     """
 
     options: Options
+    clean: CleanData
     design: Design
-    ledger: pd.DataFrame
     estimates: CellEstimates
     share: Floats
 
     @classmethod
-    def of(cls, design: Design, ledger: pd.DataFrame, options: Options) -> Fit:
-        """Estimate a design in all replicates that its options need."""
+    def of(cls, clean: CleanData, options: Options, design: Design | None = None) -> Fit:
+        """Estimate a clean sample in all replicates that its options need."""
+        design = build_design(clean, options) if design is None else design
         moments = Moments(design, jackknife=options.jackknife)
-        return cls(options, design, ledger, estimate(design, moments, options), moments.shares())
+        return cls(options, clean, design, estimate(design, moments, options), moments.shares())
 
     def with_vcov(self, vcov: Vcov) -> Fit:
         """Return the same fit with another variance; replicates are computed if it needs them."""
         options = replace(self.options, vcov=vcov)
         if options.jackknife and len(self.estimates.att) == 1:
-            return Fit.of(self.design, self.ledger, options)
+            return Fit.of(self.clean, options, self.design)
         return replace(self, options=options)
+
+    @property
+    def ledger(self) -> pd.DataFrame:
+        """What the sample rules did."""
+        return self.clean.ledger
 
     @property
     def by_unit(self) -> bool:
@@ -72,23 +80,29 @@ class Fit:
         return self.design.periods[[cell.time for cell in self.estimates.cells]]
 
     @cached_property
+    def _rows(self) -> Design:
+        """The design in which each row is a unit or observation of its own, if need be."""
+        if self.by_unit and self.design.unit.size == 0:
+            return build_design(self.clean, self.options, collapse=False)
+        return self.design
+
+    @cached_property
     def _codes(self) -> Ints:
         """(n,) the unit or cluster of each row, whichever is taken to be independent."""
         if self.by_unit:
-            return self.design.unit
-        strata = self.design.strata
-        return np.repeat(strata.cluster, np.diff(strata.start))
+            return self._rows.unit
+        return self._rows.strata.cluster_of_rows
 
     @cached_property
     def influence(self) -> Floats:
         """Influence of units or clusters on ATT(g,t), (G, K)."""
-        return influence(self.design, self.options, self.estimates.cells, self._codes)
+        return influence(self._rows, self.options, self.estimates.cells, self._codes)
 
     def weight_influence(self, by_cell: bool) -> Floats:
         """Influence of units or clusters on the weights of the cells, (G, K)."""
         if by_cell:
-            return treated_influence(self.design, self.estimates.cells, self._codes)
-        return cohort_influence(self.design, self._codes)[:, self.cell_cohort]
+            return treated_influence(self._rows, self.estimates.cells, self._codes)
+        return cohort_influence(self._rows, self._codes)[:, self.cell_cohort]
 
     def cell_table(self, by_cell: bool = False) -> CellTable:
         """Hand the cells to aggregation, with their own weights or those of their cohorts."""
@@ -122,7 +136,7 @@ class Fit:
             [
                 [
                     sum(
-                        int(moments.counts(who, arm.period)[0])
+                        int(moments.counts(who, arm)[0])
                         for arm in design.arms(cell.base, cell.time)
                     )
                     for who in ((cell.group,), cell.comparison)

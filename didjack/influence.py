@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from didjack import kernels
+from didjack import influence_kernels, kernels
 from didjack.att import Group, TwoByTwo
 from didjack.cells import Cell
-from didjack.columns import Floats, Ints
+from didjack.columns import Bools, Floats, Ints
 from didjack.design import Design
 from didjack.moments import Moments
 from didjack.options import Options
@@ -69,7 +69,7 @@ def treated_influence(design: Design, cells: tuple[Cell, ...], codes: Ints) -> F
         for arm in design.arms(cell.base, cell.time):
             chosen = design.strata.select((cell.group,), arm.period)
             rows = np.concatenate([np.arange(start[s], start[s + 1]) for s in chosen])
-            weight = design.w_at(arm.slot)[rows]
+            weight = design.w[arm.w][rows]
             result[:, j] += np.bincount(codes[rows], weights=weight, minlength=n_groups)
     return result
 
@@ -85,25 +85,25 @@ def _cell_influence(solver: TwoByTwo, group: Group, cell: Cell) -> Floats:
         side.add_treated(psi, by_pooled_x)
         by_score += side.add_comparison(psi)
     if solver.method != "reg":
-        logit = solver.logit(group)[0].beta[0]
-        rows = solver.moments.logit_rows(*group)
-        information = solver.moments.logit_at(rows, logit)[0].information[0]
-        kernels.score_influence(
+        propensity = solver.propensity(group)
+        logit, rows = propensity.logit.beta[0], propensity.parts[0].rows
+        information = solver.moments.logit_at(rows, logit).information[0]
+        influence_kernels.score_influence(
             rows.x,
             rows.w,
             design.strata.start,
             rows.chosen,
             rows.treated,
             logit,
-            _solve(information, by_score),
+            _solve(information, by_score, propensity.keep[0]),
             psi,
         )
     return psi
 
 
-def _solve(gram: Floats, rhs: Floats) -> Floats:
-    """Solve one system with a Gram matrix known to be of full rank, (k,)."""
-    lower, scale, _ = kernels.factor(gram[None].copy(), False)
+def _solve(gram: Floats, rhs: Floats, keep: Bools) -> Floats:
+    """Solve one system in the columns to keep, which are of full rank; zero elsewhere, (k,)."""
+    lower, scale, _ = kernels.factor(gram[None].copy(), keep[None].copy(), False)
     return np.asarray(kernels.solve(lower, scale, rhs[None, None].copy())[0, 0])
 
 
@@ -125,8 +125,8 @@ class _Side:
         self.sign = -1.0 if side else 1.0
         self.outcomes = (cell.time, cell.base) if design.panel else (0,)
         self.rows = (
-            design.x_at(self.arm.slot),
-            design.w_at(self.arm.slot),
+            design.x[self.arm.x],
+            design.w[self.arm.w],
             np.ascontiguousarray(self._change(design.y.T)),
             design.strata.start,
         )
@@ -154,10 +154,12 @@ class _Side:
 
     def _weigh_by_odds(self) -> None:
         """Find the odds-weighted means of the comparison rows."""
-        self.logit = self.solver.logit(self.group)[0].beta[0]
+        propensity = self.solver.propensity(self.group)
+        self.logit = propensity.logit.beta[0]
+        self.odds_rows = (self.rows[0], propensity.parts[0].rows.w, *self.rows[2:])
         k = self.logit.size
-        odds = self.solver.moments.odds_sums(
-            self.group.comparison, self.arm, self.logit[None], FULL, np.array(self.outcomes)
+        odds = propensity.odds_sums(
+            self.solver.moments, self.group.comparison, self.arm, FULL, np.array(self.outcomes)
         )[0]
         self.odds_total, self.odds_x = odds[0], odds[:k] / odds[0]
         by_column = dict(zip(self.outcomes, odds[k:], strict=True))
@@ -198,23 +200,28 @@ class _Side:
         by_x[0] -= self.pooled_x @ by_pooled_x / self.pooled_weight
         by_residual = self.by_own_beta
         if by_residual.any():
-            by_residual = _solve(self.treated.gram[0], by_residual)
-        chosen = self.solver.moments.design.strata.select((self.group.cohort,), self.arm.period)
+            keep = self.solver.regression((self.group.cohort,), self.arm).keep[0]
+            by_residual = _solve(self.treated.gram[0], by_residual, keep)
+        chosen = self.solver.moments.select((self.group.cohort,), self.arm.period)
         by_y = self.sign / self.weight
-        kernels.treated_influence(*self.rows, chosen, by_y, by_x, self.own_beta, by_residual, psi)
+        influence_kernels.linear_influence(
+            *self.rows, chosen, by_y, by_x, self.own_beta, by_residual, psi
+        )
 
     def add_comparison(self, psi: Floats) -> Floats:
         """Add the influence of the side's comparison rows; return the derivative by the logit."""
-        chosen = self.solver.moments.design.strata.select(self.group.comparison, self.arm.period)
-        by_residual = self.by_beta
-        if by_residual.any():
-            comparison = self.solver.moments.sums(self.group.comparison, self.arm)
-            by_residual = _solve(comparison.gram[0], by_residual)
-        by_odds = 0.0 if self.solver.method == "reg" else -self.sign / self.odds_total
-        kernels.comparison_influence(
-            *self.rows, chosen, self.beta, by_residual, self.logit, by_odds, self.centre, psi
-        )
+        moments, none = self.solver.moments, np.zeros(self.beta.size)
+        chosen = moments.select(self.group.comparison, self.arm.period)
+        if self.by_beta.any():
+            gram = moments.sums(self.group.comparison, self.arm).gram[0]
+            keep = self.solver.regression(self.group.comparison, self.arm).keep[0]
+            by_residual = _solve(gram, self.by_beta, keep)
+            influence_kernels.linear_influence(
+                *self.rows, chosen, 0.0, none, self.beta, by_residual, psi
+            )
         if self.solver.method == "reg":
-            return np.zeros(self.beta.size)
-        gradient = kernels.odds_gradient(*self.rows, chosen, self.logit, self.beta, self.centre)
-        return np.asarray(by_odds * gradient)
+            return none
+        by_odds = -self.sign / self.odds_total
+        about = (chosen, self.logit, self.beta, self.centre)
+        influence_kernels.odds_influence(*self.odds_rows, *about, by_odds, psi)
+        return np.asarray(by_odds * influence_kernels.odds_gradient(*self.odds_rows, *about))

@@ -106,7 +106,7 @@ def deleted_sums(values: Floats, chosen: Ints, cluster: Ints, n_clusters: int) -
 
 
 @jit()
-def factor(gram: Floats, drop: bool) -> tuple[Floats, Floats, Ints]:
+def factor(gram: Floats, keep: Bools, drop: bool) -> tuple[Floats, Floats, Ints]:
     """Cholesky factors of scaled Gram matrices, column by column, first columns first.
 
     Columns are scaled to unit norm. A column that depends on those before it ends the
@@ -115,12 +115,13 @@ def factor(gram: Floats, drop: bool) -> tuple[Floats, Floats, Ints]:
     Parameters
     ----------
     gram : (R, k, k)
+    keep : (R, k) columns to use at all
     drop : bool
 
     Returns
     -------
     lower : (R, k, k) factor of the scaled matrix; the row of a dropped column is zero
-    scale : (R, k) one over the column norms; zero where a column is dropped
+    scale : (R, k) one over the column norms; zero where a column is not used
     first : (R,) the first dependent column, -1 if there is none
     """
     n_rep, k = gram.shape[0], gram.shape[1]
@@ -130,9 +131,11 @@ def factor(gram: Floats, drop: bool) -> tuple[Floats, Floats, Ints]:
     for r in range(n_rep):
         for a in range(k):
             diagonal = gram[r, a, a]
-            if diagonal > 0.0:
+            if diagonal > 0.0 and keep[r, a]:
                 scale[r, a] = 1.0 / np.sqrt(diagonal)
         for a in range(k):
+            if not keep[r, a]:
+                continue
             left = 1.0 if scale[r, a] > 0.0 else 0.0
             for b in range(a):
                 if scale[r, b] == 0.0:
@@ -166,6 +169,8 @@ def reciprocal_condition(gram: Floats, lower: Floats, scale: Floats) -> float:
     for j in range(k):
         column[:] = 0.0
         column[j] = 1.0
+        if scale[j] == 0.0:
+            continue
         substitute(lower, column)
         inverse_norm = max(inverse_norm, np.abs(column).sum())
         total = 0.0
@@ -231,6 +236,8 @@ def _add_logit(
     k = beta.size
     top = -np.inf
     for i in range(lo, hi):
+        if w[i] == 0.0:
+            continue
         eta = 0.0
         for a in range(k):
             eta += x[i, a] * beta[a]
@@ -361,107 +368,77 @@ def odds_sums(
 
 
 @jit()
-def odds_gradient(
-    x: Floats,
-    w: Floats,
-    y: Floats,
-    start: Ints,
-    chosen: Ints,
-    logit: Floats,
-    beta: Floats,
-    centre: float,
-) -> Floats:
-    """Sum w p/(1-p) x (y - x'beta - centre) over comparison rows; (k,)."""
-    k = logit.size
-    result = np.zeros(k)
-    limit = np.log(TRIM / (1.0 - TRIM))
-    for s in chosen:
-        for i in range(start[s], start[s + 1]):
-            eta, left = 0.0, y[i] - centre
-            for a in range(k):
-                eta += x[i, a] * logit[a]
-                left -= x[i, a] * beta[a]
-            if eta < limit:
-                v = w[i] * np.exp(eta) * left
-                for a in range(k):
-                    result[a] += v * x[i, a]
+def collapse(code: Ints, n_patterns: int, w: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+    """Count rows and add up w and w y by pattern.
+
+    The sums carry their rounding errors along (Knuth's two-sum), so that they do not depend on
+    the order of the rows.
+
+    Parameters
+    ----------
+    code : (N,) pattern of each row
+    w, y : (N,)
+
+    Returns
+    -------
+    count, weight, total : (n_patterns,)
+    """
+    count = np.zeros(n_patterns)
+    sums = np.zeros((n_patterns, 2, 2))
+    for i in range(code.size):
+        c = code[i]
+        count[c] += 1.0
+        for part in range(2):
+            value = w[i] if part == 0 else w[i] * y[i]
+            old = sums[c, part, 0]
+            new = old + value
+            back = new - old
+            sums[c, part, 1] += (old - (new - back)) + (value - back)
+            sums[c, part, 0] = new
+    return count, sums[:, 0, 0] + sums[:, 0, 1], sums[:, 1, 0] + sums[:, 1, 1]
+
+
+@jit()
+def hash_rows(y: Floats, x: Floats, w: Floats) -> Ints:
+    """Hash the contents of rows; y (n,), x (n, k), w (Q, n) -> (n,)."""
+    n = y.size
+    result = np.empty(n, dtype=np.int64)
+    y_bits, x_bits, w_bits = y.view(np.uint64), x.view(np.uint64), w.view(np.uint64)
+    for i in range(n):
+        h = _mix(y_bits[i])
+        for a in range(x.shape[1]):
+            h = _mix(h ^ x_bits[i, a])
+        for q in range(w.shape[0]):
+            h = _mix(h ^ w_bits[q, i])
+        result[i] = np.int64(h >> np.uint64(1))
     return result
 
 
 @jit()
-def treated_influence(
-    x: Floats,
-    w: Floats,
-    y: Floats,
-    start: Ints,
-    chosen: Ints,
-    by_y: float,
-    by_x: Floats,
-    beta: Floats,
-    by_residual: Floats,
-    psi: Floats,
-) -> None:
-    """Add w (by_y y + x'by_x + (y - x'beta) x'by_residual) of treated rows to psi (n,)."""
-    for s in chosen:
-        for i in range(start[s], start[s + 1]):
-            total, residual, direction = by_y * y[i], y[i], 0.0
-            for a in range(beta.size):
-                total += x[i, a] * by_x[a]
-                residual -= x[i, a] * beta[a]
-                direction += x[i, a] * by_residual[a]
-            psi[i] += w[i] * (total + residual * direction)
+def _mix(h: Any) -> Any:
+    """Scramble 64 bits (the finaliser of SplitMix64)."""
+    h = h + np.uint64(0x9E3779B97F4A7C15)
+    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return h ^ (h >> np.uint64(31))
 
 
 @jit()
-def comparison_influence(
-    x: Floats,
-    w: Floats,
-    y: Floats,
-    start: Ints,
-    chosen: Ints,
-    beta: Floats,
-    by_residual: Floats,
-    logit: Floats,
-    by_odds: float,
-    centre: float,
-    psi: Floats,
-) -> None:
-    """Add w r (x'by_residual + by_odds p/(1-p)) of comparison rows to psi (n,).
+def binary_counts(x: Floats, w: Floats, low: Floats, start: Ints, chosen: Ints) -> Floats:
+    """Count rows with weight by the value of binary columns, for some strata.
 
-    With r = y - x'beta, and r - centre behind the odds, which are zero for trimmed rows.
+    Parameters
+    ----------
+    x : (n, b) binary columns, low : (b,) the lower value of each
+
+    Returns
+    -------
+    (S, b, 2)
     """
-    limit = np.log(TRIM / (1.0 - TRIM))
+    result = np.zeros((start.size - 1, low.size, 2))
     for s in chosen:
         for i in range(start[s], start[s + 1]):
-            residual, direction, eta = y[i], 0.0, 0.0
-            for a in range(beta.size):
-                residual -= x[i, a] * beta[a]
-                direction += x[i, a] * by_residual[a]
-                eta += x[i, a] * logit[a]
-            total = residual * direction
-            if by_odds != 0.0 and eta < limit:
-                total += by_odds * np.exp(eta) * (residual - centre)
-            psi[i] += w[i] * total
-
-
-@jit()
-def score_influence(
-    x: Floats,
-    w: Floats,
-    start: Ints,
-    chosen: Ints,
-    treated: Bools,
-    logit: Floats,
-    by_score: Floats,
-    psi: Floats,
-) -> None:
-    """Add w (D - p) x'by_score of all rows of a propensity model to psi (n,)."""
-    for j in range(chosen.size):
-        s = chosen[j]
-        for i in range(start[s], start[s + 1]):
-            eta, direction = 0.0, 0.0
-            for a in range(logit.size):
-                eta += x[i, a] * logit[a]
-                direction += x[i, a] * by_score[a]
-            p = 1.0 / (1.0 + np.exp(-eta))
-            psi[i] += w[i] * ((1.0 if treated[j] else 0.0) - p) * direction
+            if w[i] > 0.0:
+                for b in range(low.size):
+                    result[s, b, 0 if x[i, b] == low[b] else 1] += 1.0
+    return result

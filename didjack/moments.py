@@ -71,13 +71,16 @@ class LogitRows:
 
     Attributes
     ----------
-    x : (n, k), w : (n,)
+    x : (n, k)
+    w : (n,) weights; rows with weight zero do not take part
+    count : (n,) the same without sampling weights
     chosen : (c,) strata, ordered by cluster
     treated : (c,) whether a stratum is of the treated cohort
     """
 
     x: Floats
     w: Floats
+    count: Floats
     chosen: Ints
     treated: Bools
 
@@ -88,14 +91,22 @@ class Moments:
     def __init__(self, design: Design, jackknife: bool = True) -> None:
         self.design = design
         self.n_deleted = design.n_clusters if jackknife else 0
-        self._strata: dict[int, tuple[Floats, Floats]] = {}
+        self._strata: dict[tuple[int, int], tuple[Floats, Floats]] = {}
         self._sums: dict[tuple[Cohorts, Arm], Sums] = {}
-        self._counts: dict[tuple[Cohorts, int], Ints] = {}
+        self._counts: dict[tuple[Cohorts, Arm], Ints] = {}
+        self._selected: dict[tuple[Cohorts, int], Ints] = {}
 
     @property
     def n_replicates(self) -> int:
         """R = 1 + H: the full sample and one replicate a cluster (R = 1 without jackknife)."""
         return 1 + self.n_deleted
+
+    def select(self, cohorts: Cohorts, period: int) -> Ints:
+        """Return the strata of some cohorts in a period, ordered by cluster."""
+        key = (cohorts, period)
+        if key not in self._selected:
+            self._selected[key] = self.design.strata.select(cohorts, period)
+        return self._selected[key]
 
     def deleted(self, values: Floats, chosen: Ints) -> Floats:
         """Add up strata: (S, ...) -> (R, ...)."""
@@ -120,48 +131,82 @@ class Moments:
         """Return the sums over the rows of some cohorts in an arm."""
         key = (cohorts, arm)
         if key not in self._sums:
-            gram, cross = self._stratum_sums(arm.slot)
-            chosen = self.design.strata.select(cohorts, arm.period)
+            gram, cross = self._stratum_sums(arm.x, arm.w)
+            chosen = self.select(cohorts, arm.period)
             self._sums[key] = Sums(self.deleted(gram, chosen), self.deleted(cross, chosen))
         return self._sums[key]
 
-    def _stratum_sums(self, slot: int) -> tuple[Floats, Floats]:
-        if slot not in self._strata:
+    def _stratum_sums(self, x: int, w: int) -> tuple[Floats, Floats]:
+        if (x, w) not in self._strata:
             d = self.design
-            self._strata[slot] = kernels.stratum_sums(
-                d.x_at(slot), d.w_at(slot), d.y, d.strata.start
-            )
-        return self._strata[slot]
+            self._strata[x, w] = kernels.stratum_sums(d.x[x], d.w[w], d.y, d.strata.start)
+        return self._strata[x, w]
 
-    def counts(self, cohorts: Cohorts, period: int) -> Ints:
-        """Return the number of rows of some cohorts in strata of a period, (R,)."""
-        key = (cohorts, period)
+    def counts(self, cohorts: Cohorts, arm: Arm) -> Ints:
+        """Return the number of units (unit-periods) with weight of some cohorts, (R,)."""
+        key = (cohorts, arm)
         if key not in self._counts:
-            strata = self.design.strata
-            size = np.diff(strata.start).astype(np.float64)[:, None]
-            total = self.deleted(size, strata.select(cohorts, period))[:, 0]
-            self._counts[key] = total.astype(np.int64)
+            count = np.where(self.design.w[arm.w] > 0, self.design.count, 0.0)
+            by_stratum = np.add.reduceat(count, self.design.strata.start[:-1])[:, None]
+            total = self.deleted(by_stratum, self.select(cohorts, arm.period))[:, 0]
+            self._counts[key] = np.rint(total).astype(np.int64)
         return self._counts[key]
 
-    def logit_rows(
-        self, group: int, comparison: Cohorts, arms: tuple[Arm, ...], weighted: bool = True
-    ) -> LogitRows:
+    def logit_rows(self, group: int, comparison: Cohorts, arms: tuple[Arm, ...]) -> LogitRows:
         """Collect the rows of a propensity model."""
         d = self.design
-        chosen = np.concatenate([d.strata.select((group, *comparison), arm.period) for arm in arms])
+        chosen = np.concatenate([self.select((group, *comparison), arm.period) for arm in arms])
         chosen = chosen[np.argsort(d.strata.cluster[chosen], kind="stable")]
-        w = d.w_at(arms[0].slot)
+        w = d.w[arms[0].w]
         return LogitRows(
-            x=d.x_at(arms[0].slot),
-            w=w if weighted else np.ones_like(w),
+            x=d.x[arms[0].x],
+            w=w,
+            count=np.where(w > 0, d.count, 0.0),
             chosen=chosen,
             treated=d.strata.cohort[chosen] == group,
         )
 
-    def logit_at(self, rows: LogitRows, beta: Floats) -> tuple[LogitSums, LogitSums]:
-        """Evaluate a logit at one (k,) vector: the full sample, and every replicate.
+    def without(self, rows: LogitRows, excluded: Bools) -> LogitRows:
+        """Take rows with some values of binary covariates out of a propensity model.
 
-        The sums are additive in clusters, so all replicates cost one pass over the rows.
+        Parameters
+        ----------
+        excluded : (b, 2) the lower and higher values of the binary columns
+        """
+        x, low = self._binary(rows)
+        hit = ((x == low) & excluded[:, 0]) | ((x != low) & excluded[:, 1])
+        keep = ~hit.any(axis=1)
+        return LogitRows(rows.x, rows.w * keep, rows.count * keep, rows.chosen, rows.treated)
+
+    def _binary(self, rows: LogitRows) -> tuple[Floats, Floats]:
+        """Return the binary columns, (n, b), and their lower values, (b,)."""
+        x = np.ascontiguousarray(rows.x[:, self.design.binary])
+        return x, x.min(axis=0)
+
+    def binary_counts(self, rows: LogitRows) -> Floats:
+        """Count comparison and treated rows by value of the binary columns, (2, R, b, 2)."""
+        x, low = self._binary(rows)
+        start = self.design.strata.start
+        by_stratum = kernels.binary_counts(x, rows.w, low, start, rows.chosen)
+        sides = [rows.chosen[rows.treated == side] for side in (False, True)]
+        return np.stack([self.deleted(by_stratum, chosen) for chosen in sides])
+
+    def gram(self, rows: LogitRows) -> Floats:
+        """Sum w x x' over all rows of a propensity model, (R, k, k)."""
+        start = self.design.strata.start
+        gram, _ = kernels.stratum_sums(rows.x, rows.w, np.empty((len(rows.w), 0)), start)
+        return self.deleted(gram, rows.chosen)
+
+    def weight_of(self, rows: LogitRows) -> tuple[float, float]:
+        """Add up the weights of comparison and treated rows in the full sample."""
+        by_stratum = np.add.reduceat(rows.w, self.design.strata.start[:-1])[rows.chosen]
+        return float(by_stratum[~rows.treated].sum()), float(by_stratum[rows.treated].sum())
+
+    def logit_at(self, rows: LogitRows, beta: Floats) -> LogitSums:
+        """Evaluate a logit at one (k,) vector in every replicate.
+
+        The sums are additive in clusters, so all replicates cost one pass over the rows; the
+        largest linear predictor is that of the full sample.
         """
         strata = self.design.strata
         by_stratum, top = kernels.logit_strata(
@@ -170,8 +215,7 @@ class Moments:
         values = np.zeros((strata.cluster.size, by_stratum.shape[1]))
         values[rows.chosen] = by_stratum
         total = self.deleted(values, rows.chosen)
-        tops = np.full(len(total), top.max())
-        return _logit_sums(total[:1], tops[:1], beta.size), _logit_sums(total, tops, beta.size)
+        return _logit_sums(total, np.full(len(total), top.max()), beta.size)
 
     def logit_replicates(self, rows: LogitRows, beta: Floats, replicates: Ints) -> LogitSums:
         """Evaluate a logit at coefficients (r, k) of their own for some replicates."""
@@ -189,21 +233,27 @@ class Moments:
         return _logit_sums(sums, top, beta.shape[1])
 
     def odds_sums(
-        self, comparison: Cohorts, arm: Arm, beta: Floats, replicates: Ints, outcomes: Ints
+        self,
+        rows: LogitRows,
+        comparison: Cohorts,
+        arm: Arm,
+        beta: Floats,
+        replicates: Ints,
+        outcomes: Ints,
     ) -> Floats:
         """Sum w p/(1-p) (x, y) over comparison rows of an arm, (r, k + o), with (r, k) logits."""
         d = self.design
         return np.asarray(
             kernels.odds_sums(
-                d.x_at(arm.slot),
-                d.w_at(arm.slot),
+                rows.x,
+                rows.w,
                 d.y,
                 outcomes,
                 d.strata.start,
-                d.strata.select(comparison, arm.period),
+                self.select(comparison, arm.period),
                 d.strata.cluster,
                 replicates - 1,
-                beta,
+                np.ascontiguousarray(beta),
             )
         )
 

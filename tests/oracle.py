@@ -1,0 +1,187 @@
+"""Hold the package against `bruteforce`: the same data, the same options, all results."""
+
+import re
+
+import bruteforce as bf
+import numpy as np
+import pandas as pd
+
+import didjack
+from didjack.att import Code
+
+KINDS = ("simple", "event", "group", "calendar")
+NAMES = dict(yname="y", tname="period", gname="cohort", cluster="cluster")
+SUMMARIES = (
+    *[(kind, {}) for kind in KINDS],
+    *[(kind, {"weights": "cell"}) for kind in KINDS],
+    ("event", {"min_e": -1, "max_e": 1}),
+    ("event", {"balance_e": 1}),
+    ("simple", {"max_e": 1}),
+    ("group", {"max_e": 0}),
+)
+"""Aggregations that are compared: type and options."""
+
+
+def draw(cohorts, sizes, periods, seed=0, panel=True):
+    """Simulate data; treatment is assigned by cluster.
+
+    Parameters
+    ----------
+    cohorts : first treated period of each cluster; 0: never
+    sizes : number of units (in each period, without a panel) of each cluster, or one for all
+    periods : the periods
+
+    Returns
+    -------
+    DataFrame with y, x1 (continuous), x2 (0 or 1), x3 (varies over time), w (weight), wt (weight
+    that varies over time); in no order
+    """
+    rng = np.random.default_rng(seed)
+    cohorts, periods = np.array(cohorts), np.array(periods)
+    sizes = np.broadcast_to(sizes, cohorts.shape)
+    shock = np.cumsum(rng.normal(0, 0.4, (periods.size, cohorts.size)), axis=0)
+    cluster = np.repeat(np.arange(cohorts.size), sizes)
+    frames = []
+
+    def people():
+        x1 = rng.normal(0, 1, cluster.size) + 0.3 * (cohorts[cluster] > 0)
+        x2 = (rng.random(cluster.size) < 0.4).astype(float)
+        return x1, x2, rng.uniform(0.5, 2.0, cluster.size), rng.normal(0, 1, cluster.size)
+
+    fixed = people()
+    for j, t in enumerate(periods):
+        x1, x2, w, level = fixed if panel else people()
+        g = cohorts[cluster]
+        effect = np.where((g > 0) & (t >= g), 0.5 + 0.1 * (t - g) + 0.2 * x2, 0.0)
+        noise = rng.normal(0, 0.5, cluster.size)
+        frame = pd.DataFrame({"cluster": cluster, "period": t, "cohort": g})
+        frame["y"] = level + 0.2 * j * x1 - 0.1 * j * x2 + shock[j, cluster] + effect + noise
+        frame["x1"], frame["x2"] = x1, x2
+        frame["x3"] = x1 + 0.3 * j + rng.normal(0, 0.5, cluster.size)
+        frame["w"], frame["wt"] = w, w * rng.uniform(0.8, 1.25, cluster.size)
+        if panel:
+            frame["id"] = np.arange(cluster.size) + 100
+        frames.append(frame)
+    return pd.concat(frames).sample(frac=1.0, random_state=seed)
+
+
+def lose_rows(df, share=0.1, seed=1):
+    """Drop rows of a panel at random."""
+    return df[np.random.default_rng(seed).random(len(df)) > share]
+
+
+def names(options):
+    """Column names and other options, with the unit of a panel."""
+    idname = {"idname": "id"} if options.get("panel", True) else {}
+    return NAMES | idname | options
+
+
+def fast(df, **options):
+    """Fit with the package."""
+    return didjack.csdid(df, **names(options))
+
+
+def split(options):
+    """Options of the package -> those of `bruteforce`, without those of the variance."""
+    options = names(options)
+    formula = options.pop("xformla", None) or ""
+    options["covariates"] = re.findall(r"\w+", formula)
+    return {k: v for k, v in options.items() if k not in ("vcov", "undefined")}
+
+
+def close(got, want, scale, what=""):
+    """Equal to 1e-9 of the scale; NaN where it is."""
+    np.testing.assert_allclose(got, want, rtol=0.0, atol=1e-9 * scale, err_msg=what)
+
+
+def slow_cells(fit, keys):
+    """Estimates of a slow fit for cells (group, time), NaN where it has none."""
+    if isinstance(fit, str):
+        return np.full(len(keys), np.nan)
+    table = fit.table.set_index(["group", "time"])["estimate"]
+    return np.array([table.get(key, np.nan) for key in keys])
+
+
+def slow_summary(fit, kind, options, labels):
+    """Components of a slow aggregation (NaN where it has none), then its overall."""
+    if isinstance(fit, str):
+        return np.full(len(labels) + 1, np.nan)
+    result = bf.aggregate(fit, kind, **options)
+    own = dict(zip(result["labels"], result["estimate"], strict=True))
+    return np.array([*(own.get(label, np.nan) for label in labels), result["overall"]])
+
+
+def same_variance(result, theta, thetas, scale, skip=False, what=""):
+    """CV3 and its degrees of freedom, of all coefficients, follow from the slow replicates."""
+    table = result._statistics()
+    moving = (table["status"] != "reference").to_numpy() & ~np.isnan(theta)
+    slow = [bf.cv3(t, column, skip_nan=skip) for t, column in zip(theta, thetas.T, strict=True)]
+    error = np.array([se for se, _ in slow])
+    df = np.array([df if not np.isnan(se) else np.nan for se, df in slow])
+    close(table["std_error"], np.where(moving, error, np.nan), scale, f"{what}: std_error")
+    np.testing.assert_array_equal(table["df"], np.where(moving, df, np.nan), f"{what}: df")
+
+
+def compare(df, summaries=SUMMARIES, **options):
+    """Hold estimates, replicates and CV3 of all cells and aggregations against the slow ones.
+
+    Returns
+    -------
+    The package's result, the slow fit, and the slow fit (or the reason there is none) without
+    each cluster, for further checks that the data are as awkward as they are meant to be.
+    """
+    skip = options.get("undefined") == "skip"
+    result = fast(df, **options)
+    slow_options = split(options)
+    full, replicates = bf.fit(df, **slow_options), bf.replicates(df, **slow_options)
+    scale = df["y"].std()
+
+    keys = list(zip(full.table["group"], full.table["time"], strict=True))
+    assert [(float(g), float(t)) for g, t in result.replicates().columns] == keys
+    assert result.cells["base_period"].tolist() == full.table["base"].tolist()
+    status = [text.split(":")[0] for text in result.cells["status"]]
+    assert status == full.table["status"].tolist()
+    assert result.replicates().index.tolist() == sorted(replicates)
+
+    theta = full.table["estimate"].to_numpy()
+    thetas = np.array([slow_cells(replicates[h], keys) for h in sorted(replicates)])
+    close(result.tidy()["estimate"], theta, scale, "estimates")
+    close(result.replicates(), thetas, scale, "replicates")
+    same_variance(result, theta, thetas, scale, skip, "cells")
+
+    for kind, more in summaries:
+        what = f"{kind} {more}"
+        average = result.aggregate(kind, **more)
+        labels = [float(label) for label in average.replicates().columns[:-1]]
+        assert labels == bf.aggregate(full, kind, **more)["labels"], what
+        theta = slow_summary(full, kind, more, labels)
+        thetas = np.array(
+            [slow_summary(replicates[h], kind, more, labels) for h in sorted(replicates)]
+        )
+        close(average._statistics()["estimate"][-len(theta) :], theta, scale, what)
+        close(average.replicates(), thetas, scale, f"{what}: replicates")
+        same_variance(average, theta, thetas, scale, skip, what)
+    return result, full, replicates
+
+
+def compare_analytic(df, clustered, **options):
+    """Hold analytic standard errors of all cells and aggregations against the slow ones."""
+    full = bf.fit(df, **split(options))
+    cluster = full.cluster if clustered else None
+    if not clustered:
+        options["cluster"] = None
+    result = fast(df, vcov="analytic", **options)
+    scale = df["y"].std()
+    close(result.tidy()["std_error"], bf.standard_errors(full, cluster), scale)
+    for kind, more in SUMMARIES:
+        want = bf.aggregate(full, kind, **more, cluster=cluster)
+        got = result.aggregate(kind, **more)._statistics()["std_error"]
+        close(got, [*want["se"], want["overall_se"]], scale, f"{kind} {more}")
+    return result, full
+
+
+def statuses(result):
+    """Why each replicate has an estimate of each cell or not: clusters x cells of `Code`."""
+    table = result.replicates()
+    code = result._fit.estimates.code[1:]
+    return pd.DataFrame(code, index=table.index, columns=table.columns).map(lambda c: Code(c).name)

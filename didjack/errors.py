@@ -6,6 +6,7 @@ from `DidjackWarning`, so that a script can catch or silence exactly these and n
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Iterable
@@ -63,7 +64,7 @@ class InferenceWarning(DidjackWarning):
 
 def warn(message: str, category: type[DidjackWarning]) -> None:
     """Give a warning that points at the user's own line, however deep it arose in the package."""
-    package = str(Path(__file__).parent)
+    package = str(Path(__file__).parent) + os.sep
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
         frame, level = frame.f_back, level + 1
@@ -92,3 +93,15 @@ def plural(count: int, noun: str) -> str:
     ('1 unit', '1,200 units')
     """
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def brief(value: object, most: int = 60) -> str:
+    """Write any value on one line, cut to `most` characters.
+
+    Examples
+    --------
+    >>> brief(["a", "b"]), brief("a" * 100, most=8)
+    ("['a', 'b']", "'aaaa...")
+    """
+    text = " ".join(repr(value).split())
+    return text if len(text) <= most else text[: most - 3] + "..."

@@ -8,7 +8,7 @@ from didjack.columns import Bools, Floats, Ints
 from didjack.kernels import TRIM, jit
 
 
-@jit()
+@jit
 def odds_gradient(
     x: Floats,
     w: Floats,
@@ -36,7 +36,7 @@ def odds_gradient(
     return result
 
 
-@jit()
+@jit
 def linear_influence(
     x: Floats,
     w: Floats,
@@ -60,7 +60,7 @@ def linear_influence(
             psi[i] += w[i] * (total + residual * direction)
 
 
-@jit()
+@jit
 def odds_influence(
     x: Floats,
     w: Floats,
@@ -88,7 +88,7 @@ def odds_influence(
                 psi[i] += w[i] * by_odds * np.exp(eta) * left
 
 
-@jit()
+@jit
 def score_influence(
     x: Floats,
     w: Floats,

@@ -1,7 +1,8 @@
 """The inner loops: sums over rows by stratum, logit steps, small symmetric solves.
 
-Plain functions of contiguous arrays. Parallel loops write to disjoint places and every sum runs
-over its rows in a fixed order, so results do not depend on the number of threads.
+Plain functions of contiguous arrays. Those that take `lo` and `hi` fill that part of their output
+and nothing else, each sum running over its rows in a fixed order; so they can be run in threads, and
+results do not depend on how many.
 """
 
 from __future__ import annotations
@@ -22,31 +23,28 @@ RANK_TOLERANCE = 1e-12
 """A column whose squared sine with the span of those before it is below this depends on them."""
 
 
-def jit(parallel: bool = False) -> Callable[[_Kernel], _Kernel]:
-    """Compile a kernel, cached on disk; the one decorator of the package."""
-    return cast(
-        Callable[[_Kernel], _Kernel],
-        numba.njit(cache=True, parallel=parallel, nogil=True, error_model="numpy"),
-    )
+def jit(function: _Kernel) -> _Kernel:
+    """Compile a kernel, cached on disk; the one decorator of the package.
+
+    Kernels are serial and release the GIL: `didjack.threads` runs them on disjoint chunks.
+    """
+    return cast(_Kernel, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
-@jit(parallel=True)
-def stratum_sums(x: Floats, w: Floats, y: Floats, start: Ints) -> tuple[Floats, Floats]:
-    """Sum w x x' and w x y over the rows of each stratum.
+@jit
+def stratum_sums(
+    lo: int, hi: int, x: Floats, w: Floats, y: Floats, start: Ints, gram: Floats, cross: Floats
+) -> None:
+    """Sum w x x' and w x y over the rows of strata lo:hi.
 
     Parameters
     ----------
     x : (n, k), w : (n,), y : (n, O), start : (S+1,)
-
-    Returns
-    -------
-    gram : (S, k, k)
-    cross : (S, O, k)
+    gram : (S, k, k) and cross : (S, O, k)
+        Zeros, filled in.
     """
-    n_strata, k, n_out = start.size - 1, x.shape[1], y.shape[1]
-    gram = np.zeros((n_strata, k, k))
-    cross = np.zeros((n_strata, n_out, k))
-    for s in numba.prange(n_strata):
+    k, n_out = x.shape[1], y.shape[1]
+    for s in range(lo, hi):
         for i in range(start[s], start[s + 1]):
             for a in range(k):
                 wx = w[i] * x[i, a]
@@ -57,10 +55,9 @@ def stratum_sums(x: Floats, w: Floats, y: Floats, start: Ints) -> tuple[Floats, 
         for a in range(k):
             for b in range(a):
                 gram[s, b, a] = gram[s, a, b]
-    return gram, cross
 
 
-@jit()
+@jit
 def deleted_sums(values: Floats, chosen: Ints, cluster: Ints, n_clusters: int) -> Floats:
     """Sum strata over all clusters, and over all but one cluster at a time.
 
@@ -105,7 +102,7 @@ def deleted_sums(values: Floats, chosen: Ints, cluster: Ints, n_clusters: int) -
     return result
 
 
-@jit()
+@jit
 def factor(gram: Floats, keep: Bools, drop: bool) -> tuple[Floats, Floats, Ints]:
     """Cholesky factors of scaled Gram matrices, column by column, first columns first.
 
@@ -160,7 +157,7 @@ def factor(gram: Floats, keep: Bools, drop: bool) -> tuple[Floats, Floats, Ints]
     return lower, scale, first
 
 
-@jit()
+@jit
 def reciprocal_condition(gram: Floats, lower: Floats, scale: Floats) -> float:
     """Reciprocal condition number, in the 1-norm, of one scaled Gram matrix."""
     k = gram.shape[0]
@@ -180,7 +177,7 @@ def reciprocal_condition(gram: Floats, lower: Floats, scale: Floats) -> float:
     return 1.0 / (norm * inverse_norm)
 
 
-@jit()
+@jit
 def substitute(lower: Floats, v: Floats) -> None:
     """Solve L L' z = v in place; zero rows of L give zeros."""
     k = v.size
@@ -199,7 +196,7 @@ def substitute(lower: Floats, v: Floats) -> None:
         v[a] /= lower[a, a]
 
 
-@jit()
+@jit
 def solve(lower: Floats, scale: Floats, rhs: Floats) -> Floats:
     """Solve the systems whose factors `factor` made.
 
@@ -224,7 +221,7 @@ def solve(lower: Floats, scale: Floats, rhs: Floats) -> Floats:
     return result
 
 
-@jit()
+@jit
 def _add_logit(
     x: Floats, w: Floats, treated: bool, lo: int, hi: int, beta: Floats, sums: Floats
 ) -> float:
@@ -259,32 +256,38 @@ def _add_logit(
     return top
 
 
-@jit(parallel=True)
+@jit
 def logit_strata(
-    x: Floats, w: Floats, start: Ints, chosen: Ints, treated: Bools, beta: Floats
-) -> tuple[Floats, Floats]:
-    """Logit sums of each chosen stratum at one coefficient vector.
+    lo: int,
+    hi: int,
+    x: Floats,
+    w: Floats,
+    start: Ints,
+    chosen: Ints,
+    treated: Bools,
+    beta: Floats,
+    sums: Floats,
+    top: Floats,
+) -> None:
+    """Sum the logit terms of chosen strata lo:hi at one coefficient vector.
 
     Parameters
     ----------
-    x : (n, k), w : (n,), start : (S+1,), chosen : (c,), treated : (c,) bool, beta : (k,)
-
-    Returns
-    -------
-    sums : (c, m) in the layout of `_add_logit`
-    top : (c,) the largest linear predictor
+    x : (n, k), w : (n,), start : (S+1,), chosen : (c,), treated : (c,), beta : (k,)
+    sums : (c, m)
+        Zeros, filled in the layout of `_add_logit`.
+    top : (c,)
+        Filled with the largest linear predictors.
     """
-    c, k = chosen.size, beta.size
-    sums = np.zeros((c, k + k * (k + 1) // 2 + 1))
-    top = np.empty(c)
-    for j in numba.prange(c):
+    for j in range(lo, hi):
         s = chosen[j]
         top[j] = _add_logit(x, w, treated[j], start[s], start[s + 1], beta, sums[j])
-    return sums, top
 
 
-@jit(parallel=True)
+@jit
 def logit_replicates(
+    lo: int,
+    hi: int,
     x: Floats,
     w: Floats,
     start: Ints,
@@ -293,33 +296,34 @@ def logit_replicates(
     cluster: Ints,
     deleted: Ints,
     beta: Floats,
-) -> tuple[Floats, Floats]:
-    """Logit sums over all chosen strata but those of the deleted cluster, by replicate.
+    sums: Floats,
+    top: Floats,
+) -> None:
+    """Sum the logit terms of all chosen strata but a deleted cluster's, for replicates lo:hi.
 
     Parameters
     ----------
     cluster : (S,) cluster of each stratum
     deleted : (r,) cluster left out of each replicate, -1 for none
     beta : (r, k)
-
-    Returns
-    -------
-    sums : (r, m), top : (r,)
+    sums : (r, m)
+        Zeros, filled in the layout of `_add_logit`.
+    top : (r,)
+        Filled with the largest linear predictors.
     """
-    n_rep, k = beta.shape
-    sums = np.zeros((n_rep, k + k * (k + 1) // 2 + 1))
-    top = np.full(n_rep, -np.inf)
-    for r in numba.prange(n_rep):
+    for r in range(lo, hi):
+        top[r] = -np.inf
         for j in range(chosen.size):
             s = chosen[j]
             if cluster[s] != deleted[r]:
                 t = _add_logit(x, w, treated[j], start[s], start[s + 1], beta[r], sums[r])
                 top[r] = max(top[r], t)
-    return sums, top
 
 
-@jit(parallel=True)
+@jit
 def odds_sums(
+    lo: int,
+    hi: int,
     x: Floats,
     w: Floats,
     y: Floats,
@@ -329,8 +333,9 @@ def odds_sums(
     cluster: Ints,
     deleted: Ints,
     beta: Floats,
-) -> Floats:
-    """Sum w p/(1-p) times (x, y) over comparison rows, leaving out a cluster, by replicate.
+    sums: Floats,
+) -> None:
+    """Sum w p/(1-p) times (x, y) over comparison rows but a deleted cluster's, replicates lo:hi.
 
     Rows with p >= `TRIM` count nothing.
 
@@ -340,16 +345,12 @@ def odds_sums(
     chosen : (c,) strata of comparison rows
     deleted : (r,) cluster left out, -1 for none
     beta : (r, k)
-
-    Returns
-    -------
-    (r, k + o)
+    sums : (r, k + o)
+        Zeros, filled in.
     """
-    n_rep, k = beta.shape
-    n_out = outcomes.size
-    sums = np.zeros((n_rep, k + n_out))
+    k, n_out = beta.shape[1], outcomes.size
     limit = np.log(TRIM / (1.0 - TRIM))
-    for r in numba.prange(n_rep):
+    for r in range(lo, hi):
         for j in range(chosen.size):
             s = chosen[j]
             if cluster[s] == deleted[r]:
@@ -364,10 +365,9 @@ def odds_sums(
                         sums[r, a] += odds * x[i, a]
                     for o in range(n_out):
                         sums[r, k + o] += odds * y[i, outcomes[o]]
-    return sums
 
 
-@jit()
+@jit
 def collapse(code: Ints, n_patterns: int, w: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
     """Count rows and add up w and w y by pattern.
 
@@ -398,7 +398,7 @@ def collapse(code: Ints, n_patterns: int, w: Floats, y: Floats) -> tuple[Floats,
     return count, sums[:, 0, 0] + sums[:, 0, 1], sums[:, 1, 0] + sums[:, 1, 1]
 
 
-@jit()
+@jit
 def hash_rows(y: Floats, x: Floats, w: Floats) -> Ints:
     """Hash the contents of rows; y (n,), x (n, k), w (Q, n) -> (n,)."""
     n = y.size
@@ -414,7 +414,7 @@ def hash_rows(y: Floats, x: Floats, w: Floats) -> Ints:
     return result
 
 
-@jit()
+@jit
 def _mix(h: Any) -> Any:
     """Scramble 64 bits (the finaliser of SplitMix64)."""
     h = h + np.uint64(0x9E3779B97F4A7C15)
@@ -423,7 +423,7 @@ def _mix(h: Any) -> Any:
     return h ^ (h >> np.uint64(31))
 
 
-@jit()
+@jit
 def binary_counts(x: Floats, w: Floats, low: Floats, start: Ints, chosen: Ints) -> Floats:
     """Count rows with weight by the value of binary columns, for some strata.
 

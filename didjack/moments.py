@@ -7,15 +7,18 @@ without cluster h.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from didjack import kernels
+from didjack import kernels, threads
 from didjack.columns import Bools, Floats, Ints
 from didjack.design import Arm, Design
 
 Cohorts = tuple[int, ...]
+
+EXPONENTIAL = 20
+"""An exponential or logarithm takes about as long as so many multiplications."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class LogitRows:
     count : (n,) the same without sampling weights
     chosen : (c,) strata, ordered by cluster
     treated : (c,) whether a stratum is of the treated cohort
+    n : number of rows
     """
 
     x: Floats
@@ -83,6 +87,7 @@ class LogitRows:
     count: Floats
     chosen: Ints
     treated: Bools
+    n: int
 
 
 class Moments:
@@ -138,9 +143,17 @@ class Moments:
 
     def _stratum_sums(self, x: int, w: int) -> tuple[Floats, Floats]:
         if (x, w) not in self._strata:
-            d = self.design
-            self._strata[x, w] = kernels.stratum_sums(d.x[x], d.w[w], d.y, d.strata.start)
+            self._strata[x, w] = self._sum_strata(self.design.x[x], self.design.w[w], self.design.y)
         return self._strata[x, w]
+
+    def _sum_strata(self, x: Floats, w: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Sum w x x', (S, k, k), and w x y, (S, O, k), by stratum."""
+        start, k = self.design.strata.start, x.shape[1]
+        gram = np.zeros((start.size - 1, k, k))
+        cross = np.zeros((start.size - 1, y.shape[1], k))
+        work = x.size * (k + y.shape[1])
+        threads.run(kernels.stratum_sums, start.size - 1, work, x, w, y, start, gram, cross)
+        return gram, cross
 
     def counts(self, cohorts: Cohorts, arm: Arm) -> Ints:
         """Return the number of units (unit-periods) with weight of some cohorts, (R,)."""
@@ -164,6 +177,7 @@ class Moments:
             count=np.where(w > 0, d.count, 0.0),
             chosen=chosen,
             treated=d.strata.cohort[chosen] == group,
+            n=int((d.strata.start[chosen + 1] - d.strata.start[chosen]).sum()),
         )
 
     def without(self, rows: LogitRows, excluded: Bools) -> LogitRows:
@@ -176,7 +190,7 @@ class Moments:
         x, low = self._binary(rows)
         hit = ((x == low) & excluded[:, 0]) | ((x != low) & excluded[:, 1])
         keep = ~hit.any(axis=1)
-        return LogitRows(rows.x, rows.w * keep, rows.count * keep, rows.chosen, rows.treated)
+        return replace(rows, w=rows.w * keep, count=rows.count * keep)
 
     def _binary(self, rows: LogitRows) -> tuple[Floats, Floats]:
         """Return the binary columns, (n, b), and their lower values, (b,)."""
@@ -193,8 +207,7 @@ class Moments:
 
     def gram(self, rows: LogitRows) -> Floats:
         """Sum w x x' over all rows of a propensity model, (R, k, k)."""
-        start = self.design.strata.start
-        gram, _ = kernels.stratum_sums(rows.x, rows.w, np.empty((len(rows.w), 0)), start)
+        gram, _ = self._sum_strata(rows.x, rows.w, np.empty((len(rows.w), 0)))
         return self.deleted(gram, rows.chosen)
 
     def weight_of(self, rows: LogitRows) -> tuple[float, float]:
@@ -208,19 +221,34 @@ class Moments:
         The sums are additive in clusters, so all replicates cost one pass over the rows; the
         largest linear predictor is that of the full sample.
         """
-        strata = self.design.strata
-        by_stratum, top = kernels.logit_strata(
-            rows.x, rows.w, strata.start, rows.chosen, rows.treated, beta
+        start, width = self.design.strata.start, _logit_width(beta.size)
+        by_stratum, top = np.zeros((rows.chosen.size, width)), np.empty(rows.chosen.size)
+        threads.run(
+            kernels.logit_strata,
+            rows.chosen.size,
+            rows.n * (width + EXPONENTIAL),
+            rows.x,
+            rows.w,
+            start,
+            rows.chosen,
+            rows.treated,
+            beta,
+            by_stratum,
+            top,
         )
-        values = np.zeros((strata.cluster.size, by_stratum.shape[1]))
+        values = np.zeros((start.size - 1, width))
         values[rows.chosen] = by_stratum
         total = self.deleted(values, rows.chosen)
         return _logit_sums(total, np.full(len(total), top.max()), beta.size)
 
     def logit_replicates(self, rows: LogitRows, beta: Floats, replicates: Ints) -> LogitSums:
         """Evaluate a logit at coefficients (r, k) of their own for some replicates."""
-        strata = self.design.strata
-        sums, top = kernels.logit_replicates(
+        strata, width = self.design.strata, _logit_width(beta.shape[1])
+        sums, top = np.zeros((len(beta), width)), np.empty(len(beta))
+        threads.run(
+            kernels.logit_replicates,
+            len(beta),
+            len(beta) * rows.n * (width + EXPONENTIAL),
             rows.x,
             rows.w,
             strata.start,
@@ -229,6 +257,8 @@ class Moments:
             strata.cluster,
             replicates - 1,
             beta,
+            sums,
+            top,
         )
         return _logit_sums(sums, top, beta.shape[1])
 
@@ -242,20 +272,29 @@ class Moments:
         outcomes: Ints,
     ) -> Floats:
         """Sum w p/(1-p) (x, y) over comparison rows of an arm, (r, k + o), with (r, k) logits."""
-        d = self.design
-        return np.asarray(
-            kernels.odds_sums(
-                rows.x,
-                rows.w,
-                d.y,
-                outcomes,
-                d.strata.start,
-                self.select(comparison, arm.period),
-                d.strata.cluster,
-                replicates - 1,
-                np.ascontiguousarray(beta),
-            )
+        d, width = self.design, beta.shape[1] + outcomes.size
+        sums = np.zeros((len(beta), width))
+        threads.run(
+            kernels.odds_sums,
+            len(beta),
+            len(beta) * rows.n * (width + EXPONENTIAL),
+            rows.x,
+            rows.w,
+            d.y,
+            outcomes,
+            d.strata.start,
+            self.select(comparison, arm.period),
+            d.strata.cluster,
+            replicates - 1,
+            np.ascontiguousarray(beta),
+            sums,
         )
+        return sums
+
+
+def _logit_width(k: int) -> int:
+    """Return the number of logit sums with k covariates."""
+    return k + k * (k + 1) // 2 + 1
 
 
 def _logit_sums(sums: Floats, top: Floats, k: int) -> LogitSums:

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, cast, get_args
 
-from didjack.errors import OptionError, UnknownOptionError
+import numpy as np
+
+from didjack.errors import OptionError, UnknownOptionError, brief
 
 ControlGroup = Literal["nevertreated", "notyettreated"]
 BasePeriod = Literal["varying", "universal"]
@@ -59,14 +61,45 @@ ALIASES = {
 }
 
 
-def nearest(name: str, allowed: Iterable[str]) -> str | None:
+# What they choose for an option, and what it is called here.
+VALUE_ALIASES = {
+    "dripw": "dr",
+    "drdid": "dr",
+    "doubly robust": "dr",
+    "or": "reg",
+    "ols": "reg",
+    "outcome regression": "reg",
+    "stdipw": "ipw",
+    "cr3": "CV3",
+    "jackknife": "CV3",
+    "cluster": "analytic",
+    "clustered": "analytic",
+    "robust": "analytic",
+    "iid": "analytic",
+    "boot": "bootstrap",
+    "dynamic": "event",
+    "eventstudy": "event",
+    "time": "calendar",
+    "omit": "drop",
+    "dropna": "skip",
+    "error": "raise",
+}
+
+MOST_PERIODS = 2**53
+"""Periods, cohorts and spans of them stay below this, so that adding two never overflows."""
+
+
+def nearest(
+    name: str, allowed: Iterable[str], aliases: Mapping[str, str] | None = None
+) -> str | None:
     """Return the allowed name a mistyped one most likely stands for, if any is near."""
-    allowed = list(allowed)
-    alias = ALIASES.get(name.lower())
-    if alias in allowed:
-        return alias
-    close = difflib.get_close_matches(name.lower(), allowed, n=1, cutoff=0.5)
-    return close[0] if close else None
+    by_lower = {word.lower(): word for word in allowed}
+    name = name.strip().lower()
+    alias = (aliases or {}).get(name, name).lower()
+    if alias in by_lower:
+        return by_lower[alias]
+    close = difflib.get_close_matches(name, by_lower, n=1, cutoff=0.5)
+    return by_lower[close[0]] if close else None
 
 
 def reject_unknown(unknown: Mapping[str, object], allowed: Iterable[str]) -> None:
@@ -74,11 +107,14 @@ def reject_unknown(unknown: Mapping[str, object], allowed: Iterable[str]) -> Non
     if not unknown:
         return
     allowed = list(allowed)
-    hints = [
-        f"{name!r}" + (f" (did you mean {match!r}?)" if (match := nearest(name, allowed)) else "")
-        for name in unknown
-    ]
-    raise UnknownOptionError(f"unknown option {', '.join(hints)}; allowed: {', '.join(allowed)}")
+    hints = [f"{name!r}" + did_you_mean(nearest(name, allowed, ALIASES)) for name in unknown]
+    what = "unknown option" + ("s " if len(hints) > 1 else " ") + ", ".join(hints)
+    raise UnknownOptionError(f"{what}; allowed: {', '.join(allowed)}")
+
+
+def did_you_mean(match: str | None) -> str:
+    """Write a hint at the name that was probably meant, or nothing."""
+    return f" (did you mean {match!r}?)" if match else ""
 
 
 def check_choice(name: str, value: Any, optional: bool = False) -> None:
@@ -86,25 +122,29 @@ def check_choice(name: str, value: Any, optional: bool = False) -> None:
     allowed = CHOICES[name]
     if value in allowed if isinstance(value, str) else (value is None and optional):
         return
-    match = nearest(value, allowed) if isinstance(value, str) else None
-    hint = f" (did you mean {match!r}?)" if match else ""
+    match = nearest(value, allowed, VALUE_ALIASES) if isinstance(value, str) else None
     listed = ", ".join(repr(choice) for choice in allowed) + (" or None" if optional else "")
-    raise OptionError(f"{name}={value!r} is not allowed{hint}; allowed: {listed}")
+    raise OptionError(f"{name}={brief(value)} is not allowed{did_you_mean(match)}; allowed: {listed}")
 
 
 def check_alpha(alpha: Any) -> float:
     """Return `alpha` as a float strictly between 0 and 1, or raise."""
     number = isinstance(alpha, (int, float)) and not isinstance(alpha, bool)
     if not number or not 0 < alpha < 1:
-        raise OptionError(f"alpha={alpha!r} is not allowed; it must lie strictly between 0 and 1")
+        raise OptionError(
+            f"alpha={brief(alpha)} is not allowed; it must be a number strictly between 0 and 1"
+        )
     return float(alpha)
 
 
-def check_count(name: str, value: Any, least: int) -> int:
-    """Return `value` as an int that is at least `least`, or raise."""
-    whole = hasattr(value, "__index__") and not isinstance(value, bool)
-    if not whole or int(value) < least:
-        raise OptionError(f"{name}={value!r} is not allowed; it must be a whole number >= {least}")
+def check_count(name: str, value: Any, least: int, most: int | None = None) -> int:
+    """Return `value` as an int from `least` to `most`, or raise."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
+    if not whole or value < least or (most is not None and value > most):
+        bounds = f">= {least}" if most is None else f"from {least} to {most}"
+        raise OptionError(
+            f"{name}={brief(value)} is not allowed; it must be a whole number {bounds}"
+        )
     return int(value)
 
 
@@ -141,16 +181,16 @@ class Options:
         for name in ("yname", "tname", "gname", "idname", "cluster", "weightsname", "xformla"):
             self._check_string(name)
         for name in ("panel", "allow_unbalanced_panel"):
-            if not isinstance(getattr(self, name), bool):
-                raise OptionError(f"{name}={getattr(self, name)!r} is not allowed: True or False")
-        if self.progress not in (None, True, False):
-            raise OptionError(f"progress={self.progress!r} is not allowed: True, False or None")
+            self._check_bool(name)
+        if self.progress is not None:
+            self._check_bool("progress")
         for name in ("control_group", "base_period", "est_method", "collinear", "vcov"):
             check_choice(name, getattr(self, name))
         check_choice("undefined", self.undefined)
         check_choice("fix_weights", self.fix_weights, optional=True)
         object.__setattr__(self, "alpha", check_alpha(self.alpha))
-        object.__setattr__(self, "anticipation", check_count("anticipation", self.anticipation, 0))
+        anticipation = check_count("anticipation", self.anticipation, 0, MOST_PERIODS)
+        object.__setattr__(self, "anticipation", anticipation)
         object.__setattr__(self, "n_boot", check_count("n_boot", self.n_boot, 1))
         if self.seed is not None:
             object.__setattr__(self, "seed", check_count("seed", self.seed, 0))
@@ -158,13 +198,24 @@ class Options:
 
     def _check_string(self, name: str) -> None:
         value = getattr(self, name)
-        if value is not None and not isinstance(value, str):
-            hint = ""
-            if name == "cluster" and isinstance(value, (list, tuple)):
-                hint = "; clustering is one-way, the unit is nested in it"
-            raise OptionError(f"{name}={value!r} is not allowed: a string{hint}")
+        if value is None or isinstance(value, str):
+            return
+        hint = "the name of a column, as a string"
+        if name == "xformla":
+            hint = "a string such as '~ x1 + x2'"
+        elif name == "cluster" and isinstance(value, (list, tuple)):
+            hint += "; clustering is one-way, the unit is nested in it"
+        raise OptionError(f"{name}={brief(value)} is not allowed: {hint}")
+
+    def _check_bool(self, name: str) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, (bool, np.bool_)):
+            none = " or None" if name == "progress" else ""
+            raise OptionError(f"{name}={brief(value)} is not allowed: True or False{none}")
+        object.__setattr__(self, name, bool(value))
 
     def _check_together(self) -> None:
+        self._check_roles()
         if self.panel and self.idname is None:
             raise OptionError("idname is required with panel=True (or set panel=False)")
         if not self.panel and self.idname is not None:
@@ -183,6 +234,15 @@ class Options:
             raise OptionError(f"fix_weights={self.fix_weights!r} needs weightsname")
         if self.fix_weights in ("base_period", "first_period") and not self.panel:
             raise OptionError(f"fix_weights={self.fix_weights!r} needs a panel (panel=True)")
+
+    def _check_roles(self) -> None:
+        """Raise where one column is to be two of outcome, period, cohort and unit."""
+        roles: dict[str, list[str]] = {}
+        for name in ("yname", "tname", "gname", "idname"):
+            roles.setdefault(getattr(self, name), []).append(name)
+        for column, names in roles.items():
+            if column is not None and len(names) > 1:
+                raise OptionError(f"{' and '.join(names)} are the same column, {column!r}")
 
     @property
     def jackknife(self) -> bool:

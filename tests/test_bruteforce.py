@@ -71,3 +71,43 @@ def test_replicates_equal_refits(sample, est_method, variant):
 def test_analytic_errors_equal_the_slow_ones(sample, est_method, clustered, variant):
     options = SAMPLES[sample] | VARIANTS[variant] | {"est_method": est_method}
     compare_analytic(make(sample), clustered, **options)
+
+
+# Awkward designs: cohorts of the clusters, sizes of the clusters, periods ---------------------
+
+EDGES = {
+    "time gaps": ((0, 3, 0, 8, 4, 0, 8, 3), 12, (1, 2, 4, 7, 8)),
+    "no never-treated": ((3, 5, 6, 3, 5, 6, 6), 12, range(1, 7)),
+    "last cohort in one cluster": ((3, 5, 6, 3, 5, 3, 5), 12, range(1, 7)),
+    "single never-treated cluster": ((0, 3, 5, 3, 5, 3, 5), 12, range(1, 7)),
+    "late cohort": ((0, 9, 3, 0, 4, 3, 4), 12, range(1, 6)),
+    "late cohort as never-treated": ((9, 3, 9, 4, 3, 4), 12, range(1, 6)),
+    "already treated": ((0, 1, 3, 0, 4, 3, 2), 12, range(1, 6)),
+    "cohort in one cluster": ((0, 3, 0, 4, 4, 0), 14, range(1, 6)),
+    "one treated cluster": ((0, 3, 0, 0, 0), 14, range(1, 6)),
+    "two clusters": ((0, 3), 25, range(1, 5)),
+    "three clusters": ((0, 3, 0), 20, range(1, 5)),
+    "two periods": ((0, 2, 0, 2, 0, 2), 20, (1, 2)),
+    "dominating cluster": ((0, 3, 0, 4, 3, 4), (90, 8, 8, 9, 7, 8), range(1, 6)),
+}
+SETTINGS = {
+    "reg": {"est_method": "reg"},
+    "dr, later comparisons": {"est_method": "dr", "control_group": "notyettreated"},
+    "universal, anticipation": {
+        "est_method": "reg",
+        "control_group": "notyettreated",
+        "base_period": "universal",
+        "anticipation": 1,
+        "weightsname": "w",
+        "undefined": "skip",
+    },
+}
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_awkward_designs(sample, edge, setting):
+    cohorts, sizes, periods = EDGES[edge]
+    df = make(sample, cohorts, sizes, periods)
+    compare(df, xformla="~ x1", **SAMPLES[sample], **SETTINGS[setting])

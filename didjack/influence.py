@@ -87,7 +87,8 @@ def _cell_influence(solver: TwoByTwo, group: Group, cell: Cell) -> Floats:
     if solver.method != "reg":
         propensity = solver.propensity(group)
         logit, rows = propensity.logit.beta[0], propensity.parts[0].rows
-        information = solver.moments.logit_at(rows, logit).information[0]
+        information = np.empty((logit.size, logit.size))
+        kernels.unpack(solver.moments.logit_sums(rows, logit)[0], information)
         influence_kernels.score_influence(
             rows.x,
             rows.w,

@@ -19,6 +19,12 @@ _Kernel = Callable[..., Any]
 
 TRIM = 0.995
 """Comparison rows with a fitted propensity at or above this get no weight."""
+MAX_ITERATIONS = 60
+STEP_TOLERANCE = 1e-7
+"""Newton converges quadratically: after a step this small the error is of the order 1e-14."""
+DEVIANCE_TOLERANCE = 1e-8
+FLAT_ITERATIONS = 3
+"""So many iterations of flat deviance end a fit whose coefficients run off to infinity."""
 RANK_TOLERANCE = 1e-12
 """A column whose squared sine with the span of those before it is below this depends on them."""
 
@@ -126,35 +132,43 @@ def factor(gram: Floats, keep: Bools, drop: bool) -> tuple[Floats, Floats, Ints]
     scale = np.zeros((n_rep, k))
     first = np.full(n_rep, -1)
     for r in range(n_rep):
-        for a in range(k):
-            diagonal = gram[r, a, a]
-            if diagonal > 0.0 and keep[r, a]:
-                scale[r, a] = 1.0 / np.sqrt(diagonal)
-        for a in range(k):
-            if not keep[r, a]:
-                continue
-            left = 1.0 if scale[r, a] > 0.0 else 0.0
-            for b in range(a):
-                if scale[r, b] == 0.0:
-                    continue
-                s = gram[r, a, b] * scale[r, a] * scale[r, b]
-                for c in range(b):
-                    s -= lower[r, a, c] * lower[r, b, c]
-                s /= lower[r, b, b]
-                lower[r, a, b] = s
-                left -= s * s
-            if left > RANK_TOLERANCE:
-                lower[r, a, a] = np.sqrt(left)
-                continue
-            if first[r] < 0:
-                first[r] = a
-            if not drop:
-                break
-            lower[r, a, :] = 0.0
-            scale[r, a] = 0.0
+        first[r] = factor_one(gram[r], keep[r], drop, lower[r], scale[r])
         if first[r] < 0 and reciprocal_condition(gram[r], lower[r], scale[r]) < 2.2e-16:
             first[r] = k - 1
     return lower, scale, first
+
+
+@jit
+def factor_one(gram: Floats, keep: Bools, drop: bool, lower: Floats, scale: Floats) -> int:
+    """Factor one matrix into `lower` and `scale`; return the first dependent column or -1."""
+    k = gram.shape[0]
+    first = -1
+    for a in range(k):
+        lower[a, :] = 0.0
+        scale[a] = 1.0 / np.sqrt(gram[a, a]) if keep[a] and gram[a, a] > 0.0 else 0.0
+    for a in range(k):
+        if not keep[a]:
+            continue
+        left = 1.0 if scale[a] > 0.0 else 0.0
+        for b in range(a):
+            if scale[b] == 0.0:
+                continue
+            v = gram[a, b] * scale[a] * scale[b]
+            for c in range(b):
+                v -= lower[a, c] * lower[b, c]
+            v /= lower[b, b]
+            lower[a, b] = v
+            left -= v * v
+        if left > RANK_TOLERANCE:
+            lower[a, a] = np.sqrt(left)
+            continue
+        if first < 0:
+            first = a
+        if not drop:
+            break
+        lower[a, :] = 0.0
+        scale[a] = 0.0
+    return first
 
 
 @jit
@@ -285,7 +299,7 @@ def logit_strata(
 
 
 @jit
-def logit_replicates(
+def fit_logits(
     lo: int,
     hi: int,
     x: Floats,
@@ -295,29 +309,104 @@ def logit_replicates(
     treated: Bools,
     cluster: Ints,
     deleted: Ints,
+    keep: Bools,
     beta: Floats,
-    sums: Floats,
+    converged: Bools,
     top: Floats,
 ) -> None:
-    """Sum the logit terms of all chosen strata but a deleted cluster's, for replicates lo:hi.
+    """Fit logits on all chosen strata but a deleted cluster's, for replicates lo:hi.
+
+    Newton steps, halved where the deviance rises. A fit converges when its step is small. Where a
+    covariate predicts the comparison status of some rows perfectly, coefficients grow without end
+    while deviance and all other fitted values settle; such a fit counts as converged too.
 
     Parameters
     ----------
+    x : (n, k), w : (n,), start : (S+1,), chosen : (c,), treated : (c,)
     cluster : (S,) cluster of each stratum
     deleted : (r,) cluster left out of each replicate, -1 for none
+    keep : (r, k) covariates to use
     beta : (r, k)
-    sums : (r, m)
-        Zeros, filled in the layout of `_add_logit`.
+        Starting values, zero where a covariate is not used; replaced by the fit.
+    converged : (r,)
+        Filled in.
     top : (r,)
-        Filled with the largest linear predictors.
+        Filled with the largest fitted linear predictors.
     """
+    k = beta.shape[1]
+    sums = np.empty(k + k * (k + 1) // 2 + 1)
+    information, lower = np.empty((k, k)), np.empty((k, k))
+    scale, step, accepted = np.empty(k), np.empty(k), np.empty(k)
     for r in range(lo, hi):
-        top[r] = -np.inf
-        for j in range(chosen.size):
-            s = chosen[j]
-            if cluster[s] != deleted[r]:
-                t = _add_logit(x, w, treated[j], start[s], start[s + 1], beta[r], sums[r])
-                top[r] = max(top[r], t)
+        accepted[:] = beta[r]
+        converged[r] = False
+        deviance, null, flat = np.inf, 0.0, 0
+        for _ in range(MAX_ITERATIONS):
+            sums[:] = 0.0
+            top[r] = -np.inf
+            for j in range(chosen.size):
+                s = chosen[j]
+                if cluster[s] != deleted[r]:
+                    t = _add_logit(x, w, treated[j], start[s], start[s + 1], beta[r], sums)
+                    top[r] = max(top[r], t)
+            null = max(null, sums[-1])
+            slack = DEVIANCE_TOLERANCE * (sums[-1] + 1e-3 * null)
+            fall = deviance - sums[-1]
+            if fall < -slack:
+                for a in range(k):
+                    beta[r, a] = 0.5 * (beta[r, a] + accepted[a])
+                flat = 0
+                continue
+            flat = flat + 1 if fall <= slack else 0
+            deviance = sums[-1]
+            accepted[:] = beta[r]
+            solvable = _newton_step(sums, keep[r], information, lower, scale, step)
+            size = np.abs(step).max()
+            if solvable and (size < STEP_TOLERANCE or flat < FLAT_ITERATIONS):
+                beta[r] += step
+            if not solvable or size < STEP_TOLERANCE or flat >= FLAT_ITERATIONS:
+                converged[r] = solvable or flat > 0
+                break
+
+
+@jit
+def _newton_step(
+    sums: Floats, keep: Bools, information: Floats, lower: Floats, scale: Floats, step: Floats
+) -> bool:
+    """Write the Newton step into `step`; return whether the information could be inverted."""
+    k = step.size
+    unpack(sums, information)
+    step[:] = 0.0
+    if factor_one(information, keep, False, lower, scale) >= 0:
+        return False
+    for a in range(k):
+        step[a] = sums[a] * scale[a]
+    substitute(lower, step)
+    for a in range(k):
+        step[a] *= scale[a]
+    return True
+
+
+@jit
+def unpack(sums: Floats, information: Floats) -> None:
+    """Write the information matrix that `_add_logit` summed, (m,), as (k, k)."""
+    k = information.shape[0]
+    position = k
+    for a in range(k):
+        for b in range(a + 1):
+            information[a, b] = information[b, a] = sums[position]
+            position += 1
+
+
+@jit
+def logit_steps(sums: Floats, keep: Bools) -> tuple[Floats, Bools]:
+    """Newton steps (r, k) from logit sums (r, m), and where they can be had; zero elsewhere."""
+    n_rep, k = keep.shape
+    step, solvable = np.empty((n_rep, k)), np.empty(n_rep, dtype=np.bool_)
+    information, lower, scale = np.empty((k, k)), np.empty((k, k)), np.empty(k)
+    for r in range(n_rep):
+        solvable[r] = _newton_step(sums[r], keep[r], information, lower, scale, step[r])
+    return step, solvable
 
 
 @jit

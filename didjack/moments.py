@@ -51,20 +51,18 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class LogitSums:
-    """Sums over rows at given logit coefficients, by replicate.
+class Logit:
+    """Logit fits.
 
     Attributes
     ----------
-    score : (r, k) gradient of the log likelihood
-    information : (r, k, k)
-    deviance : (r,)
-    top : (r,) the largest linear predictor
+    beta : (r, k) coefficients on the standardised covariates
+    converged : (r,)
+    top : (r,) the largest fitted propensity
     """
 
-    score: Floats
-    information: Floats
-    deviance: Floats
+    beta: Floats
+    converged: Bools
     top: Floats
 
 
@@ -215,40 +213,39 @@ class Moments:
         by_stratum = np.add.reduceat(rows.w, self.design.strata.start[:-1])[rows.chosen]
         return float(by_stratum[~rows.treated].sum()), float(by_stratum[rows.treated].sum())
 
-    def logit_at(self, rows: LogitRows, beta: Floats) -> LogitSums:
-        """Evaluate a logit at one (k,) vector in every replicate.
+    def logit_sums(self, rows: LogitRows, beta: Floats) -> Floats:
+        """Sum the terms of a logit at one (k,) vector in every replicate, (R, m).
 
-        The sums are additive in clusters, so all replicates cost one pass over the rows; the
-        largest linear predictor is that of the full sample.
+        They are additive in clusters, so all replicates cost one pass over the rows. The layout
+        is that of `kernels.logit_strata`.
         """
-        start, width = self.design.strata.start, _logit_width(beta.size)
-        by_stratum, top = np.zeros((rows.chosen.size, width)), np.empty(rows.chosen.size)
+        n, width = rows.chosen.size, logit_width(beta.size)
+        by_stratum, top = np.zeros((n, width)), np.empty(n)
         threads.run(
             kernels.logit_strata,
-            rows.chosen.size,
+            n,
             rows.n * (width + EXPONENTIAL),
             rows.x,
             rows.w,
-            start,
+            self.design.strata.start,
             rows.chosen,
             rows.treated,
             beta,
             by_stratum,
             top,
         )
-        values = np.zeros((start.size - 1, width))
+        values = np.zeros((self.design.strata.cluster.size, width))
         values[rows.chosen] = by_stratum
-        total = self.deleted(values, rows.chosen)
-        return _logit_sums(total, np.full(len(total), top.max()), beta.size)
+        return self.deleted(values, rows.chosen)
 
-    def logit_replicates(self, rows: LogitRows, beta: Floats, replicates: Ints) -> LogitSums:
-        """Evaluate a logit at coefficients (r, k) of their own for some replicates."""
-        strata, width = self.design.strata, _logit_width(beta.shape[1])
-        sums, top = np.zeros((len(beta), width)), np.empty(len(beta))
+    def fit_logits(self, rows: LogitRows, replicates: Ints, keep: Bools, start: Floats) -> Logit:
+        """Fit a logit in some replicates, (r,), from starting values (r, k)."""
+        n, strata = replicates.size, self.design.strata
+        beta, converged, top = start.copy(), np.zeros(n, dtype=bool), np.empty(n)
         threads.run(
-            kernels.logit_replicates,
-            len(beta),
-            len(beta) * rows.n * (width + EXPONENTIAL),
+            kernels.fit_logits,
+            n,
+            n * rows.n * 3 * (logit_width(start.shape[1]) + EXPONENTIAL),
             rows.x,
             rows.w,
             strata.start,
@@ -256,11 +253,12 @@ class Moments:
             rows.treated,
             strata.cluster,
             replicates - 1,
+            np.ascontiguousarray(keep),
             beta,
-            sums,
+            converged,
             top,
         )
-        return _logit_sums(sums, top, beta.shape[1])
+        return Logit(beta, converged, 1.0 / (1.0 + np.exp(-top)))
 
     def odds_sums(
         self,
@@ -292,15 +290,6 @@ class Moments:
         return sums
 
 
-def _logit_width(k: int) -> int:
+def logit_width(k: int) -> int:
     """Return the number of logit sums with k covariates."""
     return k + k * (k + 1) // 2 + 1
-
-
-def _logit_sums(sums: Floats, top: Floats, k: int) -> LogitSums:
-    """Unpack the layout of the logit kernels."""
-    information = np.empty((len(sums), k, k))
-    lower = np.tril_indices(k)
-    information[:, lower[0], lower[1]] = sums[:, k:-1]
-    information[:, lower[1], lower[0]] = sums[:, k:-1]
-    return LogitSums(sums[:, :k], information, sums[:, -1], top)

@@ -124,12 +124,14 @@ def check_choice(name: str, value: Any, optional: bool = False) -> None:
         return
     match = nearest(value, allowed, VALUE_ALIASES) if isinstance(value, str) else None
     listed = ", ".join(repr(choice) for choice in allowed) + (" or None" if optional else "")
-    raise OptionError(f"{name}={brief(value)} is not allowed{did_you_mean(match)}; allowed: {listed}")
+    raise OptionError(
+        f"{name}={brief(value)} is not allowed{did_you_mean(match)}; allowed: {listed}"
+    )
 
 
 def check_alpha(alpha: Any) -> float:
     """Return `alpha` as a float strictly between 0 and 1, or raise."""
-    number = isinstance(alpha, (int, float)) and not isinstance(alpha, bool)
+    number = isinstance(alpha, (int, float, np.floating)) and not isinstance(alpha, bool)
     if not number or not 0 < alpha < 1:
         raise OptionError(
             f"alpha={brief(alpha)} is not allowed; it must be a number strictly between 0 and 1"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,34 +10,10 @@ import numpy as np
 from didjack import kernels
 from didjack.columns import Bools, Floats, Ints
 from didjack.design import Arm
-from didjack.moments import Cohorts, LogitRows, LogitSums, Moments
+from didjack.moments import Cohorts, Logit, LogitRows, Moments
 
-MAX_ITERATIONS = 60
-STEP_TOLERANCE = 1e-7
-"""Newton converges quadratically: after a step this small the error is of the order 1e-14."""
-DEVIANCE_TOLERANCE = 1e-8
-FLAT_ITERATIONS = 3
-"""So many iterations of flat deviance end a fit whose coefficients run off to infinity."""
 OVERLAP_LIMIT = 0.999
 """A cell with a fitted (unweighted) propensity at or above this has no overlap."""
-
-_Evaluate = Callable[[Floats, Ints], LogitSums]
-
-
-@dataclass(frozen=True, slots=True)
-class Logit:
-    """Logit fits.
-
-    Attributes
-    ----------
-    beta : (r, k) coefficients on the standardised covariates
-    converged : (r,)
-    top : (r,) the largest fitted propensity
-    """
-
-    beta: Floats
-    converged: Bools
-    top: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,112 +157,37 @@ def _without_dependent(moments: Moments, part: Part) -> Part:
 
 
 def _fit(moments: Moments, part: Part) -> Logit:
-    """Fit a part's replicates, warm-started at its first one.
+    """Fit a part's replicates, warm-started at the one that none of its clusters is missing from.
 
-    A replicate whose cluster has no rows in the model has the fit of the full sample.
+    Where the deleted cluster has no rows in the model, that fit is the replicate's.
 
     Returns
     -------
     Logit with r = the part's number of replicates
     """
     rows, replicates, keep = part.rows, part.replicates, part.keep
-    start = np.zeros((1, rows.x.shape[1]))
-    start[0, 0] = _log_odds(moments, rows)
+    start = np.zeros((replicates.size, rows.x.shape[1]))
+    start[:, 0] = _log_odds(moments, rows)
     involved = np.isin(replicates, moments.involved(rows.chosen))
-    if involved.all():  # the full sample is not among them
-        start = np.repeat(start, replicates.size, axis=0)
-        return _newton(_own(moments, part, np.arange(replicates.size)), start, keep)[0]
-    base = int(np.flatnonzero(~involved)[0])
-    seen: list[LogitSums] = []
-
-    def together(beta: Floats, active: Ints) -> LogitSums:
-        seen[:] = [moments.logit_at(rows, beta[0])]
-        return _take(seen[0], np.zeros(1, dtype=np.int64))
-
-    full, last = _newton(together, start, keep[base : base + 1])
+    if involved.all():
+        return moments.fit_logits(rows, replicates, keep, start)
+    base = np.flatnonzero(~involved)[:1]
+    full = moments.fit_logits(rows, replicates[base], keep[base], start[base])
+    others = np.flatnonzero(involved)
+    first = start[others]
+    if full.converged[0]:
+        sums = moments.logit_sums(rows, full.beta[0])[replicates[others]]
+        step, _ = kernels.logit_steps(sums, np.ascontiguousarray(keep[others]))
+        first = np.where(keep[others], full.beta[0] + step, 0.0)
+    fits = moments.fit_logits(rows, replicates[others], keep[others], first)
     beta = np.repeat(full.beta, replicates.size, axis=0)
     converged = np.repeat(full.converged, replicates.size)
     top = np.repeat(full.top, replicates.size)
-    others = np.flatnonzero(involved)
-    if others.size:
-        first = np.repeat(start, others.size, axis=0)
-        if full.converged[0]:
-            first = np.where(keep[others], last, 0.0)
-            if (keep[others] == keep[base]).all():
-                step, solvable = _steps(_take(seen[0], replicates[others]), keep[others])
-                first = first + np.where(solvable[:, None], step, 0.0)
-        fits, _ = _newton(_own(moments, part, others), first, keep[others])
-        beta[others], converged[others], top[others] = fits.beta, fits.converged, fits.top
+    beta[others], converged[others], top[others] = fits.beta, fits.converged, fits.top
     return Logit(beta, converged, top)
-
-
-def _own(moments: Moments, part: Part, members: Ints) -> _Evaluate:
-    """Return what evaluates some of a part's replicates at coefficients of their own."""
-
-    def evaluate(beta: Floats, active: Ints) -> LogitSums:
-        return moments.logit_replicates(part.rows, beta, part.replicates[members[active]])
-
-    return evaluate
-
-
-def _take(sums: LogitSums, rows: Ints) -> LogitSums:
-    return LogitSums(sums.score[rows], sums.information[rows], sums.deviance[rows], sums.top[rows])
 
 
 def _log_odds(moments: Moments, rows: LogitRows) -> float:
     """Log odds of treatment in the full sample, the fit without covariates."""
     zero, one = moments.weight_of(rows)
     return float(np.log(one / zero)) if one > 0 and zero > 0 else 0.0
-
-
-def _steps(sums: LogitSums, keep: Bools) -> tuple[Floats, Bools]:
-    """Return Newton steps (r, k), and where the information can be inverted."""
-    information = np.ascontiguousarray(sums.information)
-    lower, scale, dependent = kernels.factor(information, keep, False)
-    solvable = dependent < 0
-    lower[~solvable] = 0.0
-    score = np.ascontiguousarray(sums.score[:, None, :])
-    return kernels.solve(lower, scale, score)[:, 0, :], solvable
-
-
-def _newton(evaluate: _Evaluate, start: Floats, keep: Bools) -> tuple[Logit, Floats]:
-    """Maximise r likelihoods by Newton steps, halved where the deviance rises.
-
-    A fit converges when its step is small. Where a covariate predicts the comparison status of
-    some rows perfectly, coefficients grow without end while deviance and all other fitted values
-    settle; such a fit counts as converged too.
-
-    Returns
-    -------
-    Logit, and the (r, k) coefficients at which `evaluate` was last called.
-    """
-    n_fit = len(start)
-    beta, accepted, last = start.copy(), start.copy(), start.copy()
-    deviance, null = np.full(n_fit, np.inf), np.full(n_fit, np.nan)
-    flat = np.zeros(n_fit, dtype=np.int64)
-    converged, top = np.zeros(n_fit, dtype=bool), np.full(n_fit, np.nan)
-    active = np.arange(n_fit)
-    for _ in range(MAX_ITERATIONS):
-        if not active.size:
-            break
-        sums = evaluate(np.ascontiguousarray(beta[active]), active)
-        last[active] = beta[active]
-        null[active] = np.fmax(null[active], sums.deviance)
-        slack = DEVIANCE_TOLERANCE * (sums.deviance + 1e-3 * null[active])
-        fall = deviance[active] - sums.deviance
-        rising = fall < -slack
-        flat[active] = np.where(np.abs(fall) <= slack, flat[active] + 1, 0)
-        step, solvable = _steps(sums, np.ascontiguousarray(keep[active]))
-        small = solvable & (np.abs(step).max(axis=1) < STEP_TOLERANCE)
-        top[active] = 1.0 / (1.0 + np.exp(-sums.top))
-        settled = ~rising & (small | (flat[active] >= FLAT_ITERATIONS))
-        stuck = ~rising & ~settled & ~solvable
-        converged[active] = settled | (stuck & (flat[active] > 0))
-        move = ~rising & solvable & (small | ~settled)
-        here = active[~rising]
-        accepted[here], deviance[here] = beta[here], sums.deviance[~rising]
-        beta[active[move]] += step[move]
-        back = active[rising]
-        beta[back] = 0.5 * (beta[back] + accepted[back])
-        active = active[~(settled | stuck)]
-    return Logit(beta, converged, top), last

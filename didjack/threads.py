@@ -9,7 +9,7 @@ from typing import Any
 import numba
 import numpy as np
 
-LEAST_WORK = 500_000
+LEAST_WORK = 5_000_000
 """Less work than this (in multiplications or so) is done before a thread would have started."""
 CHUNKS_PER_THREAD = 4
 

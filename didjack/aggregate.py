@@ -108,7 +108,7 @@ def aggregate(
     keys = np.unique(component[eligible.any(axis=0)])
     if not eligible[0].any():
         raise OptionError(f"no ATT(g,t) lies in the window of the {kind!r} aggregation: {window}")
-    inside = np.asarray(component == keys[:, None])
+    inside: Bools = np.equal(component, keys[:, None])
     equal = kind == "group" and not by_cell
     v = np.where(exists, 1.0 if equal else table.weight, 0.0)
     theta = np.stack([_mean(table.att, v * columns) for columns in inside], axis=1)
@@ -124,7 +124,8 @@ def aggregate(
         inside * exists[0], u[0], theta[0], overall[0], loading, by_weight, kind == "group"
     )
     other = (exists != exists[:1]) | (table.changed & exists)
-    counts = [*inside, (inside & (u > 0).any(axis=0)[:, None]).any(axis=0)]
+    counted = np.asarray((u > 0).any(axis=0))
+    counts = [*inside, inside[counted].any(axis=0)]
     result = Averages(
         keys=keys,
         theta=np.column_stack([theta, overall]),

@@ -145,6 +145,7 @@ def csdid(
     options = Options(**settings)
     sample = clean(df, options)
     result = GroupTimeResult.of(Fit.of(sample, options))
+    result._fit.report_dropped()
     result._report_failures()
     result._report_missing()
     return result

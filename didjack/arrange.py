@@ -9,6 +9,7 @@ import numpy as np
 from didjack import kernels
 from didjack.columns import NEVER, Bools, Floats, Ints
 from didjack.design import ALL_PERIODS, Design, Strata
+from didjack.errors import SampleWarning, plural, warn
 from didjack.options import Options
 from didjack.validate import CleanData
 
@@ -109,7 +110,7 @@ def _panel(clean: CleanData, options: Options) -> Design:
 
 def _by_slot(table: Floats, unit: Ints) -> Floats:
     """Arrange (n, T, ...) as (Q, n, ...) in the order of `unit`; Q = 1 if constant over time."""
-    first = table[:, 0]
+    first = np.ascontiguousarray(table[:, 0])
     if all(np.array_equal(table[:, t], first) for t in range(1, table.shape[1])):
         return first[unit][None]
     return np.ascontiguousarray(np.moveaxis(table[unit], 1, 0))
@@ -120,22 +121,23 @@ def _standardise(x: Floats) -> Floats:
 
     Estimates do not depend on it, as there is an intercept; their accuracy does. Changes x.
     """
-    centre, spread = x.mean(axis=(0, 1)), x.std(axis=(0, 1))
-    constant = spread <= 1e-14 * np.abs(centre)
-    constant[0] = True
-    centre[constant], spread[constant] = 0.0, 1.0
-    x -= centre
-    x /= spread
+    for a in range(1, x.shape[2]):
+        column = np.ascontiguousarray(x[:, :, a])
+        centre, spread = column.mean(), column.std()
+        if spread > 1e-14 * abs(centre):
+            x[:, :, a] = (column - centre) / spread
     return x
 
 
 def _binary(x: Floats) -> Bools:
     """Return which columns of (Q, n, k) covariates have exactly two values, (k,)."""
-    low, high = x.min(axis=(0, 1)), x.max(axis=(0, 1))
-    two = np.array(
-        [bool(((c == lo) | (c == hi)).all()) for c, lo, hi in zip(x.T, low, high, strict=True)]
-    )
-    return np.asarray(two & (low < high))
+    two = np.zeros(x.shape[2], dtype=bool)
+    for a in range(1, x.shape[2]):
+        column = np.ascontiguousarray(x[:, :, a])
+        low, high = column.min(), column.max()
+        few = np.isin(column.ravel()[:100], (low, high)).all()
+        two[a] = low < high and few and ((column == low) | (column == high)).all()
+    return two
 
 
 def _by_cluster(
@@ -223,11 +225,19 @@ def _pooled_weights(clean: CleanData, options: Options) -> Floats:
     if options.fix_weights not in ("first_period", "base_period"):
         return clean.weight[None]
     n_periods = clean.periods.size if options.fix_weights == "base_period" else 1
-    by_unit = np.zeros((n_periods, int(clean.unit.max()) + 1))
+    by_unit = np.full((n_periods, int(clean.unit.max()) + 1), np.nan)
     for period in range(n_periods):
         here = clean.period == period
         by_unit[period, clean.unit[here]] = clean.weight[here]
-    return by_unit[:, clean.unit]
+    unseen = np.isnan(by_unit)
+    if unseen.any():
+        where = "the first period" if n_periods == 1 else "some base period"
+        warn(
+            f"fix_weights={options.fix_weights!r}: {plural(int(unseen.any(axis=0).sum()), 'unit')} "
+            f"not seen in {where}, where their weight is taken, leave the cells that need it",
+            SampleWarning,
+        )
+    return np.where(unseen, 0.0, by_unit)[:, clean.unit]
 
 
 def _unit_shares(clean: CleanData, options: Options, w: Floats) -> tuple[Floats, Floats | None]:
@@ -245,12 +255,10 @@ def _unit_shares(clean: CleanData, options: Options, w: Floats) -> tuple[Floats,
 
 
 def _patterns(x: Floats, stratum: Ints) -> tuple[Ints, Ints] | None:
-    """Number the distinct (stratum, covariates); None where that would not make rows fewer.
+    """Find the distinct (stratum, covariates); None where that would not make rows fewer.
 
-    Returns
-    -------
-    rows : (n,) one row of each pattern, in the order of strata
-    code : (N,) pattern of each row
+    Returns one row of each pattern, (n,), in the order of strata, and the pattern of each row,
+    (N,).
     """
     key, size = stratum, int(stratum.max()) + 1
     for column in x.T[1:]:

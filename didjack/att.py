@@ -25,6 +25,7 @@ from didjack.columns import Bools, Floats, Ints
 from didjack.design import Arm, Design
 from didjack.moments import Cohorts, Moments
 from didjack.options import Options
+from didjack.progress import Progress
 from didjack.propensity import Propensity, fit_propensity
 
 Codes = NDArray[np.int8]
@@ -173,6 +174,7 @@ class TwoByTwo:
         self.method = options.est_method
         self.drop = options.collinear == "drop"
         self.weighted = options.weightsname is not None
+        self.progress = options.progress
         self._regressions: dict[tuple[Cohorts, Arm], Regression] = {}
         self._propensity: tuple[Group, Propensity] | None = None
 
@@ -198,13 +200,13 @@ class TwoByTwo:
             last=np.zeros(replicates.size, dtype=np.int64),
             dropped=np.zeros((len(cells), self.moments.design.x.shape[2]), dtype=bool),
         )
-        for group, members in self.groups(cells).items():
-            result.code[:, members] = self.empty(cells[members[0]])[replicates][:, None]
-            result.treated[:, members] = self.treated_weight(group)[replicates][:, None]
-            moving = [j for j in members if not cells[j].reference]
-            result.att[:, [j for j in members if cells[j].reference]] = 0.0
-            if moving:
-                self._estimate_group(group, moving, replicates, result)
+        groups = self.groups(cells)
+        with Progress(self.progress, len(groups) * replicates.size) as progress:
+            self.moments.tick = progress.advance
+            for number, (group, members) in enumerate(groups.items()):
+                self._estimate_group(group, members, replicates, result)
+                progress.reach((number + 1) * replicates.size)
+            self.moments.tick = None
         result.att[result.code != Code.OK] = np.nan
         return result
 
@@ -225,6 +227,18 @@ class TwoByTwo:
         self, group: Group, members: list[int], replicates: Ints, into: CellEstimates
     ) -> None:
         """Write the estimates of the cells of one group."""
+        cells = into.cells
+        into.code[:, members] = self.empty(cells[members[0]])[replicates][:, None]
+        into.treated[:, members] = self.treated_weight(group)[replicates][:, None]
+        into.att[:, [j for j in members if cells[j].reference]] = 0.0
+        members = [j for j in members if not cells[j].reference]
+        if members:
+            self._estimate_moving(group, members, replicates, into)
+
+    def _estimate_moving(
+        self, group: Group, members: list[int], replicates: Ints, into: CellEstimates
+    ) -> None:
+        """Write the estimates of the cells of one group that are not zero by construction."""
         outcome = self.moments.design.outcome
         pairs = np.array(
             [(outcome(into.cells[j].time), outcome(into.cells[j].base)) for j in members]

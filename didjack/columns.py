@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal
+from numbers import Real
+from typing import Any, Literal
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from didjack.errors import DataError, name_some, plural
-from didjack.options import nearest
+from didjack.errors import DataError, brief, name_some, plural
+from didjack.options import MOST_PERIODS, did_you_mean, nearest
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,28 +24,35 @@ NEVER = np.int64(2**62)
 """The cohort code of never-treated units: later than any period."""
 
 _PERIOD_FREQUENCIES = ("Y", "Q", "M", "W", "D", "h", "min", "s")
+_CALENDARS = ("Y", "Q", "M", "W")
+"""Frequencies that not just any few dates can have."""
+
+# ---- tables -------------------------------------------------------------------------------------
 
 
 def column_names(df: Any) -> list[Any]:
     """List the column names of a pandas, polars or pyarrow table, duplicates included."""
-    if nw.dependencies.is_pandas_dataframe(df) and df.columns.nlevels > 1:
-        raise DataError("df has MultiIndex columns; flatten them to one level of names")
+    if nw.dependencies.is_pandas_dataframe(df):
+        if df.columns.nlevels > 1:
+            raise DataError("df has MultiIndex columns; flatten them to one level of names")
+        return list(df.columns)
+    if nw.dependencies.is_pyarrow_table(df):
+        return list(df.column_names)
     try:
-        native: Any = nw.from_native(df)
-    except nw.exceptions.DuplicateError:
-        native = None
+        table: Any = nw.from_native(df)
     except TypeError as error:
         raise DataError(
             f"df must be a pandas, polars or pyarrow table, got {type(df).__name__}"
         ) from error
-    if isinstance(native, nw.LazyFrame):
+    if isinstance(table, nw.LazyFrame):
         raise DataError(f"df is a lazy {type(df).__module__.split('.')[0]} frame; collect it first")
-    names = df.column_names if nw.dependencies.is_pyarrow_table(df) else df.columns
-    return list(names)
+    return list(table.columns)
 
 
 def read_columns(df: Any, roles: dict[str, str]) -> dict[str, pd.Series]:
     """Take the used columns out of any supported table as pandas Series with a plain index.
+
+    Nothing is copied here where it need not be.
 
     Parameters
     ----------
@@ -61,90 +69,155 @@ def read_columns(df: Any, roles: dict[str, str]) -> dict[str, pd.Series]:
     for name, role in roles.items():
         count = present.count(name)
         if count == 0:
-            raise DataError(_unknown_column(df, name, role, present))
+            raise DataError(f"{role}: {no_column(df, name, present)}")
         if count > 1:
             raise DataError(f"{role}: df has {count} columns named {name!r}; keep one")
     if nw.dependencies.is_pandas_dataframe(df):
-        frame = df.loc[:, list(roles)]
-        columns = {name: frame[name].reset_index(drop=True) for name in roles}
+        columns = {name: pd.Series(df[name].array, name=name, copy=False) for name in roles}
     else:
-        table = df.select(list(roles))
-        wrapped = nw.from_native(table, eager_only=True)
-        columns = {name: _plain_series(wrapped[name]) for name in roles}
+        # Taken out natively: other columns may have the same name twice.
+        native = df.select(list(roles)) if nw.dependencies.is_pyarrow_table(df) else df
+        table = nw.from_native(native, eager_only=True)
+        columns = {name: _plain_series(table[name], role) for name, role in roles.items()}
     if not len(next(iter(columns.values()))):
         raise DataError("df has no rows")
     return columns
 
 
-def _plain_series(column: nw.Series[Any]) -> pd.Series:
-    """Return a polars or pyarrow column as a pandas Series."""
-    if isinstance(column.dtype, (nw.Categorical, nw.Enum)):
-        column = column.cast(nw.String)
-    elif isinstance(column.dtype, nw.Date):
-        column = column.cast(nw.Datetime("us"))
-    elif isinstance(column.dtype, nw.Decimal):
-        column = column.cast(nw.Float64)
-    return pd.Series(column.to_numpy(), name=column.name)
-
-
-def _unknown_column(df: Any, name: str, role: str, present: list[Any]) -> str:
-    message = f"{role}: df has no column {name!r}"
+def no_column(df: Any, name: str, present: list[Any]) -> str:
+    """Say that a column is not there, and what may have been meant."""
+    message = f"df has no column {name!r}"
     if nw.dependencies.is_pandas_dataframe(df) and name in df.index.names:
         return message + "; it is a level of the index: call df.reset_index() first"
-    match = nearest(name, [str(column) for column in present])
-    hint = f" (did you mean {match!r}?)" if match else ""
-    return message + hint + f"; columns: {name_some(present, most=12)}"
+    match = nearest(name, [column for column in present if isinstance(column, str)])
+    listed = f"columns: {name_some(present, most=12)}" if present else "it has no columns at all"
+    return f"{message}{did_you_mean(match)}; {listed}"
+
+
+def _plain_series(column: nw.Series[Any], role: str) -> pd.Series:
+    """Return a polars or pyarrow column as the pandas Series it would be in a pandas table."""
+    dtype, name = column.dtype, column.name
+    if isinstance(dtype, (nw.List, nw.Array, nw.Struct, nw.Object, nw.Binary)):
+        raise DataError(f"{role} {name!r} holds {dtype} values; it must hold plain ones")
+    if isinstance(dtype, nw.Enum):
+        labels = pd.Categorical(column.cast(nw.String).to_numpy(), categories=dtype.categories)
+        return pd.Series(labels, name=name)
+    if isinstance(dtype, nw.Categorical):
+        column = column.cast(nw.String)
+    elif isinstance(dtype, nw.Date):
+        column = column.cast(nw.Datetime("us"))
+    elif isinstance(dtype, nw.Decimal):
+        column = column.cast(nw.Float64)
+    elif isinstance(dtype, (nw.Int128, nw.UInt128)):
+        column = _narrow(column, role)
+    if column.dtype.is_integer() and column.null_count():
+        # As floats, large identifiers would lose digits.
+        values, gone = column.fill_null(0).to_numpy(), column.is_null().to_numpy()
+        return pd.Series(pd.arrays.IntegerArray(values, np.array(gone)), name=name)
+    values: Any = column.to_numpy()
+    if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
+        values = pd.DatetimeIndex(values).tz_localize("UTC")
+    return pd.Series(values, name=name)
+
+
+def _narrow(column: nw.Series[Any], role: str) -> nw.Series[Any]:
+    """Return 128-bit integers as 64-bit ones, or raise."""
+    size = column.cast(nw.Float64).abs().max()
+    if size is not None and size >= 2.0**63:
+        raise DataError(f"{role} {column.name!r} holds whole numbers of more than 64 bits")
+    return column.cast(nw.Int64)
+
+
+# ---- numbers ------------------------------------------------------------------------------------
 
 
 def offenders(bad: Bools, values: Any) -> str:
     """Write how many rows are bad, and the first few of their values."""
     rows = np.flatnonzero(bad)
-    shown = [str(value) for value in np.asarray(values)[rows[:3]]]
+    shown = [brief(v, 40) if isinstance(v, str) else str(v) for v in np.asarray(values)[rows[:3]]]
     return f"{plural(rows.size, 'row')}; first: {', '.join(shown)} (row {rows[0]})"
 
 
 def as_float(column: pd.Series, role: str) -> Floats:
-    """Return a numeric, boolean or object-of-numbers column as float64; missing is NaN.
+    """Return a numeric, boolean or object-of-numbers column as new float64; missing is NaN.
 
     Raises
     ------
     DataError
         The column holds text, dates or other things that are not real numbers.
     """
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(column.cat.categories.dtype)
+    column = uncategorized(column)
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiub":
+        return column.to_numpy().astype(np.float64)
     if column.dtype == object:
-        column = _numbers_of_object(column, role)
-    if pd.api.types.is_complex_dtype(column.dtype) or not (
+        return _numbers_of_object(column, role)
+    if is_complex(column) or not (
         pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype)
     ):
-        missing = column.isna().to_numpy()
-        shown = name_some((repr(v) for v in column[~missing].iloc[:3]), most=3)
+        present = column[column.notna().to_numpy()]
+        if not len(present):
+            return np.full(len(column), np.nan)
+        shown = name_some((brief(value, 40) for value in present.iloc[:3]), most=3)
         raise DataError(f"{role} {column.name!r} is not numeric ({column.dtype}); first: {shown}")
-    return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    return np.array(column.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
-def _numbers_of_object(column: pd.Series, role: str) -> pd.Series:
+def is_complex(column: pd.Series) -> bool:
+    """Whether a column holds complex numbers."""
+    return isinstance(column.dtype, np.dtype) and column.dtype.kind == "c"
+
+
+def uncategorized(column: pd.Series) -> pd.Series:
+    """Return the values of a categorical column; other columns as they are."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return column
+    values = pd.Series(column.cat.categories).reindex(column.cat.codes)
+    return pd.Series(values.array, name=column.name)
+
+
+def _numbers_of_object(column: pd.Series, role: str) -> Floats:
     """Convert an object column of numbers; text that looks like a number is not one."""
     missing = column.isna().to_numpy(dtype=bool)
-    kinds = {type(value) for value in column[~missing]}
-    numeric = {kind for kind in kinds if _is_number(kind)}
-    if kinds - numeric:
-        bad = np.array([not _is_number(type(value)) for value in column]) & ~missing
-        raise DataError(
-            f"{role} {column.name!r} is not numeric: "
-            f"{offenders(bad, [repr(value) for value in column])}"
-        )
-    values = np.array(
-        [np.nan if gone else float(v) for v, gone in zip(column, missing, strict=True)]
-    )
-    return pd.Series(values, name=column.name)
+    values = [None if gone else value for value, gone in zip(column, missing, strict=True)]
+    bad = np.array([value is not None and not is_number(value) for value in values])
+    if bad.any():
+        shown = np.array([brief(value, 40) for value in column], dtype=object)
+        raise DataError(f"{role} {column.name!r} is not numeric: {offenders(bad, shown)}")
+    return np.array([np.nan if value is None else _to_float(value) for value in values])
 
 
-def _is_number(kind: type) -> bool:
-    return hasattr(kind, "__float__") and not issubclass(
-        kind, (str, bytes, complex, np.complexfloating, datetime.date, pd.Period, np.datetime64)
-    )
+def is_number(value: object) -> bool:
+    """Whether a value is a real number; truth values are, spans of time are not."""
+    number = isinstance(value, (Real, Decimal, np.bool_))
+    return number and not isinstance(value, np.timedelta64)
+
+
+def _to_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number beyond the largest float
+        return np.inf if value > 0 else -np.inf
+
+
+# ---- labels -------------------------------------------------------------------------------------
+
+
+def distinct(values: Ints) -> tuple[Ints, Ints]:
+    """Return the distinct integers, sorted, and the position of each value among them.
+
+    Those of a narrow range are found by marking them, which is faster than to sort them. Both
+    arrays are new.
+    """
+    low, high = int(values.min()), int(values.max())
+    if high - low > 4 * values.size:
+        labels, codes = np.unique(values, return_inverse=True)
+        return labels, codes
+    offset = values - low
+    present = np.zeros(high - low + 1, dtype=bool)
+    present[offset] = True
+    labels = np.flatnonzero(present)
+    codes = offset if labels.size == present.size else (np.cumsum(present) - 1)[offset]
+    return labels + low, codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,60 +234,84 @@ class Coded:
     labels: pd.Index
 
 
-def as_codes(column: pd.Series) -> Coded:
-    """Factorize a column of any hashable labels; codes follow the sorted labels."""
-    if column.dtype == object:
-        column = column.where(column.notna(), None)
-    elif isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
-        column = column.where(np.isfinite(column))
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.cat.remove_unused_categories().cat.as_unordered()
-        column = column.astype(column.cat.categories.dtype)
-    fast = _codes_of_small_integers(column)
-    if fast is not None:
-        return fast
+def as_codes(column: pd.Series, role: str) -> Coded:
+    """Factorize a column of any hashable labels; codes follow the sorted labels.
+
+    Numbers that are not finite are missing.
+    """
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _codes_of_categories(column, role)
+    if isinstance(dtype, np.dtype) and dtype.kind in "iu" and dtype != np.uint64:
+        values = column.to_numpy()
+        labels, codes = distinct(values.astype(np.int64, copy=False))
+        return Coded(codes, pd.Index(labels.astype(dtype)))
+    if pd.api.types.is_float_dtype(dtype):
+        numbers = as_float(column, role)
+        column = pd.Series(np.where(np.isfinite(numbers), numbers, np.nan))
+    elif column.dtype == object:
+        column = column.where(~_missing_labels(column), None)
+    return _factorized(column, role)
+
+
+def _missing_labels(column: pd.Series) -> Bools:
+    """Return where an object column holds no label, (N,)."""
+    gone = np.array(column.isna(), dtype=bool)
+    infinite = [is_number(value) and abs(_to_float(value)) == np.inf for value in column[~gone]]
+    gone[~gone] = infinite
+    return gone
+
+
+def _factorized(column: pd.Series, role: str) -> Coded:
     try:
-        codes, labels = pd.factorize(column, sort=True)
-    except TypeError:  # labels of several types have no order of their own
         codes, labels = pd.factorize(column, sort=False)
-        order = sorted(range(len(labels)), key=lambda i: (str(type(labels[i])), str(labels[i])))
-        rank = np.empty(len(labels) + 1, dtype=np.int64)
-        rank[order] = np.arange(len(labels))
-        rank[-1] = -1
-        codes, labels = rank[codes], labels[order]
-    return Coded(np.asarray(codes, dtype=np.int64), pd.Index(labels))
+    except TypeError as error:
+        raise DataError(
+            f"{role} {column.name!r} holds values that cannot be labels, "
+            f"such as {brief(column.iloc[0])}"
+        ) from error
+    index = pd.Index(labels)
+    try:
+        order = index.argsort()
+    except TypeError:  # labels of several types have no order of their own
+        ranked = sorted(range(len(index)), key=lambda i: (str(type(index[i])), str(index[i])))
+        order = np.array(ranked, dtype=np.int64)
+    rank = np.empty(order.size + 1, dtype=np.int64)
+    rank[order] = np.arange(order.size)
+    rank[-1] = -1
+    return Coded(rank[codes], index[order])
 
 
-def _codes_of_small_integers(column: pd.Series) -> Coded | None:
-    """Code integers of a narrow range by counting, which is faster than hashing them."""
-    if not (isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu"):
-        return None
-    values = column.to_numpy()
-    low, high = int(values.min()), int(values.max())
-    if high > np.iinfo(np.int64).max or high - low > 4 * len(values):
-        return None
-    offset = values.astype(np.int64) - low if low else values.astype(np.int64)
-    present = np.bincount(offset, minlength=high - low + 1) > 0
-    labels = np.flatnonzero(present)
-    codes = offset if labels.size == present.size else (np.cumsum(present) - 1)[offset]
-    return Coded(codes, pd.Index((labels + low).astype(values.dtype)))
+def _codes_of_categories(column: pd.Series, role: str) -> Coded:
+    """Factorize categories instead of rows, and renumber those that occur."""
+    own = as_codes(pd.Series(column.cat.categories, name=column.name), role)
+    codes = np.append(own.codes, -1)[column.cat.codes]
+    occurring = np.unique(codes[codes >= 0])
+    return Coded(np.where(codes < 0, -1, np.searchsorted(occurring, codes)), own.labels[occurring])
+
+
+# ---- time ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class TimeAxis:
     """How calendar labels stand for integers, so that t - g counts periods.
 
+    Periods of a multiple, such as two years, count in the single unit.
+
     Attributes
     ----------
-    kind : "int", "float", "period" or "datetime"
-    freq : pandas frequency of "period" and "datetime" axes
-    shift : distance of a datetime label from the start (or end) of its period
-    at_end : whether datetime labels are measured from the end of their period
+    kind : what the labels are
+    dtype : pandas dtype of "period" and "datetime" labels
+    freq : pandas frequency of the periods that "datetime" labels stand for
+    shift : distance of a datetime label from the start of its period, or of its last day
+    at_end : whether it is measured from the last day
     """
 
-    kind: str
-    freq: str | None = None
-    shift: pd.Timedelta | None = None
+    kind: Literal["int", "float", "period", "datetime"]
+    dtype: Any = None
+    freq: str = ""
+    shift: pd.Timedelta = pd.Timedelta(0)
     at_end: bool = False
 
     def labels(self, values: Iterable[int] | Ints) -> pd.Index:
@@ -224,49 +321,76 @@ class TimeAxis:
             return pd.Index(whole)
         if self.kind == "float":
             return pd.Index(whole.astype(np.float64))
-        from_ordinals = pd.PeriodIndex.from_ordinals  # type: ignore[attr-defined]
-        periods: pd.PeriodIndex = from_ordinals(whole, freq=self.freq)
         if self.kind == "period":
-            return periods
-        edge = periods.end_time.normalize() if self.at_end else periods.start_time
-        return edge + self.shift
+            return pd.PeriodIndex(pd.arrays.PeriodArray(whole, dtype=self.dtype))
+        periods = pd.PeriodIndex(pd.arrays.PeriodArray(whole, dtype=pd.PeriodDtype(self.freq)))
+        dates: pd.Index = (_edge(periods, self.at_end) + self.shift).astype(self.dtype)
+        return dates
 
 
-def as_times(
-    tname: str, time: pd.Series, gname: str, cohort: pd.Series
-) -> tuple[TimeAxis, Ints, Bools, Ints, Bools]:
-    """Read time and cohort on one integer axis.
+def _edge(periods: pd.PeriodIndex, at_end: bool) -> pd.DatetimeIndex:
+    """Return the start, or the last day, of periods."""
+    return periods.end_time.normalize() if at_end else periods.start_time
 
-    Returns
-    -------
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Time and cohort on one integer axis.
+
+    Attributes
+    ----------
     axis : TimeAxis
-    period : (N,) integer period; period_missing : (N,) where it is missing
-    group : (N,) integer first treated period, `NEVER` for coded 0, inf or missing
-    group_missing : (N,) where the cohort is missing rather than coded
+    period : (N,) period; anything where it is missing
+    period_missing : (N,)
+    cohort : (N,) first treated period; `NEVER` for one coded 0 or inf, or missing
+    cohort_missing : (N,) where the cohort is missing rather than coded
+    zero : (N,) where the cohort is the number 0
     """
-    time, cohort = _calendar(time), _calendar(cohort)
-    kinds = {_calendar_kind(time), _calendar_kind(cohort) if cohort.notna().any() else None}
-    if kinds - {None} == {"number"}:
-        return _numeric_times(tname, time, gname, cohort)
-    if kinds - {None} not in ({"period"}, {"datetime"}):
+
+    axis: TimeAxis
+    period: Ints
+    period_missing: Bools
+    cohort: Ints
+    cohort_missing: Bools
+    zero: Bools
+
+
+def as_times(time: pd.Series, cohort: pd.Series) -> Times:
+    """Read the columns of period (`tname`) and cohort (`gname`)."""
+    time, cohort = _calendar(time, "tname"), _calendar(cohort, "gname")
+    kinds = {_calendar_kind(column) for column in (time, cohort) if column.notna().any()}
+    if kinds <= {"number"}:
+        return _numeric_times(time, cohort)
+    if len(kinds) > 1:
         raise DataError(
-            f"tname {tname!r} ({time.dtype}) and gname {gname!r} ({cohort.dtype}) must be "
-            "of one kind: both whole numbers, both pandas Periods, or both dates"
+            f"tname {time.name!r} ({time.dtype}) and gname {cohort.name!r} ({cohort.dtype}) must "
+            "be of one kind: both whole numbers, both pandas Periods, or both dates"
         )
-    return _calendar_times(tname, time, gname, cohort)
+    return _calendar_times(time, cohort)
 
 
-def _calendar(column: pd.Series) -> pd.Series:
-    """Give object columns of dates or Periods, and Arrow dates, their pandas dtype."""
+def _calendar(column: pd.Series, role: str) -> pd.Series:
+    """Give dates and Periods in categorical, object or Arrow columns their pandas dtype."""
+    column = uncategorized(column)
     kind = getattr(column.dtype, "pyarrow_dtype", None)
     if kind is not None and str(kind).startswith(("date", "timestamp")):
-        return column.astype("datetime64[us]")
+        zone = getattr(kind, "tz", None)
+        dtype: Any = f"datetime64[us, {zone}]" if zone else "datetime64[us]"
+        return pd.Series(column.astype(dtype))
     if column.dtype != object or not column.notna().any():
         return column
     inferred = pd.api.types.infer_dtype(column, skipna=True)
-    if inferred in ("date", "datetime", "datetime64"):
-        return pd.to_datetime(column)
-    return pd.Series(pd.PeriodIndex(column), name=column.name) if inferred == "period" else column
+    try:
+        if inferred in ("date", "datetime", "datetime64"):
+            return pd.to_datetime(column)
+        if inferred == "period":
+            return pd.Series(pd.PeriodIndex(column), name=column.name)
+    except ValueError as error:
+        raise DataError(
+            f"{role} {column.name!r} mixes dates with and without a time zone, or Periods of "
+            "several frequencies"
+        ) from error
+    return column
 
 
 def _calendar_kind(column: pd.Series) -> str:
@@ -277,105 +401,141 @@ def _calendar_kind(column: pd.Series) -> str:
     return "number"
 
 
-def _whole(column: pd.Series, values: Floats, role: str) -> Ints:
-    """Return finite entries as integers (others 0), or raise where they are not whole."""
-    if pd.api.types.is_bool_dtype(column.dtype):
-        raise DataError(f"{role} {column.name!r} is boolean; it must hold whole numbers or dates")
-    finite = np.isfinite(values)
-    whole = np.where(finite, values, 0.0)
-    bad = (whole != np.floor(whole)) | (np.abs(whole) > 2.0**53)
-    if bad.any():
-        raise DataError(
-            f"{role} {column.name!r} must hold whole numbers (or Periods or dates): "
-            f"{offenders(bad, values)}; number the periods 1, 2, 3, ..."
-        )
-    return whole.astype(np.int64)
-
-
-def _numeric_times(
-    tname: str, time: pd.Series, gname: str, cohort: pd.Series
-) -> tuple[TimeAxis, Ints, Bools, Ints, Bools]:
-    integer = [_integer_values(column) for column in (time, cohort)]
-    if integer[0] is not None:
-        period, missing = integer[0], np.zeros(len(time), dtype=bool)
-    else:
-        values = as_float(time, "tname")
-        period, missing = _whole(time, values, "tname"), ~np.isfinite(values)
-    if integer[1] is not None:
-        group, never, gone = integer[1], integer[1] == 0, np.zeros(len(cohort), dtype=bool)
-    else:
-        values = as_float(cohort, "gname") if cohort.notna().any() else np.full(len(cohort), np.nan)
-        if (values == -np.inf).any():
-            raise DataError(f"gname {gname!r} holds -inf: {offenders(values == -np.inf, values)}")
-        group, gone = _whole(cohort, values, "gname"), np.isnan(values)
-        never = ~np.isfinite(values) | (values == 0)
-    floating = integer[0] is None and pd.api.types.is_float_dtype(time.dtype)
-    return (
-        TimeAxis("float" if floating and _plain_float(time) else "int"),
-        period,
-        missing,
-        np.where(never, NEVER, group),
-        gone,
+def _numeric_times(time: pd.Series, cohort: pd.Series) -> Times:
+    period, of_time = _whole(time, "tname")
+    group, of_cohort = _whole(cohort, "gname")
+    zero, nobody = group == 0, np.zeros(len(cohort), dtype=bool)
+    never, missing = zero, nobody
+    if of_cohort is not None:
+        missing, infinite = np.isnan(of_cohort), np.isinf(of_cohort)
+        negative = infinite & (of_cohort < 0)
+        if negative.any():
+            raise DataError(
+                f"gname {cohort.name!r} holds -inf: {offenders(negative, of_cohort)}; "
+                "never-treated is 0, inf or missing"
+            )
+        zero = zero & ~missing & ~infinite
+        never = zero | missing | infinite
+    # Whole numbers with gaps are floats in pandas, which the user did not choose.
+    floats = pd.api.types.is_float_dtype(time.dtype) and bool(time.notna().all())
+    return Times(
+        axis=TimeAxis("float" if floats else "int"),
+        period=period,
+        period_missing=nobody if of_time is None else ~np.isfinite(of_time),
+        cohort=np.where(never, NEVER, group),
+        cohort_missing=missing,
+        zero=zero,
     )
 
 
-def _plain_float(time: pd.Series) -> bool:
-    """Whether time came as floats by itself, not because integers had missing values."""
-    return bool(time.notna().all())
+def _whole(column: pd.Series, role: str) -> tuple[Ints, Floats | None]:
+    """Return whole numbers, 0 where there is none, and the floats they come from, if they do.
 
-
-def _integer_values(column: pd.Series) -> Ints | None:
+    Raises
+    ------
+    DataError
+        Other numbers, or numbers so large that they could be.
+    """
+    if pd.api.types.is_bool_dtype(column.dtype):
+        raise DataError(f"{role} {column.name!r} is boolean; it must hold whole numbers or dates")
+    values: Any = column.to_numpy()
+    floats = None
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
-        return column.to_numpy().astype(np.int64, copy=False)
-    return None
+        odd = max(-int(values.min()), int(values.max())) > MOST_PERIODS
+        bad = np.abs(values.astype(np.float64)) > MOST_PERIODS if odd else np.zeros(1, dtype=bool)
+    else:
+        floats = values = as_float(column, role)
+        values = np.where(np.isfinite(values), values, 0.0)
+        bad = (values != np.floor(values)) | (np.abs(values) > MOST_PERIODS)
+    if bad.any():
+        raise DataError(
+            f"{role} {column.name!r} must hold whole numbers below 2^53 (or Periods or dates): "
+            f"{offenders(bad, values)}; number the periods 1, 2, 3, ..."
+        )
+    return values.astype(np.int64, copy=False), floats
 
 
-def _calendar_times(
-    tname: str, time: pd.Series, gname: str, cohort: pd.Series
-) -> tuple[TimeAxis, Ints, Bools, Ints, Bools]:
+def _calendar_times(time: pd.Series, cohort: pd.Series) -> Times:
     missing, gone = time.isna().to_numpy(), cohort.isna().to_numpy()
+    axis = TimeAxis("int")  # stands for a column of time without any value
     if isinstance(time.dtype, pd.PeriodDtype):
-        axis = TimeAxis("period", freq=time.dtype.freq.freqstr)
+        axis = TimeAxis("period", dtype=time.dtype)
         if not gone.all() and cohort.dtype != time.dtype:
             raise DataError(
-                f"gname {gname!r} ({cohort.dtype}) and tname {tname!r} ({time.dtype}) "
-                "must have one frequency"
+                f"gname {cohort.name!r} ({cohort.dtype}) and tname {time.name!r} ({time.dtype}) "
+                "must have one frequency; use .dt.asfreq()"
             )
-    else:
-        axis = _datetime_axis(tname, time, gname, cohort)
-    period = _ordinals(axis, time, missing)
-    group = np.where(gone, NEVER, _ordinals(axis, cohort, gone))
-    return axis, period, missing, group, gone
+    elif not missing.all():
+        axis = _datetime_axis(time, cohort)
+    return Times(
+        axis=axis,
+        period=_ordinals(axis, time, missing),
+        period_missing=missing,
+        cohort=np.where(gone, NEVER, _ordinals(axis, cohort, gone)),
+        cohort_missing=gone,
+        zero=np.zeros(len(cohort), dtype=bool),
+    )
 
 
 def _ordinals(axis: TimeAxis, column: pd.Series, missing: Bools) -> Ints:
-    if missing.all():
+    if axis.kind == "int" or missing.all():
         return np.zeros(len(column), dtype=np.int64)
-    index = (
-        pd.PeriodIndex(column)
-        if axis.kind == "period"
-        else pd.DatetimeIndex(column).to_period(axis.freq)
-    )
+    index = pd.PeriodIndex(column) if axis.kind == "period" else _periods(column, axis.freq)
     return np.where(missing, 0, np.asarray(index.asi8, dtype=np.int64))
 
 
-def _datetime_axis(tname: str, time: pd.Series, gname: str, cohort: pd.Series) -> TimeAxis:
-    """Find the coarsest regular calendar on which every date is one period."""
-    for name, column in ((tname, time), (gname, cohort)):
+def _periods(dates: Any, freq: str) -> pd.PeriodIndex:
+    return pd.DatetimeIndex(dates).to_period(freq)
+
+
+def _datetime_axis(time: pd.Series, cohort: pd.Series) -> TimeAxis:
+    """Find the coarsest calendar on which each date of `time` is one period, and check it."""
+    for role, column in (("tname", time), ("gname", cohort)):
         if getattr(column.dtype, "tz", None) is not None:
-            raise DataError(f"column {name!r} has a time zone; call .dt.tz_localize(None) first")
-    stamps = pd.DatetimeIndex(pd.concat([time, cohort]).dropna().unique())
+            raise DataError(
+                f"{role} {column.name!r} has a time zone; call .dt.tz_localize(None) first"
+            )
+    stamps = pd.DatetimeIndex(time.dropna().unique()).sort_values()
+    axis = _coarsest_axis(stamps, time.dtype)
+    if axis is None:
+        raise DataError(
+            f"tname {time.name!r} has dates of no regular frequency (year, quarter, month, week, "
+            f"day, ...): {name_some(stamps[:4].astype(str))}; use pandas Periods, such as "
+            f"df[{time.name!r}].dt.to_period('M'), or number the periods 1, 2, 3, ..."
+        )
+    _check_cohort_dates(axis, cohort, time)
+    return axis
+
+
+def _coarsest_axis(stamps: pd.DatetimeIndex, dtype: Any) -> TimeAxis | None:
+    """Find the axis of sorted distinct dates, or return None if they have none."""
     for freq in _PERIOD_FREQUENCIES:
-        periods = stamps.to_period(freq)
+        periods = _periods(stamps, freq)
         if periods.nunique() < stamps.size:
             continue
+        steps = np.diff(periods.asi8)
+        if freq not in _CALENDARS and steps.size and (steps % steps.min()).any():
+            continue
         for at_end in (False, True):
-            edge = periods.end_time.normalize() if at_end else periods.start_time
-            shift = (stamps - edge).unique()
+            shift = (stamps - _edge(periods, at_end)).unique()
             if shift.size == 1:
-                return TimeAxis("datetime", freq=freq, shift=shift[0], at_end=at_end)
+                return TimeAxis("datetime", dtype, freq, shift[0], at_end)
+    return None
+
+
+def _check_cohort_dates(axis: TimeAxis, cohort: pd.Series, time: pd.Series) -> None:
+    """Raise for dates of first treatment that are not among the dates that periods can have."""
+    stamps = pd.DatetimeIndex(cohort.dropna().unique())
+    try:
+        off = stamps[axis.labels(_periods(stamps, axis.freq).asi8) != stamps]
+    except (pd.errors.OutOfBoundsDatetime, OverflowError):  # a year such as 9999
+        off = stamps[stamps.year > 2200]
+    if not off.size:
+        return
+    rows = int(cohort.isin(off).sum())
     raise DataError(
-        f"tname {tname!r} and gname {gname!r} are dates of no regular frequency "
-        f"(year, quarter, month, week, day, ...): {name_some(stamps[:3].astype(str))}; "
-        "use pandas Periods or number the periods 1, 2, 3, ..."
+        f"gname {cohort.name!r} has dates that are no period of tname {time.name!r}, "
+        f"whose frequency is {axis.freq!r}: {plural(rows, 'row')}; first: "
+        f"{name_some(off.astype(str), most=3)}; use Periods for both, such as "
+        f".dt.to_period({axis.freq!r}), and NaT for never-treated"
     )

@@ -13,6 +13,7 @@ from didjack.arrange import build_design
 from didjack.att import CellEstimates, Code, estimate
 from didjack.columns import NEVER, Floats, Ints
 from didjack.design import Design
+from didjack.errors import EstimationWarning, name_some, warn
 from didjack.influence import cohort_influence, influence, treated_influence
 from didjack.moments import Moments
 from didjack.options import Options, Vcov
@@ -145,7 +146,7 @@ class Fit:
             ],
             dtype=np.int64,
         ).reshape(-1, 2)
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "group": design.axis.labels(self.cell_group),
                 "time": design.axis.labels(self.cell_time),
@@ -155,6 +156,31 @@ class Fit:
                 "estimate": self.estimates.att[0],
                 "status": self.cell_status(),
             }
+        )
+        if self.options.collinear == "drop":
+            table["dropped"] = self.dropped()
+        return table
+
+    def dropped(self) -> list[str]:
+        """Name the covariates that a regression or logit of each cell left out, (K,)."""
+        names = np.array(self.design.x_names)
+        return [", ".join(names[row]) for row in self.estimates.dropped]
+
+    def report_dropped(self) -> None:
+        """Warn, once, of covariates that were left out."""
+        names = self.dropped()
+        cells = [j for j, text in enumerate(names) if text]
+        if not cells:
+            return
+        labels = self.design.axis.labels
+        shown = [
+            f"({labels(self.cell_group[[j]])[0]}, {labels(self.cell_time[[j]])[0]}): {names[j]}"
+            for j in cells
+        ]
+        warn(
+            f"collinear='drop' left covariates out of {len(cells)} of {len(names)} ATT(g,t): "
+            f"{name_some(shown, most=3)} (see the column 'dropped' of result.cells)",
+            EstimationWarning,
         )
 
     def describe(self) -> dict[str, object]:

@@ -57,8 +57,8 @@ def cohort_influence(design: Design, codes: Ints) -> Floats:
     weight = design.share_weight
     shape = (int(codes.max()) + 1, design.cohorts.size)
     size = shape[0] * shape[1]
-    flat: Floats = np.bincount(codes * shape[1] + cohort, weights=weight, minlength=size)
-    return flat.reshape(shape)
+    flat = np.bincount(codes * shape[1] + cohort, weights=weight, minlength=size)
+    return np.asarray(flat, dtype=np.float64).reshape(shape)
 
 
 def treated_influence(design: Design, cells: tuple[Cell, ...], codes: Ints) -> Floats:

@@ -1,8 +1,8 @@
 """The inner loops: sums over rows by stratum, logit steps, small symmetric solves.
 
 Plain functions of contiguous arrays. Those that take `lo` and `hi` fill that part of their output
-and nothing else, each sum running over its rows in a fixed order; so they can be run in threads, and
-results do not depend on how many.
+and nothing else, each sum running over its rows in a fixed order; so they can be run in threads,
+and results do not depend on how many.
 """
 
 from __future__ import annotations

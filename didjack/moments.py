@@ -7,6 +7,7 @@ without cluster h.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -89,11 +90,15 @@ class LogitRows:
 
 
 class Moments:
-    """Sums over the rows of a design; those that are asked for twice are kept."""
+    """Sums over the rows of a design; those that are asked for twice are kept.
+
+    `tick`, if it is set, is called with the number of replicates whose logit is done.
+    """
 
     def __init__(self, design: Design, jackknife: bool = True) -> None:
         self.design = design
         self.n_deleted = design.n_clusters if jackknife else 0
+        self.tick: Callable[[int], None] | None = None
         self._strata: dict[tuple[int, int], tuple[Floats, Floats]] = {}
         self._sums: dict[tuple[Cohorts, Arm], Sums] = {}
         self._counts: dict[tuple[Cohorts, Arm], Ints] = {}
@@ -257,6 +262,7 @@ class Moments:
             beta,
             converged,
             top,
+            tick=self.tick,
         )
         return Logit(beta, converged, 1.0 / (1.0 + np.exp(-top)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numba
@@ -12,9 +13,17 @@ import numpy as np
 LEAST_WORK = 5_000_000
 """Less work than this (in multiplications or so) is done before a thread would have started."""
 CHUNKS_PER_THREAD = 4
+MOST_WORK = 1e9
+"""Chunks with more work than this are made smaller, so that progress can be told."""
 
 
-def run(kernel: Callable[..., None], n_items: int, work: float, *args: Any) -> None:
+def run(
+    kernel: Callable[..., None],
+    n_items: int,
+    work: float,
+    *args: Any,
+    tick: Callable[[int], None] | None = None,
+) -> None:
     """Call ``kernel(lo, hi, *args)`` on chunks that cover ``range(n_items)``.
 
     What a chunk computes does not depend on where it begins or ends, so neither does the result
@@ -23,13 +32,18 @@ def run(kernel: Callable[..., None], n_items: int, work: float, *args: Any) -> N
     Parameters
     ----------
     work : rough number of multiplications in all
+    tick : called with the number of items of each chunk that is done
     """
-    threads = 1 if work < LEAST_WORK or n_items < 2 else numba.get_num_threads()
-    if threads == 1:
+    if work < LEAST_WORK or n_items < 2:
         kernel(0, n_items, *args)
         return
-    bounds = np.linspace(0, n_items, min(n_items, threads * CHUNKS_PER_THREAD) + 1).astype(int)
+    threads = numba.get_num_threads()
+    n_chunks = min(n_items, max(threads * CHUNKS_PER_THREAD, int(work / MOST_WORK)))
+    bounds = np.linspace(0, n_items, n_chunks + 1).astype(int).tolist()
     with ThreadPoolExecutor(threads) as pool:
-        chunks = zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
-        for done in [pool.submit(kernel, lo, hi, *args) for lo, hi in chunks]:
+        chunks = list(pairwise(bounds))
+        running = [pool.submit(kernel, lo, hi, *args) for lo, hi in chunks]
+        for (lo, hi), done in zip(chunks, running, strict=True):
             done.result()
+            if tick is not None:
+                tick(hi - lo)

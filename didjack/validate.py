@@ -6,6 +6,7 @@ calls), so that everything to the right of it can rely on what it gets.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,9 @@ from didjack import formula as fm
 from didjack.columns import NEVER, Bools, Floats, Ints, TimeAxis
 from didjack.errors import DataError, SampleWarning, name_some, plural
 from didjack.options import Options
+
+LARGEST = 1e150
+"""Outcomes and covariates beyond this have squares that are not finite."""
 
 LEDGER_COLUMNS = ["rule", "action", "n_rows", "n_units", "reason", "examples"]
 
@@ -72,6 +76,7 @@ class _Rows:
     unit: Ints
     cluster: Ints
     weight: Floats | None
+    formula: fm.Covariates | None
     covariates: pd.DataFrame
     unit_labels: pd.Index
     cluster_labels: pd.Index
@@ -79,27 +84,34 @@ class _Rows:
     x_names: list[str] = field(default_factory=lambda: ["Intercept"])
     entries: list[tuple[Any, ...]] = field(default_factory=list)
 
+    def units(self, rows: Bools) -> Ints:
+        """Return the units of some rows, sorted; a row whose unit is missing has none."""
+        present = np.zeros(len(self.unit_labels) + 1, dtype=bool)
+        present[self.unit[rows]] = True
+        return np.flatnonzero(present[:-1])
+
     def record(self, rule: str, action: str, rows: Bools, reason: str, warn: bool = True) -> None:
         """Write an entry of the ledger, and warn."""
-        n_rows, units = int(rows.sum()), np.unique(self.unit[rows])
-        shown = name_some(self.unit_labels[units[:3]]) if self.options.panel else ""
+        n_rows, units = int(np.count_nonzero(rows)), self.units(rows)
+        shown = name_some(self.unit_labels[units[:3]])
         self.entries.append((rule, action, n_rows, units.size, reason, shown))
-        if warn:
-            many = plural(units.size, "unit") + " in " if self.options.panel else ""
-            where = f"; first: {shown}" if shown else ""
-            errors.warn(
-                f"{action} {many}{plural(n_rows, 'row')}: {reason}{where} (see result.sample)",
-                SampleWarning,
-            )
+        if not warn:
+            return
+        what = plural(n_rows, "row")
+        if self.options.panel and units.size:
+            what += f" of {plural(units.size, 'unit')}"
+        kind = "unit" if self.options.panel else "row"
+        where = f"; first: {kind} {shown}" if shown else ""
+        errors.warn(f"{action} {what}: {reason}{where} (see result.sample)", SampleWarning)
 
     def drop(self, rule: str, rows: Bools, reason: str) -> None:
         """Take rows out of the sample, with an entry in the ledger and a warning."""
         if not rows.any():
             return
-        self.record(rule, "dropped", rows, reason)
         keep = ~rows
         if not keep.any():
-            raise DataError(f"no row is left: {reason}")
+            raise DataError(f"no row is left, the last {plural(rows.size, 'row')} had: {reason}")
+        self.record(rule, "dropped", rows, reason)
         for name in ("y", "time", "cohort", "unit", "cluster"):
             setattr(self, name, getattr(self, name)[keep])
         if self.weight is not None:
@@ -110,8 +122,8 @@ class _Rows:
             self.covariates = self.covariates.loc[keep].reset_index(drop=True)
 
     def label(self, period: int) -> Any:
-        """Return the user's label of a period."""
-        return self.axis.labels([period])[0]
+        """Return the user's label of a period, or of a cohort."""
+        return "never" if period == NEVER else self.axis.labels([period])[0]
 
 
 def clean(df: Any, options: Options) -> CleanData:
@@ -122,16 +134,19 @@ def clean(df: Any, options: Options) -> CleanData:
     df : pandas, polars or pyarrow table
     options : Options
 
+    Returns
+    -------
+    CleanData
+        Its arrays are new: nothing in it is a view of the user's data.
+
     Raises
     ------
     DataError
         With the column, the count and the first offenders.
     """
-    rows, incomplete = _read(df, options)
-    _check_weights(rows)
-    rows.drop("1 complete rows", *incomplete)
-    if options.xformla is not None and fm.has_covariates(options.xformla):
-        _evaluate_formula(rows)
+    rows = _read(df, options)
+    _evaluate_formula(rows)
+    _check_size(rows)
     if options.panel:
         _check_units(rows)
     evaluated = rows.y.size
@@ -143,75 +158,74 @@ def clean(df: Any, options: Options) -> CleanData:
     _already_treated(rows)
     balanced = _balance(rows) if options.panel else False
     _check_groups(rows)
-    if rows.x is not None and rows.y.size < evaluated:
+    if rows.y.size < evaluated:
         _evaluate_formula(rows, again=True)
     return _finish(rows, horizon, pooled=not balanced or options.fix_weights == "varying")
 
 
-def _read(df: Any, options: Options) -> tuple[_Rows, tuple[Bools, str]]:
-    """Read the used columns; also say which rows have a missing value in any of them."""
+# ---- rule 1: complete rows ----------------------------------------------------------------------
+
+
+def _read(df: Any, options: Options) -> _Rows:
+    """Read the used columns, and keep the rows in which none of them is missing."""
+    formula = fm.parse(options.xformla)
+    named = formula.columns(df, cols.column_names(df)) if formula is not None else []
+    data = cols.read_columns(df, _roles(options, named))
+    times = cols.as_times(data[options.tname], data[options.gname])
+    _check_never_codes(times, options)
+    y = cols.as_float(data[options.yname], "yname")
+    unit, cluster = _unit_and_cluster(data, options, y.size)
+    weight = None
+    if options.weightsname is not None:
+        weight = cols.as_float(data[options.weightsname], "weightsname")
+        _check_negative(weight, options)
+    rows = _Rows(
+        options=options,
+        axis=times.axis,
+        y=y,
+        time=times.period,
+        cohort=times.cohort,
+        unit=unit.codes,
+        cluster=cluster.codes,
+        weight=weight,
+        formula=formula,
+        covariates=pd.DataFrame({name: data[name] for name in named}, copy=False),
+        unit_labels=unit.labels,
+        cluster_labels=cluster.labels,
+    )
+    missing = {options.yname: ~np.isfinite(y), options.tname: times.period_missing}
+    for name, coded in ((options.idname, unit), (options.cluster, cluster)):
+        if name is not None:
+            missing.setdefault(name, coded.codes < 0)
+    if weight is not None and options.weightsname is not None:
+        missing[options.weightsname] = ~np.isfinite(weight)
+    for name in named:
+        missing.setdefault(name, _missing_covariate(data[name]))
+    _complete(rows, missing, times)
+    return rows
+
+
+def _roles(options: Options, covariates: list[str]) -> dict[str, str]:
+    """Map each used column to what it is used as; the first use counts."""
     roles: dict[str, str] = {}
     for name in ("yname", "tname", "gname", "idname", "cluster", "weightsname"):
         if (column := getattr(options, name)) is not None:
             roles.setdefault(column, name)
-    named: list[str] = []
-    if options.xformla is not None and fm.has_covariates(options.xformla):
-        fm.parse(options.xformla)
-        present = cols.column_names(df)
-        fm.check_dotted(options.xformla, present)
-        named = fm.columns_used(options.xformla, present)
-        for column in named:
-            roles.setdefault(column, "covariate")
-    data = cols.read_columns(df, roles)
-    axis, time, time_missing, cohort, cohort_missing = cols.as_times(
-        options.tname, data[options.tname], options.gname, data[options.gname]
-    )
-    _check_never_codes(options, cohort, cohort_missing, data[options.gname])
-    y = cols.as_float(data[options.yname], "yname")
-    missing = {options.yname: ~np.isfinite(y), options.tname: time_missing}
-    unit, cluster = _unit_and_cluster(data, options, y.size, missing)
-    weight = None
-    if options.weightsname is not None:
-        weight = cols.as_float(data[options.weightsname], "weightsname")
-        missing[options.weightsname] = ~np.isfinite(weight)
-    for column in named:
-        missing.setdefault(column, _missing_covariate(data[column]))
-    incomplete = np.zeros(y.size, dtype=bool)
-    counts = []
-    for name, gone in missing.items():
-        if count := int(np.count_nonzero(gone)):
-            counts.append(f"{name!r} ({count:,})")
-            incomplete |= gone
-    reason = f"missing or non-finite values in {', '.join(counts)}"
-    rows = _Rows(
-        options=options,
-        axis=axis,
-        y=y,
-        time=time,
-        cohort=cohort,
-        unit=unit.codes,
-        cluster=cluster.codes,
-        weight=weight,
-        covariates=pd.DataFrame({name: data[name] for name in named}),
-        unit_labels=unit.labels,
-        cluster_labels=cluster.labels,
-    )
-    return rows, (incomplete, reason)
+    for column in covariates:
+        roles.setdefault(column, "covariate")
+    return roles
 
 
 def _unit_and_cluster(
-    data: dict[str, pd.Series], options: Options, n: int, missing: dict[str, Bools]
+    data: dict[str, pd.Series], options: Options, n: int
 ) -> tuple[cols.Coded, cols.Coded]:
     """Code units and clusters; without a name, each row is its own."""
-    rows = cols.Coded(np.arange(n), pd.RangeIndex(n))
-    unit = rows if options.idname is None else cols.as_codes(data[options.idname])
-    cluster = unit
-    if options.cluster is not None and options.cluster != options.idname:
-        cluster = cols.as_codes(data[options.cluster])
-    for name, coded in ((options.idname, unit), (options.cluster, cluster)):
-        if name is not None:
-            missing.setdefault(name, coded.codes < 0)
-    return unit, cluster
+    unit = cols.Coded(np.arange(n), pd.RangeIndex(n))
+    if options.idname is not None:
+        unit = cols.as_codes(data[options.idname], "idname")
+    if options.cluster is None or options.cluster == options.idname:
+        return unit, unit
+    return unit, cols.as_codes(data[options.cluster], "cluster")
 
 
 def _missing_covariate(column: pd.Series) -> Bools:
@@ -221,91 +235,167 @@ def _missing_covariate(column: pd.Series) -> Bools:
     return gone
 
 
-def _check_never_codes(options: Options, cohort: Ints, missing: Bools, original: pd.Series) -> None:
+def _check_never_codes(times: cols.Times, options: Options) -> None:
     """Raise where never-treated is both missing and coded: one of them may mean 'unknown'."""
+    missing = times.cohort_missing
     if not missing.any():
         return
-    n_missing, n_coded = int(missing.sum()), int(((cohort == NEVER) & ~missing).sum())
+    n_coded = int(np.count_nonzero((times.cohort == NEVER) & ~missing))
     if n_coded:
-        rows = np.flatnonzero(missing)
         raise DataError(
-            f"gname {options.gname!r} mixes missing values ({plural(n_missing, 'row')}, first at "
-            f"row {rows[0]}) with 0 or inf ({plural(n_coded, 'row')}): does missing mean "
-            "never-treated or unknown? Recode one, or drop the unknown ones"
+            f"gname {options.gname!r} mixes missing values "
+            f"({plural(int(missing.sum()), 'row')}, first at row {np.flatnonzero(missing)[0]}) "
+            f"with 0 or inf ({plural(n_coded, 'row')}): does missing mean never-treated or "
+            "unknown? Recode one, or drop the unknown ones"
         )
 
 
-def _check_weights(rows: _Rows) -> None:
-    if rows.weight is None:
-        return
-    name, negative = rows.options.weightsname, rows.weight < 0
+def _check_negative(weight: Floats, options: Options) -> None:
+    negative = weight < 0
     if negative.any():
         raise DataError(
-            f"weightsname {name!r} has negative values: {cols.offenders(negative, rows.weight)}"
+            f"weightsname {options.weightsname!r} has negative values: "
+            f"{cols.offenders(negative, weight)}"
         )
-    if not (rows.weight[np.isfinite(rows.weight)] > 0).any():
-        raise DataError(f"weightsname {name!r} has mean 0 over {plural(rows.y.size, 'row')}")
+
+
+def _complete(rows: _Rows, missing: dict[str, Bools], times: cols.Times) -> None:
+    """Drop rows with a missing value in any column; say what 0 in the cohort is taken for."""
+    incomplete = np.zeros(rows.y.size, dtype=bool)
+    counts = []
+    for name, gone in missing.items():
+        if count := int(np.count_nonzero(gone)):
+            counts.append(f"{name!r} ({count:,})")
+            incomplete |= gone
+    zero = times.zero
+    if counts:
+        zero = zero[~incomplete]
+        rows.drop("1 complete rows", incomplete, f"missing or non-finite: {', '.join(counts)}")
+    if zero.any() and rows.time.min() <= 0 <= rows.time.max():
+        reason = (
+            f"0 in {rows.options.gname!r} is read as never-treated, although 0 is among the "
+            f"periods of {rows.options.tname!r}; if it is a first treated period, add the same "
+            "number to both columns"
+        )
+        rows.record("1 never-treated", "recoded", zero, reason)
+    if rows.weight is not None and not rows.weight.any():
+        raise DataError(
+            f"weightsname {rows.options.weightsname!r} has mean 0 over {plural(zero.size, 'row')}"
+        )
+
+
+def _check_size(rows: _Rows) -> None:
+    """Raise for outcomes whose squares overflow; bring weights that do within bounds."""
+    size = np.maximum(-rows.y.min(), rows.y.max())
+    if size > LARGEST:
+        raise DataError(
+            f"yname {rows.options.yname!r} is too large to be squared: "
+            f"{cols.offenders(np.abs(rows.y) > LARGEST, rows.y)}; rescale it"
+        )
+    if rows.weight is None:
+        return
+    top = rows.weight.max()
+    if not 1 / LARGEST < top < LARGEST:
+        # Only ratios of weights matter; a power of two leaves their digits as they are.
+        rows.weight = np.ldexp(rows.weight, -int(np.frexp(top)[1]))
 
 
 def _evaluate_formula(rows: _Rows, again: bool = False) -> None:
-    """Build the design on the whole sample, so that factor levels agree in all cells."""
-    text = rows.options.xformla
-    assert text is not None
-    parsed = fm.parse(text)
-    frame = pd.DataFrame({c: fm.clean_covariate(rows.covariates[c]) for c in rows.covariates})
-    rows.x, rows.x_names = fm.design_matrix(parsed, text, frame, rows.y.size)
-    bad = ~np.isfinite(rows.x)
-    if not bad.any():
+    """Build the design on the whole sample, so that factor levels agree in all cells.
+
+    It is built `again` when rows were dropped: levels may have vanished, and splines and the like
+    depend on all rows.
+    """
+    if rows.formula is None:
         return
-    if again:
-        raise DataError(f"xformla={text!r} gives non-finite values once the sample rules apply")
+    frame = pd.DataFrame({c: fm.clean_covariate(rows.covariates[c]) for c in rows.covariates})
+    rows.x, rows.x_names = fm.design_matrix(rows.formula, frame)
+    if rows.x.min() >= -LARGEST and rows.x.max() <= LARGEST:
+        return
+    bad = ~np.isfinite(rows.x)
+    text = rows.formula.text
+    if not bad.any():
+        large = [
+            n for n, column in zip(rows.x_names, rows.x.T, strict=True) if _top(column) > LARGEST
+        ]
+        raise DataError(f"xformla={text!r}: {name_some(large)} is too large to be squared; rescale")
     names = [
         f"{rows.x_names[j]!r} ({int(bad[:, j].sum()):,})" for j in np.flatnonzero(bad.any(axis=0))
     ]
-    rows.drop("1 complete rows", bad.any(axis=1), f"non-finite covariate {', '.join(names)}")
+    if again:
+        raise DataError(
+            f"xformla={text!r} gives non-finite values once rows are dropped: "
+            f"{', '.join(names)}; a term that looks at other rows, such as lag(), must be a column"
+        )
+    rows.drop(
+        "1 complete rows", np.asarray(bad.any(axis=1)), f"non-finite covariate: {', '.join(names)}"
+    )
     _evaluate_formula(rows, again=True)
 
 
-def _first_row(unit: Ints, n_units: int) -> Ints:
-    """Return the first row of each unit, (U,); 0 for units without rows."""
-    first = np.zeros(n_units, dtype=np.int64)
-    first[unit[::-1]] = np.arange(unit.size)[::-1]
-    return first
+def _top(values: Floats) -> float:
+    return float(np.abs(values).max())
+
+
+# ---- rule 6: units ------------------------------------------------------------------------------
 
 
 def _check_units(rows: _Rows) -> None:
     """Raise for units in two cohorts or clusters, and for duplicate unit-periods."""
-    options, first = rows.options, _first_row(rows.unit, len(rows.unit_labels))
-    for what, name, values in (
-        ("cohort", options.gname, rows.cohort),
-        ("cluster", options.cluster or options.idname, rows.cluster),
-    ):
-        if values is rows.unit:
-            continue
-        moved = values != values[first][rows.unit]
-        if moved.any():
-            units = np.unique(rows.unit[moved])
-            raise DataError(
-                f"{plural(units.size, 'unit')} of {options.idname!r} in more than one {what} "
-                f"({name!r}); first: {name_some(rows.unit_labels[units[:3]])}"
-            )
-    periods, period = np.unique(rows.time, return_inverse=True)
-    key = rows.unit * periods.size + period
-    if periods.size * len(rows.unit_labels) <= 8 * rows.y.size:
-        twice = np.bincount(key)[key] > 1
-    else:
-        _, inverse, counts = np.unique(key, return_inverse=True, return_counts=True)
-        twice = counts[inverse] > 1
-    if twice.any():
-        shown = [
-            f"({rows.unit_labels[rows.unit[i]]}, {rows.label(rows.time[i])})"
-            for i in np.flatnonzero(twice)[:3]
-        ]
-        raise DataError(
-            f"({options.idname!r}, {options.tname!r}) is not unique: "
-            f"{plural(int(twice.sum()), 'row')} share a unit and a period; first: "
-            f"{name_some(shown)}; with repeated cross sections use panel=False"
+    _check_constant(rows, "cohort", rows.options.gname, rows.cohort, rows.label)
+    if rows.cluster is not rows.unit and rows.options.cluster is not None:
+        labels = rows.cluster_labels
+        _check_constant(
+            rows, "cluster", rows.options.cluster, rows.cluster, lambda code: labels[code]
         )
+    _check_duplicates(rows)
+
+
+def _check_constant(
+    rows: _Rows, what: str, column: str, values: Ints, label: Callable[[int], Any]
+) -> None:
+    """Raise for units with more than one value."""
+    of_unit = np.zeros(len(rows.unit_labels), dtype=np.int64)
+    of_unit[rows.unit] = values
+    moved = of_unit[rows.unit] != values
+    if not moved.any():
+        return
+    units = rows.units(moved)
+    shown = [
+        f"{rows.unit_labels[unit]} ({name_some(map(label, np.unique(values[rows.unit == unit])))})"
+        for unit in units[:3]
+    ]
+    raise DataError(
+        f"{plural(units.size, 'unit')} of {rows.options.idname!r} in more than one {what} "
+        f"({column!r}); first: {', '.join(shown)}"
+    )
+
+
+def _check_duplicates(rows: _Rows) -> None:
+    """Raise for units that are seen more than once in a period."""
+    periods, period = cols.distinct(rows.time)
+    key, n_keys = rows.unit * periods.size + period, len(rows.unit_labels) * periods.size
+    if n_keys <= 8 * key.size:
+        seen = np.zeros(n_keys, dtype=bool)
+        seen[key] = True
+        if np.count_nonzero(seen) == key.size:
+            return
+    twice = pd.Series(key).duplicated(keep=False).to_numpy()
+    if not twice.any():
+        return
+    first = dict.fromkeys(key[twice].tolist())
+    shown = [
+        f"({rows.unit_labels[k // periods.size]}, {rows.label(periods[k % periods.size])})"
+        for k in list(first)[:3]
+    ]
+    raise DataError(
+        f"({rows.options.idname!r}, {rows.options.tname!r}) is not unique: "
+        f"{plural(int(twice.sum()), 'row')} share a unit and a period; first: "
+        f"{', '.join(shown)}; with repeated cross sections use panel=False"
+    )
+
+
+# ---- rules 2 to 5: cohorts, periods, balance ----------------------------------------------------
 
 
 def _late_cohorts(rows: _Rows) -> None:
@@ -343,58 +433,69 @@ def _no_never_treated(rows: _Rows) -> None:
         warn=rows.options.control_group == "nevertreated",
     )
     rows.cohort = np.where(chosen, NEVER, rows.cohort)
-    reason = f"no comparison unit is left from period {rows.label(last - d)} on"
-    rows.drop("3 no never-treated", rows.time >= last - d, reason)
+    late = rows.time >= last - d
+    if late.any():
+        reason = f"no comparison unit is left from period {rows.label(rows.time[late].min())} on"
+        rows.drop("3 no never-treated", late, reason)
 
 
 def _already_treated(rows: _Rows) -> None:
     """Rule 4: units treated in the first period have no untreated period to compare with."""
     first, d = rows.time.min(), rows.options.anticipation
     reason = f"already treated in the first period ({rows.label(first)})"
+    if d:
+        reason += f" or, with anticipation={d}, affected"
     rows.drop("4 already treated", np.asarray(rows.cohort <= first + d), reason)
 
 
 def _balance(rows: _Rows) -> bool:
     """Rule 5: make a balanced panel, or say that the panel is to be treated as unbalanced."""
     counts = np.bincount(rows.unit, minlength=len(rows.unit_labels))
-    n_periods = np.unique(rows.time).size
-    short = counts[rows.unit] < n_periods
-    if not short.any():
+    n_periods = cols.distinct(rows.time)[0].size
+    if ((counts == n_periods) | (counts == 0)).all():
         return True
+    short = counts[rows.unit] < n_periods
     if rows.options.allow_unbalanced_panel:
         reason = "units miss some periods: rows are compared as repeated cross sections"
         rows.record("5 unbalanced panel", "kept", short, reason, warn=False)
         return False
-    reason = f"not seen in all {n_periods} periods (allow_unbalanced_panel=True keeps them)"
     if short.all():
         raise DataError(
             f"no unit of {rows.options.idname!r} is seen in all {n_periods} periods; use "
             "allow_unbalanced_panel=True, or panel=False for repeated cross sections"
         )
+    reason = f"not seen in all {n_periods} periods (allow_unbalanced_panel=True keeps them)"
     rows.drop("5 balanced panel", short, reason)
     return True
 
 
+# ---- rule 6: what is left -----------------------------------------------------------------------
+
+
 def _check_groups(rows: _Rows) -> None:
     """Rule 6, what is only known now: treated cohorts, comparison units, clusters."""
-    never = rows.cohort == NEVER
-    name = rows.options.gname
+    options, cohort = rows.options, rows.cohort
+    what = f"gname {options.gname!r}"
+    if rows.weight is not None and not rows.weight.all():
+        cohort = cohort[rows.weight > 0]
+        what += f" (rows with positive {options.weightsname!r})"
+    never = cohort == NEVER
     if never.all():
         raise DataError(
-            f"gname {name!r}: no treated cohort is left after the sample rules "
-            f"({plural(rows.y.size, 'row')}, all never-treated)"
+            f"{what}: no treated cohort is left after the sample rules "
+            f"({plural(cohort.size, 'row')}, all never-treated)"
         )
-    if not never.any() and (
-        rows.options.control_group == "nevertreated" or np.unique(rows.cohort).size == 1
-    ):
-        raise DataError(f"gname {name!r}: no comparison unit is left after the sample rules")
-    if np.unique(rows.time).size < 2:
-        raise DataError(f"tname {rows.options.tname!r}: a single period is left after the rules")
-    clusters = np.unique(rows.cluster)
-    if rows.options.jackknife and clusters.size < 2:
+    if not never.any() and (options.control_group == "nevertreated" or (cohort == cohort[0]).all()):
+        raise DataError(f"{what}: no comparison unit is left after the sample rules")
+    if rows.time.min() == rows.time.max():
         raise DataError(
-            f"cluster {rows.options.cluster or rows.options.idname!r} has 1 cluster "
-            f"({name_some(rows.cluster_labels[clusters])}); the jackknife needs at least 2"
+            f"tname {options.tname!r}: a single period ({rows.label(rows.time[0])}) is left after "
+            "the sample rules"
+        )
+    if options.jackknife and (rows.cluster == rows.cluster[0]).all():
+        raise DataError(
+            f"cluster {options.cluster or options.idname!r} has 1 cluster "
+            f"({rows.cluster_labels[rows.cluster[0]]}); the jackknife needs at least 2"
         )
 
 
@@ -408,25 +509,13 @@ def _compact(codes: Ints, n_codes: int) -> tuple[Ints, Ints]:
 
 
 def _finish(rows: _Rows, horizon: int, pooled: bool) -> CleanData:
-    if rows.weight is not None and not (rows.weight > 0).any():
-        raise DataError(f"weightsname {rows.options.weightsname!r} has mean 0 in the sample")
-    unit, _ = _compact(rows.unit, len(rows.unit_labels))
-    span = rows.time - rows.time.min()
-    codes, occurring = (
-        _compact(span, int(span.max()) + 1)
-        if span.max() <= 4 * span.size
-        else (
-            np.unique(span, return_inverse=True)[1],
-            np.unique(span),
-        )
-    )
-    periods = occurring + rows.time.min()
-    n_units = int(unit.max()) + 1
-    kept = ("kept", rows.y.size, n_units if rows.options.panel else rows.y.size)
-    rows.entries.append(("6 sample", *kept, "the sample that is used", ""))
+    unit, units = _compact(rows.unit, len(rows.unit_labels))
+    periods, period = cols.distinct(rows.time)
+    kept = ("kept", rows.y.size, units.size, "the sample that is used", "")
+    rows.entries.append(("6 sample", *kept))
     return CleanData(
         y=rows.y,
-        period=codes,
+        period=period,
         cohort=rows.cohort,
         unit=unit,
         cluster=rows.cluster,

@@ -4,7 +4,7 @@ import bruteforce as bf
 import numpy as np
 import pandas as pd
 import pytest
-from oracle import compare, compare_analytic, draw, fast, lose_rows, split, statuses
+from oracle import SUMMARIES, compare, compare_analytic, draw, fast, lose_rows, split, statuses
 
 import didjack
 
@@ -41,15 +41,19 @@ VARIANTS = {
     "later comparisons": {"xformla": "~ x1 + x2", "control_group": "notyettreated"},
     "universal": {"xformla": "~ x1 + x2", "base_period": "universal"},
     "weights": {"xformla": "~ x1 + x2", "weightsname": "w"},
-    "all vary": {"xformla": "~ x1 + x2 + x3", "weightsname": "wt", "control_group": "notyettreated"},
+    "all vary": {
+        "xformla": "~ x1 + x2 + x3",
+        "weightsname": "wt",
+        "control_group": "notyettreated",
+    },
     "all vary, universal": {"xformla": "~ x3", "weightsname": "wt", "base_period": "universal"},
     "anticipation 1": {
         "xformla": "~ x1",
+        "weightsname": "w",
         "anticipation": 1,
         "control_group": "notyettreated",
         "base_period": "universal",
     },
-    "anticipation 1, varying": {"weightsname": "w", "anticipation": 1},
     "anticipation 2": {"xformla": "~ x2", "anticipation": 2, "control_group": "notyettreated"},
 }
 
@@ -73,22 +77,34 @@ def test_analytic_errors_equal_the_slow_ones(sample, est_method, clustered, vari
     compare_analytic(make(sample), clustered, **options)
 
 
-# Awkward designs: cohorts of the clusters, sizes of the clusters, periods ---------------------
+# Awkward designs ------------------------------------------------------------------------------
 
+# Cohorts of the clusters, sizes of the clusters, periods; and what happens to the full sample
+# ("dropped", "recoded" rows) and to replicates ("undefined", "retargeted") of a plain panel.
 EDGES = {
-    "time gaps": ((0, 3, 0, 8, 4, 0, 8, 3), 12, (1, 2, 4, 7, 8)),
-    "no never-treated": ((3, 5, 6, 3, 5, 6, 6), 12, range(1, 7)),
-    "last cohort in one cluster": ((3, 5, 6, 3, 5, 3, 5), 12, range(1, 7)),
-    "single never-treated cluster": ((0, 3, 5, 3, 5, 3, 5), 12, range(1, 7)),
-    "late cohort": ((0, 9, 3, 0, 4, 3, 4), 12, range(1, 6)),
-    "late cohort as never-treated": ((9, 3, 9, 4, 3, 4), 12, range(1, 6)),
-    "already treated": ((0, 1, 3, 0, 4, 3, 2), 12, range(1, 6)),
-    "cohort in one cluster": ((0, 3, 0, 4, 4, 0), 14, range(1, 6)),
-    "one treated cluster": ((0, 3, 0, 0, 0), 14, range(1, 6)),
-    "two clusters": ((0, 3), 25, range(1, 5)),
-    "three clusters": ((0, 3, 0), 20, range(1, 5)),
-    "two periods": ((0, 2, 0, 2, 0, 2), 20, (1, 2)),
-    "dominating cluster": ((0, 3, 0, 4, 3, 4), (90, 8, 8, 9, 7, 8), range(1, 6)),
+    "time gaps": ((0, 3, 0, 8, 4, 0, 8, 3), 12, (1, 2, 4, 7, 8), {"undefined", "retargeted"}),
+    "no never-treated": ((3, 5, 6, 3, 5, 6, 6), 12, range(1, 7), {"dropped", "recoded"}),
+    "last cohort in one cluster": (
+        (3, 5, 6, 3, 5, 3, 5),
+        12,
+        range(1, 7),
+        {"dropped", "recoded", "undefined", "retargeted"},
+    ),
+    "single never-treated cluster": (
+        (0, 3, 5, 3, 5, 3, 5),
+        12,
+        range(1, 7),
+        {"undefined", "retargeted"},
+    ),
+    "late cohort": ((0, 9, 3, 0, 4, 3, 4), 12, range(1, 6), {"recoded"}),
+    "late cohort as never-treated": ((9, 3, 9, 4, 3, 4), 12, range(1, 6), {"recoded"}),
+    "already treated": ((0, 1, 3, 0, 4, 3, 4, 2), 12, range(1, 6), {"dropped"}),
+    "cohort in one cluster": ((0, 3, 0, 4, 4, 0), 14, range(1, 6), {"undefined", "retargeted"}),
+    "one treated cluster": ((0, 3, 0, 0, 0), 14, range(1, 6), {"undefined"}),
+    "two clusters": ((0, 3), 25, range(1, 5), {"undefined"}),
+    "three clusters": ((0, 3, 0), 20, range(1, 5), {"undefined"}),
+    "two periods": ((0, 2, 0, 2, 0, 2), 20, (1, 2), set()),
+    "dominating cluster": ((0, 3, 0, 4, 3, 4), (90, 8, 8, 9, 7, 8), range(1, 6), set()),
 }
 SETTINGS = {
     "reg": {"est_method": "reg"},
@@ -108,6 +124,294 @@ SETTINGS = {
 @pytest.mark.parametrize("edge", EDGES)
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_awkward_designs(sample, edge, setting):
-    cohorts, sizes, periods = EDGES[edge]
+    cohorts, sizes, periods, _ = EDGES[edge]
     df = make(sample, cohorts, sizes, periods)
-    compare(df, xformla="~ x1", **SAMPLES[sample], **SETTINGS[setting])
+    options = SAMPLES[sample] | SETTINGS[setting] | {"xformla": "~ x1"}
+    if edge == "two periods" and "anticipation" in options:
+        for fit in (fast, lambda df, **options: bf.fit(df, **split(options))):
+            with pytest.raises(
+                (didjack.DataError, bf.SampleError), match=r"no treated cohort (is )?left"
+            ):
+                fit(df, **options)
+        return
+    summaries = [s for s in SUMMARIES if edge != "two periods" or "balance_e" not in s[1]]
+    compare(df, summaries, **options)
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_awkward_designs_are_awkward(edge):
+    cohorts, sizes, periods, want = EDGES[edge]
+    result = fast(make("panel", cohorts, sizes, periods), est_method="reg")
+    event = result.aggregate("event")
+    got = set(result.sample["action"]) - {"kept"}
+    tables = [result.tidy(), event.tidy(), event.overall.to_frame().T]
+    got |= {"undefined" for t in tables if t["status"].str.startswith("undefined").any()}
+    got |= {"retargeted" for t in tables if (t["n_retargeted"] > 0).any()}
+    assert got == want
+
+
+# Periods that one cluster observes -------------------------------------------------------------
+
+ONLY = pytest.mark.parametrize("only", [1, 3, 6])
+BY_OBSERVER = pytest.mark.parametrize("observer", [0, 1])
+MIXED = pytest.mark.parametrize("mixed", [False, True])
+COMPARISONS = pytest.mark.parametrize("control_group", ["nevertreated", "notyettreated"])
+
+
+def one_observer(sample, only, observer, mixed):
+    """One cluster alone has rows in a period; clusters hold one cohort each, or two."""
+    df = draw((0, 4, 0, 4, 6, 0, 6), 14, range(1, 7), 3, panel=sample == "unbalanced")
+    if mixed:
+        unit = df["id"] - 100 if sample == "unbalanced" else np.arange(len(df))
+        moves = np.random.default_rng(5).random(len(df))[unit] < 0.5
+        df["cluster"] = np.where(moves, (df["cluster"] + 3) % 7, df["cluster"])
+    return df[(df["period"] != only) | (df["cluster"] == observer)]
+
+
+@pytest.mark.parametrize("sample", ["unbalanced", "repeated"])
+@ONLY
+@BY_OBSERVER
+@MIXED
+def test_period_that_one_cluster_observes(sample, only, observer, mixed):
+    df = one_observer(sample, only, observer, mixed)
+    # An inner period is a base period too: test_cells_that_only_a_replicate_has.
+    summaries = () if only == 3 else SUMMARIES
+    options = SAMPLES[sample] | {"est_method": "reg", "xformla": "~ x1"}
+    if mixed:
+        options |= {"control_group": "notyettreated", "base_period": "universal"}
+    compare(df, summaries, **options)
+
+
+@pytest.mark.parametrize("sample", ["unbalanced", "repeated"])
+def test_base_period_changes_without_its_only_observer(sample):
+    df = one_observer(sample, only=3, observer=0, mixed=True)
+    options = SAMPLES[sample] | {"est_method": "reg", "base_period": "universal"}
+    result, _, replicates = compare(df, **options)
+    assert (result.cells.loc[result.cells["group"] == 4, "base_period"] == 3).all()
+    without = replicates[0].table
+    assert (without.loc[without["group"] == 4, "base"] == 2).all()
+    table = result.tidy().set_index(["group", "time"])
+    assert table.loc[(4, 4), "n_retargeted"] == 1
+    assert statuses(result).loc[0, (4, 3)] != "OK"
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="aggregates of a replicate leave out ATT(g,t) that the full sample does not have",
+)
+@BY_OBSERVER
+@COMPARISONS
+def test_cells_that_only_a_replicate_has(observer, control_group):
+    # Period 3 is the base period of cohort 4. In the full sample only one side of the comparison
+    # is seen in it; without its observer, period 2 takes its place, and effects come to life.
+    df = one_observer("repeated", only=3, observer=observer, mixed=False)
+    compare(df, panel=False, est_method="reg", control_group=control_group)
+
+
+# Panels that are unbalanced in one cluster ----------------------------------------------------
+
+ONE_GAPPY_CLUSTER = pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"xformla": "~ x1", "est_method": "ipw"},
+        {"xformla": "~ x1", "weightsname": "w"},
+        pytest.param(
+            {"xformla": "~ x3", "est_method": "reg"},
+            marks=pytest.mark.xfail(
+                strict=True,
+                raises=AssertionError,
+                reason="a replicate that is a balanced panel keeps the pooled estimators",
+            ),
+        ),
+        pytest.param(
+            {"weightsname": "wt"},
+            marks=pytest.mark.xfail(
+                strict=True,
+                raises=AssertionError,
+                reason="a replicate that is a balanced panel keeps the pooled estimators",
+            ),
+        ),
+    ],
+)
+
+
+@ONE_GAPPY_CLUSTER
+def test_replicate_that_is_balanced(options):
+    df = draw((0, 4, 0, 4, 6, 0, 4, 6), 12, range(1, 7), 3)
+    df = df[(df["cluster"] != 2) | (np.random.default_rng(2).random(len(df)) > 0.3)]
+    compare(df, allow_unbalanced_panel=True, **options)
+
+
+# Trimming and overlap -------------------------------------------------------------------------
+
+
+def by_level(counts, weight=1.0):
+    """Units with x1 = 0, 1, 2 in the numbers asked for: cluster by cluster (cohort, *numbers).
+
+    The fewer comparison units with x1 = 2, the nearer to one their propensity score; `weight`
+    is theirs.
+    """
+    rng = np.random.default_rng(0)
+    units = pd.DataFrame(
+        [
+            (cluster, cohort, float(x))
+            for cluster, (cohort, *numbers) in enumerate(counts)
+            for x, number in enumerate(numbers)
+            for _ in range(number)
+        ],
+        columns=["cluster", "cohort", "x1"],
+    )
+    units["id"], units["level"] = np.arange(len(units)), rng.normal(size=len(units))
+    units["w"] = np.where((units["cohort"] == 0) & (units["x1"] == 2), weight, 1.0)
+    df = units.merge(pd.DataFrame({"period": range(1, 5)}), how="cross")
+    effect = 0.5 * (df["cohort"] > 0) * (df["period"] >= df["cohort"])
+    slope = 0.3 * df["x1"] * df["period"]
+    df["y"] = df["level"] + slope + effect + rng.normal(0, 0.5, len(df))
+    return df
+
+
+def failed(fits):
+    """Which slow fits have a cell without estimate."""
+    return [bool(fit.table["estimate"].isna().any()) for fit in fits]
+
+
+TREATED = [(3, 5, 10, 90), (3, 5, 10, 20), (3, 4, 10, 90)]
+NEVER = [(0, 60, 2, 1), (0, 60, 3, 1), (0, 70, 2, 0)]
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("est_method", ["ipw", "dr"])
+@pytest.mark.parametrize("weight", [1.0, 0.3])
+def test_trimming_in_some_replicates(sample, est_method, weight, monkeypatch):
+    df = by_level(TREATED + NEVER, weight)
+    if sample == "unbalanced":
+        df = df.drop(df.index[(df["id"] == 7) & (df["period"] == 2)])
+    options = SAMPLES[sample] | {"xformla": "~ x1", "est_method": est_method}
+    if weight != 1.0:
+        options["weightsname"] = "w"
+    _, full, replicates = compare(df, **options)
+    assert not any(failed([full, *replicates.values()]))
+    monkeypatch.setattr(bf, "TRIM", np.inf)
+    untrimmed = bf.replicates(df, **split(options))
+    trimmed = [
+        np.abs(replicates[h].table["estimate"] - untrimmed[h].table["estimate"]).max() > 1e-4
+        for h in replicates
+    ]
+    # Light weights push the weighted scores over the limit, though the unweighted ones stay.
+    assert trimmed == [False, weight < 1, False, True, True, weight < 1]
+
+
+OVERLAPS = {
+    # Whether the limit is passed by the full sample, and without each cluster.
+    "replicates": (
+        [(3, 5, 40, 150), (3, 5, 40, 200), (3, 4, 40, 190)],
+        [(0, 90, 5, 1), (0, 80, 5, 1), (0, 70, 5, 0)],
+        False,
+        [False, False, False, True, True, False],
+    ),
+    "full sample": (
+        [(3, 2, 20, 150), (3, 2, 20, 60), (3, 2, 20, 120)],
+        [(0, 90, 3, 1), (0, 80, 3, 0), (0, 70, 3, 0)],
+        True,
+        [False, False, False, True, True, True],
+    ),
+}
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("est_method", ["ipw", "dr"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("where", OVERLAPS)
+def test_overlap(sample, est_method, weighted, where):
+    treated, never, in_full, without = OVERLAPS[where]
+    later = [(4, 20, 3, 0), (4, 30, 3, 0)]  # a cohort that has overlap throughout
+    df = by_level(treated + never + later, weight=2.0)
+    if sample == "unbalanced":
+        df = df.drop(df.index[(df["id"] == 7) & (df["period"] == 2)])
+    options = SAMPLES[sample] | {"xformla": "~ x1", "est_method": est_method}
+    if weighted:
+        options["weightsname"] = "w"  # the limit is one of unweighted scores
+    result, full, replicates = compare(df, **options)
+    assert failed([full]) == [in_full]
+    assert failed(replicates.values()) == [*without, in_full, in_full]
+    cells = result.cells.set_index("group")["status"]
+    assert (cells.loc[3] == ("overlap" if in_full else "ok")).all()
+    assert (cells.loc[4] == "ok").all()
+    names = statuses(result)[3]
+    only_comparison = 3 if where == "full sample" else None  # then regressions fail as well
+    for h, bad in enumerate(without):
+        want = {"OVERLAP", "SINGULAR"} if h == only_comparison else {"OVERLAP" if bad else "OK"}
+        assert set(names.loc[h]) <= want
+
+
+def test_overlap_is_not_asked_of_regressions():
+    treated, never, *_ = OVERLAPS["full sample"]
+    result, full, _ = compare(by_level(treated + never), xformla="~ x1", est_method="reg")
+    assert (full.table["status"] == "ok").all()
+    assert result.tidy()["estimate"].notna().all()
+
+
+# Collinear covariates -------------------------------------------------------------------------
+
+
+def awkward_dummy(sample, where):
+    """Data whose x2 is collinear somewhere."""
+    df = draw((0, 3, 0, 4, 3, 0, 4), 20, range(1, 6), 2, panel=sample != "repeated")
+    if where == "everywhere":
+        df["x2"] = 3 * df["x1"] - 2
+        return df
+    rows = {
+        "constant": df["x2"] >= 0,
+        "a comparison period": (df["cohort"] == 0) & (df["period"] == 3),
+        "comparisons without cluster 2": (df["cohort"] == 0) & (df["cluster"] != 2),
+        "comparisons": df["cohort"] == 0,
+        "a treated period": (df["cohort"] == 4) & (df["period"] == 5),
+        "a cohort": df["cohort"] == 3,
+        "the treated": df["cohort"] > 0,
+    }[where]
+    df.loc[rows, "x2"] = 0.0
+    return df
+
+
+# Where x2 is constant or collinear: the number of cells that fail in the full sample of a
+# repeated cross section, and of replicates of cells, by estimator.
+SINGULAR = {
+    "everywhere": {"reg": (8, 56), "ipw": (8, 56), "dr": (8, 56)},
+    "constant": {"reg": (8, 56), "ipw": (8, 56), "dr": (8, 56)},
+    "a comparison period": {"reg": (4, 28), "ipw": (0, 0), "dr": (4, 28)},
+    "comparisons without cluster 2": {"reg": (0, 8), "ipw": (0, 8), "dr": (0, 8)},
+    "comparisons": {"reg": (8, 56), "ipw": (8, 56), "dr": (8, 56)},
+    "a treated period": {"reg": (0, 0), "ipw": (0, 0), "dr": (1, 7)},
+    "a cohort": {"reg": (0, 0), "ipw": (0, 0), "dr": (4, 28)},
+    "the treated": {"reg": (0, 0), "ipw": (0, 0), "dr": (8, 56)},
+}
+
+
+@EVERYWHERE
+@BY_METHOD
+@pytest.mark.parametrize("where", SINGULAR)
+def test_collinear_covariates(sample, est_method, where):
+    varies = where in ("a comparison period", "a treated period")
+    if sample == "panel" and varies:
+        pytest.skip("a covariate that varies over time is judged in the earlier period alone")
+    df = awkward_dummy(sample, where)
+    if sample == "unbalanced":
+        df = lose_rows(df)
+    result, full, _ = compare(df, xformla="~ x1 + x2", est_method=est_method, **SAMPLES[sample])
+    n_cells, n_replicates = SINGULAR[where][est_method]
+    if sample == "panel" and est_method == "dr" and where in ("a cohort", "the treated"):
+        n_cells = n_replicates = 0  # no regression of the treated
+    assert full.table["estimate"].isna().sum() == n_cells
+    assert result.replicates().isna().sum().sum() == n_replicates
+    status = result.cells["status"][result.tidy()["estimate"].isna()]
+    name = "singular: x2"
+    if where == "comparisons" and est_method == "ipw":
+        name = "overlap"  # x2 = 1 predicts treatment perfectly
+    assert (status == name).all()
+    if where == "comparisons without cluster 2":
+        reason = (
+            "no overlap of propensity scores" if est_method == "ipw" else "collinear covariates"
+        )
+        assert (result.tidy()["status"] == f"undefined: cluster 2: {reason}").all()

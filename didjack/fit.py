@@ -22,6 +22,12 @@ from didjack.validate import CleanData
 CELL_STATUS = {Code.OK: "ok", Code.OVERLAP: "overlap", Code.SINGULAR: "singular"}
 
 
+def _estimate(design: Design, options: Options) -> tuple[CellEstimates, Floats]:
+    """Estimate all cells, and cohort weights, in all replicates that the options need."""
+    moments = Moments(design, jackknife=options.jackknife)
+    return estimate(design, moments, options), moments.shares()
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Fit:
     """An estimated design.
@@ -29,14 +35,16 @@ class Fit:
     Attributes
     ----------
     options : Options
-    clean : CleanData
+    ledger : DataFrame, what the sample rules did
+    rows : CleanData, the rows themselves where those of the design stand for several, else None
     design : Design
     estimates : CellEstimates, R = 1 + H rows, or R = 1 without jackknife
     share : (R, C) weight of each cohort
     """
 
     options: Options
-    clean: CleanData
+    ledger: pd.DataFrame
+    rows: CleanData | None
     design: Design
     estimates: CellEstimates
     share: Floats
@@ -45,20 +53,16 @@ class Fit:
     def of(cls, clean: CleanData, options: Options, design: Design | None = None) -> Fit:
         """Estimate a clean sample in all replicates that its options need."""
         design = build_design(clean, options) if design is None else design
-        moments = Moments(design, jackknife=options.jackknife)
-        return cls(options, clean, design, estimate(design, moments, options), moments.shares())
+        rows = clean.owned() if design.unit.size == 0 else None
+        return cls(options, clean.ledger, rows, design, *_estimate(design, options))
 
     def with_vcov(self, vcov: Vcov) -> Fit:
         """Return the same fit with another variance; replicates are computed if it needs them."""
         options = replace(self.options, vcov=vcov)
         if options.jackknife and len(self.estimates.att) == 1:
-            return Fit.of(self.clean, options, self.design)
+            estimates, share = _estimate(self.design, options)
+            return replace(self, options=options, estimates=estimates, share=share)
         return replace(self, options=options)
-
-    @property
-    def ledger(self) -> pd.DataFrame:
-        """What the sample rules did."""
-        return self.clean.ledger
 
     @property
     def by_unit(self) -> bool:
@@ -83,8 +87,8 @@ class Fit:
     @cached_property
     def _rows(self) -> Design:
         """The design in which each row is a unit or observation of its own, if need be."""
-        if self.by_unit and self.design.unit.size == 0:
-            return build_design(self.clean, self.options, collapse=False)
+        if self.by_unit and self.rows is not None:
+            return build_design(self.rows, self.options, collapse=False)
         return self.design
 
     @cached_property

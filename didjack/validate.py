@@ -7,7 +7,7 @@ calls), so that everything to the right of it can rely on what it gets.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,15 @@ class CleanData:
     horizon: int
     pooled: bool
     ledger: pd.DataFrame
+
+    def owned(self) -> CleanData:
+        """Return a copy whose columns share no memory with the user's table."""
+        arrays = {
+            name: getattr(self, name).copy()
+            for name in ("y", "period", "cohort", "unit", "cluster", "weight", "x")
+            if getattr(self, name) is not None
+        }
+        return replace(self, **arrays)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,121 @@
+"""Weights that change over time: what `fix_weights` makes of them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import didjack
+
+CALL = dict(yname="y", tname="period", gname="cohort", cluster="cluster", xformla="~ x1")
+
+
+@pytest.fixture(scope="module")
+def panel() -> pd.DataFrame:
+    """A balanced panel with weights that vary over time."""
+    df = didjack.simulate.panel(
+        n_clusters=12,
+        cluster_size=8,
+        n_periods=5,
+        treated_clusters=6,
+        n_covariates=1,
+        seed=5,
+    )
+    rng = np.random.default_rng(5)
+    return df.assign(w=np.round(rng.uniform(0.5, 2.0, len(df)), 3))
+
+
+def estimates(df: pd.DataFrame, **options: object) -> pd.DataFrame:
+    """Estimate and return point estimates and standard errors."""
+    options = {"idname": "id", "weightsname": "w", "undefined": "skip", **CALL, **options}
+    return didjack.csdid(df, **options).tidy()[["group", "time", "estimate", "std_error"]]
+
+
+def weights_of(df: pd.DataFrame, period: int) -> pd.Series:
+    """Give every row the weight its unit has in one period."""
+    return df["id"].map(df[df.period == period].set_index("id")["w"])
+
+
+@pytest.mark.filterwarnings("ignore::didjack.InferenceWarning")
+@pytest.mark.parametrize("method", ["reg", "ipw", "dr"])
+def test_first_period_takes_each_units_first_weight(panel, method):
+    fixed = estimates(panel, fix_weights="first_period", est_method=method)
+    by_hand = estimates(panel.assign(w=weights_of(panel, 1)), est_method=method)
+    pd.testing.assert_frame_equal(fixed, by_hand, rtol=1e-12, atol=1e-14)
+    assert not np.allclose(fixed.estimate, estimates(panel, est_method=method).estimate)
+
+
+@pytest.mark.filterwarnings("ignore::didjack.InferenceWarning")
+@pytest.mark.parametrize("method", ["reg", "ipw", "dr"])
+def test_base_period_differs_from_the_earlier_period_only_before_treatment(panel, method):
+    keys = ["group", "time"]
+    common = dict(base_period="universal", est_method=method)
+    fixed = estimates(panel, fix_weights="base_period", **common).set_index(keys)
+    earlier = estimates(panel, **common).set_index(keys)
+    for (group, time), row in fixed.iterrows():
+        base = group - 1
+        expected = estimates(panel.assign(w=weights_of(panel, base)), **common).set_index(keys)
+        assert row.estimate == pytest.approx(expected.estimate[group, time], rel=1e-11, abs=1e-13)
+        if time >= base:
+            assert row.estimate == pytest.approx(earlier.estimate[group, time], rel=1e-11)
+    varying = dict(fix_weights="base_period", est_method=method)
+    pd.testing.assert_frame_equal(
+        estimates(panel, **varying), estimates(panel, est_method=method), rtol=1e-12
+    )
+
+
+@pytest.mark.filterwarnings("ignore::didjack.InferenceWarning")
+@pytest.mark.parametrize("method", ["reg", "ipw", "dr"])
+def test_varying_uses_each_rows_own_weight(panel, method):
+    own = estimates(panel, fix_weights="varying", est_method=method)
+    rows = estimates(panel, idname=None, panel=False, est_method=method)
+    pd.testing.assert_frame_equal(own, rows, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.filterwarnings("ignore::didjack.InferenceWarning")
+@pytest.mark.parametrize("method", ["reg", "ipw", "dr"])
+def test_constant_weights_make_all_choices_agree(panel, method):
+    df = panel.assign(w=weights_of(panel, 1))
+    plain = estimates(df, est_method=method)
+    for choice in ("varying", "first_period", "base_period"):
+        other = estimates(df, fix_weights=choice, est_method=method)
+        pd.testing.assert_frame_equal(plain, other, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.filterwarnings("ignore::didjack.InferenceWarning")
+@pytest.mark.parametrize("method", ["reg", "ipw", "dr"])
+def test_units_without_a_first_weight_leave_an_unbalanced_panel(panel, method):
+    gone = (panel.id <= 6) & (panel.period == 1)
+    df = panel[~gone]
+    options = dict(allow_unbalanced_panel=True, est_method=method)
+    with pytest.warns(didjack.SampleWarning, match="6 units not seen in the first period"):
+        fixed = estimates(df, fix_weights="first_period", **options)
+    seen = df[df.id > 6]
+    rows = estimates(
+        seen.assign(w=weights_of(seen, 1)), idname=None, panel=False, est_method=method
+    )
+    assert np.allclose(fixed.estimate, rows.estimate, rtol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore::didjack.InferenceWarning")
+@pytest.mark.parametrize("method", ["reg", "ipw", "dr"])
+def test_units_not_seen_in_the_base_period_leave_its_cells(panel, method):
+    gone = (panel.id <= 6) & (panel.period == 2)
+    df = panel[~gone]
+    options = dict(allow_unbalanced_panel=True, est_method=method, fix_weights="base_period")
+    with pytest.warns(didjack.SampleWarning, match="6 units not seen in some base period"):
+        fixed = estimates(df, **options).set_index(["group", "time"])
+    seen = df[df.id > 6]
+    rows = estimates(
+        seen.assign(w=weights_of(seen, 2)), idname=None, panel=False, est_method=method
+    ).set_index(["group", "time"])
+    cells = [(g, t) for g, t in rows.index if (g == 3 and t >= 3) or t == 3]
+    assert len(cells) >= 3
+    for cell in cells:
+        assert fixed.estimate[cell] == pytest.approx(rows.estimate[cell], rel=1e-10)
+
+
+def test_fixed_weights_need_weights_and_a_panel(panel):
+    with pytest.raises(didjack.OptionError, match="needs weightsname"):
+        didjack.csdid(panel, **CALL, idname="id", fix_weights="varying")
+    with pytest.raises(didjack.OptionError, match="needs a panel"):
+        didjack.csdid(panel, **CALL, weightsname="w", panel=False, fix_weights="first_period")

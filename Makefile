@@ -27,7 +27,8 @@ help:
 	@echo 'make test    run the tests, doctests included'
 	@echo 'make lint    check style, format and types'
 	@echo 'make docs    build the documentation into docs/_build/html'
-	@echo 'make bench   run the speed comparisons in an environment of their own'
+	@echo 'make bench   run the speed comparisons in an environment of their own, and write'
+	@echo '             docs/benchmarks.md; BENCH_ARGS=--quick, --large or "--only fit memory"'
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m didjack.demo
@@ -44,7 +45,7 @@ docs: $(VENV)/.installed-docs
 	$(BIN)/python -m sphinx -b html -W --keep-going docs docs/_build/html
 
 bench: $(BENCH_VENV)/.installed
-	$(BENCH_BIN)/python benchmarks/run.py
+	$(BENCH_BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 # Environments. An existing one is kept; a change of pyproject.toml installs into it again.
 

@@ -23,9 +23,11 @@ Bools = NDArray[np.bool_]
 NEVER = np.int64(2**62)
 """The cohort code of never-treated units: later than any period."""
 
-_PERIOD_FREQUENCIES = ("Y", "Q", "M", "W", "D", "h", "min", "s")
-_CALENDARS = ("Y", "Q", "M", "W")
-"""Frequencies that not just any few dates can have."""
+_CALENDARS = ("Y", "Q", "Q-JAN", "Q-FEB", "M", "W")
+"""Frequencies, the coarsest first, that not just any few dates have."""
+
+_CLOCKS = ("D", "h", "min", "s")
+"""Frequencies that any whole days, hours, ... have; their steps have to be regular."""
 
 # ---- tables -------------------------------------------------------------------------------------
 
@@ -112,11 +114,11 @@ def _plain_series(column: nw.Series[Any], role: str) -> pd.Series:
         column = _narrow(column, role)
     if column.dtype.is_integer() and column.null_count():
         # As floats, large identifiers would lose digits.
-        values, gone = column.fill_null(0).to_numpy(), column.is_null().to_numpy()
-        return pd.Series(pd.arrays.IntegerArray(values, np.array(gone)), name=name)
-    values: Any = column.to_numpy()
+        gone = np.array(column.is_null().to_numpy())
+        return pd.Series(pd.arrays.IntegerArray(column.fill_null(0).to_numpy(), gone), name=name)
+    values = column.to_numpy()
     if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
-        values = pd.DatetimeIndex(values).tz_localize("UTC")
+        return pd.Series(pd.DatetimeIndex(values).tz_localize("UTC"), name=name)
     return pd.Series(values, name=name)
 
 
@@ -134,7 +136,7 @@ def _narrow(column: nw.Series[Any], role: str) -> nw.Series[Any]:
 def offenders(bad: Bools, values: Any) -> str:
     """Write how many rows are bad, and the first few of their values."""
     rows = np.flatnonzero(bad)
-    shown = [brief(v, 40) if isinstance(v, str) else str(v) for v in np.asarray(values)[rows[:3]]]
+    shown = [str(value) for value in np.asarray(values)[rows[:3]]]
     return f"{plural(rows.size, 'row')}; first: {', '.join(shown)} (row {rows[0]})"
 
 
@@ -247,11 +249,22 @@ def as_codes(column: pd.Series, role: str) -> Coded:
         labels, codes = distinct(values.astype(np.int64, copy=False))
         return Coded(codes, pd.Index(labels.astype(dtype)))
     if pd.api.types.is_float_dtype(dtype):
-        numbers = as_float(column, role)
-        column = pd.Series(np.where(np.isfinite(numbers), numbers, np.nan))
-    elif column.dtype == object:
+        return _codes_of_floats(as_float(column, role))
+    if column.dtype == object:
         column = column.where(~_missing_labels(column), None)
     return _factorized(column, role)
+
+
+def _codes_of_floats(values: Floats) -> Coded:
+    finite = np.isfinite(values)
+    codes, labels = np.full(values.size, -1), np.empty(0)
+    present = values[finite]
+    if present.size and (present == np.floor(present)).all() and np.abs(present).max() < 2.0**53:
+        whole, codes[finite] = distinct(present.astype(np.int64))
+        labels = whole.astype(np.float64)
+    elif present.size:
+        labels, codes[finite] = np.unique(present, return_inverse=True)
+    return Coded(codes, pd.Index(labels))
 
 
 def _missing_labels(column: pd.Series) -> Bools:
@@ -293,6 +306,9 @@ def _codes_of_categories(column: pd.Series, role: str) -> Coded:
 # ---- time ---------------------------------------------------------------------------------------
 
 
+_NO_SHIFT = pd.Timedelta(0)
+
+
 @dataclass(frozen=True, slots=True)
 class TimeAxis:
     """How calendar labels stand for integers, so that t - g counts periods.
@@ -311,7 +327,7 @@ class TimeAxis:
     kind: Literal["int", "float", "period", "datetime"]
     dtype: Any = None
     freq: str = ""
-    shift: pd.Timedelta = pd.Timedelta(0)
+    shift: pd.Timedelta = _NO_SHIFT
     at_end: bool = False
 
     def labels(self, values: Iterable[int] | Ints) -> pd.Index:
@@ -478,10 +494,12 @@ def _calendar_times(time: pd.Series, cohort: pd.Series) -> Times:
 
 
 def _ordinals(axis: TimeAxis, column: pd.Series, missing: Bools) -> Ints:
+    """Return the integer periods of a column, 0 where it is missing."""
     if axis.kind == "int" or missing.all():
         return np.zeros(len(column), dtype=np.int64)
-    index = pd.PeriodIndex(column) if axis.kind == "period" else _periods(column, axis.freq)
-    return np.where(missing, 0, np.asarray(index.asi8, dtype=np.int64))
+    codes, values = pd.factorize(column)
+    periods = pd.PeriodIndex(values) if axis.kind == "period" else _periods(values, axis.freq)
+    return np.append(np.asarray(periods.asi8, dtype=np.int64), 0)[codes]
 
 
 def _periods(dates: Any, freq: str) -> pd.PeriodIndex:
@@ -509,12 +527,12 @@ def _datetime_axis(time: pd.Series, cohort: pd.Series) -> TimeAxis:
 
 def _coarsest_axis(stamps: pd.DatetimeIndex, dtype: Any) -> TimeAxis | None:
     """Find the axis of sorted distinct dates, or return None if they have none."""
-    for freq in _PERIOD_FREQUENCIES:
+    for freq in _CALENDARS + _CLOCKS:
         periods = _periods(stamps, freq)
         if periods.nunique() < stamps.size:
             continue
         steps = np.diff(periods.asi8)
-        if freq not in _CALENDARS and steps.size and (steps % steps.min()).any():
+        if freq in _CLOCKS and steps.size and (steps % steps.min()).any():
             continue
         for at_end in (False, True):
             shift = (stamps - _edge(periods, at_end)).unique()

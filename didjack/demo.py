@@ -1,4 +1,4 @@
-"""The main job on the packaged data: ``python -m didjack.demo``.
+"""The main job on the packaged data: ``python -m didjack.demo [picture.png]``.
 
 Minimum wages and teen employment in 500 US counties, 2003-2007: 29 states, and one of the three
 cohorts lies in a single state.
@@ -7,52 +7,94 @@ cohorts lies in a single state.
 from __future__ import annotations
 
 import sys
+import textwrap
 import warnings
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 import didjack
 
+WIDTH = 88
 
-def compare_errors(study: didjack.AggregateResult) -> pd.DataFrame:
-    """Put the clustered analytic standard errors next to CV3."""
-    table = study.tidy().set_index("event_time")
-    analytic = np.sqrt(np.diag(study.vcov("analytic")))
-    table = pd.concat([table, study.overall.to_frame().T])
-    table["analytic s.e."] = analytic
-    table["ratio"] = table["std_error"] / analytic
-    columns = {"estimate": "ATT", "std_error": "CV3 s.e.", "p_value": "CV3 p", "df": "df"}
-    shown = [*columns.values(), "analytic s.e.", "ratio", "status"]
-    return table.rename(columns=columns)[shown].rename_axis("event time")
+
+def side_by_side(study: didjack.AggregateResult, other: didjack.AggregateResult) -> pd.DataFrame:
+    """Put the standard errors of two results of one event study next to each other."""
+    tables = []
+    for result in (study, other):
+        overall = result.overall.to_frame().T.assign(event_time="overall")
+        tables.append(pd.concat([result.tidy(), overall]).set_index("event_time"))
+    cv3, analytic = tables
+    return pd.DataFrame(
+        {
+            "ATT": cv3["estimate"],
+            "CV3": cv3["std_error"],
+            "p (CV3)": cv3["p_value"],
+            "analytic": analytic["std_error"],
+            "p (analytic)": analytic["p_value"],
+            "ratio": cv3["std_error"] / analytic["std_error"],
+            "status": [text.split(":")[0] for text in cv3["status"]],
+        }
+    ).rename_axis("event time")
+
+
+def conclusion(study: didjack.AggregateResult, table: pd.DataFrame) -> str:
+    """Say what the table shows, with its numbers."""
+    overall = table.loc["overall"]
+    first = study.influence().index[0]
+    without = study.replicates().loc[first, "overall"]
+    return (
+        f"The overall effect is {overall['ATT']:.3f}. Its clustered analytic standard error, "
+        f"{overall['analytic']:.3f}, leaves no doubt about it; CV3, {overall['CV3']:.3f}, does "
+        f"(p = {overall['p (CV3)']:.2f}). State {first} is why: without it the effect is "
+        f"{without:.3f}, and there is no event time 2 or 3 at all, so these have no CV3."
+    )
+
+
+def paragraph(text: str, mark: str = "") -> str:
+    """Wrap a paragraph, with a mark in front of its first line."""
+    return textwrap.fill(
+        mark + text, WIDTH, subsequent_indent=" " * len(mark), break_long_words=False
+    )
 
 
 def main(picture: str = "didjack-demo.png") -> None:
     """Estimate, print the tables and write the picture."""
+    print("Estimating. The first run after installation compiles: about 10 seconds.", flush=True)
+    df = didjack.datasets.load_mpdta()
+    call: dict[str, Any] = {
+        "yname": "lemp",
+        "tname": "year",
+        "gname": "first.treat",
+        "idname": "countyreal",
+        "xformla": "~ lpop",
+        "cluster": "state",
+    }
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", didjack.DidjackWarning)
-        result = didjack.csdid(
-            didjack.datasets.load_mpdta(),
-            yname="lemp",
-            tname="year",
-            gname="first.treat",
-            idname="countyreal",
-            xformla="~ lpop",
-            cluster="state",
-        )
+        result = didjack.csdid(df, **call)
         study = result.aggregate("event")
-    print(result.summary())
-    print("\nEvent study: cluster jackknife (CV3) and clustered analytic standard errors\n")
-    print(compare_errors(study).to_string(float_format="{:.4f}".format))
-    print("\nWarnings:")
-    for warning in caught:
-        print(f"- {warning.message}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", didjack.DidjackWarning)
+        analytic = didjack.csdid(df, **call, vcov="analytic").aggregate("event")
+    table = side_by_side(study, analytic)
+
+    print(f"\n{result.summary()}")
+    print("\nEvent study: cluster jackknife (CV3) next to clustered analytic standard errors\n")
+    print(table.to_string(float_format="{:.4f}".format, na_rep=""))
+    print(f"\n{paragraph(conclusion(study, table))}\n\nWarnings:")
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        print(paragraph(message, "- "))
 
     import matplotlib as mpl
 
     mpl.use("Agg")
-    study.plot().figure.savefig(picture, dpi=150)
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+    study.plot(ax, joint=False, compare="analytic")
+    figure.savefig(picture, dpi=150)
     print(f"\nPicture: {Path(picture).resolve()}")
 
 

@@ -42,15 +42,13 @@ class Covariates:
         """List the columns of a table that the formula uses, or raise for unknown names."""
         from formulaic.transforms import TRANSFORMS
 
+        quote = _needs_backticks(self.text, present)
         used = [name for name in self.functions if name in present and name not in TRANSFORMS]
-        for name in self.names:
+        for name in [*self.names, *(self.functions if quote else [])]:
             if name in present:
                 used.append(name)
             elif name not in TRANSFORMS:
-                raise DataError(
-                    f"xformla={self.text!r}: {no_column(df, name, present)}"
-                    + _needs_backticks(self.text, present)
-                )
+                raise DataError(f"xformla={self.text!r}: {no_column(df, name, present)}{quote}")
         if not used:
             raise DataError(f"xformla={self.text!r} uses no column of df")
         return list(dict.fromkeys(used))

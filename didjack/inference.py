@@ -43,7 +43,7 @@ class Variance:
     n_replicates: Ints
 
 
-def _deviations(theta: Floats, centre_on_mean: bool) -> tuple[Floats, Bools]:
+def deviations(theta: Floats, centre_on_mean: bool) -> tuple[Floats, Bools]:
     """Replicates less their centre, (H, M), zero where missing; and where they are not missing."""
     replicates = theta[1:]
     valid = ~np.isnan(replicates)
@@ -76,7 +76,7 @@ def jackknife(theta: Floats, undefined: Undefined, centre_on_mean: bool = False)
     MacKinnon, Nielsen & Webb (2023), J. Applied Econometrics, doi:10.1002/jae.2969; Karim,
     Nielsen, MacKinnon & Webb (2026).
     """
-    deviation, valid = _deviations(theta, centre_on_mean)
+    deviation, valid = deviations(theta, centre_on_mean)
     count = valid.sum(axis=0)
     bad = (count < 2) | np.isnan(theta[0])
     if undefined != "skip":
@@ -94,7 +94,7 @@ def jackknife_covariance(
 
     Where replicates are skipped, a covariance uses those that both coefficients have.
     """
-    deviation, valid = _deviations(theta, centre_on_mean)
+    deviation, valid = deviations(theta, centre_on_mean)
     both = valid.T.astype(float) @ valid.astype(float)
     error = jackknife(theta, undefined, centre_on_mean).std_error
     return with_diagonal(_shrink(both) * (deviation.T @ deviation), error)

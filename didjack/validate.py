@@ -86,12 +86,18 @@ class _Rows:
     cluster: Ints
     weight: Floats | None
     formula: fm.Covariates | None
-    covariates: pd.DataFrame
+    covariates: dict[str, pd.Series]
     unit_labels: pd.Index
     cluster_labels: pd.Index
     x: Floats | None = None
     x_names: list[str] = field(default_factory=lambda: ["Intercept"])
+    periods: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    period: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     entries: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def number_periods(self) -> None:
+        """Give the periods of the rows that are left their positions in order."""
+        self.periods, self.period = cols.distinct(self.time)
 
     def units(self, rows: Bools) -> Ints:
         """Return the units of some rows, sorted; a row whose unit is missing has none."""
@@ -119,7 +125,7 @@ class _Rows:
             return
         keep = ~rows
         if not keep.any():
-            raise DataError(f"no row is left, the last {plural(rows.size, 'row')} had: {reason}")
+            raise DataError(f"no row is left in the sample ({plural(rows.size, 'row')}): {reason}")
         self.record(rule, "dropped", rows, reason)
         for name in ("y", "time", "cohort", "unit", "cluster"):
             setattr(self, name, getattr(self, name)[keep])
@@ -127,8 +133,10 @@ class _Rows:
             self.weight = self.weight[keep]
         if self.x is not None:
             self.x = self.x[keep]
-        if self.covariates.shape[1]:
-            self.covariates = self.covariates.loc[keep].reset_index(drop=True)
+        for name, column in self.covariates.items():
+            self.covariates[name] = column[keep].reset_index(drop=True)
+        if self.period.size:
+            self.number_periods()
 
     def label(self, period: int) -> Any:
         """Return the user's label of a period, or of a cohort."""
@@ -156,12 +164,13 @@ def clean(df: Any, options: Options) -> CleanData:
     rows = _read(df, options)
     _evaluate_formula(rows)
     _check_size(rows)
+    rows.number_periods()
     if options.panel:
         _check_units(rows)
     evaluated = rows.y.size
     rows.cluster, clusters = _compact(rows.cluster, len(rows.cluster_labels))
     rows.cluster_labels = rows.cluster_labels[clusters]
-    horizon = int(rows.time.max())
+    horizon = int(rows.periods[-1])
     _late_cohorts(rows)
     _no_never_treated(rows)
     _already_treated(rows)
@@ -198,7 +207,7 @@ def _read(df: Any, options: Options) -> _Rows:
         cluster=cluster.codes,
         weight=weight,
         formula=formula,
-        covariates=pd.DataFrame({name: data[name] for name in named}, copy=False),
+        covariates={name: data[name] for name in named},
         unit_labels=unit.labels,
         cluster_labels=cluster.labels,
     )
@@ -251,12 +260,25 @@ def _check_never_codes(times: cols.Times, options: Options) -> None:
         return
     n_coded = int(np.count_nonzero((times.cohort == NEVER) & ~missing))
     if n_coded:
+        among = _zero_among_periods(times.zero, times.period[~times.period_missing])
         raise DataError(
             f"gname {options.gname!r} mixes missing values "
             f"({plural(int(missing.sum()), 'row')}, first at row {np.flatnonzero(missing)[0]}) "
             f"with 0 or inf ({plural(n_coded, 'row')}): does missing mean never-treated or "
             "unknown? Recode one, or drop the unknown ones"
+            + (f"; {_SHIFT.format(options.tname)}" if among else "")
         )
+
+
+_SHIFT = (
+    "0 is among the periods of {!r}: if it is a first treated period, add the same number to both "
+    "columns"
+)
+
+
+def _zero_among_periods(zero: Bools, periods: Ints) -> bool:
+    """Whether 0 is the cohort of some rows, and could be a period too."""
+    return bool(zero.any() and periods.size and periods.min() <= 0 <= periods.max())
 
 
 def _check_negative(weight: Floats, options: Options) -> None:
@@ -280,13 +302,9 @@ def _complete(rows: _Rows, missing: dict[str, Bools], times: cols.Times) -> None
     if counts:
         zero = zero[~incomplete]
         rows.drop("1 complete rows", incomplete, f"missing or non-finite: {', '.join(counts)}")
-    if zero.any() and rows.time.min() <= 0 <= rows.time.max():
-        reason = (
-            f"0 in {rows.options.gname!r} is read as never-treated, although 0 is among the "
-            f"periods of {rows.options.tname!r}; if it is a first treated period, add the same "
-            "number to both columns"
-        )
-        rows.record("1 never-treated", "recoded", zero, reason)
+    if _zero_among_periods(zero, rows.time):
+        what = f"0 in {rows.options.gname!r} is read as never-treated, although "
+        rows.record("1 never-treated", "recoded", zero, what + _SHIFT.format(rows.options.tname))
     if rows.weight is not None and not rows.weight.any():
         raise DataError(
             f"weightsname {rows.options.weightsname!r} has mean 0 over {plural(zero.size, 'row')}"
@@ -317,8 +335,8 @@ def _evaluate_formula(rows: _Rows, again: bool = False) -> None:
     """
     if rows.formula is None:
         return
-    frame = pd.DataFrame({c: fm.clean_covariate(rows.covariates[c]) for c in rows.covariates})
-    rows.x, rows.x_names = fm.design_matrix(rows.formula, frame)
+    columns = {name: fm.clean_covariate(column) for name, column in rows.covariates.items()}
+    rows.x, rows.x_names = fm.design_matrix(rows.formula, pd.DataFrame(columns, copy=False))
     if rows.x.min() >= -LARGEST and rows.x.max() <= LARGEST:
         return
     bad = ~np.isfinite(rows.x)
@@ -382,8 +400,8 @@ def _check_constant(
 
 def _check_duplicates(rows: _Rows) -> None:
     """Raise for units that are seen more than once in a period."""
-    periods, period = cols.distinct(rows.time)
-    key, n_keys = rows.unit * periods.size + period, len(rows.unit_labels) * periods.size
+    periods = rows.periods
+    key, n_keys = rows.unit * periods.size + rows.period, len(rows.unit_labels) * periods.size
     if n_keys <= 8 * key.size:
         seen = np.zeros(n_keys, dtype=bool)
         seen[key] = True
@@ -409,8 +427,8 @@ def _check_duplicates(rows: _Rows) -> None:
 
 def _late_cohorts(rows: _Rows) -> None:
     """Rule 2: who is first treated after the last period is never-treated here."""
-    last, d = rows.time.max(), rows.options.anticipation
-    if rows.time.min() == last:
+    last, d = rows.periods[-1], rows.options.anticipation
+    if rows.periods.size == 1:
         raise DataError(
             f"tname {rows.options.tname!r} has a single period ({rows.label(last)}); "
             "a difference in differences needs two"
@@ -442,15 +460,15 @@ def _no_never_treated(rows: _Rows) -> None:
         warn=rows.options.control_group == "nevertreated",
     )
     rows.cohort = np.where(chosen, NEVER, rows.cohort)
-    late = rows.time >= last - d
+    late = rows.periods >= last - d
     if late.any():
-        reason = f"no comparison unit is left from period {rows.label(rows.time[late].min())} on"
-        rows.drop("3 no never-treated", late, reason)
+        reason = f"no comparison unit is left from period {rows.label(rows.periods[late][0])} on"
+        rows.drop("3 no never-treated", late[rows.period], reason)
 
 
 def _already_treated(rows: _Rows) -> None:
     """Rule 4: units treated in the first period have no untreated period to compare with."""
-    first, d = rows.time.min(), rows.options.anticipation
+    first, d = rows.periods[0], rows.options.anticipation
     reason = f"already treated in the first period ({rows.label(first)})"
     if d:
         reason += f" or, with anticipation={d}, affected"
@@ -460,7 +478,7 @@ def _already_treated(rows: _Rows) -> None:
 def _balance(rows: _Rows) -> bool:
     """Rule 5: make a balanced panel, or say that the panel is to be treated as unbalanced."""
     counts = np.bincount(rows.unit, minlength=len(rows.unit_labels))
-    n_periods = cols.distinct(rows.time)[0].size
+    n_periods = rows.periods.size
     if ((counts == n_periods) | (counts == 0)).all():
         return True
     short = counts[rows.unit] < n_periods
@@ -496,10 +514,10 @@ def _check_groups(rows: _Rows) -> None:
         )
     if not never.any() and (options.control_group == "nevertreated" or (cohort == cohort[0]).all()):
         raise DataError(f"{what}: no comparison unit is left after the sample rules")
-    if rows.time.min() == rows.time.max():
+    if rows.periods.size == 1:
         raise DataError(
-            f"tname {options.tname!r}: a single period ({rows.label(rows.time[0])}) is left after "
-            "the sample rules"
+            f"tname {options.tname!r}: a single period ({rows.label(rows.periods[0])}) is left "
+            "after the sample rules"
         )
     if options.jackknife and (rows.cluster == rows.cluster[0]).all():
         raise DataError(
@@ -519,19 +537,18 @@ def _compact(codes: Ints, n_codes: int) -> tuple[Ints, Ints]:
 
 def _finish(rows: _Rows, horizon: int, pooled: bool) -> CleanData:
     unit, units = _compact(rows.unit, len(rows.unit_labels))
-    periods, period = cols.distinct(rows.time)
     kept = ("kept", rows.y.size, units.size, "the sample that is used", "")
     rows.entries.append(("6 sample", *kept))
     return CleanData(
         y=rows.y,
-        period=period,
+        period=rows.period,
         cohort=rows.cohort,
         unit=unit,
         cluster=rows.cluster,
         weight=rows.weight,
         x=rows.x,
         x_names=rows.x_names,
-        periods=periods,
+        periods=rows.periods,
         axis=rows.axis,
         cluster_labels=rows.cluster_labels,
         horizon=horizon,

@@ -1,6 +1,7 @@
 """Sphinx configuration; `make docs` builds with warnings as errors."""
 
 from importlib.metadata import version as installed_version
+from pathlib import Path
 
 project = "didjack"
 author = "didjack developers"
@@ -33,3 +34,11 @@ autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings state the types
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
+
+# Sphinx only reads its own directory, so the notebooks are copied to where it can.
+here = Path(__file__).parent
+for notebook in sorted((here.parent / "notebooks").glob("*.ipynb")):
+    copy = here / "generated" / notebook.name
+    copy.parent.mkdir(exist_ok=True)
+    if not copy.exists() or copy.read_bytes() != notebook.read_bytes():
+        copy.write_bytes(notebook.read_bytes())

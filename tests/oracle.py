@@ -7,7 +7,11 @@ import numpy as np
 import pandas as pd
 
 import didjack
+from didjack.arrange import build_design
 from didjack.att import Code
+from didjack.fit import Fit
+from didjack.options import Options
+from didjack.validate import clean
 
 KINDS = ("simple", "event", "group", "calendar")
 NAMES = dict(yname="y", tname="period", gname="cohort", cluster="cluster")
@@ -34,7 +38,7 @@ def draw(cohorts, sizes, periods, seed=0, panel=True):
     Returns
     -------
     DataFrame with y, x1 (continuous), x2 (0 or 1), x3 (varies over time), w (weight), wt (weight
-    that varies over time); in no order
+    that varies over time), w0 (weight that is often zero); in no order
     """
     rng = np.random.default_rng(seed)
     cohorts, periods = np.array(cohorts), np.array(periods)
@@ -59,6 +63,7 @@ def draw(cohorts, sizes, periods, seed=0, panel=True):
         frame["x1"], frame["x2"] = x1, x2
         frame["x3"] = x1 + 0.3 * j + rng.normal(0, 0.5, cluster.size)
         frame["w"], frame["wt"] = w, w * rng.uniform(0.8, 1.25, cluster.size)
+        frame["w0"] = np.where(w < 0.8, 0.0, w)
         if panel:
             frame["id"] = np.arange(cluster.size) + 100
         frames.append(frame)
@@ -111,15 +116,31 @@ def slow_summary(fit, kind, options, labels):
     return np.array([*(own.get(label, np.nan) for label in labels), result["overall"]])
 
 
+def coefficients(result):
+    """The table of all coefficients: `tidy()`, then the overall of an aggregation."""
+    if isinstance(result, didjack.GroupTimeResult):
+        return result.tidy()
+    overall = result.overall.to_frame().T
+    if result.type == "simple":
+        return overall
+    return pd.concat([result.tidy()[overall.columns], overall], ignore_index=True)
+
+
+def numbers(table, column):
+    """A column of coefficients as floats."""
+    return table[column].to_numpy(dtype=float)
+
+
 def same_variance(result, theta, thetas, scale, skip=False, what=""):
     """CV3 and its degrees of freedom, of all coefficients, follow from the slow replicates."""
-    table = result._statistics()
+    table = coefficients(result)
     moving = (table["status"] != "reference").to_numpy() & ~np.isnan(theta)
     slow = [bf.cv3(t, column, skip_nan=skip) for t, column in zip(theta, thetas.T, strict=True)]
     error = np.array([se for se, _ in slow])
     df = np.array([df if not np.isnan(se) else np.nan for se, df in slow])
-    close(table["std_error"], np.where(moving, error, np.nan), scale, f"{what}: std_error")
-    np.testing.assert_array_equal(table["df"], np.where(moving, df, np.nan), f"{what}: df")
+    error, df = np.where(moving, error, np.nan), np.where(moving, df, np.nan)
+    close(numbers(table, "std_error"), error, scale, f"{what}: std_error")
+    np.testing.assert_array_equal(numbers(table, "df"), df, f"{what}: df")
 
 
 def compare(df, summaries=SUMMARIES, **options):
@@ -163,7 +184,7 @@ def compare(df, summaries=SUMMARIES, **options):
         thetas = np.array(
             [slow_summary(replicates[h], kind, more, labels) for h in sorted(replicates)]
         )
-        close(average._statistics()["estimate"][-len(theta) :], theta, scale, what)
+        close(numbers(coefficients(average), "estimate"), theta, scale, what)
         close(average.replicates(), thetas, scale, f"{what}: replicates")
         same_variance(average, theta, thetas, scale, skip, what)
     return result, full, replicates
@@ -180,13 +201,21 @@ def compare_analytic(df, clustered, **options):
     close(result.tidy()["std_error"], bf.standard_errors(full, cluster), scale)
     for kind, more in SUMMARIES:
         want = bf.aggregate(full, kind, **more, cluster=cluster)
-        got = result.aggregate(kind, **more)._statistics()["std_error"]
+        got = numbers(coefficients(result.aggregate(kind, **more)), "std_error")
         close(got, [*want["se"], want["overall_se"]], scale, f"{kind} {more}")
     return result, full
 
 
-def statuses(result):
-    """Why each replicate has an estimate of each cell or not: clusters x cells of `Code`."""
-    table = result.replicates()
-    code = result._fit.estimates.code[1:]
-    return pd.DataFrame(code, index=table.index, columns=table.columns).map(lambda c: Code(c).name)
+def stages(df, **options):
+    """Options, clean sample and design, for tests of what comes after them."""
+    checked = Options(**names(options))
+    sample = clean(df, checked)
+    return checked, sample, build_design(sample, checked)
+
+
+def statuses(df, **options):
+    """Why each replicate has an estimate of each cell or not: clusters x cells, `Code` names."""
+    fit = Fit.of(clean(df, checked := Options(**names(options))), checked)
+    cells = pd.MultiIndex.from_arrays([fit.cell_group, fit.cell_time])
+    table = pd.DataFrame(fit.estimates.code[1:], fit.design.cluster_labels, cells)
+    return table.map(lambda code: Code(code).name)

@@ -1,0 +1,137 @@
+"""How much memory does a call take on top of the data?
+
+Each call has a process of its own, which reports its highest resident memory during the call,
+less what it held before. Kernels are loaded (with a small call) before that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import gc
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from contenders import PEERS, Case, didjack_all
+from report import Check, Report, Table, main, number
+from timing import quiet
+from workloads import panel
+
+MIB = 2**20
+STATUS = Path("/proc/self/status")
+LIMIT = 3.0
+TRIALS = {
+    "reg": ("reg", ()),
+    "reg, 2 covariates": ("reg", ("x1", "x2")),
+    "dr, 2 covariates": ("dr", ("x1", "x2")),
+}
+
+
+def make_case(n_units: int, trial: str, is_panel: bool) -> Case:
+    """Simulate a panel and keep the columns used."""
+    method, covariates = TRIALS[trial]
+    case = Case("", panel(n_units), method, covariates, is_panel)
+    return Case("", case.data[case.used].copy(), method, covariates, is_panel)
+
+
+def resident(key: str) -> int:
+    """Return a line of the kernel's account of this process, in bytes."""
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(key))
+    return int(line.split()[1]) * 1024
+
+
+def start_account() -> int:
+    """Give back free memory, set the highest value back, and return the resident memory."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    if not STATUS.exists():
+        return _highest_ever()
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    return resident("VmRSS:")
+
+
+def highest() -> int:
+    """Return the highest resident memory since the account was started."""
+    return resident("VmHWM:") if STATUS.exists() else _highest_ever()
+
+
+def _highest_ever() -> int:
+    """Return the highest resident memory of the process; bytes on macOS, else KiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def child(n_units: int, trial: str, is_panel: bool, package: str) -> dict[str, float]:
+    """Measure one call in this process."""
+    contender = didjack_all if package == "didjack all" else PEERS[package]
+    with quiet():
+        contender(make_case(500, trial, is_panel))
+        case = make_case(n_units, trial, is_panel)
+        before = start_account()
+        start = time.perf_counter()
+        contender(case)
+        taken = time.perf_counter() - start
+    used = int(case.data.memory_usage(index=False).sum())
+    return {"used": used, "extra": highest() - before, "seconds": taken, "columns": len(case.used)}
+
+
+def measure(*spec: object) -> dict[str, float]:
+    """Measure one call in a process of its own."""
+    command = [sys.executable, __file__, "--child", json.dumps(spec)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        tail = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise RuntimeError(tail[0][:90])
+    return json.loads(done.stdout)
+
+
+def specs(args: argparse.Namespace) -> list[tuple[int, str, bool, str]]:
+    """List the calls: units, trial, panel or repeated cross sections, package."""
+    ours = "didjack all"
+    sizes = (10_000,) if args.quick else (100_000, 500_000)
+    found = [(size, trial, True, ours) for size in sizes for trial in TRIALS]
+    found += [(size, "reg", False, ours) for size in sizes]
+    found += [(sizes[0], trial, True, peer) for trial in list(TRIALS)[::2] for peer in PEERS]
+    if args.large:
+        found += [(2_000_000, "reg", False, ours), (2_000_000, "reg", True, ours)]
+    return found
+
+
+def run(args: argparse.Namespace) -> Report:
+    """Measure all calls."""
+    head = ["rows", "data", "package", "columns", "MiB", "extra MiB", "extra ÷ columns", "seconds"]
+    note = (
+        "*MiB*: the columns used. *Extra*: highest resident memory during the call, less that "
+        "before it."
+    )
+    report = Report([Table("Memory", head, note=note, n_text=3)])
+    for spec in specs(args):
+        n_units, trial, is_panel, package = spec
+        data = f"{'panel' if is_panel else 'repeated cross sections'}, {trial}"
+        label = [f"{n_units * 10:,}", data, package]
+        try:
+            found = measure(*spec)
+        except (RuntimeError, ValueError) as error:
+            report.tables[0].rows.append([*label, "", "", "", "–", str(error)])
+            continue
+        ratio = found["extra"] / found["used"]
+        numbers = [found["used"] / MIB, found["extra"] / MIB, ratio, found["seconds"]]
+        report.tables[0].rows.append([*label, str(found["columns"]), *map(number, numbers)])
+        if package == "didjack all":
+            what = f"extra memory ÷ columns used, {label[0]} rows, {data}"
+            report.checks.append(Check(4, what, ratio, LIMIT))
+    return report
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        print(json.dumps(child(*json.loads(sys.argv[2]))))
+    else:
+        main(run, __doc__)

@@ -1,0 +1,145 @@
+"""Run all benchmarks and write docs/benchmarks.md. `make bench`, or with `--quick`, `--large`.
+
+Each script is a process of its own and leaves its results in build/benchmarks; with `--only`,
+those of the others are taken from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from report import Report, Table, targets
+
+HERE = Path(__file__).parent
+RESULTS = HERE.parent / "build" / "benchmarks"
+PAGE = HERE.parent / "docs" / "benchmarks.md"
+SCRIPTS = ["startup", "fit", "jackknife", "scaling", "memory"]
+PACKAGES = ["didjack", "numpy", "pandas", "scipy", "numba", "narwhals", "formulaic", "polars"]
+PEERS = ["diff-diff", "csdid", "statspai", "moderndid"]
+TITLES = {
+    1: "Target 1: reg in no more time than diff-diff's plain fit",
+    2: "Target 2: dr and ipw in 3 times diff-diff's plain dr fit; 10 times if covariates vary",
+    3: "Target 3: survey microdata in the time of diff-diff's plain reg fit; 3 times for ipw, dr",
+    4: "Target 4: growth with rows and clusters, and memory",
+    5: "Target 5: import and first call",
+}
+INTRO = """---
+orphan: true
+---
+
+# Benchmarks
+
+Written by `make bench`{how}. *didjack all* is what a user of the jackknife asks for: a fit, and CV3
+for every ATT(g,t) and for all coefficients of all four aggregations. The peers' times are for a
+plain fit with analytic errors and an event study. Data are simulated (`benchmarks/workloads.py`)
+and in memory. Ratios are of calls that take turns in one process; *measured* is their median.
+"""
+
+
+def installed(name: str) -> str:
+    """Return the version of a package, if there is one."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def processor() -> str:
+    """Return the name of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(
+            line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
+        )
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def memory() -> str:
+    """Return the size of the main memory."""
+    try:
+        return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB"
+    except (ValueError, OSError, AttributeError):
+        return "unknown"
+
+
+def load() -> str:
+    """Return the load averages over 1, 5 and 15 minutes."""
+    return " ".join(f"{value:.1f}" for value in os.getloadavg())
+
+
+def machine(before: str, minutes: float) -> Table:
+    """Describe the machine and what is installed."""
+    rows = [
+        ["processor", f"{processor()}, {os.cpu_count()} cores"],
+        ["memory", memory()],
+        ["system", f"{platform.system()} {platform.release()}, {platform.machine()}"],
+        ["Python", f"{platform.python_implementation()} {platform.python_version()}"],
+        ["packages", ", ".join(f"{name} {installed(name)}" for name in PACKAGES)],
+        ["peers", ", ".join(f"{name} {installed(name)}" for name in PEERS)],
+        ["date", f"{datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d %H:%M} UTC"],
+        ["load before and after", f"{before}; {load()} (1, 5, 15 minutes)"],
+        ["duration", f"{minutes:.0f} minutes"],
+    ]
+    return Table("Machine", ["", ""], rows, n_text=2)
+
+
+def call(script: str, flags: list[str]) -> str | None:
+    """Run a script; return what went wrong, if anything did."""
+    output = RESULTS / f"{script}.json"
+    output.unlink(missing_ok=True)
+    command = [sys.executable, str(HERE / f"{script}.py"), "--json", str(output), *flags]
+    print(f"== {script}", flush=True)
+    done = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
+    if done.returncode == 0:
+        return None
+    print(done.stderr, file=sys.stderr)
+    tail = done.stderr.strip().splitlines() or ["no message"]
+    return f"{script}.py ended with code {done.returncode}: {tail[-1]}"
+
+
+def page(reports: list[Report], about: Table, failures: list[str], flags: list[str]) -> str:
+    """Write the page."""
+    how = f" with `{' '.join(flags)}`" if flags else ""
+    parts = [INTRO.format(how=how).strip(), *failures, about.markdown(), "## Targets"]
+    checks = [check for report in reports for check in report.checks]
+    for target, title in TITLES.items():
+        mine = [check for check in checks if check.target == target]
+        if mine:
+            met = sum(check.met for check in mine)
+            parts.append(targets(mine, f"{title} ({met} of {len(mine)} met)").markdown())
+    parts.append("## Measurements")
+    parts += [table.markdown() for report in reports for table in report.tables]
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> None:
+    """Run the scripts and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small sizes and few repeats")
+    parser.add_argument("--large", action="store_true", help="add 20 million rows to memory.py")
+    parser.add_argument("--only", nargs="+", choices=SCRIPTS, default=SCRIPTS)
+    parser.add_argument("--output", type=Path, default=PAGE, help="default: docs/benchmarks.md")
+    args = parser.parse_args()
+    flags = [flag for flag in ("quick", "large") if getattr(args, flag)]
+    flags = [f"--{flag}" for flag in flags]
+    before, start = load(), time.perf_counter()
+    failures = [failure for script in args.only if (failure := call(script, flags))]
+    about = machine(before, (time.perf_counter() - start) / 60)
+    saved = [RESULTS / f"{script}.json" for script in SCRIPTS]
+    reports = [Report.load(path) for path in saved if path.exists()]
+    args.output.write_text(page(reports, about, failures, flags), encoding="utf-8")
+    print(f"written: {args.output}")
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""README and pages: Python blocks run, and print what the text block after them says.
+
+As a script (``python tests/test_docs.py``), write what they print into the pages.
+"""
+
+import contextlib
+import io
+import re
+import warnings
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+
+from didjack import DidjackWarning
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(
+    r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<output>.*?)^```\n)?",
+    re.MULTILINE | re.DOTALL,
+)
+LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
+
+examples = pytest.mark.parametrize(
+    "page", [page for page in PAGES if BLOCK.search(page.read_text())], ids=lambda page: page.name
+)
+
+
+def printed(block, page, namespace):
+    """Run a block of a page, after those before it, and return what it prints."""
+    line = page.read_text()[: block.start()].count("\n") + 1
+    code = compile("\n" * line + block["code"], str(page), "exec")
+    stream = io.StringIO()
+    with contextlib.redirect_stdout(stream), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DidjackWarning)
+        exec(code, namespace)
+    return "".join(line.rstrip() + "\n" for line in stream.getvalue().splitlines())
+
+
+@examples
+def test_blocks_print_what_the_page_says(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mpl.use("Agg")
+    namespace = {"__name__": "page"}
+    for block in BLOCK.finditer(page.read_text()):
+        assert printed(block, page, namespace) == (block["output"] or "")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_a_page_links_to_are_there(page):
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for target in LINK.findall(text):
+        copied = ROOT / "notebooks" / Path(target).name  # conf.py copies notebooks to generated/
+        assert (page.parent / target).exists() or copied.exists(), target
+
+
+def rewrite(page):
+    """Write what the blocks of a page print into it."""
+    namespace = {"__name__": "page"}
+
+    def with_output(block):
+        output = printed(block, page, namespace)
+        shown = f"\n```text\n{output}```\n" if output else ""
+        return f"```python\n{block['code']}```\n{shown}"
+
+    page.write_text(BLOCK.sub(with_output, page.read_text()))
+
+
+if __name__ == "__main__":
+    mpl.use("Agg")
+    for each in PAGES:
+        rewrite(each)

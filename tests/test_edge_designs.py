@@ -1,0 +1,277 @@
+"""Designs with hardly enough clusters, periods or units: the right number or the right words.
+
+Numbers are compared with refits from scratch (`oracle.compare`: estimates, all replicates, CV3 and
+degrees of freedom of cells and aggregations); `test_bruteforce` does so for more options.
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+import bruteforce as bf
+from oracle import compare, draw, fast, split
+
+import didjack
+from didjack import (
+    DataError,
+    EstimationWarning,
+    InferenceWarning,
+    SampleWarning,
+    UndefinedReplicateError,
+)
+from didjack.datasets import load_mpdta
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+MPDTA = {
+    "yname": "lemp",
+    "tname": "year",
+    "gname": "first.treat",
+    "idname": "countyreal",
+    "cluster": "state",
+}
+
+
+def check(df, *summaries, **options):
+    """Compare with refits, and return the result."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", didjack.DidjackWarning)
+        return compare(df, **options)[0] if not summaries else compare(df, summaries, **options)[0]
+
+
+# ---- a cohort carried by one cluster ------------------------------------------------------------
+
+
+def mpdta(undefined):
+    return didjack.csdid(load_mpdta(), **MPDTA, undefined=undefined)
+
+
+def test_mpdta_without_its_only_state_of_2004():
+    """County code 17 is the only state of 2004, the only cohort with event times 2 and 3."""
+    with pytest.warns(InferenceWarning, match=r"4 of 12 .* cluster 17 \(cluster 17: no treated"):
+        result = mpdta("nan")
+    cells = result.tidy().set_index("group")
+    assert cells.loc[2004, "std_error"].isna().all()
+    assert (cells.loc[2004, "status"] == "undefined: cluster 17: no treated units").all()
+    assert (cells.loc[[2006, 2007], "status"] == "ok").all()
+    with pytest.warns(InferenceWarning, match=r"2 of 8 coefficients of the event study \(2, 3\)"):
+        event = result.aggregate("event").tidy().set_index("event_time")
+    assert event.loc[[2, 3], ["std_error", "p_value", "conf_low", "df"]].isna().all(axis=None)
+    assert event.loc[3, "estimate"] == pytest.approx(-0.1008, abs=5e-5)
+    assert event.loc[3, "n_replicates"] == 28
+    assert event.loc[[0, 1], "n_retargeted"].tolist() == [1, 1]
+    assert event.loc[-3, "status"] == "ok"
+
+
+def test_mpdta_skips_it():
+    with pytest.warns(InferenceWarning, match="hold no variation from these clusters"):
+        event = mpdta("skip").aggregate("event").tidy().set_index("event_time")
+    assert event.loc[3, "status"].startswith("skipped: cluster 17")
+    assert event.loc[3, ["n_replicates", "df"]].tolist() == [28, 27]
+    assert np.isfinite(event["std_error"]).all()
+
+
+def test_mpdta_raises_for_it():
+    with pytest.raises(UndefinedReplicateError, match="cannot be computed without cluster 17"):
+        mpdta("raise")
+    with pytest.warns(InferenceWarning):
+        estimate = mpdta("nan").tidy()["estimate"]
+    with pytest.warns(InferenceWarning):
+        np.testing.assert_array_equal(mpdta("skip").tidy()["estimate"], estimate)
+
+
+def test_cohort_of_one_cluster():
+    result = check(draw((0, 3, 0, 4, 4, 0), 10, range(1, 6)), est_method="reg")
+    table = result.tidy().set_index("group")
+    assert (table.loc[3, "status"] == "undefined: cluster 1: no treated units").all()
+    assert (table.loc[4, "status"] == "ok").all()
+
+
+# ---- few clusters on one side -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("est_method", ["reg", "ipw", "dr"])
+def test_one_treated_cluster(est_method):
+    df = draw((0, 3, 0, 0, 0), 30, range(1, 5))
+    result = check(df, xformla="~ x1", est_method=est_method)
+    assert result.tidy()["std_error"].isna().all()
+    assert (result.tidy()["status"] == "undefined: cluster 1: no treated units").all()
+    assert result.glance()["n_treated_clusters"].item() == 1
+    skipped = check(df, xformla="~ x1", est_method=est_method, undefined="skip")
+    assert (skipped.tidy()["n_replicates"] == 4).all()
+    assert (skipped.tidy()["df"] == 3).all()
+
+
+def test_one_never_treated_cluster():
+    """Without it, the last cohort is the comparison: earlier cells turn, later ones are lost."""
+    df = draw((0, 3, 5, 3, 5, 3, 5), 10, range(1, 7))
+    result = check(df, est_method="reg")
+    table = result.tidy().set_index(["group", "time"])
+    early, late = table.loc[(3, slice(2, 4)), :], table.loc[(3, slice(5, 6)), :]
+    assert (early["status"] == "retargeted").all()
+    assert (early["n_retargeted"] == 1).all()
+    assert (late["status"] == "undefined: cluster 0: no comparison units").all()
+    assert table.loc[5, "std_error"].isna().all()
+    later = check(df, est_method="reg", control_group="notyettreated").tidy()
+    assert later.loc[later["group"] == 3, "std_error"].notna().any()
+
+
+def test_two_clusters():
+    df = draw((0, 3), 25, range(1, 5))
+    for undefined in ("nan", "skip"):
+        table = check(df, est_method="reg", undefined=undefined).tidy()
+        assert table["estimate"].notna().all()
+        assert table["std_error"].isna().all()
+        assert (table["n_replicates"] == 0).all()
+        assert table["status"].str.startswith("undefined: cluster 0: no comparison units").all()
+
+
+def test_two_clusters_of_both_kinds():
+    df = draw((0, 3), 25, range(1, 5))
+    df["cluster"] = df["id"] % 2
+    table = check(df, est_method="reg").tidy()
+    assert (table["status"] == "ok").all()
+    assert (table["df"] == 1).all()
+
+
+def test_three_clusters():
+    df = draw((0, 3, 0), 20, range(1, 5))
+    table = check(df, est_method="reg", undefined="skip").tidy()
+    assert (table["n_replicates"] == 2).all()
+    assert (table["df"] == 1).all()
+    assert table["std_error"].notna().all()
+    mixed = draw((0, 3, 0, 3), 20, range(1, 5))
+    mixed["cluster"] = mixed["id"] % 3
+    assert (check(mixed, est_method="reg").tidy()["df"] == 2).all()
+
+
+def test_one_cluster_is_refused():
+    df = draw((0, 3, 0), 20, range(1, 5)).assign(cluster="only")
+    with pytest.raises(DataError, match=r"cluster 'cluster' has 1 cluster \(only\)"):
+        fast(df)
+
+
+@pytest.mark.parametrize("est_method", ["reg", "dr"])
+@pytest.mark.parametrize("cohort", [0, 4])
+def test_a_cluster_that_is_half_the_data(est_method, cohort):
+    df = draw((cohort, 0, 4, 0, 4, 0, 4), (60, 10, 10, 10, 10, 10, 10), range(1, 6))
+    assert (df["cluster"] == 0).mean() == 0.5
+    table = check(df, xformla="~ x1", est_method=est_method).tidy()
+    assert (table["status"] == "ok").all()
+
+
+def test_one_unit_per_cluster():
+    """CV3 by unit is the delete-one jackknife, whatever the cluster column says it is."""
+    df = draw((0, 3, 0, 3), 6, range(1, 5))
+    by_unit = check(df, est_method="reg", cluster="id")
+    default = fast(df, est_method="reg", cluster=None)
+    np.testing.assert_array_equal(by_unit.tidy()["std_error"], default.tidy()["std_error"])
+    assert (by_unit.tidy()["n_replicates"] == 24).all()
+
+
+# ---- few periods --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("est_method", ["reg", "ipw", "dr"])
+@pytest.mark.parametrize("sample", [{}, {"panel": False}])
+def test_two_periods(est_method, sample):
+    df = draw((0, 2, 0, 2, 0, 2), 25, (1, 2), panel=not sample)
+    result = check(
+        df,
+        *[(k, {}) for k in ("simple", "event", "group", "calendar")],
+        xformla="~ x1",
+        est_method=est_method,
+        **sample,
+    )
+    assert len(result.tidy()) == 1
+    one = result.tidy().iloc[0]
+    for kind in ("simple", "event", "group", "calendar"):
+        overall = result.aggregate(kind).overall
+        assert overall["estimate"] == pytest.approx(one["estimate"], rel=1e-12)
+        assert overall["std_error"] == pytest.approx(one["std_error"], rel=1e-12)
+
+
+def test_two_periods_by_hand():
+    """Without covariates, the difference of mean differences."""
+    df = draw((0, 2, 0, 2, 0, 2), 25, (1, 2))
+    wide = df.pivot(index="id", columns="period", values="y")
+    change = wide[2] - wide[1]
+    treated = df.groupby("id")["cohort"].first() > 0
+    want = change[treated].mean() - change[~treated].mean()
+    assert fast(df).tidy()["estimate"].item() == pytest.approx(want, rel=1e-12)
+
+
+def test_two_periods_with_anticipation_have_no_base():
+    with pytest.raises(DataError, match="no treated cohort is left"), pytest.warns(SampleWarning):
+        fast(draw((0, 2, 0, 2), 10, (1, 2)), anticipation=1)
+
+
+# ---- no comparison units left -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("control_group", ["nevertreated", "notyettreated"])
+def test_no_comparison_units_for_late_periods(control_group):
+    df = draw((3, 5, 6, 3, 5, 6, 6), 10, range(1, 8))
+    result = check(df, est_method="reg", control_group=control_group)
+    assert result.tidy()["time"].max() == 5
+    assert set(result.tidy()["group"]) == {3, 5}
+    dropped = result.sample[result.sample["action"] == "dropped"]
+    assert dropped["n_rows"].tolist() == [2 * 70]
+    assert "from period 6 on" in dropped["reason"].item()
+
+
+def test_no_never_treated_unit_is_complete():
+    df = draw((0, 3, 5, 3, 5), 10, range(1, 7))
+    gaps = df[(df["cohort"] > 0) | (df["period"] > 1)]
+    with pytest.raises(DataError, match="no comparison unit"), pytest.warns(SampleWarning):
+        fast(gaps, est_method="reg")
+    options = {"est_method": "reg", "control_group": "notyettreated"}
+    with pytest.warns(SampleWarning, match="not seen in all 6 periods"):
+        table = fast(gaps, **options).tidy().set_index(["group", "time"])
+    # Until period 5, cohort 5 is not yet treated.
+    want = bf.fit(gaps, **split(options)).table.set_index(["group", "time"])["estimate"]
+    for time in (2, 3, 4):
+        assert table.loc[(3, time), "estimate"] == pytest.approx(want[3, time], rel=1e-12)
+    assert table.index.get_level_values("time").max() == 4
+
+
+# ---- covariates ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("est_method", ["reg", "ipw", "dr"])
+def test_a_covariate_constant_within_a_cohort(est_method):
+    """Fine on a balanced panel, where regressions are of comparison units only."""
+    df = draw((0, 4, 0, 6, 4, 0, 6, 4), 25, range(1, 7))
+    df["x1"] = df["x1"].where(df["cohort"] != 4, 0.3)
+    assert (check(df, xformla="~ x1", est_method=est_method).cells["status"] == "ok").all()
+
+
+def test_a_covariate_constant_within_a_cohort_of_cross_sections():
+    """The treated are regressed too (dr): singular for their cohort, and named."""
+    df = draw((0, 4, 0, 6, 4, 0, 6, 4), 25, range(1, 7), panel=False)
+    df["x1"] = df["x1"].where(df["cohort"] != 4, 0.3)
+    result = check(df, xformla="~ x1", panel=False)
+    status = result.cells.set_index("group")["status"]
+    assert (status.loc[4] == "singular: x1").all()
+    assert (status.loc[6] == "ok").all()
+    assert (check(df, xformla="~ x1", panel=False, est_method="reg").cells["status"] == "ok").all()
+
+
+@pytest.mark.parametrize("est_method", ["reg", "dr"])
+def test_a_covariate_constant_among_comparison_units(est_method):
+    df = draw((0, 4, 0, 6, 4, 0, 6, 4), 25, range(1, 7))
+    df["x1"] = df["x1"].where(df["cohort"] != 0, 0.3)
+    with pytest.warns(EstimationWarning, match=r"10 of 10 .*singular: x1"):
+        result = fast(df, xformla="~ x1", est_method=est_method)
+    assert result.tidy()["estimate"].isna().all()
+    assert result.tidy()["std_error"].isna().all()
+    assert (result.cells["status"] == "singular: x1").all()
+
+
+def test_a_covariate_that_is_treatment():
+    df = draw((0, 4, 0, 6, 4, 0, 6, 4), 25, range(1, 7))
+    df["x1"] = (df["cohort"] == 4) * 1.0
+    with pytest.warns(EstimationWarning, match="10 of 10"):
+        cells = fast(df, xformla="~ x1", est_method="ipw").cells.set_index("group")
+    assert (cells.loc[4, "status"] == "overlap").all()
+    assert (cells.loc[6, "status"] == "singular: x1").all()

@@ -1,0 +1,78 @@
+"""The notebooks run, fast enough, and give what is stored in them.
+
+As a script (``python tests/test_notebooks.py [name ...]``), execute them and store what they give.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+MOST_SECONDS = 30
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def executed(path, folder):
+    """Execute a notebook in a folder, whatever is stored in it."""
+    notebook = nbformat.read(path, as_version=4)
+    nbclient.NotebookClient(
+        notebook, timeout=5 * MOST_SECONDS, resources={"metadata": {"path": str(folder)}}
+    ).execute()
+    return notebook
+
+
+def words(notebook):
+    """List the words of all outputs that are text, by cell: layout may differ, numbers not."""
+    found = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            texts = [
+                output.get("text", "") or output.get("data", {}).get("text/plain", "")
+                for output in cell.outputs
+            ]
+            # Objects without a text of their own are shown by their address.
+            found.append([w for text in texts if " at 0x" not in text for w in text.split()])
+    return found
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_gives_what_is_stored_in_it(path, tmp_path):
+    stored = nbformat.read(path, as_version=4)
+    start = time.perf_counter()
+    again = executed(path, tmp_path)
+    assert time.perf_counter() - start < MOST_SECONDS
+    assert words(again) == words(stored)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_clean(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata == METADATA
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert all(not cell.metadata for cell in notebook.cells)
+    assert any("image/png" in output.get("data", {}) for cell in code for output in cell.outputs)
+    assert path.stat().st_size < 400_000
+
+
+def store(path):
+    """Execute a notebook and store what it gives, without traces of this machine."""
+    notebook = executed(path, path.parent)
+    notebook.metadata = METADATA
+    for cell in notebook.cells:
+        cell.metadata = {}
+    nbformat.write(notebook, path)
+
+
+if __name__ == "__main__":
+    for each in NOTEBOOKS:
+        if each.stem in (sys.argv[1:] or [each.stem]):
+            store(each)

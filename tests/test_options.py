@@ -1,0 +1,199 @@
+"""Options check themselves, and say what was probably meant."""
+
+import dataclasses
+import inspect
+
+import numpy as np
+import pandas as pd
+import pytest
+from frames import NAMES, fit, panel
+
+import didjack
+from didjack import OptionError, UnknownOptionError
+from didjack.options import (
+    CHOICES,
+    Options,
+    aggregation_type,
+    check_alpha,
+    check_choice,
+    check_count,
+    nearest,
+    reject_unknown,
+)
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def made(**options):
+    return Options(**NAMES | options)
+
+
+ODDITIES = [
+    *(5, 1.5, -1, 0, "x", "", b"a", [], ["a"], (1,), {}, np.nan, np.inf, 1 + 2j, 2**100, object),
+    *(np.array([1, 2]), np.int64(1), np.float64(0.1), np.bool_(True), np.timedelta64(1, "D")),
+    *(pd.NA, pd.NaT, pd.Series([1, 2]), pd.DataFrame({"a": [1]}), None, True, False, "0.05"),
+]
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Options)])
+def test_any_value_is_taken_or_refused_in_one_line(name):
+    for value in ODDITIES:
+        try:
+            options = made(**{name: value})
+        except OptionError as error:
+            message = str(error)
+        else:
+            message = name
+            kept = getattr(options, name)
+            assert kept is value or kept == value
+            assert type(kept) in (str, int, float, bool, type(None))
+        assert name in message
+        assert "\n" not in message
+        assert len(message) < 300
+
+
+def test_options_are_frozen_and_follow_the_call():
+    options = made()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        options.alpha = 0.1
+    arguments = list(inspect.signature(didjack.csdid).parameters)
+    assert arguments == ["df", *Options.names(), "unknown"]
+    defaults = inspect.signature(didjack.csdid).parameters
+    for field in dataclasses.fields(Options):
+        if field.default is not dataclasses.MISSING:
+            assert defaults[field.name].default == field.default
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        *[("clustervars", "cluster"), ("alp", "alpha"), ("Cluster", "cluster"), ("data", "df")],
+        *[("idvar", "idname"), ("formula", "xformla"), ("xformula", "xformla"), ("se", "vcov")],
+        *[("weights", "weightsname"), ("weight", "weightsname"), ("estimator", "est_method")],
+        *[("unbalanced", "allow_unbalanced_panel"), ("random_state", "seed"), ("biters", "n_boot")],
+        *[("first_treat", "gname"), ("TIME", "tname"), ("y", "yname"), ("anticip", "anticipation")],
+    ],
+)
+def test_unknown_keywords(typed, meant):
+    with pytest.raises(UnknownOptionError) as caught:
+        fit(panel(), **{typed: 1})
+    assert f"unknown option '{typed}' (did you mean '{meant}'?)" in str(caught.value)
+    assert "allowed: df, yname, tname, gname, idname, xformla, cluster" in str(caught.value)
+
+
+def test_several_unknown_keywords():
+    with pytest.raises(UnknownOptionError, match=r"options 'zzzz', 'alp' \(did you mean 'alpha'\?"):
+        fit(panel(), zzzz=1, alp=2)
+    assert issubclass(UnknownOptionError, TypeError)
+    reject_unknown({}, ["a"])
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "meant"),
+    [
+        *[("control_group", "never", "nevertreated"), ("control_group", "notyet", "notyettreated")],
+        *[("control_group", "not_yet_treated", "notyettreated"), ("est_method", "DR", "dr")],
+        *[
+            ("est_method", "Reg", "reg"),
+            ("est_method", "dripw", "dr"),
+            ("est_method", "ols", "reg"),
+        ],
+        *[("est_method", "doubly robust", "dr"), ("base_period", "univ", "universal")],
+        *[("vcov", "cv3", "CV3"), ("vcov", "jackknife", "CV3"), ("vcov", "cv3j", "CV3J")],
+        *[("vcov", "cluster", "analytic"), ("undefined", "error", "raise")],
+        *[("fix_weights", "first", "first_period"), ("collinear", "omit", "drop")],
+        *[
+            ("type", "eventstudy", "event"),
+            ("type", "Group", "group"),
+            ("weights", "cells", "cell"),
+        ],
+    ],
+)
+def test_unknown_values(name, typed, meant):
+    with pytest.raises(OptionError) as caught:
+        check_choice(name, typed)
+    message = str(caught.value)
+    assert f"{name}={typed!r} is not allowed (did you mean '{meant}'?)" in message
+    assert all(repr(choice) in message for choice in CHOICES[name])
+
+
+def test_all_choices_are_allowed():
+    for name in ("control_group", "base_period", "est_method", "collinear", "vcov", "undefined"):
+        for choice in CHOICES[name]:
+            assert getattr(made(**{name: choice}), name) == choice
+    assert made(fix_weights=None).fix_weights is None
+    assert made(fix_weights="varying", weightsname="w").fix_weights == "varying"
+    with pytest.raises(OptionError, match="or None"):
+        check_choice("fix_weights", "zzz", optional=True)
+    assert aggregation_type("dynamic") == "event"
+    with pytest.raises(OptionError, match="type="):
+        aggregation_type(["event"])
+
+
+@pytest.mark.parametrize("name", ["yname", "tname", "gname"])
+def test_columns_that_are_required(name):
+    with pytest.raises(UnknownOptionError, match=f"{name} is required"):
+        made(**{name: None})
+
+
+@pytest.mark.parametrize("value", [["y"], ("y",), 5, b"y", 1.5, True])
+@pytest.mark.parametrize("name", [*NAMES, "weightsname"])
+def test_columns_are_named_by_a_string(name, value):
+    with pytest.raises(OptionError, match=f"{name}=.*the name of a column, as a string"):
+        made(**{name: value})
+
+
+def test_clustering_is_one_way():
+    with pytest.raises(OptionError, match="one-way"):
+        made(cluster=["cl", "id"])
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ({"idname": None}, "idname is required with panel=True"),
+        ({"panel": False}, "idname='id' does not go with panel=False"),
+        ({"panel": False, "idname": None, "cluster": None}, "cluster is required for vcov='CV3'"),
+        ({"panel": False, "idname": None, "cluster": None, "vcov": "CV3J"}, "vcov='analytic'"),
+        ({"panel": False, "idname": None, "allow_unbalanced_panel": True}, "does not go with"),
+        ({"fix_weights": "varying"}, "fix_weights='varying' needs weightsname"),
+        (
+            {"fix_weights": "first_period", "weightsname": "w", "panel": False, "idname": None},
+            "needs a panel",
+        ),
+        ({"yname": "t"}, "yname and tname are the same column, 't'"),
+        ({"idname": "g"}, "gname and idname are the same column, 'g'"),
+        ({"yname": "t", "idname": "t"}, "yname and tname and idname are the same column"),
+    ],
+)
+def test_options_that_do_not_go_together(options, part):
+    with pytest.raises(OptionError) as caught:
+        made(**options)
+    assert part in str(caught.value)
+
+
+def test_options_that_do_go_together():
+    assert made(cluster="id").cluster == "id"
+    assert not made(panel=False, idname=None, cluster=None, vcov="analytic").jackknife
+    assert made(panel=np.bool_(True)).panel is True
+
+
+@pytest.mark.parametrize("alpha", [0.05, np.float64(0.1), np.float32(0.5), 1e-9])
+def test_alpha(alpha):
+    assert check_alpha(alpha) == float(alpha)
+
+
+def test_counts():
+    assert check_count("n", np.int8(3), 1) == 3
+    assert check_count("n", 2**80, 1) == 2**80
+    with pytest.raises(OptionError, match="from 0 to 5"):
+        check_count("n", 6, 0, 5)
+    with pytest.raises(OptionError, match="anticipation=1267650600228229401496703205376"):
+        made(anticipation=2**100)
+
+
+def test_nearest():
+    assert nearest("ALPHA ", ["alpha"]) == "alpha"
+    assert nearest("Lpop", ["lPOP", "x"]) == "lPOP"
+    assert nearest("zzz", ["alpha"]) is None
+    assert nearest("y", ["a"], {"y": "yname"}) is None

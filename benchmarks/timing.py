@@ -8,7 +8,7 @@ import io
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 
 Seconds = list[float]
 
@@ -36,28 +36,34 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def interleave(
-    calls: Mapping[str, Callable[[], object]], budget: float, least: int = 3, most: int = 15
+    calls: Mapping[str, Callable[[], object]],
+    budget: float,
+    least: int = 3,
+    most: int = 15,
+    longer: Container[str] = (),
 ) -> dict[str, Seconds]:
     """Time calls in turns, so that a change of the machine's load meets all of them.
 
-    The order is turned around from round to round. A call takes part in at least `least` rounds
-    (fewer if one takes longer than `budget`), and until it has had `budget` seconds or `most`
-    rounds. Entries at the same position of two lists come from the same round.
+    The order is turned around from round to round. Entries at the same position of two lists
+    come from the same round.
+
+    Parameters
+    ----------
+    budget : seconds after which a call leaves; those in `longer` have three times as many
+    least : rounds that a call takes part in anyway; two if a single call takes longer than `budget`
+    most : rounds at most
     """
     taken: dict[str, Seconds] = {name: [] for name in calls}
     for turn in range(most):
-        active = [name for name in calls if _continues(taken[name], turn, budget, least)]
+        active = []
+        for name, times in taken.items():
+            own = budget * (3 if name in longer else 1)
+            enough = min(least, 2) if times and min(times) > own else least
+            if len(times) == turn and (turn < enough or sum(times) < own):
+                active.append(name)
         for name in active if turn % 2 == 0 else reversed(active):
             taken[name].append(seconds(calls[name]))
     return taken
-
-
-def _continues(taken: Seconds, turn: int, budget: float, least: int) -> bool:
-    """Tell whether a call is still in."""
-    if len(taken) < turn:
-        return False
-    slow = bool(taken) and min(taken) > budget
-    return sum(taken) < budget or (len(taken) < least and not (slow and len(taken) >= 2))
 
 
 def ratios(ours: Seconds, theirs: Seconds) -> tuple[float, float, float]:

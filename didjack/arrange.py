@@ -91,7 +91,7 @@ def _panel(clean: CleanData, options: Options) -> Design:
         x=x,
         w=w,
         weights_of_base=options.fix_weights == "base_period",
-        count=np.ones(n),
+        count=np.ones((1, n)),
         binary=_binary(x),
         strata=Strata.of(cohort, np.full(n, ALL_PERIODS), cluster),
         unit=unit,
@@ -119,11 +119,13 @@ def _by_slot(table: Floats, unit: Ints) -> Floats:
 def _standardise(x: Floats) -> Floats:
     """Centre and scale (Q, n, k) covariates over rows and slots, all but the intercept.
 
-    Estimates do not depend on it, as there is an intercept; their accuracy does. Changes x.
+    Estimates do not depend on it, as there is an intercept; their accuracy does. Quartiles make
+    sure that it does not suffer where a single cluster has values of another size. Changes x.
     """
     for a in range(1, x.shape[2]):
         column = np.ascontiguousarray(x[:, :, a])
-        centre, spread = column.mean(), column.std()
+        low, centre, high = np.percentile(column, (25, 50, 75))
+        spread = high - low if high > low else column.std()
         if spread > 1e-14 * abs(centre):
             x[:, :, a] = (column - centre) / spread
     return x
@@ -177,22 +179,22 @@ def _pooled(clean: CleanData, options: Options, collapse: bool) -> Design:
     cohorts, cohort = _cohort_codes(clean.cohort)
     n_periods, n_clusters = clean.periods.size, len(clean.cluster_labels)
     stratum = (cohort * n_periods + clean.period) * n_clusters + clean.cluster
-    w = _pooled_weights(clean, options)
+    w, seen = _pooled_weights(clean, options)
     x = np.ones((n, 1)) if clean.x is None else clean.x
     share_weight, units = _unit_shares(clean, options, w)
     share, n_units = _by_cluster(clean, clean.cluster, cohort, cohorts.size, share_weight, units)
-    y = clean.y - 0.5 * (clean.y.min() + clean.y.max())
-    pattern = _patterns(x, stratum) if collapse and len(w) == 1 else None
+    y = clean.y - np.median(clean.y)
+    pattern = _patterns(x, stratum) if collapse and seen.all() else None
     if pattern is not None:
         rows, code = pattern
         count, weight, total = kernels.collapse(code, rows.size, w[0], y)
         y = np.divide(total, weight, out=np.zeros(rows.size), where=weight > 0)
-        x, w, order = x[rows], weight[None], rows
+        x, w, order, count = x[rows], weight[None], rows, count[None]
         share_weight = kernels.collapse(code, rows.size, share_weight, share_weight)[1]
         unit = np.empty(0, dtype=np.int64)
     else:
         order = _by_content(stratum, y, x, w)
-        x, w, y, count = x[order], w[:, order], y[order], np.ones(n)
+        x, w, y, count = x[order], w[:, order], y[order], seen[:, order]
         unit, share_weight = clean.unit[order], share_weight[order]
     x = _standardise(x[None])
     return Design(
@@ -218,12 +220,16 @@ def _pooled(clean: CleanData, options: Options, collapse: bool) -> Design:
     )
 
 
-def _pooled_weights(clean: CleanData, options: Options) -> Floats:
-    """Weights of rows by slot, (1, N) or (T, N); zero for units not seen where theirs are taken."""
+def _pooled_weights(clean: CleanData, options: Options) -> tuple[Floats, Floats]:
+    """Weights of rows by slot, (1, N) or (T, N), and 1 where a row takes part, else 0.
+
+    Units that are not seen where their weight is taken do not take part, with weight zero.
+    """
+    everyone = np.ones((1, clean.y.size))
     if clean.weight is None:
-        return np.ones((1, clean.y.size))
+        return everyone, everyone
     if options.fix_weights not in ("first_period", "base_period"):
-        return clean.weight[None]
+        return clean.weight[None], everyone
     n_periods = clean.periods.size if options.fix_weights == "base_period" else 1
     by_unit = np.full((n_periods, int(clean.unit.max()) + 1), np.nan)
     for period in range(n_periods):
@@ -237,7 +243,8 @@ def _pooled_weights(clean: CleanData, options: Options) -> Floats:
             f"not seen in {where}, where their weight is taken, leave the cells that need it",
             SampleWarning,
         )
-    return np.where(unseen, 0.0, by_unit)[:, clean.unit]
+    weights = np.where(unseen, 0.0, by_unit)[:, clean.unit]
+    return weights, np.where(unseen[:, clean.unit], 0.0, 1.0)
 
 
 def _unit_shares(clean: CleanData, options: Options, w: Floats) -> tuple[Floats, Floats | None]:

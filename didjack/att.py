@@ -182,8 +182,12 @@ class TwoByTwo:
         """Return `Code.NO_TREATED`, `NO_COMPARISON` or 0 by replicate, (R,)."""
         code = np.zeros(self.moments.n_replicates, dtype=np.int8)
         for arm in self.moments.design.arms(cell.base, cell.time):
-            code[self.moments.counts(cell.comparison, arm) == 0] = Code.NO_COMPARISON
-            code[self.moments.counts((cell.group,), arm) == 0] = Code.NO_TREATED
+            for cohorts, reason in (
+                (cell.comparison, Code.NO_COMPARISON),
+                ((cell.group,), Code.NO_TREATED),
+            ):
+                weight = self.moments.sums(cohorts, arm).weight
+                code[(self.moments.counts(cohorts, arm) == 0) | (weight <= 0)] = reason
         return code
 
     def estimate(self, cells: tuple[Cell, ...], replicates: Ints) -> CellEstimates:

@@ -78,9 +78,10 @@ class Design:
     y : (n, O) outcomes
     x : (Q, n, k) covariates, intercept first, others standardised; Q = T if they vary over
         time on a balanced panel, else 1
-    w : (Q', n) weights, zero where a unit has none; Q' = T if they depend on the cell, else 1
+    w : (Q', n) weights; Q' = T if they depend on the cell, else 1
     weights_of_base : whether a cell takes the weights of its base period
-    count : (n,) number of unit-periods (on a balanced panel: units) that a row stands for
+    count : (1 or Q', n) number of unit-periods (on a balanced panel: units) that a row stands
+        for; zero where a row does not take part
     binary : (k,) which covariates have two values in the sample
     strata : Strata
     unit : (n,) unit of each row; empty where rows stand for several
@@ -129,6 +130,10 @@ class Design:
     def treated_clusters(self) -> Bools:
         """(H,) whether a cluster has treated units."""
         return np.asarray((self.n_units[:, self.cohorts != NEVER] > 0).any(axis=1))
+
+    def count_at(self, arm: Arm) -> Floats:
+        """Return the (n,) counts of an arm."""
+        return np.asarray(self.count[arm.w if len(self.count) > 1 else 0])
 
     def outcome(self, time: int) -> int:
         """Return the column of `y` that holds the outcome of a period."""

@@ -66,6 +66,15 @@ class Logit:
     converged: Bools
     top: Floats
 
+    def repeat(self, count: int) -> Logit:
+        """Return a single fit so many times."""
+        fields = (self.beta, self.converged, self.top)
+        return Logit(*(np.repeat(field, count, axis=0) for field in fields))
+
+    def put(self, at: Ints, fits: Logit) -> None:
+        """Write other fits into some places."""
+        self.beta[at], self.converged[at], self.top[at] = fits.beta, fits.converged, fits.top
+
 
 @dataclass(frozen=True, slots=True)
 class LogitRows:
@@ -159,10 +168,10 @@ class Moments:
         return gram, cross
 
     def counts(self, cohorts: Cohorts, arm: Arm) -> Ints:
-        """Return the number of units (unit-periods) with weight of some cohorts, (R,)."""
+        """Return the number of units (unit-periods) of some cohorts in an arm, (R,)."""
         key = (cohorts, arm)
         if key not in self._counts:
-            count = np.where(self.design.w[arm.w] > 0, self.design.count, 0.0)
+            count = self.design.count_at(arm)
             by_stratum = np.add.reduceat(count, self.design.strata.start[:-1])[:, None]
             total = self.deleted(by_stratum, self.select(cohorts, arm.period))[:, 0]
             self._counts[key] = np.rint(total).astype(np.int64)
@@ -173,11 +182,10 @@ class Moments:
         d = self.design
         chosen = np.concatenate([self.select((group, *comparison), arm.period) for arm in arms])
         chosen = chosen[np.argsort(d.strata.cluster[chosen], kind="stable")]
-        w = d.w[arms[0].w]
         return LogitRows(
             x=d.x[arms[0].x],
-            w=w,
-            count=np.where(w > 0, d.count, 0.0),
+            w=d.w[arms[0].w],
+            count=d.count_at(arms[0]),
             chosen=chosen,
             treated=d.strata.cohort[chosen] == group,
             n=int((d.strata.start[chosen + 1] - d.strata.start[chosen]).sum()),
@@ -213,10 +221,10 @@ class Moments:
         gram, _ = self._sum_strata(rows.x, rows.w, np.empty((len(rows.w), 0)))
         return self.deleted(gram, rows.chosen)
 
-    def weight_of(self, rows: LogitRows) -> tuple[float, float]:
-        """Add up the weights of comparison and treated rows in the full sample."""
-        by_stratum = np.add.reduceat(rows.w, self.design.strata.start[:-1])[rows.chosen]
-        return float(by_stratum[~rows.treated].sum()), float(by_stratum[rows.treated].sum())
+    def weight_of(self, rows: LogitRows, chosen: Ints) -> Floats:
+        """Add up the weights of some strata of a propensity model, (R,)."""
+        by_stratum = np.add.reduceat(rows.w, self.design.strata.start[:-1])[:, None]
+        return self.deleted(by_stratum, chosen)[:, 0]
 
     def logit_sums(self, rows: LogitRows, beta: Floats) -> Floats:
         """Sum the terms of a logit at one (k,) vector in every replicate, (R, m).

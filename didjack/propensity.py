@@ -12,6 +12,8 @@ from didjack.columns import Bools, Floats, Ints
 from didjack.design import Arm
 from didjack.moments import Cohorts, Logit, LogitRows, Moments
 
+LONG_STEP = 0.5
+"""A first Newton step of a replicate beyond this is not taken: halving cannot undo it."""
 OVERLAP_LIMIT = 0.999
 """A cell with a fitted (unweighted) propensity at or above this has no overlap."""
 
@@ -102,7 +104,7 @@ def fit_propensity(moments: Moments, rows: LogitRows, weighted: bool, drop: bool
             counted = replace(part.rows, w=part.rows.count)
             judge = _fit(moments, replace(part, rows=counted))
         at = part.replicates
-        logit.beta[at], logit.converged[at], logit.top[at] = fit.beta, fit.converged, fit.top
+        logit.put(at, fit)
         overlap[at] = fit.converged & judge.converged & (judge.top < OVERLAP_LIMIT)
         keep[at] = part.keep
     return Propensity(parts, logit, overlap, keep)
@@ -123,6 +125,9 @@ def _share_out(moments: Moments, rows: LogitRows) -> Iterator[Part]:
     pending = [_whole(moments, rows)]
     while pending:
         part = pending.pop()
+        if not part.excluded.size:
+            yield _without_dependent(moments, part)
+            continue
         counts = moments.binary_counts(part.rows)[:, part.replicates]
         found = _perfect(counts) & ~part.excluded
         for pattern in np.unique(found.reshape(len(found), -1), axis=0):
@@ -167,7 +172,7 @@ def _fit(moments: Moments, part: Part) -> Logit:
     """
     rows, replicates, keep = part.rows, part.replicates, part.keep
     start = np.zeros((replicates.size, rows.x.shape[1]))
-    start[:, 0] = _log_odds(moments, rows)
+    start[:, 0] = _log_odds(moments, part)
     involved = np.isin(replicates, moments.involved(rows.chosen))
     if involved.all():
         return moments.fit_logits(rows, replicates, keep, start)
@@ -178,16 +183,24 @@ def _fit(moments: Moments, part: Part) -> Logit:
     if full.converged[0]:
         sums = moments.logit_sums(rows, full.beta[0])[replicates[others]]
         step, _ = kernels.logit_steps(sums, np.ascontiguousarray(keep[others]))
+        step[np.abs(step).max(axis=1) > LONG_STEP] = 0.0
         first = np.where(keep[others], full.beta[0] + step, 0.0)
     fits = moments.fit_logits(rows, replicates[others], keep[others], first)
-    beta = np.repeat(full.beta, replicates.size, axis=0)
-    converged = np.repeat(full.converged, replicates.size)
-    top = np.repeat(full.top, replicates.size)
-    beta[others], converged[others], top[others] = fits.beta, fits.converged, fits.top
-    return Logit(beta, converged, top)
+    result = full.repeat(replicates.size)
+    result.put(others, fits)
+    lost = others[~fits.converged]
+    if lost.size:  # the full sample is no good start where a cluster dominates it
+        result.put(lost, moments.fit_logits(rows, replicates[lost], keep[lost], start[lost]))
+    return result
 
 
-def _log_odds(moments: Moments, rows: LogitRows) -> float:
-    """Log odds of treatment in the full sample, the fit without covariates."""
-    zero, one = moments.weight_of(rows)
-    return float(np.log(one / zero)) if one > 0 and zero > 0 else 0.0
+def _log_odds(moments: Moments, part: Part) -> Floats:
+    """Log odds of treatment, the fits without covariates, (r,)."""
+    chosen, treated = part.rows.chosen, part.rows.treated
+    zero, one = (
+        moments.weight_of(part.rows, chosen[treated == side])[part.replicates]
+        for side in (False, True)
+    )
+    some = (zero > 0) & (one > 0)
+    odds = np.divide(one, zero, out=np.ones(zero.size), where=some)
+    return np.log(odds)

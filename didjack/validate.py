@@ -23,6 +23,11 @@ from didjack.options import Options
 LARGEST = 1e150
 """Outcomes and covariates beyond this have squares that are not finite."""
 
+_SHIFT = (
+    "0 is among the periods of {!r}: if it is a first treated period, add the same number to both "
+    "columns"
+)
+
 LEDGER_COLUMNS = ["rule", "action", "n_rows", "n_units", "reason", "examples"]
 
 
@@ -268,12 +273,6 @@ def _check_never_codes(times: cols.Times, options: Options) -> None:
             "unknown? Recode one, or drop the unknown ones"
             + (f"; {_SHIFT.format(options.tname)}" if among else "")
         )
-
-
-_SHIFT = (
-    "0 is among the periods of {!r}: if it is a first treated period, add the same number to both "
-    "columns"
-)
 
 
 def _zero_among_periods(zero: Bools, periods: Ints) -> bool:

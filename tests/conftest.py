@@ -1,16 +1,10 @@
-"""What all tests share: threads, and the data of the reference results."""
+"""What all tests share: the data of the reference results."""
 
 import gzip
 import json
-import os
 from functools import cache
 from pathlib import Path
 
-# The tests compare one thread with two, which numba must know of before it starts.
-if (os.cpu_count() or 1) < 2:
-    os.environ.setdefault("NUMBA_NUM_THREADS", "2")
-
-import numba
 import pandas as pd
 import pytest
 
@@ -26,12 +20,6 @@ MPDTA_NAMES = {
     "lemp": "y",
     "lpop": "x1",
 }
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread():
-    """Run kernels on one thread: the data are small, and waiting for a busy core is not."""
-    numba.set_num_threads(1)
 
 
 @cache

@@ -131,9 +131,11 @@ def numbers(table, column):
     return table[column].to_numpy(dtype=float)
 
 
-def same_variance(result, theta, thetas, scale, skip=False, what=""):
-    """CV3 and its degrees of freedom, of all coefficients, follow from the slow replicates."""
+def same(result, theta, thetas, scale, skip, what):
+    """Estimates and replicates equal the slow ones; CV3 and its degrees of freedom follow."""
     table = coefficients(result)
+    close(numbers(table, "estimate"), theta, scale, what)
+    close(result.replicates(), thetas, scale, f"{what}: replicates")
     moving = (table["status"] != "reference").to_numpy() & ~np.isnan(theta)
     slow = [bf.cv3(t, column, skip_nan=skip) for t, column in zip(theta, thetas.T, strict=True)]
     error = np.array([se for se, _ in slow])
@@ -169,9 +171,7 @@ def compare(df, summaries=SUMMARIES, **options):
 
     theta = full.table["estimate"].to_numpy()
     thetas = np.array([slow_cells(replicates[h], keys) for h in sorted(replicates)])
-    close(result.tidy()["estimate"], theta, scale, "estimates")
-    close(result.replicates(), thetas, scale, "replicates")
-    same_variance(result, theta, thetas, scale, skip, "cells")
+    same(result, theta, thetas, scale, skip, "cells")
 
     for kind, more in summaries:
         what = f"{kind} {more}"
@@ -184,9 +184,7 @@ def compare(df, summaries=SUMMARIES, **options):
         thetas = np.array(
             [slow_summary(replicates[h], kind, more, labels) for h in sorted(replicates)]
         )
-        close(numbers(coefficients(average), "estimate"), theta, scale, what)
-        close(average.replicates(), thetas, scale, f"{what}: replicates")
-        same_variance(average, theta, thetas, scale, skip, what)
+        same(average, theta, thetas, scale, skip, what)
     return result, full, replicates
 
 

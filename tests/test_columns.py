@@ -201,7 +201,7 @@ def test_enum_keeps_the_order_of_its_levels(df):
         (pl.concat_list("t", "g"), "t", "List"),
         (pl.struct("t", "g"), "y", "Struct"),
         (pl.col("cl").cast(pl.String).cast(pl.Binary), "cl", "Binary"),
-        (pl.lit(object(), dtype=pl.Object), "id", "Object"),
+        (pl.lit(object(), dtype=pl.Object, allow_object=True), "id", "Object"),
     ],
 )
 def test_nested_columns_are_refused(df, values, role, dtype):

@@ -6,9 +6,9 @@ degrees of freedom of cells and aggregations); `test_bruteforce` does so for mor
 
 import warnings
 
+import bruteforce as bf
 import numpy as np
 import pytest
-import bruteforce as bf
 from oracle import compare, draw, fast, split
 
 import didjack

@@ -98,6 +98,7 @@ def specs(args: argparse.Namespace) -> list[tuple[int, str, bool, str]]:
     sizes = (10_000,) if args.quick else (100_000, 500_000)
     found = [(size, trial, True, ours) for size in sizes for trial in TRIALS]
     found += [(size, "reg", False, ours) for size in sizes]
+    found += [(sizes[0], "dr, 2 covariates", False, ours)]
     found += [(sizes[0], trial, True, peer) for trial in list(TRIALS)[::2] for peer in PEERS]
     if args.large:
         found += [(2_000_000, "reg", False, ours), (2_000_000, "reg", True, ours)]

@@ -28,6 +28,8 @@ class CellTable:
     changed : (R, K) whether a replicate's cell compares other cohorts or periods
     weight : (R, K) weight of each cell: that of its cohort, or of its own treated rows
     first, last : (R,) first and last period of each replicate's sample
+    n_shown : how many of the cells, the first ones, the full sample has; others are cells that
+        only some replicates have
     """
 
     group: Ints
@@ -37,6 +39,7 @@ class CellTable:
     weight: Floats
     first: Ints
     last: Ints
+    n_shown: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ class Averages:
     keys : (M,) event times, cohorts or periods on the integer axis; empty for "simple"
     theta : (R, M + 1); NaN where no cell is left
     retargeted : (R, M + 1) whether a replicate averages over other cells than the full sample
-    loading : (M + 1, K) derivative of the full-sample estimates with respect to ATT(g,t)
+    loading : (M + 1, K) derivative of the full-sample estimates with respect to ATT(g,t), of
+        the cells of the full sample
     weight_loading : (M + 1, K) derivative with respect to the weight of each cell
     by_cell : whether these weights are the cells' own
     """
@@ -106,7 +110,8 @@ def aggregate(
         "calendar": table.time,
     }[kind]
     keys = np.unique(component[eligible.any(axis=0)])
-    if not eligible[0].any():
+    in_full = eligible[0] & (np.arange(table.group.size) < table.n_shown)
+    if not in_full.any():
         raise OptionError(f"no ATT(g,t) lies in the window of the {kind!r} aggregation: {window}")
     inside: Bools = np.equal(component, keys[:, None])
     equal = kind == "group" and not by_cell
@@ -130,11 +135,11 @@ def aggregate(
         keys=keys,
         theta=np.column_stack([theta, overall]),
         retargeted=np.stack([other[:, columns].any(axis=1) for columns in counts], axis=1),
-        loading=np.vstack([loading, top]),
-        weight_loading=np.vstack([by_weight, top_by_weight]),
+        loading=np.vstack([loading, top])[:, : table.n_shown],
+        weight_loading=np.vstack([by_weight, top_by_weight])[:, : table.n_shown],
         by_cell=by_cell,
     )
-    shown = (eligible[0] & inside).any(axis=1) & (kind != "simple")
+    shown = (in_full & inside).any(axis=1) & (kind != "simple")
     return result.take(np.append(np.flatnonzero(shown), keys.size))
 
 

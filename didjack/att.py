@@ -11,8 +11,8 @@ doi:10.1016/j.jeconom.2020.06.003.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from didjack import kernels
-from didjack.cells import Cell, Plan, plan_cells
+from didjack.cells import Cell
 from didjack.columns import Bools, Floats, Ints
-from didjack.design import Arm, Design
+from didjack.design import Arm
 from didjack.moments import Cohorts, Moments
 from didjack.options import Options
 from didjack.progress import Progress
@@ -57,7 +57,7 @@ class CellEstimates:
 
     Attributes
     ----------
-    cells : the K cells of the full sample
+    cells : K cells
     att : (R, K); NaN where `code` is not 0
     code : (R, K) `Code`
     column : (R, K) the covariate at which a regression failed, -1 where none did
@@ -76,6 +76,35 @@ class CellEstimates:
     first: Ints
     last: Ints
     dropped: Bools
+
+    def take(self, columns: Ints) -> CellEstimates:
+        """Select cells."""
+        return replace(
+            self,
+            cells=tuple(self.cells[j] for j in columns),
+            dropped=self.dropped[columns],
+            **{name: getattr(self, name)[:, columns] for name in _BY_CELL},
+        )
+
+    def widened(self, cells: tuple[Cell, ...]) -> CellEstimates:
+        """Append cells that no replicate has an estimate of so far."""
+        n_rep, k = len(self.att), len(cells)
+        empty = {
+            "att": np.full((n_rep, k), np.nan),
+            "code": np.full((n_rep, k), Code.NO_PERIOD, dtype=np.int8),
+            "column": np.full((n_rep, k), -1, dtype=np.int16),
+            "changed": np.zeros((n_rep, k), dtype=bool),
+            "treated": np.zeros((n_rep, k)),
+        }
+        return replace(
+            self,
+            cells=self.cells + cells,
+            dropped=np.pad(self.dropped, ((0, k), (0, 0))),
+            **{name: np.hstack([getattr(self, name), empty[name]]) for name in _BY_CELL},
+        )
+
+
+_BY_CELL = ("att", "code", "column", "changed", "treated")
 
 
 class Group(NamedTuple):
@@ -99,71 +128,6 @@ class Regression(NamedTuple):
     beta: Floats
     dependent: Ints
     keep: Bools
-
-
-def _clusters_with_rows(design: Design) -> tuple[Ints, Ints]:
-    """Count the clusters with rows by cohort and period, and name one of them: two (C, T)."""
-    strata = design.strata
-    shape = (design.cohorts.size, design.periods.size)
-    count, some = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    row, column, cluster = strata.cohort, strata.period, strata.cluster
-    if design.panel:
-        row, column, cluster = row[:, None], np.arange(design.periods.size), cluster[:, None]
-    np.add.at(count, (row, column), 1)
-    some[row, column] = cluster
-    return count, some
-
-
-def estimate(design: Design, moments: Moments, options: Options) -> CellEstimates:
-    """Estimate every ATT(g,t) of the full sample in every replicate."""
-    solver = TwoByTwo(moments, options)
-    everyone = np.arange(moments.n_replicates)
-    count, some = _clusters_with_rows(design)
-    planned = plan_cells(count > 0, design.cohorts, design.periods, design.horizon, options)
-    cells = tuple(cell for cell in planned.cells if not solver.empty(cell)[0])
-    result = solver.estimate(cells, everyone)
-    result.first[:], result.last[:] = planned.first, planned.last
-    if moments.n_replicates == 1:
-        return result
-    for replicates, present in _other_samples(count, some):
-        own = plan_cells(present, design.cohorts, design.periods, design.horizon, options)
-        _replan(solver, result, own, replicates)
-    return result
-
-
-def _other_samples(count: Ints, some: Ints) -> Iterable[tuple[Ints, Bools]]:
-    """Group the replicates in which a cohort (in a period) vanishes by what is left."""
-    full = count > 0
-    samples: dict[bytes, list[int]] = {}
-    for cluster in np.unique(some[count == 1]):
-        left = full & ~((count == 1) & (some == cluster))
-        samples.setdefault(left.tobytes(), []).append(1 + int(cluster))
-    for left_bytes, replicates in samples.items():
-        yield np.array(replicates), np.frombuffer(left_bytes, dtype=bool).reshape(full.shape)
-
-
-def _replan(solver: TwoByTwo, result: CellEstimates, own: Plan, replicates: Ints) -> None:
-    """Give replicates whose sample has other cells than the full one their own estimates."""
-    result.first[replicates], result.last[replicates] = own.first, own.last
-    by_label = {(cell.group, cell.time): cell for cell in own.cells}
-    position = {cell: j for j, cell in enumerate(result.cells)}
-    changed: list[Cell] = []
-    columns: list[int] = []
-    for cell, j in position.items():
-        replacement = by_label.get((cell.group, cell.time))
-        if replacement is None:
-            result.att[replicates, j] = np.nan
-            lost = result.code[replicates, j]
-            result.code[replicates, j] = np.where(lost == Code.OK, Code.NO_PERIOD, lost)
-        elif replacement != cell:
-            changed.append(replacement)
-            columns.append(j)
-    if changed:
-        at = np.ix_(replicates, np.array(columns))
-        part = solver.estimate(tuple(changed), replicates)
-        result.att[at], result.code[at], result.column[at] = part.att, part.code, part.column
-        result.treated[at] = part.treated
-        result.changed[at] = True
 
 
 class TwoByTwo:

@@ -29,6 +29,9 @@ _CALENDARS = ("Y", "Q", "Q-JAN", "Q-FEB", "M", "W")
 _CLOCKS = ("D", "h", "min", "s")
 """Frequencies that any whole days, hours, ... have; their steps have to be regular."""
 
+_NESTED = ("List", "Array", "Struct", "Object", "Binary")
+"""Types of polars and pyarrow columns that hold no plain values."""
+
 # ---- tables -------------------------------------------------------------------------------------
 
 
@@ -40,15 +43,18 @@ def column_names(df: Any) -> list[Any]:
         return list(df.columns)
     if nw.dependencies.is_pyarrow_table(df):
         return list(df.column_names)
+    return list(_eager(df).columns)
+
+
+def _eager(df: Any) -> nw.DataFrame[Any]:
+    """Wrap a table, or raise for what is none."""
     try:
-        table: Any = nw.from_native(df)
+        return nw.from_native(df, eager_only=True)
     except TypeError as error:
-        raise DataError(
-            f"df must be a pandas, polars or pyarrow table, got {type(df).__name__}"
-        ) from error
-    if isinstance(table, nw.LazyFrame):
-        raise DataError(f"df is a lazy {type(df).__module__.split('.')[0]} frame; collect it first")
-    return list(table.columns)
+        name = type(df).__name__
+        if hasattr(df, "collect"):
+            raise DataError(f"df is lazy ({name}); call .collect() first") from error
+        raise DataError(f"df must be a pandas, polars or pyarrow table, got {name}") from error
 
 
 def read_columns(df: Any, roles: dict[str, str]) -> dict[str, pd.Series]:
@@ -78,8 +84,7 @@ def read_columns(df: Any, roles: dict[str, str]) -> dict[str, pd.Series]:
         columns = {name: pd.Series(df[name].array, name=name, copy=False) for name in roles}
     else:
         # Taken out natively: other columns may have the same name twice.
-        native = df.select(list(roles)) if nw.dependencies.is_pyarrow_table(df) else df
-        table = nw.from_native(native, eager_only=True)
+        table = _eager(df.select(list(roles)) if nw.dependencies.is_pyarrow_table(df) else df)
         columns = {name: _plain_series(table[name], role) for name, role in roles.items()}
     if not len(next(iter(columns.values()))):
         raise DataError("df has no rows")
@@ -99,7 +104,8 @@ def no_column(df: Any, name: str, present: list[Any]) -> str:
 def _plain_series(column: nw.Series[Any], role: str) -> pd.Series:
     """Return a polars or pyarrow column as the pandas Series it would be in a pandas table."""
     dtype, name = column.dtype, column.name
-    if isinstance(dtype, (nw.List, nw.Array, nw.Struct, nw.Object, nw.Binary)):
+    kind = type(dtype).__name__
+    if kind in _NESTED or (kind == "Unknown" and column.null_count() < len(column)):
         raise DataError(f"{role} {name!r} holds {dtype} values; it must hold plain ones")
     if isinstance(dtype, nw.Enum):
         labels = pd.Categorical(column.cast(nw.String).to_numpy(), categories=dtype.categories)

@@ -10,22 +10,23 @@ import pandas as pd
 
 from didjack.aggregate import CellTable
 from didjack.arrange import build_design
-from didjack.att import CellEstimates, Code, estimate
+from didjack.att import CellEstimates, Code
 from didjack.columns import NEVER, Floats, Ints
 from didjack.design import Design
 from didjack.errors import EstimationWarning, name_some, warn
 from didjack.influence import cohort_influence, influence, treated_influence
 from didjack.moments import Moments
 from didjack.options import Options, Vcov
+from didjack.replicates import estimate
 from didjack.validate import CleanData
 
 CELL_STATUS = {Code.OK: "ok", Code.OVERLAP: "overlap", Code.SINGULAR: "singular"}
 
 
-def _estimate(design: Design, options: Options) -> tuple[CellEstimates, Floats]:
+def _estimate(design: Design, options: Options) -> tuple[CellEstimates, CellEstimates, Floats]:
     """Estimate all cells, and cohort weights, in all replicates that the options need."""
     moments = Moments(design, jackknife=options.jackknife)
-    return estimate(design, moments, options), moments.shares()
+    return *estimate(design, moments, options), moments.shares()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,6 +40,7 @@ class Fit:
     rows : CleanData, the rows themselves where those of the design stand for several, else None
     design : Design
     estimates : CellEstimates, R = 1 + H rows, or R = 1 without jackknife
+    extra : CellEstimates of cells that only some replicates have
     share : (R, C) weight of each cohort
     """
 
@@ -47,6 +49,7 @@ class Fit:
     rows: CleanData | None
     design: Design
     estimates: CellEstimates
+    extra: CellEstimates
     share: Floats
 
     @classmethod
@@ -60,8 +63,8 @@ class Fit:
         """Return the same fit with another variance; replicates are computed if it needs them."""
         options = replace(self.options, vcov=vcov)
         if options.jackknife and len(self.estimates.att) == 1:
-            estimates, share = _estimate(self.design, options)
-            return replace(self, options=options, estimates=estimates, share=share)
+            estimates, extra, share = _estimate(self.design, options)
+            return replace(self, options=options, estimates=estimates, extra=extra, share=share)
         return replace(self, options=options)
 
     @property
@@ -111,15 +114,19 @@ class Fit:
 
     def cell_table(self, by_cell: bool = False) -> CellTable:
         """Hand the cells to aggregation, with their own weights or those of their cohorts."""
-        estimates = self.estimates
+        parts = (self.estimates, self.extra)
+        cells = self.estimates.cells + self.extra.cells
+        cohort = np.array([cell.group for cell in cells], dtype=np.int64)
+        treated = np.hstack([part.treated for part in parts])
         return CellTable(
-            group=self.cell_group,
-            time=self.cell_time,
-            att=estimates.att,
-            changed=estimates.changed,
-            weight=estimates.treated if by_cell else self.share[:, self.cell_cohort],
-            first=estimates.first,
-            last=estimates.last,
+            group=self.design.cohorts[cohort],
+            time=self.design.periods[[cell.time for cell in cells]],
+            att=np.hstack([part.att for part in parts]),
+            changed=np.hstack([part.changed for part in parts]),
+            weight=treated if by_cell else self.share[:, cohort],
+            first=self.estimates.first,
+            last=self.estimates.last,
+            n_shown=len(self.estimates.cells),
         )
 
     def cell_status(self) -> list[str]:

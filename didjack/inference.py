@@ -146,22 +146,29 @@ def critical_value(alpha: float, df: Floats) -> Floats:
     return np.asarray(np.where(normal, special.ndtri(1.0 - alpha / 2.0), value))
 
 
-def coefficient_table(
-    estimate: Floats, variance: Variance, alpha: float, n_retargeted: Ints, status: list[str]
-) -> pd.DataFrame:
-    """Put estimates, tests and intervals in the columns of `STATISTICS`."""
+def statistics(estimate: Floats, variance: Variance, alpha: float) -> dict[str, Floats]:
+    """Compute tests and intervals, (M,) each, by the first seven names of `STATISTICS`."""
     error = variance.std_error
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = estimate / error
     margin = critical_value(alpha, variance.df) * error
+    return {
+        "estimate": estimate,
+        "std_error": error,
+        "statistic": statistic,
+        "df": variance.df,
+        "p_value": p_value(statistic, variance.df),
+        "conf_low": estimate - margin,
+        "conf_high": estimate + margin,
+    }
+
+
+def coefficient_table(
+    estimate: Floats, variance: Variance, alpha: float, n_retargeted: Ints, status: list[str]
+) -> pd.DataFrame:
+    """Put estimates, tests and intervals in the columns of `STATISTICS`."""
     values = [
-        estimate,
-        error,
-        statistic,
-        variance.df,
-        p_value(statistic, variance.df),
-        estimate - margin,
-        estimate + margin,
+        *statistics(estimate, variance, alpha).values(),
         variance.n_replicates,
         n_retargeted,
         status,

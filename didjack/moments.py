@@ -68,8 +68,11 @@ class Logit:
 
     def repeat(self, count: int) -> Logit:
         """Return a single fit so many times."""
-        fields = (self.beta, self.converged, self.top)
-        return Logit(*(np.repeat(field, count, axis=0) for field in fields))
+        return Logit(
+            np.repeat(self.beta, count, axis=0),
+            np.repeat(self.converged, count),
+            np.repeat(self.top, count),
+        )
 
     def put(self, at: Ints, fits: Logit) -> None:
         """Write other fits into some places."""

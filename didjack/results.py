@@ -167,8 +167,9 @@ class GroupTimeResult(Result):
         Notes
         -----
         With a varying base the pre-treatment ATT(g,t) are changes from one period to the next,
-        with a universal base changes up to the last period before treatment. A test that does not
-        reject is no evidence of parallel trends where it has little power.
+        with a universal base changes up to the last period before treatment; the test is the same.
+        R's `did` also tests periods of anticipation. A test that does not reject is no evidence of
+        parallel trends where it has little power.
 
         References
         ----------
@@ -217,7 +218,7 @@ class GroupTimeResult(Result):
             return average.compare_vcov(which, alpha)
         from didjack import comparison
 
-        return comparison.compare(self, self._components, alpha)
+        return comparison.compare(self, self._components, alpha, True)
 
     def plot(
         self,

@@ -72,7 +72,7 @@ def test_no_table(df):
 
 
 def test_lazy_frames(df):
-    refusal(pl.from_pandas(df).lazy(), "lazy polars frame", "collect")
+    refusal(pl.from_pandas(df).lazy(), "df is lazy (LazyFrame)", ".collect()")
 
 
 # ---- empty --------------------------------------------------------------------------------------

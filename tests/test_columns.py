@@ -180,7 +180,7 @@ def test_chunked_pyarrow_and_duplicate_names_elsewhere(df, plain):
 
 
 def test_large_identifiers_with_missing_ones_keep_their_digits(df):
-    large = pl.Series(df["id"] + 2**60).set(pl.Series(df.index == 3), None)
+    large = pl.Series([None if i == 3 else unit + 2**60 for i, unit in enumerate(df["id"])])
     with pytest.warns(match=r"dropped 1 row: .*'id' \(1\)"), pytest.warns(match="4 rows of 1 unit"):
         result = fit(pl.from_pandas(df).with_columns(id=large))
     assert result.glance()["n_units"].item() == 47
@@ -196,16 +196,16 @@ def test_enum_keeps_the_order_of_its_levels(df):
 
 
 @pytest.mark.parametrize(
-    ("values", "role", "dtype"),
+    ("values", "role"),
     [
-        (pl.concat_list("t", "g"), "t", "List"),
-        (pl.struct("t", "g"), "y", "Struct"),
-        (pl.col("cl").cast(pl.String).cast(pl.Binary), "cl", "Binary"),
-        (pl.lit(object(), dtype=pl.Object, allow_object=True), "id", "Object"),
+        (pl.concat_list("t", "g"), "t"),
+        (pl.struct("t", "g"), "y"),
+        (pl.col("cl").cast(pl.String).cast(pl.Binary), "cl"),
+        (pl.lit(object(), dtype=pl.Object, allow_object=True), "id"),
     ],
 )
-def test_nested_columns_are_refused(df, values, role, dtype):
-    refusal(pl.from_pandas(df).with_columns(values.alias(role)), f"'{role}' holds {dtype}")
+def test_nested_columns_are_refused(df, values, role):
+    refusal(pl.from_pandas(df).with_columns(values.alias(role)), f"'{role}' holds", "plain")
 
 
 def test_more_than_64_bits_are_refused(df):

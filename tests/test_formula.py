@@ -254,7 +254,7 @@ def test_only_columns_of_the_formula_have_to_be_complete(df):
 
 @pytest.mark.parametrize("how", [k for k in TEXT if k != "unused"])
 def test_missing_categories(df, how):
-    gaps = df.assign(region=TEXT[how](df["region"].mask(df.index.isin([5, 6]))))
+    gaps = df.assign(region=TEXT[how](df["region"]).mask(df.index.isin([5, 6])))
     result, texts = sample_warnings(gaps, xformla="~ region")
     assert "'region' (2)" in texts[0]
     assert_same(result, fit(df[df["id"] != 2], xformla="~ region"))

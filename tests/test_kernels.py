@@ -492,7 +492,7 @@ def test_logit_from_another_start():
                 marks=pytest.mark.xfail(
                     strict=True,
                     raises=AssertionError,
-                    reason="an overshooting step that is halved back without end counts as converged",
+                    reason="an overshooting step that is only halved back counts as converged",
                 ),
             )
             for far in (40.0, 100.0, -40.0)

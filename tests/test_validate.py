@@ -463,8 +463,8 @@ def test_rules_agree_with_an_independent_version(options):
             continue
         kept += 1
         pd.testing.assert_frame_equal(got, want)
-    assert kept > 10
-    assert refused > 10
+    assert kept >= 10
+    assert refused >= 10
 
 
 # ---- warnings -----------------------------------------------------------------------------------

@@ -1,0 +1,205 @@
+"""Results as objects: comparison of estimators, pickles, exports."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import didjack
+
+# One state holds the cohort of 2004, and what follows from that has tests of its own.
+pytestmark = pytest.mark.filterwarnings("ignore::didjack.InferenceWarning")
+
+NAMES = {"yname": "lemp", "tname": "year", "gname": "first.treat", "idname": "countyreal"}
+
+
+def fit(**options):
+    return didjack.csdid(didjack.datasets.load_mpdta(), **NAMES, **options)
+
+
+@pytest.fixture(scope="module")
+def by_state():
+    return fit(cluster="state")
+
+
+@pytest.fixture(scope="module")
+def universal():
+    return fit(base_period="universal")
+
+
+# ---- pickles and equality -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vcov", ["CV3", "CV3J", "analytic", "bootstrap"])
+def test_results_pickle_and_compare(vcov):
+    result = fit(cluster="state", vcov=vcov)
+    for one in (result, result.aggregate("group")):
+        one.summary()
+        one.confint(joint=True)
+        again = pickle.loads(pickle.dumps(one))
+        assert again == one
+        pd.testing.assert_frame_equal(again.tidy(), one.tidy())
+        assert again != one._with_vcov("CV3J" if vcov != "CV3J" else "CV3")
+    assert result != result.aggregate("group")
+    assert result != "result"
+    with pytest.raises(TypeError):
+        hash(result)
+
+
+def test_results_are_frozen(by_state):
+    with pytest.raises(AttributeError):
+        by_state._targets = None
+
+
+# ---- estimators side by side --------------------------------------------------------------------
+
+
+def test_compare_vcov_is_what_each_call_gives(by_state):
+    table = by_state.compare_vcov("group", alpha=0.1)
+    assert list(table.index) == ["analytic", "clustered", "bootstrap", "CV3J", "CV3"]
+    calls = {
+        "analytic": fit(vcov="analytic"),
+        "clustered": fit(vcov="analytic", cluster="state"),
+        "bootstrap": fit(vcov="bootstrap", cluster="state"),
+        "CV3J": fit(vcov="CV3J", cluster="state"),
+        "CV3": by_state,
+    }
+    for name, result in calls.items():
+        average = result.aggregate("group")
+        want = average._statistics(0.1).iloc[-1]
+        columns = [column for column in table.columns if column != "ratio"]
+        np.testing.assert_allclose(
+            table.loc[name, columns].to_numpy(float), want[columns].to_numpy(float), rtol=1e-12
+        )
+    np.testing.assert_allclose(table["ratio"], table["std_error"] / table.loc["CV3", "std_error"])
+
+
+def test_compare_vcov_from_any_result(by_state):
+    want = by_state.compare_vcov("simple")
+    for vcov in ("analytic", "bootstrap", "CV3J"):
+        got = fit(cluster="state", vcov=vcov).compare_vcov("simple")
+        pd.testing.assert_frame_equal(got, want, rtol=1e-12)
+
+
+def test_compare_vcov_of_all_coefficients(by_state):
+    event = by_state.aggregate("event")
+    table = event.compare_vcov("all")
+    assert table.index.names == ["event_time", "vcov"]
+    assert len(table) == 5 * len(event._targets.index)
+    error = table["std_error"].xs("CV3", level="vcov").to_numpy()
+    np.testing.assert_array_equal(error, event._statistics()["std_error"])
+    pd.testing.assert_frame_equal(table.loc["overall"], event.compare_vcov())
+    cells = by_state.compare_vcov(None)
+    assert cells.index.names == ["group", "time", "vcov"]
+    assert len(cells) == 5 * 12
+
+
+def test_compare_vcov_of_independent_units():
+    table = fit(vcov="analytic").compare_vcov()
+    assert list(table.index) == ["analytic", "bootstrap", "CV3J", "CV3"]
+    df = didjack.simulate.repeated_cross_section(n_clusters=8, cluster_size=9, seed=0)
+    result = didjack.csdid(
+        df, "y", "period", "cohort", panel=False, vcov="analytic", est_method="reg"
+    )
+    table = result.compare_vcov()
+    assert list(table.index) == ["analytic", "bootstrap"]
+    assert table["ratio"].isna().all()
+
+
+def test_compare_vcov_of_repeated_cross_sections_by_cluster():
+    df = didjack.simulate.repeated_cross_section(n_clusters=12, cluster_size=9, n_dummies=1, seed=0)
+    options = {"panel": False, "est_method": "reg", "xformla": "~ x1"}
+    names = ["y", "period", "cohort"]
+    result = didjack.csdid(df, *names, cluster="cluster", **options)
+    alone = didjack.csdid(df, *names, vcov="analytic", **options)
+    want = alone.aggregate("simple").overall["std_error"]
+    got = result.compare_vcov().loc["analytic", "std_error"]
+    np.testing.assert_allclose(got, want, rtol=1e-9)
+
+
+def test_compare_vcov_options(by_state):
+    with pytest.raises(didjack.OptionError, match="'overall', 'all'"):
+        by_state.compare_vcov("group", which="some")
+    with pytest.raises(didjack.OptionError, match="type="):
+        by_state.compare_vcov("weekly")
+
+
+# ---- sensitivity analysis -----------------------------------------------------------------------
+
+
+def test_honest_inputs(universal):
+    event = universal.aggregate("event")
+    inputs = event.honest_inputs()
+    assert inputs.event_time.tolist() == [-4, -3, -2, 0, 1, 2, 3]
+    assert (inputs.num_pre, inputs.num_post) == (3, 4)
+    labels = list(inputs.event_time)
+    np.testing.assert_allclose(inputs.sigma, event.vcov().loc[labels, labels], rtol=1e-12)
+    np.testing.assert_array_equal(inputs.sigma, inputs.sigma.T)
+    table = event.tidy().set_index("event_time")
+    np.testing.assert_array_equal(inputs.betahat, table.loc[labels, "estimate"])
+    part = universal.aggregate("event", min_e=-2, max_e=1).honest_inputs()
+    assert (part.num_pre, part.num_post) == (1, 2)
+
+
+def test_honest_inputs_with_anticipation():
+    with pytest.warns(didjack.SampleWarning, match="anticipation=1"):
+        result = fit(base_period="universal", anticipation=1)
+    inputs = result.aggregate("event").honest_inputs()
+    assert inputs.event_time.tolist() == [-4, -3, -1, 0, 1]
+    assert (inputs.num_pre, inputs.num_post) == (2, 3)
+
+
+def test_honest_inputs_say_what_they_need(universal, by_state):
+    with pytest.raises(didjack.OptionError, match="base_period='universal'"):
+        fit().aggregate("event").honest_inputs()
+    with pytest.raises(didjack.OptionError, match="event study"):
+        universal.aggregate("group").honest_inputs()
+    with pytest.raises(didjack.OptionError, match="0 event times are the reference"):
+        universal.aggregate("event", min_e=0).honest_inputs()
+    event = fit(cluster="state", base_period="universal").aggregate("event")
+    with pytest.raises(didjack.OptionError, match="2, 3 have no standard error"):
+        event.honest_inputs()
+
+
+def test_honest_inputs_work_with_honestdid(universal):
+    honestdid = pytest.importorskip("honestdid")
+    event = universal.aggregate("event")
+    inputs = event.honest_inputs()
+    arguments = (inputs.betahat, inputs.sigma, inputs.num_pre, inputs.num_post)
+    original = honestdid.constructOriginalCS(*arguments)
+    row = event.tidy().set_index("event_time").loc[0]
+    # Its interval is normal; the estimate is the middle.
+    np.testing.assert_allclose((original["lb"] + original["ub"])[0] / 2, row["estimate"])
+    sensitivity = honestdid.createSensitivityResults(*arguments, Mvec=[0.0, 0.02])
+    width = (sensitivity["ub"] - sensitivity["lb"]).to_numpy()
+    assert np.isfinite(width).all()
+    assert width[1] > width[0]
+
+
+# ---- maketables ---------------------------------------------------------------------------------
+
+
+def test_maketables_attributes(by_state):
+    for result in (by_state, by_state.aggregate("group")):
+        table = result.__maketables_coef_table__
+        assert {"b", "se", "t", "p", "ci95l", "ci95u"} == set(table.columns)
+        assert table.index.is_unique
+        np.testing.assert_array_equal(table["se"], result._statistics()["std_error"])
+        keys = result.__maketables_default_stat_keys__
+        assert all(result.__maketables_stat__(key) is not None for key in keys)
+        assert set(keys) <= set(result.__maketables_stat_labels__)
+        assert result.__maketables_stat__("r2") is None
+    assert by_state.__maketables_stat__("N") == 2500
+    assert by_state.__maketables_stat__("se_type") == "CV3, by state"
+    assert by_state.__maketables_depvar__ == "lemp"
+    assert by_state.__maketables_vcov_info__ == {"vcov_type": "CV3", "clustervar": "state"}
+
+
+def test_maketables_reads_results(by_state):
+    maketables = pytest.importorskip("maketables")
+    table = maketables.ETable([by_state.aggregate("group"), fit().aggregate("group")])
+    text = str(table.make(type="tex"))
+    assert "cohort 2006" in text
+    assert "Treated clusters" in text
+    assert "CV3, by state" in text

@@ -10,6 +10,7 @@ import pandas as pd
 
 from didjack.aggregate import CellTable
 from didjack.arrange import build_design
+from didjack.balanced import only_gappy_cluster, put_balanced
 from didjack.att import CellEstimates, Code
 from didjack.columns import NEVER, Floats, Ints
 from didjack.design import Design
@@ -23,10 +24,15 @@ from didjack.validate import CleanData
 CELL_STATUS = {Code.OK: "ok", Code.OVERLAP: "overlap", Code.SINGULAR: "singular"}
 
 
-def _estimate(design: Design, options: Options) -> tuple[CellEstimates, CellEstimates, Floats]:
+def _estimate(
+    design: Design, rows: CleanData | None, options: Options
+) -> tuple[CellEstimates, CellEstimates, Floats]:
     """Estimate all cells, and cohort weights, in all replicates that the options need."""
     moments = Moments(design, jackknife=options.jackknife)
-    return *estimate(design, moments, options), moments.shares()
+    estimates, share = estimate(design, moments, options), moments.shares()
+    if rows is not None:
+        put_balanced(rows, design, options, estimates, share)
+    return *estimates, share
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -37,7 +43,7 @@ class Fit:
     ----------
     options : Options
     ledger : DataFrame, what the sample rules did
-    rows : CleanData, the rows themselves where those of the design stand for several, else None
+    rows : CleanData, where the rows of the design stand for several or a replicate needs them
     design : Design
     estimates : CellEstimates, R = 1 + H rows, or R = 1 without jackknife
     extra : CellEstimates of cells that only some replicates have
@@ -56,14 +62,15 @@ class Fit:
     def of(cls, clean: CleanData, options: Options, design: Design | None = None) -> Fit:
         """Estimate a clean sample in all replicates that its options need."""
         design = build_design(clean, options) if design is None else design
-        rows = clean.owned() if design.unit.size == 0 else None
-        return cls(options, clean.ledger, rows, design, *_estimate(design, options))
+        needed = design.unit.size == 0 or only_gappy_cluster(clean, options) is not None
+        rows = clean.owned() if needed else None
+        return cls(options, clean.ledger, rows, design, *_estimate(design, rows, options))
 
     def with_vcov(self, vcov: Vcov) -> Fit:
         """Return the same fit with another variance; replicates are computed if it needs them."""
         options = replace(self.options, vcov=vcov)
         if options.jackknife and len(self.estimates.att) == 1:
-            estimates, extra, share = _estimate(self.design, options)
+            estimates, extra, share = _estimate(self.design, self.rows, options)
             return replace(self, options=options, estimates=estimates, extra=extra, share=share)
         return replace(self, options=options)
 
@@ -90,7 +97,7 @@ class Fit:
     @cached_property
     def _rows(self) -> Design:
         """The design in which each row is a unit or observation of its own, if need be."""
-        if self.by_unit and self.rows is not None:
+        if self.by_unit and self.rows is not None and self.design.unit.size == 0:
             return build_design(self.rows, self.options, collapse=False)
         return self.design
 

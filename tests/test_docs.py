@@ -57,6 +57,12 @@ def test_files_that_a_page_links_to_are_there(page):
         assert (page.parent / target).exists() or copied.exists() or target in WRITTEN, target
 
 
+def test_architecture_names_every_module():
+    described = (ROOT / "docs" / "architecture.md").read_text()
+    modules = {path.stem for path in (ROOT / "didjack").glob("*.py")} - {"__init__"}
+    assert not {name for name in modules if f"`{name}`" not in described}
+
+
 def rewrite(page):
     """Write what the blocks of a page print into it."""
     namespace = {"__name__": "page"}

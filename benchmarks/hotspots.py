@@ -1,7 +1,7 @@
 """Where does the time of a call go? `python benchmarks/hotspots.py --units 100000 --method dr`.
 
-Kernels run in threads of their own, which a profile cannot see into; with one thread (the
-default here) they run where they are called.
+Kernels run in threads of their own, which a profile cannot see into; here all work is done in
+the calling thread.
 """
 
 from __future__ import annotations
@@ -9,11 +9,15 @@ from __future__ import annotations
 import argparse
 import cProfile
 import pstats
+from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
+from typing import Any
+from unittest import mock
 
-import numba
+import didjack.threads
 from contenders import Case, didjack_all, didjack_fit
-from timing import seconds
+from timing import quiet, seconds
 from workloads import microdata, panel, time_varying
 
 COVARIATES = {"panel": ("x1", "x2", "x3"), "varying": ("z1", "z2"), "survey": ("x1", "x2", "x3")}
@@ -27,7 +31,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--method", choices=["reg", "ipw", "dr"], default="reg")
     parser.add_argument("--covariates", type=int, default=0)
     parser.add_argument("--fit", action="store_true", help="analytic errors instead of CV3")
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--sort", choices=["tottime", "cumulative"], default="tottime")
     parser.add_argument("--lines", type=int, default=25)
     return parser.parse_args()
@@ -43,14 +46,37 @@ def make_case(args: argparse.Namespace) -> Case:
     return Case(args.data, data, args.method, covariates, args.data != "survey")
 
 
+class Inline:
+    """A pool of threads without threads."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take what a pool takes."""
+
+    def __enter__(self) -> Inline:
+        """Enter."""
+        return self
+
+    def __exit__(self, *args: Any) -> None:
+        """Leave."""
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Call at once."""
+        future: Future[Any] = Future()
+        future.set_result(function(*args))
+        return future
+
+    def shutdown(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing."""
+
+
 def profile(args: argparse.Namespace) -> None:
     """Profile one call after a first one, and print the functions that take longest."""
-    numba.set_num_threads(args.threads)
     call = partial(didjack_fit if args.fit else didjack_all, make_case(args))
     seconds(call)
-    print(f"{min(seconds(call) for _ in range(3)):.3f} s a call without the profiler")
+    print(f"{min(seconds(call) for _ in range(3)):.3f} s a call, with threads, without profiler")
     profiler = cProfile.Profile()
-    profiler.runcall(call)
+    with mock.patch.object(didjack.threads, "ThreadPoolExecutor", Inline), quiet():
+        profiler.runcall(call)
     pstats.Stats(profiler).strip_dirs().sort_stats(args.sort).print_stats(args.lines)
 
 

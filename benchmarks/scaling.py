@@ -22,12 +22,12 @@ COHORTS_PERIODS = ((5, 10), (10, 20), (20, 40), (38, 40))
 COVARIATES = (0, 1, 2, 5, 10, 20)
 
 
-def time_cases(cases: Sequence[Case], budget: float) -> list[Seconds]:
+def time_cases(cases: Sequence[Case], budget: float, least: int = 3) -> list[Seconds]:
     """Time didjack on cases that take turns, after one call of each."""
     calls = {str(position): partial(didjack_all, case) for position, case in enumerate(cases)}
     for call in calls.values():
         seconds(call)
-    return list(interleave(calls, budget).values())
+    return list(interleave(calls, budget, least).values())
 
 
 def reading(case: Case) -> float:
@@ -52,7 +52,7 @@ def rows(quick: bool) -> tuple[Table, list[Check]]:
     data = [panel(size // 10) for size in sizes]
     for method, covariates in (("reg", ()), ("dr", ("x1", "x2"))):
         cases = [Case(f"{len(frame):,}", frame, method, covariates) for frame in data]
-        taken = time_cases(cases, 0.5 if quick else 3.0)
+        taken = time_cases(cases, 0.5 if quick else 3.0, least=5)
         growth = [_growth(*pair) for pair in zip(taken, taken[1:], sizes, sizes[1:], strict=False)]
         for case, times, grown in zip(cases, taken, [None, *growth], strict=True):
             middle = statistics.median(times)

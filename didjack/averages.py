@@ -124,7 +124,7 @@ class AggregateResult(Result):
             raise OptionError(f"which={which!r} is not allowed; allowed: 'overall', 'all'")
         last = len(self._targets.index) - 1
         at = np.array([last]) if which == "overall" else np.arange(last + 1)
-        return comparison.compare(self, at, alpha)
+        return comparison.compare(self, at, alpha, which == "all")
 
     def honest_inputs(self) -> HonestInputs:
         r"""Hand an event study to a sensitivity analysis of Rambachan and Roth (2023).

@@ -108,7 +108,8 @@ def _plain_series(column: nw.Series[Any], role: str) -> pd.Series:
     if kind in _NESTED or (kind == "Unknown" and column.null_count() < len(column)):
         raise DataError(f"{role} {name!r} holds {dtype} values; it must hold plain ones")
     if isinstance(dtype, nw.Enum):
-        labels = pd.Categorical(column.cast(nw.String).to_numpy(), categories=dtype.categories)
+        levels = getattr(dtype, "categories", None)  # older versions of narwhals do not tell
+        labels = pd.Categorical(column.cast(nw.String).to_numpy(), categories=levels)
         return pd.Series(labels, name=name)
     if isinstance(dtype, nw.Categorical):
         column = column.cast(nw.String)
@@ -305,8 +306,10 @@ def _codes_of_categories(column: pd.Series, role: str) -> Coded:
     """Factorize categories instead of rows, and renumber those that occur."""
     own = as_codes(pd.Series(column.cat.categories, name=column.name), role)
     codes = np.append(own.codes, -1)[column.cat.codes]
-    occurring = np.unique(codes[codes >= 0])
-    return Coded(np.where(codes < 0, -1, np.searchsorted(occurring, codes)), own.labels[occurring])
+    present = np.zeros(len(own.labels) + 1, dtype=bool)
+    present[codes] = True
+    rank = np.append(np.cumsum(present[:-1]) - 1, -1)
+    return Coded(rank[codes], own.labels[present[:-1]])
 
 
 # ---- time ---------------------------------------------------------------------------------------

@@ -19,30 +19,32 @@ if TYPE_CHECKING:
 COLUMNS = ["estimate", "std_error", "df", "statistic", "p_value", "conf_low", "conf_high"]
 
 
-def compare(result: Result, at: Ints, alpha: float | None) -> pd.DataFrame:
+def compare(result: Result, at: Ints, alpha: float | None, labelled: bool) -> pd.DataFrame:
     """Tabulate coefficients, (m,) positions, under every variance that can be had.
 
+    Rows are (coefficient, estimator) where they are `labelled`, otherwise estimators.
     Replicates are computed if the result has none; nothing else is estimated again.
     """
-    level = result._level(alpha)
-    parts = []
-    for name, variance in _variances(result).items():
-        table = inference.coefficient_table(
-            result._targets.theta[0],
-            variance,
-            level,
-            np.zeros(len(variance.df), dtype=np.int64),
-            [""] * len(variance.df),
-        )
-        parts.append(table.iloc[at][COLUMNS].assign(vcov=name, position=at))
-    table = pd.concat(parts).sort_values("position", kind="stable").reset_index(drop=True)
-    reference = table[table["vcov"] == "CV3"].set_index("position")["std_error"]
-    table["ratio"] = table["std_error"] / table["position"].map(reference)
-    rows = pd.Index(table["vcov"])
-    if at.size > 1 or result._components.size == len(result._targets.index):
-        levels = _levels(result._targets.index[table["position"]])
-        rows = pd.MultiIndex.from_arrays([*levels, rows], names=[*_names(result), "vcov"])
-    return table[[*COLUMNS, "ratio"]].set_axis(rows)
+    found = _variances(result)
+    names = list(found)
+    # One row for each coefficient and, within it, each estimator.
+    which = np.repeat(at, len(names))
+    variance = Variance(
+        np.stack([one.std_error[at] for one in found.values()], axis=1).ravel(),
+        np.stack([one.df[at] for one in found.values()], axis=1).ravel(),
+        np.zeros(which.size, dtype=np.int64),
+    )
+    estimate = result._targets.theta[0, which]
+    values = inference.statistics(estimate, variance, result._level(alpha))
+    reference = found["CV3"].std_error if "CV3" in found else np.full(at.max() + 1, np.nan)
+    values["ratio"] = variance.std_error / reference[which]
+    rows = pd.Index(names * at.size, name="vcov")
+    if labelled:
+        key = result._targets.index[which]
+        levels = [key.get_level_values(level) for level in range(key.nlevels)]
+        labels = [str(name or "coefficient") for name in key.names]
+        rows = pd.MultiIndex.from_arrays([*levels, rows], names=[*labels, "vcov"])
+    return pd.DataFrame(values, index=rows)[[*COLUMNS, "ratio"]]
 
 
 def _variances(result: Result) -> dict[str, Variance]:
@@ -58,14 +60,3 @@ def _variances(result: Result) -> dict[str, Variance]:
         jackknife = result._uncertainty_for("CV3")
         found["CV3J"], found["CV3"] = jackknife.variance("CV3J"), jackknife.variance("CV3")
     return found
-
-
-def _levels(index: pd.Index) -> list[pd.Index]:
-    if isinstance(index, pd.MultiIndex):
-        return [index.get_level_values(level) for level in range(index.nlevels)]
-    return [index]
-
-
-def _names(result: Result) -> list[str]:
-    index = result._targets.index
-    return [str(name or "coefficient") for name in index.names]

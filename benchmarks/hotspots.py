@@ -15,10 +15,11 @@ from functools import partial
 from typing import Any
 from unittest import mock
 
-import didjack.threads
 from contenders import Case, didjack_all, didjack_fit
 from timing import quiet, seconds
 from workloads import microdata, panel, time_varying
+
+import didjack.threads
 
 COVARIATES = {"panel": ("x1", "x2", "x3"), "varying": ("z1", "z2"), "survey": ("x1", "x2", "x3")}
 

@@ -148,4 +148,5 @@ def csdid(
     result._fit.report_dropped()
     result._report_failures()
     result._report_missing()
+    result._report_design()
     return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
@@ -74,8 +74,9 @@ def read_columns(df: Any, roles: dict[str, str]) -> dict[str, pd.Series]:
         Not a table, a column that is not there or stands in it twice, or no rows.
     """
     present = column_names(df)
+    words = strings(present)
     for name, role in roles.items():
-        count = present.count(name)
+        count = words.count(name)
         if count == 0:
             raise DataError(f"{role}: {no_column(df, name, present)}")
         if count > 1:
@@ -91,12 +92,17 @@ def read_columns(df: Any, roles: dict[str, str]) -> dict[str, pd.Series]:
     return columns
 
 
+def strings(names: list[Any]) -> list[str]:
+    """Return the column names that are strings; others cannot be asked for."""
+    return [name for name in names if isinstance(name, str)]
+
+
 def no_column(df: Any, name: str, present: list[Any]) -> str:
     """Say that a column is not there, and what may have been meant."""
     message = f"df has no column {name!r}"
     if nw.dependencies.is_pandas_dataframe(df) and name in df.index.names:
         return message + "; it is a level of the index: call df.reset_index() first"
-    match = nearest(name, [column for column in present if isinstance(column, str)])
+    match = nearest(name, strings(present))
     listed = f"columns: {name_some(present, most=12)}" if present else "it has no columns at all"
     return f"{message}{did_you_mean(match)}; {listed}"
 
@@ -277,7 +283,7 @@ def _codes_of_floats(values: Floats) -> Coded:
 def _missing_labels(column: pd.Series) -> Bools:
     """Return where an object column holds no label, (N,)."""
     gone = np.array(column.isna(), dtype=bool)
-    infinite = [is_number(value) and abs(_to_float(value)) == np.inf for value in column[~gone]]
+    infinite = [is_number(value) and value in (np.inf, -np.inf) for value in column[~gone]]
     gone[~gone] = infinite
     return gone
 
@@ -286,9 +292,10 @@ def _factorized(column: pd.Series, role: str) -> Coded:
     try:
         codes, labels = pd.factorize(column, sort=False)
     except TypeError as error:
+        bad = [value for value in column if not isinstance(value, Hashable)]
         raise DataError(
             f"{role} {column.name!r} holds values that cannot be labels, "
-            f"such as {brief(column.iloc[0])}"
+            f"such as {brief(bad[0] if bad else column.iloc[0])}"
         ) from error
     index = pd.Index(labels)
     try:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from didjack.base import Result
     from didjack.results import GroupTimeResult
 
-FEW_TREATED = 5
-"""Fewer treated clusters than this are worth a warning."""
+FEW = 5
+"""Fewer treated clusters than this, or clusters to compare with, are worth a warning."""
 MOST = 0.5
 """So is one cluster with more than this share of the treated weight, or of the variance."""
 
@@ -112,10 +112,17 @@ def concerns(result: GroupTimeResult) -> list[str]:
     if not n_treated:
         return []
     found = []
-    if n_treated < FEW_TREATED:
+    if n_treated < FEW:
         found.append(
             f"{n_treated} of {plural(labels.size, 'cluster')} "
             f"{'is' if n_treated == 1 else 'are'} treated"
+        )
+    compared = sorted({cohort for cell in fit.estimates.cells for cohort in cell.comparison})
+    n_compared = int((fit.design.n_units[:, compared] > 0).any(axis=1).sum())
+    if n_compared < FEW:
+        found.append(
+            f"{n_compared} of {plural(labels.size, 'cluster')} "
+            f"{'has' if n_compared == 1 else 'have'} units to compare with"
         )
     share = _share(weight)
     largest = labels[int(share.argmax())]

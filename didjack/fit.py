@@ -10,8 +10,8 @@ import pandas as pd
 
 from didjack.aggregate import CellTable
 from didjack.arrange import build_design
-from didjack.balanced import only_gappy_cluster, put_balanced
 from didjack.att import CellEstimates, Code
+from didjack.balanced import clusters_to_balance, put_balanced
 from didjack.columns import NEVER, Floats, Ints
 from didjack.design import Design
 from didjack.errors import EstimationWarning, name_some, warn
@@ -62,8 +62,8 @@ class Fit:
     def of(cls, clean: CleanData, options: Options, design: Design | None = None) -> Fit:
         """Estimate a clean sample in all replicates that its options need."""
         design = build_design(clean, options) if design is None else design
-        needed = design.unit.size == 0 or only_gappy_cluster(clean, options) is not None
-        rows = clean.owned() if needed else None
+        needed = design.unit.size == 0 or bool(clusters_to_balance(clean, options))
+        rows = clean if needed else None
         return cls(options, clean.ledger, rows, design, *_estimate(design, rows, options))
 
     def with_vcov(self, vcov: Vcov) -> Fit:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from didjack.columns import Floats, as_float, is_complex, no_column
+from didjack.columns import Floats, as_float, is_complex, no_column, strings
 from didjack.errors import DataError, OptionError, brief
 
 if TYPE_CHECKING:
@@ -42,10 +42,11 @@ class Covariates:
         """List the columns of a table that the formula uses, or raise for unknown names."""
         from formulaic.transforms import TRANSFORMS
 
-        quote = _needs_backticks(self.text, present)
-        used = [name for name in self.functions if name in present and name not in TRANSFORMS]
+        words = strings(present)
+        quote = _needs_backticks(self.text, words)
+        used = [name for name in self.functions if name in words and name not in TRANSFORMS]
         for name in [*self.names, *(self.functions if quote else [])]:
-            if name in present:
+            if name in words:
                 used.append(name)
             elif name not in TRANSFORMS:
                 raise DataError(f"xformla={self.text!r}: {no_column(df, name, present)}{quote}")
@@ -54,10 +55,9 @@ class Covariates:
         return list(dict.fromkeys(used))
 
 
-def _needs_backticks(text: str, present: list[Any]) -> str:
+def _needs_backticks(text: str, names: list[str]) -> str:
     """Write a hint if the formula holds a column name such as ``first.treat`` as it stands."""
-    odd = [name for name in present if isinstance(name, str) and not name.isidentifier()]
-    named = [name for name in odd if len(name) > 1 and name in text]
+    named = [n for n in names if len(n) > 1 and not n.isidentifier() and n in text]
     return f"; write {max(named, key=len)!r} in backticks" if named else ""
 
 

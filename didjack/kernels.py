@@ -88,12 +88,15 @@ def deleted_sums(values: Floats, chosen: Ints, cluster: Ints, n_clusters: int) -
     before = np.zeros((c, m))
     while i < c:
         h = cluster[chosen[i]]
-        before[i] = total
+        for o in range(m):
+            before[i, o] = total[o]
         while i < c and cluster[chosen[i]] == h:
-            total += values[chosen[i]]
+            for o in range(m):
+                total[o] += values[chosen[i], o]
             i += 1
     for r in range(n_clusters + 1):
-        result[r] = total
+        for o in range(m):
+            result[r, o] = total[o]
     after = np.zeros(m)
     j = c
     while j > 0:
@@ -102,9 +105,11 @@ def deleted_sums(values: Floats, chosen: Ints, cluster: Ints, n_clusters: int) -
         while j > 0 and cluster[chosen[j - 1]] == h:
             j -= 1
         if h < n_clusters:
-            result[h + 1] = before[j] + after
+            for o in range(m):
+                result[h + 1, o] = before[j, o] + after[o]
         for i in range(last - 1, j - 1, -1):
-            after += values[chosen[i]]
+            for o in range(m):
+                after[o] += values[chosen[i], o]
     return result
 
 
@@ -144,7 +149,8 @@ def factor_one(gram: Floats, keep: Bools, drop: bool, lower: Floats, scale: Floa
     k = gram.shape[0]
     first = -1
     for a in range(k):
-        lower[a, :] = 0.0
+        for b in range(k):
+            lower[a, b] = 0.0
         scale[a] = 1.0 / np.sqrt(gram[a, a]) if keep[a] and gram[a, a] > 0.0 else 0.0
     for a in range(k):
         if not keep[a]:
@@ -166,7 +172,8 @@ def factor_one(gram: Floats, keep: Bools, drop: bool, lower: Floats, scale: Floa
             first = a
         if not drop:
             break
-        lower[a, :] = 0.0
+        for b in range(k):
+            lower[a, b] = 0.0
         scale[a] = 0.0
     return first
 
@@ -178,15 +185,17 @@ def reciprocal_condition(gram: Floats, lower: Floats, scale: Floats) -> float:
     norm, inverse_norm = 0.0, 0.0
     column = np.empty(k)
     for j in range(k):
-        column[:] = 0.0
+        for a in range(k):
+            column[a] = 0.0
         column[j] = 1.0
         if scale[j] == 0.0:
             continue
         substitute(lower, column)
-        inverse_norm = max(inverse_norm, np.abs(column).sum())
-        total = 0.0
+        size, total = 0.0, 0.0
         for a in range(k):
+            size += abs(column[a])
             total += abs(gram[a, j]) * scale[a] * scale[j]
+        inverse_norm = max(inverse_norm, size)
         norm = max(norm, total)
     return 1.0 / (norm * inverse_norm)
 
@@ -338,11 +347,13 @@ def fit_logits(
     information, lower = np.empty((k, k)), np.empty((k, k))
     scale, step, accepted = np.empty(k), np.empty(k), np.empty(k)
     for r in range(lo, hi):
-        accepted[:] = beta[r]
+        for a in range(k):
+            accepted[a] = beta[r, a]
         converged[r] = False
-        deviance, null, flat = np.inf, 0.0, 0
+        deviance, null, flat, halved = np.inf, 0.0, 0, False
         for _ in range(MAX_ITERATIONS):
-            sums[:] = 0.0
+            for a in range(sums.size):
+                sums[a] = 0.0
             top[r] = -np.inf
             for j in range(chosen.size):
                 s = chosen[j]
@@ -355,15 +366,22 @@ def fit_logits(
             if fall < -slack:
                 for a in range(k):
                     beta[r, a] = 0.5 * (beta[r, a] + accepted[a])
-                flat = 0
+                flat, halved = 0, True
                 continue
+            if halved and fall <= slack:
+                break  # no step from here lowers the deviance
+            halved = False
             flat = flat + 1 if fall <= slack else 0
             deviance = sums[-1]
-            accepted[:] = beta[r]
+            for a in range(k):
+                accepted[a] = beta[r, a]
             solvable = _newton_step(sums, keep[r], information, lower, scale, step)
-            size = np.abs(step).max()
+            size = 0.0
+            for a in range(k):
+                size = max(size, abs(step[a]))
             if solvable and (size < STEP_TOLERANCE or flat < FLAT_ITERATIONS):
-                beta[r] += step
+                for a in range(k):
+                    beta[r, a] += step[a]
             if not solvable or size < STEP_TOLERANCE or flat >= FLAT_ITERATIONS:
                 converged[r] = solvable or flat > 0
                 break
@@ -376,7 +394,8 @@ def _newton_step(
     """Write the Newton step into `step`; return whether the information could be inverted."""
     k = step.size
     unpack(sums, information)
-    step[:] = 0.0
+    for a in range(k):
+        step[a] = 0.0
     if factor_one(information, keep, False, lower, scale) >= 0:
         return False
     for a in range(k):

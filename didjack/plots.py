@@ -36,8 +36,8 @@ LEGEND = [
     "anticipation",
 ]
 """Legends of several panels are in this order; what is not listed comes last."""
-MANY = 25
-"""With more coefficients than this, markers and lines are drawn smaller."""
+CROWDED = 4.0
+"""With more coefficients in an inch than this, markers and lines are drawn smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ def _draw(ax: Axes, points: Points, names: tuple[str, str | None], told_apart: b
     told_apart : whether there is a before and an after
     """
     vcov, compare = names
-    small = points.x.size > MANY
+    small = points.x.size > CROWDED * ax.bbox.width / ax.figure.dpi
     size, thick = (3.0, 1.2) if small else (5.0, 2.0)
     ax.axhline(0.0, color=GREY, lw=0.8, zorder=1)
     shift = 0.0 if compare is None else 0.11

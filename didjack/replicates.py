@@ -10,6 +10,7 @@ from didjack.att import CellEstimates, Code, TwoByTwo
 from didjack.cells import Cell, Plan, plan_cells
 from didjack.columns import Bools, Ints
 from didjack.design import Design
+from didjack.errors import DataError
 from didjack.moments import Moments
 from didjack.options import Options
 
@@ -29,6 +30,11 @@ def estimate(
     axes = (design.cohorts, design.periods, design.horizon, options)
     planned = plan_cells(count > 0, *axes)
     cells = tuple(cell for cell in planned.cells if not solver.empty(cell)[0])
+    if not cells:
+        raise DataError(
+            "no ATT(g,t) can be formed: no cohort has rows before and after a base period, with "
+            "comparison rows in both "
+        )
     result = solver.estimate(cells, np.arange(moments.n_replicates))
     result.first[:], result.last[:] = planned.first, planned.last
     others = [

@@ -283,7 +283,8 @@ class GroupTimeResult(Result):
         if not code.any():
             return
         bad = np.flatnonzero(code)
-        shown = [f"{self._targets.index[j]}: {self._targets.status[j]}" for j in bad.tolist()]
+        labels = self._targets.labels[["group", "time"]].astype(str)
+        shown = [f"({', '.join(labels.iloc[j])}): {self._targets.status[j]}" for j in bad.tolist()]
         warn(
             f"{bad.size} of {plural(code.size, 'ATT(g,t)').removesuffix('s')} could not be "
             f"estimated and {'are' if bad.size > 1 else 'is'} NaN: {name_some(shown, most=3)}; "

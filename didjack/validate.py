@@ -7,7 +7,7 @@ calls), so that everything to the right of it can rely on what it gets.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -67,15 +67,6 @@ class CleanData:
     horizon: int
     pooled: bool
     ledger: pd.DataFrame
-
-    def owned(self) -> CleanData:
-        """Return a copy whose columns share no memory with the user's table."""
-        arrays = {
-            name: getattr(self, name).copy()
-            for name in ("y", "period", "cohort", "unit", "cluster", "weight", "x")
-            if getattr(self, name) is not None
-        }
-        return replace(self, **arrays)
 
 
 @dataclass(slots=True)
@@ -180,6 +171,8 @@ def clean(df: Any, options: Options) -> CleanData:
     _no_never_treated(rows)
     _already_treated(rows)
     balanced = _balance(rows) if options.panel else False
+    if options.control_group == "notyettreated":
+        _no_never_treated(rows)  # balancing may have dropped the last of them
     _check_groups(rows)
     if rows.y.size < evaluated:
         _evaluate_formula(rows, again=True)

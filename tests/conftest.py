@@ -35,12 +35,6 @@ def reference_cases():
     return json.loads(gzip.decompress((DATA / "reference.json.gz").read_bytes()))
 
 
-def pytest_generate_tests(metafunc):
-    """One fit for each reference case, shared by the tests that take a `case`."""
-    if "case" in metafunc.fixturenames:
-        metafunc.parametrize("case", reference_cases(), indirect=True, scope="module")
-
-
 @pytest.fixture(scope="session")
 def data():
     """Return the data of the reference results by name; each call gives a new frame."""

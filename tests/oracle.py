@@ -75,6 +75,31 @@ def lose_rows(df, share=0.1, seed=1):
     return df[np.random.default_rng(seed).random(len(df)) > share]
 
 
+def by_level(counts, weight=1.0):
+    """Units with x1 = 0, 1, 2 in the numbers asked for: cluster by cluster (cohort, *numbers).
+
+    The fewer comparison units with x1 = 2, the nearer to one their propensity score; `weight`
+    is theirs.
+    """
+    rng = np.random.default_rng(0)
+    units = pd.DataFrame(
+        [
+            (cluster, cohort, float(x))
+            for cluster, (cohort, *numbers) in enumerate(counts)
+            for x, number in enumerate(numbers)
+            for _ in range(number)
+        ],
+        columns=["cluster", "cohort", "x1"],
+    )
+    units["id"], units["level"] = np.arange(len(units)), rng.normal(size=len(units))
+    units["w"] = np.where((units["cohort"] == 0) & (units["x1"] == 2), weight, 1.0)
+    df = units.merge(pd.DataFrame({"period": range(1, 5)}), how="cross")
+    effect = 0.5 * (df["cohort"] > 0) * (df["period"] >= df["cohort"])
+    slope = 0.3 * df["x1"] * df["period"]
+    df["y"] = df["level"] + slope + effect + rng.normal(0, 0.5, len(df))
+    return df
+
+
 def names(options):
     """Column names and other options, with the unit of a panel."""
     idname = {"idname": "id"} if options.get("panel", True) else {}

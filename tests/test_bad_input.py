@@ -164,7 +164,7 @@ def test_multiindex_columns(df):
 
 def test_column_names_that_are_no_strings(df, plain):
     odd = df.copy()
-    for name in (5, ("a", "b"), None, pd.Timestamp("2001"), 1.5):
+    for name in (5, ("a", "b"), None, pd.Timestamp("2001"), 1.5, pd.NA, (pd.NA, 1)):
         odd[name] = 1
     assert_same(fit(odd), plain)
     assert_same(fit(odd, xformla="~ x1"), fit(df, xformla="~ x1"))

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from oracle import (
     SUMMARIES,
+    by_level,
     close,
     compare,
     compare_analytic,
@@ -202,11 +203,10 @@ def one_observer(sample, only, observer, mixed):
 @MIXED
 def test_period_that_one_cluster_observes(sample, only, observer, mixed):
     df = one_observer(sample, only, observer, mixed)
-    # An inner period is a base period too: test_cells_that_only_a_replicate_has.
-    summaries = () if only == 3 else SUMMARIES
     options = SAMPLES[sample] | {"est_method": "reg", "xformla": "~ x1"}
     if mixed:
         options |= {"control_group": "notyettreated", "base_period": "universal"}
+    summaries = [s for s in SUMMARIES if only != 3 or "balance_e" not in s[1]]
     compare(df, summaries, **options)
 
 
@@ -230,11 +230,6 @@ def test_base_period_changes_without_its_only_observer(sample):
     assert (statuses(df, **options).loc[0, (slice(None), 3)] != "OK").all()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="aggregates of a replicate leave out ATT(g,t) that the full sample does not have",
-)
 @BY_OBSERVER
 @COMPARISONS
 def test_cells_that_only_a_replicate_has(observer, control_group):
@@ -246,37 +241,37 @@ def test_cells_that_only_a_replicate_has(observer, control_group):
 
 # Panels that are unbalanced in one cluster ----------------------------------------------------
 
-ONE_GAPPY_CLUSTER = pytest.mark.parametrize(
+
+@pytest.mark.parametrize(
     "options",
     [
         {},
         {"xformla": "~ x1", "est_method": "ipw"},
         {"xformla": "~ x1", "weightsname": "w"},
-        pytest.param(
-            {"xformla": "~ x3", "est_method": "reg"},
-            marks=pytest.mark.xfail(
-                strict=True,
-                raises=AssertionError,
-                reason="a replicate that is a balanced panel keeps the pooled estimators",
-            ),
-        ),
-        pytest.param(
-            {"weightsname": "wt"},
-            marks=pytest.mark.xfail(
-                strict=True,
-                raises=AssertionError,
-                reason="a replicate that is a balanced panel keeps the pooled estimators",
-            ),
-        ),
+        {"xformla": "~ x3", "control_group": "notyettreated", "base_period": "universal"},
+        {"xformla": "~ x3", "est_method": "reg", "anticipation": 1},
+        {"weightsname": "wt"},
     ],
 )
-
-
-@ONE_GAPPY_CLUSTER
 def test_replicate_that_is_balanced(options):
     df = draw((0, 4, 0, 4, 6, 0, 4, 6), 12, range(1, 7), 3)
     df = df[(df["cluster"] != 2) | (np.random.default_rng(2).random(len(df)) > 0.3)]
     compare(df, allow_unbalanced_panel=True, **options)
+
+
+@pytest.mark.parametrize("only", [1, 6])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"xformla": "~ x3", "est_method": "reg"},
+        {"weightsname": "wt"},
+    ],
+)
+def test_replicate_that_is_balanced_in_fewer_periods(only, options):
+    df = draw((0, 4, 0, 4, 5, 0, 5), 12, range(1, 7), 3)
+    df = df[(df["period"] != only) | (df["cluster"] == 0)]
+    compare(df, SUMMARIES[:1], allow_unbalanced_panel=True, **options)
 
 
 # One cluster outweighs all others -------------------------------------------------------------
@@ -341,31 +336,6 @@ def test_cluster_of_large_outcomes(sample, factor):
 
 
 # Trimming and overlap -------------------------------------------------------------------------
-
-
-def by_level(counts, weight=1.0):
-    """Units with x1 = 0, 1, 2 in the numbers asked for: cluster by cluster (cohort, *numbers).
-
-    The fewer comparison units with x1 = 2, the nearer to one their propensity score; `weight`
-    is theirs.
-    """
-    rng = np.random.default_rng(0)
-    units = pd.DataFrame(
-        [
-            (cluster, cohort, float(x))
-            for cluster, (cohort, *numbers) in enumerate(counts)
-            for x, number in enumerate(numbers)
-            for _ in range(number)
-        ],
-        columns=["cluster", "cohort", "x1"],
-    )
-    units["id"], units["level"] = np.arange(len(units)), rng.normal(size=len(units))
-    units["w"] = np.where((units["cohort"] == 0) & (units["x1"] == 2), weight, 1.0)
-    df = units.merge(pd.DataFrame({"period": range(1, 5)}), how="cross")
-    effect = 0.5 * (df["cohort"] > 0) * (df["period"] >= df["cohort"])
-    slope = 0.3 * df["x1"] * df["period"]
-    df["y"] = df["level"] + slope + effect + rng.normal(0, 0.5, len(df))
-    return df
 
 
 def failed(fits):

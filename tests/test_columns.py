@@ -539,6 +539,7 @@ def test_distinct(values):
         ([True, False, True], [False, True], [1, 0, 1]),
         ([None, None], [], [-1, -1]),
         ([np.nan, np.inf], [], [-1, -1]),
+        (np.array([2**2000, decimal.Decimal("Infinity")], dtype=object), [2**2000], [0, -1]),
         (np.array([2, "a", 1.0, np.inf, None], dtype=object), [1.0, 2, "a"], [1, 2, 0, -1, -1]),
     ],
 )
@@ -551,6 +552,7 @@ def test_codes_follow_sorted_labels(values, labels, codes):
 
 def test_labels_must_be_hashable(df):
     refusal(df.assign(cl=[[1, h] for h in df["cl"]]), "cluster 'cl'", "cannot be labels", "[1, 1]")
+    refusal(where(df, [7], "id", {}), "idname 'id'", "cannot be labels", "such as {}")
 
 
 @pytest.mark.parametrize(

@@ -162,3 +162,9 @@ def test_a_dominant_cluster():
     share = fit(df).clusters()["variance_share"]
     assert share.idxmax() == large
     assert f"cluster {large} makes up {share.max():.0%} of the CV3 variance of the overall" in text
+
+
+def test_few_clusters_to_compare_with():
+    df = didjack.simulate.panel(n_clusters=20, cluster_size=5, treated_clusters=17, seed=2)
+    assert "3 of 20 clusters have units to compare with" in report(fit(df))
+    assert "compare" not in report(fit(df, control_group="notyettreated"))

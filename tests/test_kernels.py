@@ -482,24 +482,7 @@ def test_logit_from_another_start():
         np.testing.assert_allclose(beta, want, rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    "intercept",
-    [
-        *[-20.0, -8.0, 8.0, 20.0],
-        *[
-            pytest.param(
-                far,
-                marks=pytest.mark.xfail(
-                    strict=True,
-                    raises=AssertionError,
-                    reason="an overshooting step that is only halved back counts as converged",
-                ),
-            )
-            for far in (40.0, 100.0, -40.0)
-        ],
-        800.0,
-    ],
-)
+@pytest.mark.parametrize("intercept", [-40.0, -20.0, -8.0, 8.0, 20.0, 40.0, 100.0, 800.0])
 def test_logit_from_a_start_far_away_is_right_or_fails(intercept):
     rng = np.random.default_rng(7)
     x = np.column_stack([np.ones(80), rng.normal(size=80)])

@@ -24,7 +24,7 @@ def floats(values):
     return np.array(values, dtype=float)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=reference_cases())
 def case(request, data):
     """A reference case, its fit, and the tolerance it is held to."""
     reference = reference_cases()[request.param]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special
 
 from didjack.columns import Floats
 
@@ -101,6 +100,8 @@ def _solve(largest: Floats, k: int, df: float, level: float) -> CriticalValue:
     The coverage along a direction is a smooth function of `largest`: it is computed at the means
     of 2,048 bins of equal size.
     """
+    from scipy import optimize
+
     points = np.sort(largest).reshape(_BINS, -1).mean(axis=1)
 
     def surplus(c: float) -> float:
@@ -115,6 +116,8 @@ def _solve(largest: Floats, k: int, df: float, level: float) -> CriticalValue:
 
 def _coverage(c: float, largest: Floats, k: int, df: float) -> Floats:
     """Probability that the vector stays within c along each direction, (n,)."""
+    from scipy import special
+
     ratio = c**2 / largest
     inside = special.chdtr(k, ratio) if np.isinf(df) else special.fdtr(k, df, ratio / k)
     return np.asarray(inside)

@@ -16,7 +16,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from scipy import special
 
 from didjack.columns import Floats
 from didjack.errors import OptionError
@@ -32,7 +31,8 @@ FEW_CLUSTERS = 11
 """Up to so many clusters the default weights are Webb's; see `default_weights`."""
 _CODES: dict[str, int] = {"rademacher": 0, "mammen": 1, "webb": 2}
 _BLOCK = 16
-_IQR_OF_NORMAL = 2.0 * float(special.ndtri(0.75))
+_IQR_OF_NORMAL = 1.3489795003921634
+"""Distance between the quartiles of the standard normal."""
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)

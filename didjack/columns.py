@@ -6,15 +6,17 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from didjack.errors import DataError, brief, name_some, plural
 from didjack.options import MOST_PERIODS, did_you_mean, nearest
+
+if TYPE_CHECKING:
+    import narwhals as nw
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -37,17 +39,25 @@ _NESTED = ("List", "Array", "Struct", "Object", "Binary")
 
 def column_names(df: Any) -> list[Any]:
     """List the column names of a pandas, polars or pyarrow table, duplicates included."""
-    if nw.dependencies.is_pandas_dataframe(df):
+    if isinstance(df, pd.DataFrame):
         if df.columns.nlevels > 1:
             raise DataError("df has MultiIndex columns; flatten them to one level of names")
         return list(df.columns)
-    if nw.dependencies.is_pyarrow_table(df):
+    if _is_arrow(df):
         return list(df.column_names)
     return list(_eager(df).columns)
 
 
+def _is_arrow(df: Any) -> bool:
+    from narwhals.dependencies import is_pyarrow_table
+
+    return bool(is_pyarrow_table(df))
+
+
 def _eager(df: Any) -> nw.DataFrame[Any]:
-    """Wrap a table, or raise for what is none."""
+    """Wrap a table, or raise for what is none; narwhals is only imported when it is needed."""
+    import narwhals as nw
+
     try:
         return nw.from_native(df, eager_only=True)
     except TypeError as error:
@@ -81,11 +91,11 @@ def read_columns(df: Any, roles: dict[str, str]) -> dict[str, pd.Series]:
             raise DataError(f"{role}: {no_column(df, name, present)}")
         if count > 1:
             raise DataError(f"{role}: df has {count} columns named {name!r}; keep one")
-    if nw.dependencies.is_pandas_dataframe(df):
+    if isinstance(df, pd.DataFrame):
         columns = {name: pd.Series(df[name].array, name=name, copy=False) for name in roles}
     else:
         # Taken out natively: other columns may have the same name twice.
-        table = _eager(df.select(list(roles)) if nw.dependencies.is_pyarrow_table(df) else df)
+        table = _eager(df.select(list(roles)) if _is_arrow(df) else df)
         columns = {name: _plain_series(table[name], role) for name, role in roles.items()}
     if not len(next(iter(columns.values()))):
         raise DataError("df has no rows")
@@ -100,7 +110,7 @@ def strings(names: list[Any]) -> list[str]:
 def no_column(df: Any, name: str, present: list[Any]) -> str:
     """Say that a column is not there, and what may have been meant."""
     message = f"df has no column {name!r}"
-    if nw.dependencies.is_pandas_dataframe(df) and name in df.index.names:
+    if isinstance(df, pd.DataFrame) and name in df.index.names:
         return message + "; it is a level of the index: call df.reset_index() first"
     match = nearest(name, strings(present))
     listed = f"columns: {name_some(present, most=12)}" if present else "it has no columns at all"
@@ -109,6 +119,8 @@ def no_column(df: Any, name: str, present: list[Any]) -> str:
 
 def _plain_series(column: nw.Series[Any], role: str) -> pd.Series:
     """Return a polars or pyarrow column as the pandas Series it would be in a pandas table."""
+    import narwhals as nw
+
     dtype, name = column.dtype, column.name
     kind = type(dtype).__name__
     if kind in _NESTED or (kind == "Unknown" and column.null_count() < len(column)):
@@ -137,6 +149,8 @@ def _plain_series(column: nw.Series[Any], role: str) -> pd.Series:
 
 def _narrow(column: nw.Series[Any], role: str) -> nw.Series[Any]:
     """Return 128-bit integers as 64-bit ones, or raise."""
+    import narwhals as nw
+
     size = column.cast(nw.Float64).abs().max()
     if size is not None and size >= 2.0**63:
         raise DataError(f"{role} {column.name!r} holds whole numbers of more than 64 bits")

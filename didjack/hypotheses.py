@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from didjack.columns import Floats
 from didjack.errors import OptionError, name_some, plural
@@ -182,6 +181,8 @@ def wald(distance: Floats, covariance: Floats, df: float) -> pd.Series:
             f"the covariance of the {plural(distance.size, 'restriction')} has rank {rank} only, "
             "and they do not hold in its null space; test fewer at a time",
         )
+    from scipy import special
+
     total = float((along[kept] ** 2 / values[kept]).sum())
     if np.isinf(df):
         p_value = float(special.chdtrc(rank, total))

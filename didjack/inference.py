@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from didjack.columns import Bools, Floats, Ints
 from didjack.options import Undefined
@@ -134,6 +133,8 @@ def with_diagonal(matrix: Floats, error: Floats) -> Floats:
 
 def p_value(statistic: Floats, df: Floats) -> Floats:
     """Two-sided p-values of t statistics; normal where df is infinite."""
+    from scipy import special
+
     normal = np.isinf(df)
     tail = special.stdtr(np.where(normal, 1.0, df), -np.abs(statistic))
     return np.asarray(2.0 * np.where(normal, special.ndtr(-np.abs(statistic)), tail))
@@ -141,6 +142,8 @@ def p_value(statistic: Floats, df: Floats) -> Floats:
 
 def critical_value(alpha: float, df: Floats) -> Floats:
     """Two-sided critical values of t; normal where df is infinite."""
+    from scipy import special
+
     normal = np.isinf(df)
     value = special.stdtrit(np.where(normal, 1.0, df), 1.0 - alpha / 2.0)
     return np.asarray(np.where(normal, special.ndtri(1.0 - alpha / 2.0), value))

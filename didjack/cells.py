@@ -39,7 +39,12 @@ class Plan(NamedTuple):
 
 
 def plan_cells(
-    present: Bools, cohorts: Ints, periods: Ints, horizon: int, options: Options
+    present: Bools,
+    cohorts: Ints,
+    periods: Ints,
+    horizon: int,
+    options: Options,
+    full: bool = False,
 ) -> Plan:
     """List the cells of a sample, after the sample rules that depend on what is present in it.
 
@@ -54,6 +59,8 @@ def plan_cells(
     horizon : last period before any were cut for want of a comparison; a cohort treated by then
         stays a treated cohort, even if none of its treated periods is left
     options : Options
+    full : whether this is the full sample, to which the rule on samples without never-treated
+        units has been applied before
     """
     d = options.anticipation
     seen = np.flatnonzero(present.any(axis=0))
@@ -63,7 +70,7 @@ def plan_cells(
     some = present.any(axis=1)
     reach = horizon if last == periods[-1] else last
     value = np.where(cohorts > reach + d, NEVER, cohorts)
-    if not (some & (value == NEVER)).any():
+    if not full and not (some & (value == NEVER)).any():
         g_last = value[some].max()
         value = np.where(value == g_last, NEVER, value)
         seen = seen[periods[seen] < g_last - d]

@@ -18,6 +18,7 @@ __all__ = [
     "DidjackError",
     "DidjackWarning",
     "EstimationWarning",
+    "FewClustersWarning",
     "InferenceWarning",
     "OptionError",
     "SampleWarning",
@@ -60,6 +61,10 @@ class EstimationWarning(DidjackWarning):
 
 class InferenceWarning(DidjackWarning):
     """A standard error is missing, or rests on replicates that differ in what they average."""
+
+
+class FewClustersWarning(InferenceWarning):
+    """Inference hinges on few clusters: few are treated, or one of them outweighs the others."""
 
 
 def warn(message: str, category: type[DidjackWarning]) -> None:

@@ -28,7 +28,7 @@ def estimate(
     solver = TwoByTwo(moments, options)
     count, some = _clusters_with_rows(design)
     axes = (design.cohorts, design.periods, design.horizon, options)
-    planned = plan_cells(count > 0, *axes)
+    planned = plan_cells(count > 0, *axes, full=True)
     cells = tuple(cell for cell in planned.cells if not solver.empty(cell)[0])
     if not cells:
         raise DataError(

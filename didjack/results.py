@@ -12,7 +12,7 @@ from didjack.aggregate import Window
 from didjack.averages import AggregateResult, checked_window
 from didjack.base import PlotKind, Result, check_plot
 from didjack.columns import Ints
-from didjack.errors import EstimationWarning, InferenceWarning, name_some, plural, warn
+from didjack.errors import EstimationWarning, FewClustersWarning, name_some, plural, warn
 from didjack.fit import Fit
 from didjack.options import (
     AggregationType,
@@ -274,7 +274,7 @@ class GroupTimeResult(Result):
             warn(
                 "; ".join(found) + ". t tests can reject far too often in such designs: see "
                 "result.clusters(), result.compare_vcov() and result.plot(kind='replicates')",
-                InferenceWarning,
+                FewClustersWarning,
             )
 
     def _report_failures(self) -> None:

@@ -171,8 +171,6 @@ def clean(df: Any, options: Options) -> CleanData:
     _no_never_treated(rows)
     _already_treated(rows)
     balanced = _balance(rows) if options.panel else False
-    if options.control_group == "notyettreated":
-        _no_never_treated(rows)  # balancing may have dropped the last of them
     _check_groups(rows)
     if rows.y.size < evaluated:
         _evaluate_formula(rows, again=True)

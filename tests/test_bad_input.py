@@ -23,7 +23,7 @@ from frames import (
 import didjack
 from didjack import UnknownOptionError
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")
 
 
 @pytest.fixture(scope="module")

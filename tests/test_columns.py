@@ -24,7 +24,7 @@ from frames import (
 from didjack.columns import NEVER, as_codes, as_float, as_times, distinct, read_columns
 from didjack.errors import DataError
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")
 
 ROLES = {"y": "float", "t": "int", "g": "int", "id": "int", "cl": "int", "w": "float"}
 ROLES |= {"x1": "float", "x2": "int"}

@@ -21,7 +21,7 @@ from didjack import (
 )
 from didjack.datasets import load_mpdta
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")
 
 MPDTA = {
     "yname": "lemp",

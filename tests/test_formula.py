@@ -23,7 +23,7 @@ from didjack.formula import clean_covariate, parse
 from didjack.options import Options
 from didjack.validate import clean
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")
 
 LEVELS = ["west", "north", "south"]
 

@@ -21,7 +21,7 @@ from didjack.options import (
     reject_unknown,
 )
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")
 
 
 def made(**options):

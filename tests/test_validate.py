@@ -26,7 +26,7 @@ from didjack.columns import NEVER
 from didjack.options import Options
 from didjack.validate import LEDGER_COLUMNS, clean
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")
 
 KEPT = ("6 sample", "kept")
 

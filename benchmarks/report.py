@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 
@@ -20,12 +23,12 @@ class Table:
     note: str = ""
     n_text: int = 1
 
-    def markdown(self) -> str:
-        """Write the table under its title, numbers to the right."""
+    def markdown(self, level: int = 3) -> str:
+        """Write the table under its title, a heading of a level, with numbers to the right."""
         numbers = len(self.head) - self.n_text
         lines = [_row(self.head), _row(["---"] * self.n_text + ["---:"] * numbers)]
         lines += [_row(row) for row in self.rows]
-        parts = [f"### {self.title}", self.note, "\n".join(lines)]
+        parts = ["#" * level + " " + self.title, self.note, "\n".join(lines)]
         return "\n\n".join(part for part in parts if part)
 
 
@@ -66,10 +69,11 @@ class Check:
 
 @dataclass
 class Report:
-    """All that one script found."""
+    """All that one script found, and when: date, load before and after, minutes."""
 
     tables: list[Table] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
+    when: list[str] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
@@ -80,7 +84,8 @@ class Report:
     def load(cls, path: Path) -> Report:
         """Read it from JSON."""
         raw = json.loads(path.read_text(encoding="utf-8"))
-        return cls([Table(**t) for t in raw["tables"]], [Check(**c) for c in raw["checks"]])
+        tables, checks = [Table(**t) for t in raw["tables"]], [Check(**c) for c in raw["checks"]]
+        return cls(tables, checks, raw["when"])
 
     def markdown(self) -> str:
         """Write the tables, then the checks."""
@@ -108,6 +113,11 @@ def difference(value: float) -> str:
     return "–" if not math.isfinite(value) else f"{value:.0e}"
 
 
+def load() -> str:
+    """Return the load averages over 1, 5 and 15 minutes."""
+    return " ".join(f"{value:.1f}" for value in os.getloadavg())
+
+
 def _row(cells: list[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
@@ -119,7 +129,10 @@ def main(run: Callable[[argparse.Namespace], Report], description: str | None) -
     parser.add_argument("--large", action="store_true", help="add 20 million rows to memory.py")
     parser.add_argument("--json", type=Path, help="where to save the results")
     args = parser.parse_args()
+    before, start = load(), time.perf_counter()
     report = run(args)
+    minutes = f"{(time.perf_counter() - start) / 60:.1f}"
+    report.when = [f"{datetime.now(tz=UTC):%Y-%m-%d %H:%M}", before, load(), minutes]
     print(report.markdown(), flush=True)
     if args.json:
         report.save(args.json)

@@ -7,12 +7,10 @@ those of the others are taken from there.
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
 import platform
 import subprocess
 import sys
-import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -71,12 +69,7 @@ def memory() -> str:
         return "unknown"
 
 
-def load() -> str:
-    """Return the load averages over 1, 5 and 15 minutes."""
-    return " ".join(f"{value:.1f}" for value in os.getloadavg())
-
-
-def machine(before: str, minutes: float) -> Table:
+def machine() -> Table:
     """Describe the machine and what is installed."""
     rows = [
         ["processor", f"{processor()}, {os.cpu_count()} cores"],
@@ -85,11 +78,14 @@ def machine(before: str, minutes: float) -> Table:
         ["Python", f"{platform.python_implementation()} {platform.python_version()}"],
         ["packages", ", ".join(f"{name} {installed(name)}" for name in PACKAGES)],
         ["peers", ", ".join(f"{name} {installed(name)}" for name in PEERS)],
-        ["date", f"{datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d %H:%M} UTC"],
-        ["load before and after", f"{before}; {load()} (1, 5, 15 minutes)"],
-        ["duration", f"{minutes:.0f} minutes"],
     ]
     return Table("Machine", ["", ""], rows, n_text=2)
+
+
+def runs(reports: dict[str, Report]) -> Table:
+    """Say when each script ran, and how busy the machine was."""
+    head = ["script", "date (UTC)", "load before (1, 5, 15 minutes)", "load after", "minutes"]
+    return Table("Runs", head, [[name, *report.when] for name, report in reports.items()])
 
 
 def call(script: str, flags: list[str]) -> str | None:
@@ -106,18 +102,19 @@ def call(script: str, flags: list[str]) -> str | None:
     return f"{script}.py ended with code {done.returncode}: {tail[-1]}"
 
 
-def page(reports: list[Report], about: Table, failures: list[str], flags: list[str]) -> str:
+def page(reports: dict[str, Report], failures: list[str], flags: list[str]) -> str:
     """Write the page."""
     how = f" with `{' '.join(flags)}`" if flags else ""
-    parts = [INTRO.format(how=how).strip(), *failures, about.markdown(), "## Targets"]
-    checks = [check for report in reports for check in report.checks]
+    parts = [INTRO.format(how=how).strip(), *failures, "## Targets"]
+    checks = [check for report in reports.values() for check in report.checks]
     for target, title in TITLES.items():
         mine = [check for check in checks if check.target == target]
         if mine:
             met = sum(check.met for check in mine)
             parts.append(targets(mine, f"{title} ({met} of {len(mine)} met)").markdown())
     parts.append("## Measurements")
-    parts += [table.markdown() for report in reports for table in report.tables]
+    parts += [table.markdown() for report in reports.values() for table in report.tables]
+    parts += [machine().markdown(level=2), runs(reports).markdown(level=2)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -131,12 +128,10 @@ def main() -> None:
     args = parser.parse_args()
     flags = [flag for flag in ("quick", "large") if getattr(args, flag)]
     flags = [f"--{flag}" for flag in flags]
-    before, start = load(), time.perf_counter()
     failures = [failure for script in args.only if (failure := call(script, flags))]
-    about = machine(before, (time.perf_counter() - start) / 60)
-    saved = [RESULTS / f"{script}.json" for script in SCRIPTS]
-    reports = [Report.load(path) for path in saved if path.exists()]
-    args.output.write_text(page(reports, about, failures, flags), encoding="utf-8")
+    saved = {script: RESULTS / f"{script}.json" for script in SCRIPTS}
+    reports = {name: Report.load(path) for name, path in saved.items() if path.exists()}
+    args.output.write_text(page(reports, failures, flags), encoding="utf-8")
     print(f"written: {args.output}")
     sys.exit(1 if failures else 0)
 

@@ -57,21 +57,24 @@ def rows(quick: bool) -> tuple[Table, list[Check]]:
         for case, times, grown in zip(cases, taken, [None, *growth], strict=True):
             middle = statistics.median(times)
             cells = [case.name, method, number(middle), number(middle / len(case.data) * 1e9)]
-            cells += ["" if grown is None else number(grown), number(middle / reading(case))]
+            cells += ["" if grown is None else number(grown[1]), number(middle / reading(case))]
             table.rows.append(cells)
         what = (
             f"growth of time ÷ growth of rows, {method}, worst step (1 and {NOISE - 1:.0%} noise)"
         )
-        checks.append(Check(4, what, max(growth), NOISE))
-        last, first = taken[-1], taken[0]
+        low, middle, high = max(growth, key=lambda grown: grown[1])
+        checks.append(Check(4, what, middle, NOISE, low, high))
         what = f"the same from {sizes[0]:,} to {sizes[-1]:,} rows, {method}"
-        checks.append(Check(4, what, _growth(first, last, sizes[0], sizes[-1]), 1.0))
+        low, middle, high = _growth(taken[0], taken[-1], sizes[0], sizes[-1])
+        checks.append(Check(4, what, middle, 1.0, low, high))
     return table, checks
 
 
-def _growth(before: Seconds, after: Seconds, size_before: int, size_after: int) -> float:
-    """Return the growth of the time over the growth of the size."""
-    return ratios(after, before)[1] / (size_after / size_before)
+def _growth(
+    before: Seconds, after: Seconds, size_before: int, size_after: int
+) -> tuple[float, ...]:
+    """Return the growth of the time over the growth of the size: least, median, largest."""
+    return tuple(ratio * size_before / size_after for ratio in ratios(after, before))
 
 
 def clusters(quick: bool) -> tuple[Table, list[Check]]:

@@ -213,20 +213,17 @@ def compare(df, summaries=SUMMARIES, **options):
     return result, full, replicates
 
 
-def compare_analytic(df, clustered, **options):
-    """Hold analytic standard errors of all cells and aggregations against the slow ones."""
+def compare_analytic(df, **options):
+    """Hold analytic errors, by unit and by cluster, of all coefficients against the slow ones."""
     full = bf.fit(df, **split(options))
-    cluster = full.cluster if clustered else None
-    if not clustered:
-        options["cluster"] = None
-    result = fast(df, vcov="analytic", **options)
     scale = df["y"].std()
-    close(result.tidy()["std_error"], bf.standard_errors(full, cluster), scale)
-    for kind, more in SUMMARIES:
-        want = bf.aggregate(full, kind, **more, cluster=cluster)
-        got = numbers(coefficients(result.aggregate(kind, **more)), "std_error")
-        close(got, [*want["se"], want["overall_se"]], scale, f"{kind} {more}")
-    return result, full
+    for own, code in ((None, None), ("cluster", full.cluster)):
+        result = fast(df, vcov="analytic", **options | {"cluster": own})
+        close(result.tidy()["std_error"], bf.standard_errors(full, code), scale)
+        for kind, more in SUMMARIES:
+            want = bf.aggregate(full, kind, **more, cluster=code)
+            got = numbers(coefficients(result.aggregate(kind, **more)), "std_error")
+            close(got, [*want["se"], want["overall_se"]], scale, f"{kind} {more}")
 
 
 def stages(df, **options):

@@ -9,6 +9,11 @@ from oracle import KINDS, draw, fast
 import didjack
 from didjack.aggregate import CellTable, Window, aggregate
 
+# The data are small: the package says that there are few clusters.
+pytestmark = pytest.mark.filterwarnings(
+    "error::RuntimeWarning", "error::didjack.DidjackWarning", "ignore::didjack.InferenceWarning"
+)
+
 NAN = np.nan
 
 # Cohorts 2, 3 and 5 in periods 1 to 5: all cells of a universal base.

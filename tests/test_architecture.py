@@ -197,7 +197,7 @@ def loaded_after(code):
     """Which heavy packages a new interpreter has loaded after running some code."""
     report = f"import sys; print(*[name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", f"{code}\n{report}"],
+        [sys.executable, "-c", f"{code}\n{report}"],
         capture_output=True,
         text=True,
         check=True,

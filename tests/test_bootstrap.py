@@ -168,7 +168,7 @@ def test_independent_units_have_draws_of_their_own():
 
 
 def test_result_is_the_same_again():
-    df = didjack.simulate.panel(n_clusters=12, cluster_size=6, seed=4)
+    df = didjack.simulate.panel(n_clusters=12, cluster_size=6, treated_clusters=6, seed=4)
     first = fit(df, vcov="bootstrap", n_boot=199)
     shuffled = df.sample(frac=1.0, random_state=0)
     pd.testing.assert_frame_equal(

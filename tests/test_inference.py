@@ -13,6 +13,9 @@ from statsmodels.base.model import LikelihoodModelResults
 import didjack
 from didjack import bands, hypotheses
 
+# Designs are small; the warnings that say so are tested in test_diagnostics.
+pytestmark = pytest.mark.filterwarnings("ignore::didjack.InferenceWarning")
+
 KINDS = ["CV3", "CV3J", "analytic", "bootstrap"]
 TYPES = ["simple", "event", "group", "calendar"]
 

@@ -10,6 +10,11 @@ from didjack.fit import Fit
 from didjack.options import Options
 from didjack.validate import clean
 
+# The data are small: the package says that there are few clusters.
+pytestmark = pytest.mark.filterwarnings(
+    "error::RuntimeWarning", "error::didjack.DidjackWarning", "ignore::didjack.InferenceWarning"
+)
+
 METHODS = ("reg", "ipw", "dr")
 BY_METHOD = pytest.mark.parametrize("est_method", METHODS)
 SAMPLES = {

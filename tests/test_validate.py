@@ -476,8 +476,10 @@ def test_warnings_point_at_the_line_of_the_user(df):
         warnings.simplefilter("always")
         didjack.csdid(gaps, **NAMES)
     assert {w.filename for w in caught} == {__file__}
-    assert all(issubclass(w.category, SampleWarning) for w in caught)
-    assert all("see result.sample" in str(w.message) for w in caught)
+    about_rows = [w for w in caught if not issubclass(w.category, didjack.FewClustersWarning)]
+    assert about_rows
+    assert all(issubclass(w.category, SampleWarning) for w in about_rows)
+    assert all("see result.sample" in str(w.message) for w in about_rows)
 
 
 def test_warnings_point_at_users_whose_folder_has_a_similar_name(df, tmp_path):

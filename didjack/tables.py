@@ -42,7 +42,7 @@ def summary(result: Result, alpha: float) -> Table:
         header=header,
         body=[section for section in (rows[:size], rows[size:]) if section],
         notes=notes(result),
-        aligned="l" + "r" * (len(header) - 2) + "l",
+        aligned="l" + "r" * (len(header) - 1),
     )
 
 

@@ -1,4 +1,4 @@
-"""A table of words and numbers -> text, LaTeX and HTML."""
+"""A table of words and numbers -> text (by statsmodels), LaTeX and HTML."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from statsmodels.iolib.table import SimpleTable
 
 WIDTH = 100
 """Text is no wider than this where it can be helped."""
@@ -62,34 +66,26 @@ class Table:
 
     def as_text(self) -> str:
         """Write for a terminal, 100 characters wide at most where labels allow."""
-        rows = [self.header, *(row for section in self.body for row in section)]
-        widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-        body = [[_line(row, widths, self.aligned) for row in section] for section in self.body]
-        header = _line(self.header, widths, self.aligned)
-        total = max(len(header), *(len(line) for section in body for line in section), 40)
-        head = self._head_text(total)
-        total = max(total, *(len(line) for line in head)) if head else total
+        body = self._body_text()
+        total = max(len(line) for line in body)
+        head = _simple([[row[0], _cut(row[1], WIDTH - 54), *row[2:]] for row in self.head], "llll")
+        lines = head.as_text().splitlines()[1:-1] if self.head else []
+        total = max(total, *(len(line) for line in lines)) if lines else total
         parts = [textwrap.fill(self.title, total)] if self.title else []
-        parts += ["=" * total, *head, *(["-" * total] if head else []), header]
-        for section in body:
-            parts += ["-" * total, *section]
+        parts += ["=" * total, *lines, *(["-" * total] if lines else []), *body]
         notes = [textwrap.fill(note, max(total, 72), break_on_hyphens=False) for note in self.notes]
-        return "\n".join([*parts, "=" * total, *notes])
+        return "\n".join([*(line.rstrip() for line in parts), "=" * total, *notes])
 
-    def _head_text(self, total: int) -> list[str]:
-        """Write the head in two columns; long values are cut."""
-        if not self.head:
-            return []
-        names = [max(len(row[i]) for row in self.head) for i in (0, 2)]
-        right = max(len(row[3]) for row in self.head)
-        left = max(
-            min(max(len(row[1]) for row in self.head), WIDTH - sum(names) - right - 6),
-            total - sum(names) - right - 6,
+    def _body_text(self) -> list[str]:
+        """Write header and sections; the rules between them are those of the table writer."""
+        table = _simple(
+            [row for section in self.body for row in section], self.aligned, self.header
         )
-        widths = [names[0], left, names[1], right]
-        return [
-            _line([row[0], _cut(row[1], left), row[2], row[3]], widths, "llll") for row in self.head
-        ]
+        at = 0
+        for section in self.body[:-1]:
+            at += len(section)
+            table[at].dec_below = "header_dec_below"
+        return str(table.as_text()).splitlines()[1:-1]
 
     def as_latex(self) -> str:
         r"""Write a LaTeX table; the document needs ``\usepackage{booktabs}``."""
@@ -132,12 +128,20 @@ class Table:
         return "\n".join([*lines, "</table>"])
 
 
-def _line(cells: list[str], widths: list[int], aligned: str) -> str:
-    parts = [
-        cell.ljust(width) if side == "l" else cell.rjust(width)
-        for cell, width, side in zip(cells, widths, aligned, strict=True)
-    ]
-    return "  ".join(parts).rstrip()
+def _simple(rows: list[list[str]], aligned: str, header: list[str] | None = None) -> SimpleTable:
+    """Return a table of statsmodels, whose writer lays text out."""
+    from statsmodels.iolib.table import SimpleTable
+
+    layout = {
+        "data_fmts": ["%s"],
+        "data_aligns": aligned,
+        "header_align": "r",
+        "colsep": "  ",
+        "table_dec_above": "=",
+        "table_dec_below": "=",
+        "header_dec_below": "-",
+    }
+    return SimpleTable(rows, headers=header, txt_fmt=layout)
 
 
 def _cut(text: str, width: int) -> str:

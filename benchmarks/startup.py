@@ -27,7 +27,12 @@ def python(code: str, cache: Path | None = None) -> float | dict[str, float]:
     paths = [str(Path(__file__).parent), *filter(None, [env.get("PYTHONPATH")])]
     here = {"PYTHONPATH": os.pathsep.join(paths)}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=env | here, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env=env | here,
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return json.loads(done.stdout)
 

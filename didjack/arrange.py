@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from didjack import kernels
-from didjack.columns import NEVER, Bools, Floats, Ints
-from didjack.design import ALL_PERIODS, Design, Strata
+from didjack.columns import NEVER, Bools, Floats, Ints, distinct
+from didjack.design import Design, Strata
 from didjack.errors import SampleWarning, plural, warn
 from didjack.options import Options
 from didjack.validate import CleanData
@@ -67,10 +67,9 @@ class _Pivot:
 def _panel(clean: CleanData, options: Options) -> Design:
     pivot = _Pivot.of(clean.unit, clean.period, clean.periods.size)
     cohorts, cohort = np.unique(pivot.first(clean.cohort), return_inverse=True)
-    cluster = pivot.first(clean.cluster)
-    key = cohort * len(clean.cluster_labels) + cluster
+    key = cohort * len(clean.cluster_labels) + pivot.first(clean.cluster)
     unit = np.argsort(key, kind="stable")
-    cohort, cluster = cohort[unit], cluster[unit]
+    strata = Strata.of(key[unit], 1, len(clean.cluster_labels))
     y = pivot.table(clean.y)[unit]
     for period in range(y.shape[1] - 1, -1, -1):
         y[:, period] -= y[:, 0]
@@ -84,21 +83,23 @@ def _panel(clean: CleanData, options: Options) -> Design:
         first_weight = w[:1]
         if options.fix_weights == "first_period":
             w = first_weight
-    share, n_units = _by_cluster(clean, cluster, cohort, cohorts.size, first_weight[0])
+    everyone = np.ones((1, n))
+    shape = len(clean.cluster_labels), cohorts.size
+    n_units = _whole(strata.by_cluster(everyone[0], *shape))
     return Design(
         panel=True,
         y=y,
         x=x,
         w=w,
         weights_of_base=options.fix_weights == "base_period",
-        count=np.ones((1, n)),
+        count=everyone,
         binary=_binary(x),
-        strata=Strata.of(cohort, np.full(n, ALL_PERIODS), cluster),
+        strata=strata,
         unit=unit,
         cohorts=cohorts,
         periods=clean.periods,
         share_weight=first_weight[0],
-        share=share,
+        share=strata.by_cluster(first_weight[0], *shape),
         n_units=n_units,
         n_rows=n_units.sum(axis=1) * clean.periods.size,
         horizon=clean.horizon,
@@ -123,11 +124,12 @@ def _standardise(x: Floats) -> Floats:
     sure that it does not suffer where a single cluster has values of another size. Changes x.
     """
     for a in range(1, x.shape[2]):
-        column = np.ascontiguousarray(x[:, :, a])
+        column = x[:, :, a]
         low, centre, high = np.percentile(column, (25, 50, 75))
         spread = high - low if high > low else column.std()
         if spread > 1e-14 * abs(centre):
-            x[:, :, a] = (column - centre) / spread
+            column -= centre
+            column /= spread
     return x
 
 
@@ -142,21 +144,9 @@ def _binary(x: Floats) -> Bools:
     return two
 
 
-def _by_cluster(
-    clean: CleanData,
-    cluster: Ints,
-    cohort: Ints,
-    n_cohorts: int,
-    weight: Floats,
-    units: Floats | None = None,
-) -> tuple[Floats, Ints]:
-    """Add up weights and units of rows by cluster and cohort, both (H, C)."""
-    shape = (len(clean.cluster_labels), n_cohorts)
-    key, size = cluster * n_cohorts + cohort, shape[0] * shape[1]
-    counts, share, _ = kernels.collapse(key, size, weight, weight)
-    if units is not None:
-        counts = np.bincount(key, weights=units, minlength=size)
-    return share.reshape(shape), np.rint(counts).astype(np.int64).reshape(shape)
+def _whole(counts: Floats) -> Ints:
+    """Return sums of counts as integers."""
+    return np.rint(counts).astype(np.int64)
 
 
 def _cohort_codes(cohort: Ints) -> tuple[Ints, Ints]:
@@ -174,29 +164,53 @@ def _cohort_codes(cohort: Ints) -> tuple[Ints, Ints]:
     return values[present], (np.cumsum(present) - 1)[offset]
 
 
+def _strata_keys(clean: CleanData) -> tuple[Ints, Ints]:
+    """Return the cohorts, sorted, and (cohort, period, cluster) of each row as one number, (N,)."""
+    cohorts, key = _cohort_codes(clean.cohort)
+    for codes, size in (
+        (clean.period, clean.periods.size),
+        (clean.cluster, len(clean.cluster_labels)),
+    ):
+        key *= size
+        key += codes
+    return cohorts, key
+
+
 def _pooled(clean: CleanData, options: Options, collapse: bool) -> Design:
-    n = clean.y.size
-    cohorts, cohort = _cohort_codes(clean.cohort)
-    n_periods, n_clusters = clean.periods.size, len(clean.cluster_labels)
-    stratum = (cohort * n_periods + clean.period) * n_clusters + clean.cluster
-    w, seen = _pooled_weights(clean, options)
-    x = np.ones((n, 1)) if clean.x is None else clean.x
-    share_weight, units = _unit_shares(clean, options, w)
-    share, n_units = _by_cluster(clean, clean.cluster, cohort, cohorts.size, share_weight, units)
-    y = clean.y - np.median(clean.y)
-    pattern = _patterns(x, stratum) if collapse and seen.all() else None
+    """Arrange rows; temporaries are given back early, as they are as long as the table."""
+    cohorts, key = _strata_keys(clean)
+    everyone = np.ones(clean.y.size)
+    w, count = _pooled_weights(clean, options, everyone)
+    share_weight, units = _unit_shares(clean, options, w, everyone)
+    x = everyone[:, None] if clean.x is None else clean.x
+    pattern = _patterns(x, key) if collapse and count.all() else None
+    middle = np.median(clean.y)
     if pattern is not None:
-        rows, code = pattern
-        count, weight, total = kernels.collapse(code, rows.size, w[0], y)
-        y = np.divide(total, weight, out=np.zeros(rows.size), where=weight > 0)
-        x, w, order, count = x[rows], weight[None], rows, count[None]
-        share_weight = kernels.collapse(code, rows.size, share_weight, share_weight)[1]
+        order, code = pattern
+        n = order.size
+        y = clean.y - middle
+        y *= w[0]
+        number, weight, total = kernels.collapse(code, n, w[0], y)
+        share_weight, units = (
+            kernels.collapse(code, n, share_weight, units)[1:]
+            if options.panel
+            else (weight, number)
+        )
+        y = np.divide(total, weight, out=np.zeros(n), where=weight > 0)
+        w, count = weight[None], number[None]
         unit = np.empty(0, dtype=np.int64)
     else:
-        order = _by_content(stratum, y, x, w)
-        x, w, y, count = x[order], w[:, order], y[order], seen[:, order]
-        unit, share_weight = clean.unit[order], share_weight[order]
-    x = _standardise(x[None])
+        order = _by_content(key, clean.y, x, w)
+        y = clean.y[order]
+        y -= middle
+        w, count = _ordered(w, order), _ordered(count, order)
+        share_weight, units = (_ordered(part[None], order)[0] for part in (share_weight, units))
+        unit = clean.unit[order] if clean.unit.size else order
+    key = key[order]
+    strata = Strata.of(key, clean.periods.size, len(clean.cluster_labels))
+    del key
+    x = _standardise(x[order][None])
+    shape = len(clean.cluster_labels), cohorts.size
     return Design(
         panel=False,
         y=y[:, None],
@@ -205,14 +219,14 @@ def _pooled(clean: CleanData, options: Options, collapse: bool) -> Design:
         weights_of_base=options.fix_weights == "base_period",
         count=count,
         binary=_binary(x),
-        strata=Strata.of(cohort[order], clean.period[order], clean.cluster[order]),
+        strata=strata,
         unit=unit,
         cohorts=cohorts,
         periods=clean.periods,
         share_weight=share_weight,
-        share=share,
-        n_units=n_units,
-        n_rows=np.bincount(clean.cluster, minlength=n_clusters),
+        share=strata.by_cluster(share_weight, *shape),
+        n_units=_whole(strata.by_cluster(units, *shape)),
+        n_rows=np.bincount(clean.cluster, minlength=shape[0]),
         horizon=clean.horizon,
         x_names=tuple(clean.x_names),
         axis=clean.axis,
@@ -220,16 +234,20 @@ def _pooled(clean: CleanData, options: Options, collapse: bool) -> Design:
     )
 
 
-def _pooled_weights(clean: CleanData, options: Options) -> tuple[Floats, Floats]:
+def _ordered(values: Floats, order: Ints) -> Floats:
+    """Put (Q, N) values in order; ones are in any order."""
+    return values if (values == 1.0).all() else values[:, order]
+
+
+def _pooled_weights(clean: CleanData, options: Options, everyone: Floats) -> tuple[Floats, Floats]:
     """Weights of rows by slot, (1, N) or (T, N), and 1 where a row takes part, else 0.
 
     Units that are not seen where their weight is taken do not take part, with weight zero.
     """
-    everyone = np.ones((1, clean.y.size))
     if clean.weight is None:
-        return everyone, everyone
+        return everyone[None], everyone[None]
     if options.fix_weights not in ("first_period", "base_period"):
-        return clean.weight[None], everyone
+        return clean.weight[None], everyone[None]
     n_periods = clean.periods.size if options.fix_weights == "base_period" else 1
     by_unit = np.full((n_periods, int(clean.unit.max()) + 1), np.nan)
     for period in range(n_periods):
@@ -247,7 +265,9 @@ def _pooled_weights(clean: CleanData, options: Options) -> tuple[Floats, Floats]
     return weights, np.where(unseen[:, clean.unit], 0.0, 1.0)
 
 
-def _unit_shares(clean: CleanData, options: Options, w: Floats) -> tuple[Floats, Floats | None]:
+def _unit_shares(
+    clean: CleanData, options: Options, w: Floats, everyone: Floats
+) -> tuple[Floats, Floats]:
     """Return what each row adds to the weight and the number of units of its cohort, (N,) each.
 
     A unit counts once, with the mean of its weights.
@@ -255,7 +275,7 @@ def _unit_shares(clean: CleanData, options: Options, w: Floats) -> tuple[Floats,
     weight = w[0] if len(w) == 1 else clean.weight
     assert weight is not None
     if not options.panel:
-        return weight, None
+        return weight, everyone
     seen = np.bincount(clean.unit)[clean.unit]
     total = kernels.collapse(clean.unit, int(clean.unit.max()) + 1, weight, weight)[1][clean.unit]
     return total / seen**2, 1.0 / seen
@@ -267,23 +287,20 @@ def _patterns(x: Floats, stratum: Ints) -> tuple[Ints, Ints] | None:
     Returns one row of each pattern, (n,), in the order of strata, and the pattern of each row,
     (N,).
     """
-    key, size = stratum, int(stratum.max()) + 1
+    key, largest = stratum, int(stratum.max()) + 1
     for column in x.T[1:]:
         values = _few_values(column)
         if values is None:
             return None
+        largest *= values.size
+        if largest >= 2**63:  # number the patterns so far anew, before the key overflows
+            labels, key = distinct(key)
+            largest = labels.size * values.size
         key = key * values.size + np.searchsorted(values, column)
-        size *= values.size
-    if size <= 8 * key.size:
-        present = np.bincount(key, minlength=size) > 0
-        code = (np.cumsum(present) - 1)[key]
-        n_patterns = int(np.count_nonzero(present))
-    else:
-        distinct, code = np.unique(key, return_inverse=True)
-        n_patterns = distinct.size
-    if 2 * n_patterns > key.size:
+    labels, code = distinct(key)
+    if 2 * labels.size > key.size:
         return None
-    rows = np.empty(n_patterns, dtype=np.int64)
+    rows = np.empty(labels.size, dtype=np.int64)
     rows[code] = np.arange(key.size)
     return rows, code
 

@@ -51,10 +51,10 @@ def _variances(result: Result) -> dict[str, Variance]:
     """Estimate the variance of all coefficients in every way that the data allow."""
     options, here = result.options, result._uncertainty
     found = {}
-    if not result._fit.by_unit:
+    if not result._fit.options.by_unit:
         alone = replace(result._fit, options=replace(options, vcov="analytic", cluster=None))
         found["analytic"] = Uncertainty(alone, result._targets).variance("analytic")
-    found["analytic" if result._fit.by_unit else "clustered"] = here.variance("analytic")
+    found["analytic" if result._fit.options.by_unit else "clustered"] = here.variance("analytic")
     found["bootstrap"] = here.variance("bootstrap")
     if options.panel or options.cluster is not None:
         jackknife = result._uncertainty_for("CV3")

@@ -10,8 +10,8 @@ import pandas as pd
 
 from didjack.columns import NEVER, Bools, Floats, Ints, TimeAxis
 
-ALL_PERIODS = -1
-"""Period code of the strata of a balanced panel, whose rows are units."""
+ALL_PERIODS = 0
+"""The one period code of the strata of a balanced panel, whose rows are units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,17 @@ class Strata:
     cluster: Ints
 
     @classmethod
-    def of(cls, cohort: Ints, period: Ints, cluster: Ints) -> Strata:
-        """Find the runs of equal (cohort, period, cluster) in sorted rows, (n,) each."""
-        change = (np.diff(cohort) != 0) | (np.diff(period) != 0) | (np.diff(cluster) != 0)
-        start = np.concatenate(([0], np.flatnonzero(change) + 1, [cohort.size]))
-        head = start[:-1]
-        return cls(start, cohort[head], period[head], cluster[head])
+    def of(cls, key: Ints, n_periods: int, n_clusters: int) -> Strata:
+        """Find the runs of equal keys, (cohort * n_periods + period) * n_clusters + cluster.
+
+        Parameters
+        ----------
+        key : (n,) sorted
+        """
+        start = np.concatenate(([0], np.flatnonzero(key[1:] != key[:-1]) + 1, [key.size]))
+        rest, cluster = np.divmod(key[start[:-1]], n_clusters)
+        cohort, period = np.divmod(rest, n_periods)
+        return cls(start, cohort, period, cluster)
 
     def select(self, cohorts: tuple[int, ...], period: int) -> Ints:
         """Return the positions of the strata of some cohorts in a period, ordered by cluster."""
@@ -48,6 +53,13 @@ class Strata:
     def cluster_of_rows(self) -> Ints:
         """(n,) cluster of each row."""
         return np.repeat(self.cluster, np.diff(self.start))
+
+    def by_cluster(self, values: Floats, n_clusters: int, n_cohorts: int) -> Floats:
+        """Add up the values of rows, (n,), by cluster and cohort, (n_clusters, n_cohorts)."""
+        key = self.cluster * n_cohorts + self.cohort
+        sums = np.add.reduceat(values, self.start[:-1])
+        total = np.bincount(key, weights=sums, minlength=n_clusters * n_cohorts)
+        return total.astype(np.float64, copy=False).reshape(n_clusters, n_cohorts)
 
 
 class Arm(NamedTuple):

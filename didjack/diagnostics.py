@@ -181,7 +181,7 @@ def _alone(fit: Fit) -> list[str]:
     """Name cohorts that lie in one cluster: nothing tells how they vary between clusters."""
     n_units = fit.design.n_units
     alone = np.flatnonzero(((n_units > 0).sum(axis=0) == 1) & _treated(fit))
-    if fit.by_unit or not alone.size:
+    if fit.options.by_unit or not alone.size:
         return []
     cohorts = fit.design.axis.labels(fit.design.cohorts[alone])
     clusters = fit.design.cluster_labels[(n_units[:, alone] > 0).argmax(axis=0)]

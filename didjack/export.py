@@ -32,7 +32,7 @@ DEFAULT_STATISTICS = ["N", "clusters", "treated_clusters", "se_type"]
 def vcov_name(result: Result) -> str:
     """Name the variance estimator in words."""
     kind = result.options.vcov
-    if kind == "analytic" and not result._fit.by_unit:
+    if kind == "analytic" and not result._fit.options.by_unit:
         return "analytic, clustered"
     return kind
 

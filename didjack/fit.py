@@ -74,11 +74,6 @@ class Fit:
             return replace(self, options=options, estimates=estimates, extra=extra, share=share)
         return replace(self, options=options)
 
-    @property
-    def by_unit(self) -> bool:
-        """Whether units are the clusters."""
-        return self.options.cluster is None or self.options.cluster == self.options.idname
-
     @cached_property
     def cell_cohort(self) -> Ints:
         """(K,) position of each cell's cohort in the design."""
@@ -97,14 +92,14 @@ class Fit:
     @cached_property
     def _rows(self) -> Design:
         """The design in which each row is a unit or observation of its own, if need be."""
-        if self.by_unit and self.rows is not None and self.design.unit.size == 0:
+        if self.options.by_unit and self.rows is not None and self.design.unit.size == 0:
             return build_design(self.rows, self.options, collapse=False)
         return self.design
 
     @cached_property
     def _codes(self) -> Ints:
         """(n,) the unit or cluster of each row, whichever is taken to be independent."""
-        if self.by_unit:
+        if self.options.by_unit:
             return self._rows.unit
         return self._rows.strata.cluster_of_rows
 

@@ -476,8 +476,10 @@ def odds_sums(
 
 
 @jit
-def collapse(code: Ints, n_patterns: int, w: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
-    """Count rows and add up w and w y by pattern.
+def collapse(
+    code: Ints, n_patterns: int, first: Floats, second: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Count rows and add up two columns by pattern.
 
     The sums carry their rounding errors along (Knuth's two-sum), so that they do not depend on
     the order of the rows.
@@ -485,11 +487,11 @@ def collapse(code: Ints, n_patterns: int, w: Floats, y: Floats) -> tuple[Floats,
     Parameters
     ----------
     code : (N,) pattern of each row
-    w, y : (N,)
+    first, second : (N,)
 
     Returns
     -------
-    count, weight, total : (n_patterns,)
+    count, and the sums of both : (n_patterns,)
     """
     count = np.zeros(n_patterns)
     sums = np.zeros((n_patterns, 2, 2))
@@ -497,7 +499,7 @@ def collapse(code: Ints, n_patterns: int, w: Floats, y: Floats) -> tuple[Floats,
         c = code[i]
         count[c] += 1.0
         for part in range(2):
-            value = w[i] if part == 0 else w[i] * y[i]
+            value = first[i] if part == 0 else second[i]
             old = sums[c, part, 0]
             new = old + value
             back = new - old

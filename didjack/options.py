@@ -251,6 +251,11 @@ class Options:
         """Whether standard errors come from the cluster jackknife."""
         return self.vcov in ("CV3", "CV3J")
 
+    @property
+    def by_unit(self) -> bool:
+        """Whether units are the clusters."""
+        return self.cluster is None or self.cluster == self.idname
+
     @classmethod
     def names(cls) -> list[str]:
         """List the options in the order of `csdid`'s arguments."""

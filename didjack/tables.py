@@ -169,7 +169,7 @@ def _how(result: Result) -> str:
             f"Multiplier bootstrap by {by}: {options.n_boot:,} draws of {weights} weights, "
             f"seed {seed}; standard errors from the interquartile range; normal."
         )
-    if result._fit.by_unit:
+    if result._fit.options.by_unit:
         return f"Analytic standard errors, independent {by}; normal."
     return f"Analytic standard errors clustered by {by}; t({design.n_clusters - 1})."
 

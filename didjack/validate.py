@@ -40,7 +40,7 @@ class CleanData:
     y : (N,) outcome
     period : (N,) position of the row's period in `periods`
     cohort : (N,) first treated period on the integer axis; `NEVER` for never-treated
-    unit : (N,) unit code 0..U-1 (repeated cross sections: the row number)
+    unit : (N,) unit code 0..U-1; empty in repeated cross sections where each row is its own
     cluster : (N,) cluster code 0..H-1
     weight : (N,) sampling weight, or None
     x : (N, k) covariate design with the intercept first, or None without covariates
@@ -97,6 +97,8 @@ class _Rows:
 
     def units(self, rows: Bools) -> Ints:
         """Return the units of some rows, sorted; a row whose unit is missing has none."""
+        if not self.unit.size:
+            return np.flatnonzero(rows)
         present = np.zeros(len(self.unit_labels) + 1, dtype=bool)
         present[self.unit[rows]] = True
         return np.flatnonzero(present[:-1])
@@ -123,8 +125,12 @@ class _Rows:
         if not keep.any():
             raise DataError(f"no row is left in the sample ({plural(rows.size, 'row')}): {reason}")
         self.record(rule, "dropped", rows, reason)
-        for name in ("y", "time", "cohort", "unit", "cluster"):
+        for name in ("y", "time", "cohort", "cluster"):
             setattr(self, name, getattr(self, name)[keep])
+        if self.unit.size:
+            self.unit = self.unit[keep]
+        else:
+            self.unit_labels = self.unit_labels[keep]
         if self.weight is not None:
             self.weight = self.weight[keep]
         if self.x is not None:
@@ -233,13 +239,14 @@ def _roles(options: Options, covariates: list[str]) -> dict[str, str]:
 def _unit_and_cluster(
     data: dict[str, pd.Series], options: Options, n: int
 ) -> tuple[cols.Coded, cols.Coded]:
-    """Code units and clusters; without a name, each row is its own."""
-    unit = cols.Coded(np.arange(n), pd.RangeIndex(n))
+    """Code units and clusters; without a name, each row is its own (and units have no codes)."""
     if options.idname is not None:
         unit = cols.as_codes(data[options.idname], "idname")
-    if options.cluster is None or options.cluster == options.idname:
-        return unit, unit
-    return unit, cols.as_codes(data[options.cluster], "cluster")
+    else:
+        unit = cols.Coded(np.empty(0, dtype=np.int64), pd.RangeIndex(n))
+    if options.cluster is not None and options.cluster != options.idname:
+        return unit, cols.as_codes(data[options.cluster], "cluster")
+    return unit, unit if options.idname is not None else cols.Coded(np.arange(n), unit.labels)
 
 
 def _missing_covariate(column: pd.Series) -> Bools:
@@ -516,18 +523,19 @@ def _check_groups(rows: _Rows) -> None:
         )
 
 
-def _compact(codes: Ints, n_codes: int) -> tuple[Ints, Ints]:
-    """Renumber the codes that occur as 0, 1, ...; also return the codes that occur."""
+def _compact(codes: Ints, n_codes: int) -> tuple[Ints, Bools]:
+    """Renumber the codes that occur as 0, 1, ...; also return which those are, (n_codes,)."""
     present = np.zeros(n_codes, dtype=bool)
     present[codes] = True
-    if present.all():
-        return codes, np.arange(n_codes)
-    return (np.cumsum(present) - 1)[codes], np.flatnonzero(present)
+    return codes if present.all() else (np.cumsum(present) - 1)[codes], present
 
 
 def _finish(rows: _Rows, horizon: int, pooled: bool) -> CleanData:
-    unit, units = _compact(rows.unit, len(rows.unit_labels))
-    kept = ("kept", rows.y.size, units.size, "the sample that is used", "")
+    unit, n_units = rows.unit, rows.y.size
+    if unit.size:
+        unit, present = _compact(unit, len(rows.unit_labels))
+        n_units = int(np.count_nonzero(present))
+    kept = ("kept", rows.y.size, n_units, "the sample that is used", "")
     rows.entries.append(("6 sample", *kept))
     return CleanData(
         y=rows.y,

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import didjack
-from didjack.arrange import build_design
+from didjack.arrange import _patterns, build_design
 from didjack.fit import Fit
 from didjack.options import Options
 from didjack.results import GroupTimeResult
@@ -86,6 +86,21 @@ def test_unbalanced_panels_are_put_together_too(survey):
     df = panel.drop(index=panel.index[::7])
     one, other = both(df, yname="y", idname="id", allow_unbalanced_panel=True, xformla="~ x1 + x2")
     assert np.allclose(one.replicates(), other.replicates(), rtol=0, atol=1e-11, equal_nan=True)
+
+
+def test_patterns_of_more_covariates_than_a_whole_number_can_hold():
+    # 64 values of each of 12 covariates: 2^72 patterns that could be, 400 that are.
+    rng = np.random.default_rng(5)
+    distinct = rng.integers(0, 64, (400, 12)).astype(float)
+    distinct[:64] = np.arange(64.0)[:, None]
+    distinct[64:, 3:] = distinct[64, 3:]  # where only the first covariates tell rows apart
+    code = rng.permutation(np.repeat(np.arange(400), 5))
+    x = np.column_stack([np.ones(2000), distinct[code]])
+    found = _patterns(x, np.zeros(2000, dtype=np.int64))
+    assert found is not None
+    rows, pattern = found
+    assert rows.size == len(np.unique(distinct, axis=0))
+    assert np.array_equal(x[rows][pattern], x)
 
 
 @pytest.mark.filterwarnings("ignore::didjack.InferenceWarning")

@@ -198,7 +198,7 @@ def test_all_rules_at_once(df):
 def test_repeated_cross_sections(df):
     """A row is its own unit."""
     busy = where(df, [20, 21], "w", np.nan)
-    busy["g"] = busy["g"].mask(busy["id"] == 1, 2001)
+    busy["g"] = busy["g"].mask(busy["id"] == 6, 2001)
     result, texts = sample_warnings(busy, panel=False, idname=None, weightsname="w")
     assert ledger(result) == {
         "1": ("dropped", 2, 2),
@@ -210,6 +210,7 @@ def test_repeated_cross_sections(df):
         "result.sample)"
     )
     assert texts[1].startswith("dropped 5 rows: already treated")
+    assert "; first: row 25, 26, 27 (" in texts[1]  # numbers of the user's table
 
 
 def test_the_ledger_is_a_copy(df):

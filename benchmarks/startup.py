@@ -22,8 +22,12 @@ CLOCK = "import time; s = time.perf_counter(); {}; print(time.perf_counter() - s
 
 
 def python(code: str, cache: Path | None = None) -> float | dict[str, float]:
-    """Run code in a fresh process, with kernels cached in a directory; return what it prints."""
+    """Run code in a fresh process, with kernels cached in a directory; return what it prints.
+
+    Modules are compiled to bytecode once, as they are where pip installs a package.
+    """
     env = os.environ | ({"NUMBA_CACHE_DIR": str(cache)} if cache else {})
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     paths = [str(Path(__file__).parent), *filter(None, [env.get("PYTHONPATH")])]
     here = {"PYTHONPATH": os.pathsep.join(paths)}
     done = subprocess.run(

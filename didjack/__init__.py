@@ -1,7 +1,5 @@
 """Inference in staggered difference-in-differences with the cluster jackknife."""
 
-from importlib.metadata import version as _version
-
 from didjack import datasets, simulate
 from didjack.api import csdid
 from didjack.errors import (
@@ -18,7 +16,7 @@ from didjack.errors import (
 )
 from didjack.results import AggregateResult, GroupTimeResult
 
-__version__ = _version("didjack")
+__version__ = "0.1.0"
 
 __all__ = [
     "AggregateResult",

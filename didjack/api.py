@@ -18,6 +18,7 @@ from didjack.options import (
     reject_unknown,
 )
 from didjack.results import GroupTimeResult
+from didjack.threads import load_numba
 from didjack.validate import clean
 
 
@@ -144,6 +145,7 @@ def csdid(
         raise UnknownOptionError("df is required: a pandas, polars or pyarrow table")
     options = Options(**settings)
     sample = clean(df, options)
+    load_numba()
     result = GroupTimeResult.of(Fit.of(sample, options))
     result._fit.report_dropped()
     result._report_failures()

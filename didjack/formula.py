@@ -13,6 +13,7 @@ import pandas as pd
 
 from didjack.columns import Floats, as_float, is_complex, no_column, strings
 from didjack.errors import DataError, OptionError, brief
+from didjack.startup import collector_paused
 
 if TYPE_CHECKING:
     from formulaic import Formula
@@ -69,9 +70,10 @@ def parse(xformla: str | None) -> Covariates | None:
     if xformla is None or "".join(xformla.split()).lstrip("~") in ("", "1"):
         return None
     _check_text(xformla)
-    from formulaic import Formula
-    from formulaic.errors import FormulaicError
-    from formulaic.formula import SimpleFormula
+    with collector_paused():
+        from formulaic import Formula
+        from formulaic.errors import FormulaicError
+        from formulaic.formula import SimpleFormula
 
     try:
         formula = Formula(xformla.strip())
@@ -174,8 +176,21 @@ def clean_covariate(column: pd.Series) -> pd.Series:
             "it must hold numbers, truth values, text or categories"
         )
     if pd.api.types.is_integer_dtype(dtype) and -_LARGE <= column.min() <= column.max() <= _LARGE:
-        return column.astype(np.int64)
+        return _read_only(column) if dtype == np.int64 else column.astype(np.int64)
+    if dtype == np.float64:
+        return _read_only(column)
     return pd.Series(as_float(column, "covariate"), name=column.name)
+
+
+def _read_only(column: pd.Series) -> pd.Series:
+    """Return a view that nothing can write to.
+
+    formulaic's objects refer to each other, so that they would keep a copy until garbage is
+    collected.
+    """
+    values = column.to_numpy().view()
+    values.flags.writeable = False
+    return pd.Series(values, name=column.name, copy=False)
 
 
 def design_matrix(covariates: Covariates, frame: pd.DataFrame) -> tuple[Floats, list[str]]:

@@ -15,6 +15,7 @@ MODULES = {path.stem: ast.parse(path.read_text()) for path in PACKAGE.glob("*.py
 # From left to right: a module may import those before it, and none after it.
 HOUSE = [
     "errors",
+    "startup",
     "options",
     "columns",
     "formula",

@@ -29,11 +29,7 @@ TITLES = {
     4: "Target 4: growth with rows and clusters, and memory",
     5: "Target 5: import and first call",
 }
-INTRO = """---
-orphan: true
----
-
-# Benchmarks
+INTRO = """# Benchmarks
 
 Written by `make bench`{how}. *didjack all* is what a user of the jackknife asks for: a fit, and CV3
 for every ATT(g,t) and for all coefficients of all four aggregations. The peers' times are for a

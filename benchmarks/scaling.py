@@ -52,7 +52,7 @@ def rows(quick: bool) -> tuple[Table, list[Check]]:
     data = [panel(size // 10) for size in sizes]
     for method, covariates in (("reg", ()), ("dr", ("x1", "x2"))):
         cases = [Case(f"{len(frame):,}", frame, method, covariates) for frame in data]
-        taken = time_cases(cases, 0.5 if quick else 3.0, least=5)
+        taken = time_cases(cases, 0.5 if quick else 3.0, least=9)
         growth = [_growth(*pair) for pair in zip(taken, taken[1:], sizes, sizes[1:], strict=False)]
         for case, times, grown in zip(cases, taken, [None, *growth], strict=True):
             middle = statistics.median(times)

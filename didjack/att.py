@@ -139,16 +139,24 @@ class TwoByTwo:
         self.drop = options.collinear == "drop"
         self.weighted = options.weightsname is not None
         self.progress = options.progress
+        self._empty: dict[Group, Codes] = {}
         self._regressions: dict[tuple[Cohorts, Arm], Regression] = {}
         self._propensity: tuple[Group, Propensity] | None = None
 
     def empty(self, cell: Cell) -> Codes:
         """Return `Code.NO_TREATED`, `NO_COMPARISON` or 0 by replicate, (R,)."""
+        arms = self.moments.design.arms(cell.base, cell.time)
+        group = Group(cell.group, cell.comparison, arms)
+        if group not in self._empty:
+            self._empty[group] = self._find_empty(group)
+        return self._empty[group]
+
+    def _find_empty(self, group: Group) -> Codes:
         code = np.zeros(self.moments.n_replicates, dtype=np.int8)
-        for arm in self.moments.design.arms(cell.base, cell.time):
+        for arm in group.arms:
             for cohorts, reason in (
-                (cell.comparison, Code.NO_COMPARISON),
-                ((cell.group,), Code.NO_TREATED),
+                (group.comparison, Code.NO_COMPARISON),
+                ((group.cohort,), Code.NO_TREATED),
             ):
                 weight = self.moments.sums(cohorts, arm).weight
                 code[(self.moments.counts(cohorts, arm) == 0) | (weight <= 0)] = reason

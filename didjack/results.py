@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -43,17 +44,22 @@ class GroupTimeResult(Result):
     def of(cls, fit: Fit) -> GroupTimeResult:
         """Label the estimates of a fit."""
         axis = fit.design.axis
+        group, of_group = np.unique(fit.cell_group, return_inverse=True)
+        time, of_time = np.unique(fit.cell_time, return_inverse=True)
+        levels: Any = [axis.labels(group), axis.labels(time)]
+        codes = [of_group.tolist(), of_time.tolist()]
+        index = pd.MultiIndex(levels, codes, names=["group", "time"])
         labels = pd.DataFrame(
             {
-                "group": axis.labels(fit.cell_group),
-                "time": axis.labels(fit.cell_time),
+                "group": levels[0][of_group],
+                "time": levels[1][of_time],
                 "event_time": fit.cell_time - fit.cell_group,
             }
         )
         estimates = fit.estimates
         targets = Targets(
             labels=labels,
-            index=pd.MultiIndex.from_frame(labels[["group", "time"]]),
+            index=index,
             theta=estimates.att,
             retargeted=estimates.changed,
             reference=np.array([cell.reference for cell in estimates.cells], dtype=bool),
@@ -143,7 +149,10 @@ class GroupTimeResult(Result):
         kind = aggregation_type(type)
         check_choice("weights", weights)
         window = checked_window(kind, Window(min_e, max_e, balance_e))
-        result = AggregateResult.of(self._fit, kind, window, weights)
+        if (kind, window, weights) == ("simple", Window(), "cohort"):
+            result = self._simple
+        else:
+            result = AggregateResult.of(self._fit, kind, window, weights)
         result._report_missing()
         return result
 
@@ -263,7 +272,11 @@ class GroupTimeResult(Result):
     def _overall_targets(self) -> Targets | None:
         if not (self._fit.cell_time >= self._fit.cell_group).any():
             return None
-        return AggregateResult.of(self._fit, "simple", Window(), "cohort")._targets
+        return self._simple._targets
+
+    @cached_property
+    def _simple(self) -> AggregateResult:
+        return AggregateResult.of(self._fit, "simple", Window(), "cohort")
 
     def _report_design(self) -> None:
         """Warn, once, of a design in which inference hinges on few clusters."""

@@ -245,7 +245,7 @@ def solve(lower: Floats, scale: Floats, rhs: Floats) -> Floats:
 
 
 @jit
-def _add_logit(
+def add_logit(
     x: Floats, w: Floats, treated: bool, lo: int, hi: int, beta: Floats, sums: Floats
 ) -> float:
     """Add the logit sums of rows lo:hi to `sums`; return their largest linear predictor.
@@ -298,13 +298,13 @@ def logit_strata(
     ----------
     x : (n, k), w : (n,), start : (S+1,), chosen : (c,), treated : (c,), beta : (k,)
     sums : (c, m)
-        Zeros, filled in the layout of `_add_logit`.
+        Zeros, filled in the layout of `add_logit`.
     top : (c,)
         Filled with the largest linear predictors.
     """
     for j in range(lo, hi):
         s = chosen[j]
-        top[j] = _add_logit(x, w, treated[j], start[s], start[s + 1], beta, sums[j])
+        top[j] = add_logit(x, w, treated[j], start[s], start[s + 1], beta, sums[j])
 
 
 @jit
@@ -358,7 +358,7 @@ def fit_logits(
             for j in range(chosen.size):
                 s = chosen[j]
                 if cluster[s] != deleted[r]:
-                    t = _add_logit(x, w, treated[j], start[s], start[s + 1], beta[r], sums)
+                    t = add_logit(x, w, treated[j], start[s], start[s + 1], beta[r], sums)
                     top[r] = max(top[r], t)
             null = max(null, sums[-1])
             slack = DEVIANCE_TOLERANCE * (sums[-1] + 1e-3 * null)
@@ -375,7 +375,7 @@ def fit_logits(
             deviance = sums[-1]
             for a in range(k):
                 accepted[a] = beta[r, a]
-            solvable = _newton_step(sums, keep[r], information, lower, scale, step)
+            solvable = newton_step(sums, keep[r], information, lower, scale, step)
             size = 0.0
             for a in range(k):
                 size = max(size, abs(step[a]))
@@ -388,7 +388,7 @@ def fit_logits(
 
 
 @jit
-def _newton_step(
+def newton_step(
     sums: Floats, keep: Bools, information: Floats, lower: Floats, scale: Floats, step: Floats
 ) -> bool:
     """Write the Newton step into `step`; return whether the information could be inverted."""
@@ -408,7 +408,7 @@ def _newton_step(
 
 @jit
 def unpack(sums: Floats, information: Floats) -> None:
-    """Write the information matrix that `_add_logit` summed, (m,), as (k, k)."""
+    """Write the information matrix that `add_logit` summed, (m,), as (k, k)."""
     k = information.shape[0]
     position = k
     for a in range(k):
@@ -424,8 +424,30 @@ def logit_steps(sums: Floats, keep: Bools) -> tuple[Floats, Bools]:
     step, solvable = np.empty((n_rep, k)), np.empty(n_rep, dtype=np.bool_)
     information, lower, scale = np.empty((k, k)), np.empty((k, k)), np.empty(k)
     for r in range(n_rep):
-        solvable[r] = _newton_step(sums[r], keep[r], information, lower, scale, step[r])
+        solvable[r] = newton_step(sums[r], keep[r], information, lower, scale, step[r])
     return step, solvable
+
+
+@jit
+def add_odds(
+    x: Floats, w: Floats, y: Floats, outcomes: Ints, lo: int, hi: int, beta: Floats, sums: Floats
+) -> None:
+    """Add w p/(1-p) times (x, y) of comparison rows lo:hi to `sums` (k + o,).
+
+    Rows with p >= `TRIM` count nothing.
+    """
+    k = beta.size
+    limit = np.log(TRIM / (1.0 - TRIM))
+    for i in range(lo, hi):
+        eta = 0.0
+        for a in range(k):
+            eta += x[i, a] * beta[a]
+        if eta < limit:
+            odds = w[i] * np.exp(eta)
+            for a in range(k):
+                sums[a] += odds * x[i, a]
+            for o in range(outcomes.size):
+                sums[k + o] += odds * y[i, outcomes[o]]
 
 
 @jit
@@ -445,8 +467,6 @@ def odds_sums(
 ) -> None:
     """Sum w p/(1-p) times (x, y) over comparison rows but a deleted cluster's, replicates lo:hi.
 
-    Rows with p >= `TRIM` count nothing.
-
     Parameters
     ----------
     y : (n, O); outcomes : (o,) columns of y to sum
@@ -456,23 +476,11 @@ def odds_sums(
     sums : (r, k + o)
         Zeros, filled in.
     """
-    k, n_out = beta.shape[1], outcomes.size
-    limit = np.log(TRIM / (1.0 - TRIM))
     for r in range(lo, hi):
         for j in range(chosen.size):
             s = chosen[j]
-            if cluster[s] == deleted[r]:
-                continue
-            for i in range(start[s], start[s + 1]):
-                eta = 0.0
-                for a in range(k):
-                    eta += x[i, a] * beta[r, a]
-                if eta < limit:
-                    odds = w[i] * np.exp(eta)
-                    for a in range(k):
-                        sums[r, a] += odds * x[i, a]
-                    for o in range(n_out):
-                        sums[r, k + o] += odds * y[i, outcomes[o]]
+            if cluster[s] != deleted[r]:
+                add_odds(x, w, y, outcomes, start[s], start[s + 1], beta[r], sums[r])
 
 
 @jit

@@ -91,6 +91,7 @@ class LogitRows:
     chosen : (c,) strata, ordered by cluster
     treated : (c,) whether a stratum is of the treated cohort
     n : number of rows
+    largest : (k,) largest absolute values of the covariates, over the whole sample
     """
 
     x: Floats
@@ -99,6 +100,7 @@ class LogitRows:
     chosen: Ints
     treated: Bools
     n: int
+    largest: Floats
 
 
 class Moments:
@@ -115,6 +117,7 @@ class Moments:
         self._sums: dict[tuple[Cohorts, Arm], Sums] = {}
         self._counts: dict[tuple[Cohorts, Arm], Ints] = {}
         self._selected: dict[tuple[Cohorts, int], Ints] = {}
+        self._largest: dict[int, Floats] = {}
 
     @property
     def n_replicates(self) -> int:
@@ -192,7 +195,14 @@ class Moments:
             chosen=chosen,
             treated=d.strata.cohort[chosen] == group,
             n=int((d.strata.start[chosen + 1] - d.strata.start[chosen]).sum()),
+            largest=self._largest_covariates(arms[0].x),
         )
+
+    def _largest_covariates(self, slot: int) -> Floats:
+        if slot not in self._largest:
+            x = self.design.x[slot]
+            self._largest[slot] = np.maximum(x.max(axis=0), -x.min(axis=0))
+        return self._largest[slot]
 
     def without(self, rows: LogitRows, excluded: Bools) -> LogitRows:
         """Take rows with some values of binary covariates out of a propensity model.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from didjack import kernels
+from didjack import expansion, kernels
 from didjack.columns import Bools, Floats, Ints
 from didjack.design import Arm
 from didjack.moments import Cohorts, Logit, LogitRows, Moments
@@ -75,11 +75,12 @@ class Propensity:
             todo = replicates[touched]
             if rest.any():
                 todo = np.append(replicates[rest][:1], todo)
-            sums = moments.odds_sums(
-                part.rows, comparison, arm, self.logit.beta[todo], todo, outcomes
-            )
+            rows, beta = part.rows, self.logit.beta[todo]
             if rest.any():
+                sums = expansion.odds_sums(moments, rows, comparison, arm, beta, todo, outcomes)
                 result[rest], sums = sums[0], sums[1:]
+            else:
+                sums = moments.odds_sums(rows, comparison, arm, beta, todo, outcomes)
             result[touched] = sums
         return result
 
@@ -185,8 +186,17 @@ def _fit(moments: Moments, part: Part) -> Logit:
         step, _ = kernels.logit_steps(sums, np.ascontiguousarray(keep[others]))
         step[np.abs(step).max(axis=1) > LONG_STEP] = 0.0
         first = np.where(keep[others], full.beta[0] + step, 0.0)
-    fits = moments.fit_logits(rows, replicates[others], keep[others], first)
     result = full.repeat(replicates.size)
+    if full.converged[0]:
+        near = np.flatnonzero((keep[others] == keep[base]).all(axis=1))
+        found, fits = expansion.fit_near(
+            moments, rows, replicates[others[near]], keep[base[0]], first[near], full, OVERLAP_LIMIT
+        )
+        result.put(others[near], fits)
+        left = np.ones(others.size, dtype=bool)
+        left[near[found]] = False
+        others, first = others[left], first[left]
+    fits = moments.fit_logits(rows, replicates[others], keep[others], first)
     result.put(others, fits)
     lost = others[~fits.converged]
     if lost.size:  # the full sample is no good start where a cluster dominates it

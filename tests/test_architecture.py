@@ -24,10 +24,12 @@ HOUSE = [
     "cells",
     "kernels",
     "influence_kernels",
+    "expansion_kernels",
     "threads",
     "progress",
     "arrange",
     "moments",
+    "expansion",
     "propensity",
     "att",
     "replicates",
@@ -59,15 +61,19 @@ HOUSE = [
     "demo",
 ]
 
+KERNELS = ["kernels", "influence_kernels", "expansion_kernels"]
+
 ROWS = {"validate", "formula", "arrange"}
 """What knows the user's rows."""
 STATISTICS = [
-    *["kernels", "influence_kernels", "threads", "moments", "propensity", "att", "replicates"],
-    *["influence", "aggregate", "inference", "bands", "bootstrap", "targets", "hypotheses"],
+    *KERNELS,
+    *["threads", "moments", "expansion", "propensity", "att", "replicates", "influence"],
+    *["aggregate", "inference", "bands", "bootstrap", "targets", "hypotheses"],
 ]
 """What works on sums, replicates and influence, wherever the rows are."""
 ARRAYS = [
-    *["kernels", "influence_kernels", "threads", "cells", "moments", "propensity", "att"],
+    *KERNELS,
+    *["threads", "cells", "moments", "expansion", "propensity", "att"],
     *["replicates", "influence", "aggregate"],
 ]
 """What works on arrays alone, without tables."""
@@ -155,8 +161,6 @@ def test_pictures_and_tables_do_not_estimate():
 
 
 # Kernels --------------------------------------------------------------------------------------
-
-KERNELS = ["kernels", "influence_kernels"]
 
 
 def test_numba_stays_in_its_rooms():

@@ -8,9 +8,10 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 from scipy.special import expit
 
-from didjack import influence_kernels, kernels, threads
+from didjack import expansion_kernels, influence_kernels, kernels, threads
+from didjack.expansion import derivatives, terms
 
-MODULES = (kernels, influence_kernels)
+MODULES = (kernels, influence_kernels, expansion_kernels)
 KERNELS = {
     name: value
     for module in MODULES
@@ -154,7 +155,7 @@ def solve(r):
 
 
 @case
-def _add_logit(r):
+def add_logit(r):
     before = np.arange(10.0)
     sums, top = logit_terms(r.x[4:15], r.w[4:15], np.ones(11), r.beta)
     return (r.x, r.w, True, 4, 15, r.beta, before), (6,), [top, before + sums]
@@ -202,7 +203,7 @@ def newton(sums, keep):
 
 
 @case
-def _newton_step(r):
+def newton_step(r):
     index, d = chosen_rows(r)
     sums, _ = logit_terms(r.x[index], r.w[index], d, r.beta)
     keep = np.array([True, False, True])
@@ -334,6 +335,128 @@ def score_influence(r):
     want[index] += r.w[index] * (d - expit(r.x[index] @ STEEP)) * (r.x[index] @ by_score)
     args = (r.x, r.w, r.start, r.chosen, r.treated, STEEP, by_score, psi)
     return args, (7,), [want]
+
+
+@case
+def add_odds(r):
+    sums, inside = np.arange(4.0), np.arange(4, 15)
+    want = sums + odds(r, r.w, inside, STEEP) @ np.column_stack([r.x, r.y[:, 1]])[inside]
+    return (r.x, r.w, r.y, np.array([1]), 4, 15, STEEP, sums), (7,), [want]
+
+
+def powers(t, at):
+    """Monomials of (n, k) points, (n, M)."""
+    found = np.ones((len(at), t.parent.size))
+    for g in range(1, t.parent.size):
+        found[:, g] = found[:, t.parent[g]] * at[:, t.variable[g]]
+    return found
+
+
+def logit_derivatives(eta, d):
+    """First four derivatives of the log likelihood with respect to eta, (5, n)."""
+    p = expit(eta)
+    v = p * (1 - p)
+    return np.array([0 * p, d - p, -v, -v * (1 - 2 * p), -v * (1 - 6 * v)])
+
+
+@case
+def logit_moments(r):
+    t, bounds, moments = terms(3, 4), np.array([0, 1, 3, 4]), np.zeros((3, 35))
+    want = moments.copy()
+    for block in (0, 1):
+        inside = slice(bounds[block], bounds[block + 1])
+        own = SimpleNamespace(**vars(r) | {"treated": r.treated[inside]})
+        index, d = chosen_rows(own, chosen=r.chosen[inside])
+        value = powers(t, r.x[index]) * r.w[index, None]
+        by_row = logit_derivatives(r.x[index] @ r.beta, d)[t.degree].T
+        want[block] = (value * by_row).sum(axis=0)
+    args = (0, 2, r.x, r.w, r.start, r.chosen, r.treated, bounds, r.beta)
+    return (*args, t.parent, t.variable, t.degree, derivatives(4), moments), (13,), [want]
+
+
+@case
+def odds_moments(r):
+    t, bounds, outcomes = terms(3, 2), np.array([0, 2, 4]), np.array([1, 0])
+    moments, gap = np.zeros((2, 10, 5)), np.zeros(2)
+    want, want_gap = moments.copy(), gap.copy()
+    index = chosen_rows(r, chosen=r.chosen[2:])[0]
+    z = np.column_stack([r.x, r.y[:, outcomes]])[index]
+    want[1] = (powers(t, r.x[index]) * odds(r, r.w, index, STEEP)[:, None]).T @ z
+    seen = index[r.w[index] > 0]
+    want_gap[1] = np.abs(r.x[seen] @ STEEP - LIMIT).min()
+    args = (1, 2, r.x, r.w, r.y, outcomes, r.start, r.chosen, bounds, STEEP)
+    return (*args, t.parent, t.variable, moments, gap), (12, 13), [want, want_gap]
+
+
+@case
+def _powers(r):
+    t, at = terms(2, 3), np.array([0.5, -2.0])
+    a, b = at
+    want = [1, a, b, a**2 / 2, a * b, b**2 / 2, a**3 / 6, a**2 * b / 2, a * b**2 / 2, b**3 / 6]
+    return (at, t.parent, t.variable, t.scale, np.zeros(10)), (4,), [np.array(want)]
+
+
+def expanded(r, w, degree, beta):
+    """Moments of the rows of all chosen strata, about some coefficients."""
+    t, index = terms(3, degree), chosen_rows(r)
+    bounds, moments = np.array([0, r.chosen.size]), np.zeros((1, t.parent.size))
+    args = (0, 1, r.x, w, r.start, r.chosen, r.treated, bounds, beta)
+    expansion_kernels.logit_moments.py_func(
+        *args, t.parent, t.variable, t.degree, derivatives(degree), moments
+    )
+    return t, index, moments[0]
+
+
+@case
+def _expand(r):
+    """An expansion of a degree so high that nothing is left out."""
+    t, (index, d), moments = expanded(r, r.w, 12, r.beta)
+    step = np.array([0.02, -0.03, 0.01])
+    value = powers(t, step[None])[0] * t.scale
+    want, _ = logit_terms(r.x[index], r.w[index], d, r.beta + step)
+    want[-1] = 0.0
+    args = (moments, value, t.child, t.child.shape[0], t.n_information, np.ones(10))
+    return args, (5,), [want]
+
+
+@case
+def solve_expanded(r):
+    """Without a cluster of few rows, without none, and without a dominant one."""
+    rng, start = np.random.default_rng(6), np.array([0, 60, 120, 320, 322])
+    x = np.column_stack([np.ones(322), rng.normal(size=322), rng.integers(0, 2, 322)])
+    rest = {"chosen": np.arange(4), "treated": np.array([True, False, False, True])}
+    r = SimpleNamespace(start=start, x=x, cluster=np.array([0, 1, 2, 3]), **rest)
+    w = rng.uniform(0.5, 2, 322)
+    index, d = chosen_rows(r)
+    base = bf.newton_logit(d, r.x[index], w[index])
+    t, _, moments = expanded(r, w, 12, base)
+    rest, d_rest = chosen_rows(r, without=3)
+    want = np.array([bf.newton_logit(d_rest, r.x[rest], w[rest]), base, base])
+    first, last = np.array([3, 0, 2]), np.array([4, 0, 3])
+    args = (0, 3, r.x, w, r.start, r.chosen, r.treated, first, last, moments)
+    args += (t.parent, t.variable, t.scale, t.child, t.n_information, base, np.ones(3, dtype=bool))
+    done = np.array([True, True, False])
+    return (*args, np.tile(base, (3, 1)), np.zeros(3, dtype=bool)), (17, 18), [want, done]
+
+
+@case
+def odds_expanded(r):
+    t, outcomes = terms(3, 12), np.array([1])
+    base, step = STEEP / 8, np.array([[0.01, -0.02, 0.01], [0.0, 0.0, 0.0]])
+    moments = np.zeros((1, t.parent.size, 4))
+    args = (r.x, r.w, r.y, outcomes, r.start, r.chosen)
+    expansion_kernels.odds_moments.py_func(
+        *(0, 1, *args, np.array([0, 4]), base, t.parent, t.variable, moments, np.zeros(1))
+    )
+    want, share = np.zeros((2, 4)), np.zeros(2)
+    for j, without in enumerate([1, None]):
+        whole, index = chosen_rows(r)[0], chosen_rows(r, without=without)[0]
+        z = np.column_stack([r.x, r.y[:, 1]])
+        w = r.w * np.exp(r.x @ (base + step[j]))
+        want[j], share[j] = w[index] @ z[index], 1 - w[index].sum() / w[whole].sum()
+    first, last = np.array([2, 0]), np.array([3, 0])
+    args += (first, last, moments[0], t.parent, t.variable, t.scale, base, base + step)
+    return (0, 2, *args, np.zeros((2, 4)), np.zeros(2)), (16, 17), [want, share]
 
 
 def call(kernel, args, filled):

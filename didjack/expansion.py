@@ -165,54 +165,64 @@ def fit_near(
     near : (r,) which replicates are
     fits : Logit with r rows, of which those of near replicates count; `top` is an upper bound
     """
-    k, strata = keep.size, moments.design.strata
+    k = keep.size
     fits = Logit(start.copy(), np.zeros(replicates.size, dtype=bool), np.ones(replicates.size))
-    room = np.log(limit / (1.0 - limit)) - _log_odds(base.top[0])
+    eta = _log_odds(base.top[0])
+    room = _log_odds(limit) - eta
 
     def near_at(degree: int, beta: Floats) -> Bools:
         reach, size = _reach(rows, beta - base.beta[0])
         return np.asarray((logit_error(degree, reach, size) < TOLERANCE) & (reach < room))
 
     exact = PASSES * (logit_width(k) + EXPONENTIAL)
+    near = np.zeros(replicates.size, dtype=bool)
     candidates = {degree: near_at(degree, start) for degree in DEGREES}
     degree = _cheapest(candidates, k, rows.n, 1, exact)
     if degree is None:
-        return np.zeros(replicates.size, dtype=bool), fits
-    at, t, bounds = np.flatnonzero(candidates[degree]), terms(k, degree), _bounds(rows.chosen)
+        return near, fits
+    at = np.flatnonzero(candidates[degree])
+    beta, converged = _solve(moments, rows, replicates[at], keep, start[at], base.beta[0], degree)
+    near[at] = converged & near_at(degree, beta)
+    reach, _ = _reach(rows, beta - base.beta[0])
+    fits.put(at, Logit(beta, converged, 1.0 / (1.0 + np.exp(-eta - reach))))
+    if moments.tick is not None:
+        moments.tick(int(np.count_nonzero(near)))
+    return near, fits
+
+
+def _solve(
+    moments: Moments,
+    rows: LogitRows,
+    replicates: Ints,
+    keep: Bools,
+    start: Floats,
+    base: Floats,
+    degree: int,
+) -> tuple[Floats, Bools]:
+    """Solve for the coefficients of replicates, (r, k); also return where that worked."""
+    strata, t, bounds = moments.design.strata, terms(keep.size, degree), _bounds(rows.chosen)
     by_block = np.zeros((bounds.size - 1, t.parent.size))
     data = (rows.x, rows.w, strata.start, rows.chosen, rows.treated)
     threads.run(
         expansion_kernels.logit_moments,
         bounds.size - 1,
         rows.n * (t.parent.size * 2 + EXPONENTIAL),
-        *(*data, bounds, base.beta[0], t.parent, t.variable, t.degree),
-        derivatives(degree),
-        by_block,
+        *(*data, bounds, base, t.parent, t.variable, t.degree, derivatives(degree), by_block),
     )
-    beta, converged = start[at], np.zeros(at.size, dtype=bool)
-    first, last = _own(strata.cluster[rows.chosen], replicates[at] - 1)
+    beta, converged = start.copy(), np.zeros(replicates.size, dtype=bool)
+    first, last = _own(strata.cluster[rows.chosen], replicates - 1)
     threads.run(
         expansion_kernels.solve_expanded,
-        at.size,
-        at.size * t.parent.size * 4 * k,
+        replicates.size,
+        replicates.size * t.parent.size * 4 * keep.size,
         *(*data, first, last, by_block.sum(axis=0), t.parent, t.variable, t.scale),
-        *(t.child, t.n_information, base.beta[0], keep, beta, converged),
+        *(t.child, t.n_information, base, keep, beta, converged),
     )
-    near = np.zeros(replicates.size, dtype=bool)
-    near[at] = converged & near_at(degree, beta)
-    reach, _ = _reach(rows, beta - base.beta[0])
-    fits.put(at, Logit(beta, converged, _propensity(_log_odds(base.top[0]) + reach)))
-    if moments.tick is not None:
-        moments.tick(int(np.count_nonzero(near)))
-    return near, fits
+    return beta, converged
 
 
 def _log_odds(p: float) -> float:
     return float(np.log(p / (1.0 - p))) if p < 1.0 else np.inf
-
-
-def _propensity(eta: Floats) -> Floats:
-    return np.asarray(1.0 / (1.0 + np.exp(-eta)))
 
 
 def _reach(rows: LogitRows, step: Floats) -> tuple[Floats, Floats]:
@@ -234,36 +244,56 @@ def odds_sums(
 
     The first replicate is the one about which those near to it are expanded.
     """
-    k, strata, chosen = beta.shape[1], moments.design.strata, moments.select(comparison, arm.period)
-    width = k + outcomes.size
+    width = beta.shape[1] + outcomes.size
     reach, _ = _reach(rows, beta - beta[0])
     others = np.arange(replicates.size) > 0
     candidates = {degree: (odds_error(degree, reach) < TOLERANCE) & others for degree in DEGREES}
-    degree = _cheapest(candidates, k, rows.n, width, width + EXPONENTIAL)
-    near = np.zeros(replicates.size, dtype=bool)
-    sums = np.zeros((replicates.size, width))
+    degree = _cheapest(candidates, beta.shape[1], rows.n, width, width + EXPONENTIAL)
+    sums, near = np.zeros((replicates.size, width)), np.zeros(replicates.size, dtype=bool)
     if degree is not None:
-        t, bounds = terms(k, degree), _bounds(chosen)
-        by_block, gap = np.zeros((bounds.size - 1, t.parent.size, width)), np.empty(bounds.size - 1)
-        data = (rows.x, rows.w, moments.design.y, outcomes, strata.start, chosen)
-        threads.run(
-            expansion_kernels.odds_moments,
-            bounds.size - 1,
-            rows.n * t.parent.size * width,
-            *(*data, bounds, beta[0], t.parent, t.variable, by_block, gap),
+        at = np.flatnonzero(candidates[degree])
+        chosen = moments.select(comparison, arm.period)
+        sums[at], share, gap = _expanded_odds(
+            moments, rows, chosen, beta[0], beta[at], replicates[at], outcomes, degree
         )
-        at = np.flatnonzero(candidates[degree] & (reach < gap.min()))
-        own, share = np.zeros((at.size, width)), np.empty(at.size)
-        first, last = _own(strata.cluster[chosen], replicates[at] - 1)
-        threads.run(
-            expansion_kernels.odds_expanded,
-            at.size,
-            at.size * t.parent.size * width,
-            *(*data, first, last, by_block.sum(axis=0), t.parent, t.variable, t.scale),
-            *(beta[0], np.ascontiguousarray(beta[at]), own, share),
-        )
-        near[at] = share < 0.5
-        sums[at] = own
+        near[at] = (share < 0.5) & (reach[at] < gap)
     far = ~near
     sums[far] = moments.odds_sums(rows, comparison, arm, beta[far], replicates[far], outcomes)
     return sums
+
+
+def _expanded_odds(
+    moments: Moments,
+    rows: LogitRows,
+    chosen: Ints,
+    base: Floats,
+    beta: Floats,
+    replicates: Ints,
+    outcomes: Ints,
+    degree: int,
+) -> tuple[Floats, Floats, float]:
+    """Sum w p/(1-p) (x, y) in replicates with an expansion, (r, k + o).
+
+    Also return the share of the deleted cluster in the odds, (r,), and how near to where rows
+    are trimmed a linear predictor of the base comes.
+    """
+    design, t, bounds = moments.design, terms(base.size, degree), _bounds(chosen)
+    width = base.size + outcomes.size
+    by_block, gap = np.zeros((bounds.size - 1, t.parent.size, width)), np.empty(bounds.size - 1)
+    data = (rows.x, rows.w, design.y, outcomes, design.strata.start, chosen)
+    threads.run(
+        expansion_kernels.odds_moments,
+        bounds.size - 1,
+        rows.n * t.parent.size * width,
+        *(*data, bounds, base, t.parent, t.variable, by_block, gap),
+    )
+    sums, share = np.zeros((len(beta), width)), np.empty(len(beta))
+    first, last = _own(design.strata.cluster[chosen], replicates - 1)
+    threads.run(
+        expansion_kernels.odds_expanded,
+        len(beta),
+        len(beta) * t.parent.size * width,
+        *(*data, first, last, by_block.sum(axis=0), t.parent, t.variable, t.scale, base, beta),
+        *(sums, share),
+    )
+    return sums, share, float(gap.min())

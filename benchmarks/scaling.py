@@ -17,7 +17,7 @@ from workloads import panel, staggered
 NOISE = 1.1
 """Two sizes in a row may differ by this factor in the time a row, for noise."""
 ROWS = (20_000, 100_000, 500_000, 1_000_000, 5_000_000)
-CLUSTERS = (10, 50, 200, 1_000)
+CLUSTERS = (10, 50, 200, 1_000, 10_000)
 COHORTS_PERIODS = ((5, 10), (10, 20), (20, 40), (38, 40))
 COVARIATES = (0, 1, 2, 5, 10, 20)
 

@@ -200,7 +200,8 @@ def _pooled(clean: CleanData, options: Options, collapse: bool) -> Design:
         w, count = weight[None], number[None]
         unit = np.empty(0, dtype=np.int64)
     else:
-        order = _by_content(key, clean.y, x, w)
+        weights = np.vstack([w, share_weight, units]) if options.panel else w
+        order = _by_content(key, clean.y, x, weights)
         y = clean.y[order]
         y -= middle
         w, count = _ordered(w, order), _ordered(count, order)

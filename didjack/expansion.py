@@ -23,9 +23,11 @@ from didjack.design import Arm
 from didjack.moments import EXPONENTIAL, Cohorts, Logit, LogitRows, Moments, logit_width
 
 TOLERANCE = 1e-13
-"""The most by which a coefficient on the standardised covariates may be off."""
+"""Most error of a sum, relative, and of coefficients: relative to their change, in the norm of the
+information, times its largest element (covariates are standardised)."""
 DEGREES = range(3, 13)
 MOST_TERMS = 2_000
+MOST_SUMS = 100_000
 BLOCKS = 32
 """Rows are summed in so many blocks, whatever the number of threads."""
 PASSES = 2
@@ -122,7 +124,7 @@ def _cheapest(near: dict[int, Bools], k: int, n_rows: int, width: int, exact: in
     best, least = None, float("inf")
     for degree, mask in near.items():
         n_terms, n_near = comb(k + degree, degree), int(np.count_nonzero(mask))
-        if n_terms > MOST_TERMS or not n_near:
+        if n_terms > MOST_TERMS or n_terms * width > MOST_SUMS or not n_near:
             continue
         row = n_terms * (1 + width) + degree * degree + EXPONENTIAL
         own = 4 * n_terms * (width + k)
@@ -216,7 +218,7 @@ def _solve(
         replicates.size,
         replicates.size * t.parent.size * 4 * keep.size,
         *(*data, first, last, by_block.sum(axis=0), t.parent, t.variable, t.scale),
-        *(t.child, t.n_information, base, keep, beta, converged),
+        *(t.child, t.n_information, base, keep, rows.largest, beta, converged),
     )
     return beta, converged
 
@@ -274,18 +276,19 @@ def _expanded_odds(
 ) -> tuple[Floats, Floats, float]:
     """Sum w p/(1-p) (x, y) in replicates with an expansion, (r, k + o).
 
-    Also return the share of the deleted cluster in the odds, (r,), and how near to where rows
-    are trimmed a linear predictor of the base comes.
+    Also return the largest share of the deleted cluster in any of the sums, (r,), and how near to
+    where rows are trimmed a linear predictor of the base comes.
     """
     design, t, bounds = moments.design, terms(base.size, degree), _bounds(chosen)
     width = base.size + outcomes.size
     by_block, gap = np.zeros((bounds.size - 1, t.parent.size, width)), np.empty(bounds.size - 1)
+    size = np.zeros((chosen.size, width))
     data = (rows.x, rows.w, design.y, outcomes, design.strata.start, chosen)
     threads.run(
         expansion_kernels.odds_moments,
         bounds.size - 1,
         rows.n * t.parent.size * width,
-        *(*data, bounds, base, t.parent, t.variable, by_block, gap),
+        *(*data, bounds, base, t.parent, t.variable, by_block, size, gap),
     )
     sums, share = np.zeros((len(beta), width)), np.empty(len(beta))
     first, last = _own(design.strata.cluster[chosen], replicates - 1)
@@ -293,7 +296,7 @@ def _expanded_odds(
         expansion_kernels.odds_expanded,
         len(beta),
         len(beta) * t.parent.size * width,
-        *(*data, first, last, by_block.sum(axis=0), t.parent, t.variable, t.scale, base, beta),
-        *(sums, share),
+        *(*data, first, last, by_block.sum(axis=0), t.parent, t.variable, t.scale, size),
+        *(base, beta, sums, share),
     )
     return sums, share, float(gap.min())

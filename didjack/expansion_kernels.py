@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from didjack.columns import Bools, Floats, Ints
-from didjack.kernels import STEP_TOLERANCE, TRIM, add_logit, add_odds, jit, newton_step
+from didjack.kernels import STEP_TOLERANCE, TRIM, add_logit, add_odds, jit, newton_step, reach
 
 MOST_STEPS = 10
 
@@ -80,6 +80,7 @@ def odds_moments(
     parent: Ints,
     variable: Ints,
     moments: Floats,
+    size: Floats,
     gap: Floats,
 ) -> None:
     """Sum w p/(1-p) x^g (x, y) over comparison rows.
@@ -89,6 +90,8 @@ def odds_moments(
     bounds : (B+1,) blocks of strata, of which lo:hi are summed
     moments : (B, M, k + o)
         Zeros, filled in.
+    size : (c, k + o)
+        Zeros, filled with the sums of w p/(1-p) |(x, y)| over each stratum.
     gap : (B,)
         Filled with the least distance of a linear predictor from where rows are trimmed.
     """
@@ -112,6 +115,8 @@ def odds_moments(
                 for o in range(n_out):
                     z[k + o] = y[i, outcomes[o]]
                 value[0] = w[i] * np.exp(eta)
+                for c in range(z.size):
+                    size[j, c] += value[0] * abs(z[c])
                 for g in range(n_terms):
                     if g > 0:
                         value[g] = value[parent[g]] * x[i, variable[g]]
@@ -174,6 +179,7 @@ def solve_expanded(
     n_information: int,
     base: Floats,
     keep: Bools,
+    largest: Floats,
     beta: Floats,
     converged: Bools,
 ) -> None:
@@ -184,6 +190,7 @@ def solve_expanded(
     first, last : (r,) the strata of the deleted cluster are chosen[first:last]
     moments : (M,) those of `logit_moments` at `base` (k,)
     keep : (k,)
+    largest : (k,) largest absolute values of the covariates
     beta : (r, k)
         Starting values, replaced by the fits.
     converged : (r,)
@@ -206,7 +213,7 @@ def solve_expanded(
             for j in range(first[r], last[r]):
                 s = chosen[j]
                 add_logit(x, w, treated[j], start[s], start[s + 1], beta[r], own)
-            dominant = False
+            dominant = False  # the diagonal will do: whether the rest can be inverted is seen below
             position = k
             for a in range(k):
                 position += a
@@ -216,10 +223,9 @@ def solve_expanded(
                 sums[m] -= own[m]
             if dominant or not newton_step(sums, keep, information, lower, norm, step):
                 break
-            size = 0.0
             for a in range(k):
                 beta[r, a] += step[a]
-                size = max(size, abs(step[a]))
+            size = reach(step, largest)
             if size < STEP_TOLERANCE:
                 converged[r] = True
                 break
@@ -241,6 +247,7 @@ def odds_expanded(
     parent: Ints,
     variable: Ints,
     scale: Floats,
+    size: Floats,
     base: Floats,
     beta: Floats,
     sums: Floats,
@@ -250,15 +257,19 @@ def odds_expanded(
 
     Parameters
     ----------
-    moments : (M, k + o) those of `odds_moments` at `base` (k,)
+    moments : (M, k + o) and size : (c, k + o), those of `odds_moments` at `base` (k,)
     beta : (r, k)
     sums : (r, k + o)
         Zeros, filled in.
     share : (r,)
-        Filled with the share of the cluster in the sum of the odds.
+        Filled with the largest share of the cluster in any of the sums of absolute values.
     """
     k, width = base.size, moments.shape[1]
     at, value, own = np.empty(k), np.empty(parent.size), np.empty(width)
+    total = np.zeros(width)
+    for j in range(chosen.size):
+        for c in range(width):
+            total[c] += size[j, c]
     for r in range(lo, hi):
         for a in range(k):
             at[a] = beta[r, a] - base[a]
@@ -271,6 +282,11 @@ def odds_expanded(
         for j in range(first[r], last[r]):
             s = chosen[j]
             add_odds(x, w, y, outcomes, start[s], start[s + 1], beta[r], own)
-        share[r] = own[0] / sums[r, 0]
+        share[r] = 0.0
         for c in range(width):
             sums[r, c] -= own[c]
+            mine = 0.0
+            for j in range(first[r], last[r]):
+                mine += size[j, c]
+            if mine > 0.0:
+                share[r] = max(share[r], mine / total[c])

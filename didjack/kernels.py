@@ -21,7 +21,8 @@ TRIM = 0.995
 """Comparison rows with a fitted propensity at or above this get no weight."""
 MAX_ITERATIONS = 60
 STEP_TOLERANCE = 1e-7
-"""Newton converges quadratically: after a step this small the error is of the order 1e-14."""
+"""Newton converges quadratically: once a step moves no linear predictor by more than this, the
+error is of the order 1e-14."""
 DEVIANCE_TOLERANCE = 1e-8
 FLAT_ITERATIONS = 3
 """So many iterations of flat deviance end a fit whose coefficients run off to infinity."""
@@ -319,6 +320,7 @@ def fit_logits(
     cluster: Ints,
     deleted: Ints,
     keep: Bools,
+    largest: Floats,
     beta: Floats,
     converged: Bools,
     top: Floats,
@@ -335,6 +337,7 @@ def fit_logits(
     cluster : (S,) cluster of each stratum
     deleted : (r,) cluster left out of each replicate, -1 for none
     keep : (r, k) covariates to use
+    largest : (k,) largest absolute values of the covariates
     beta : (r, k)
         Starting values, zero where a covariate is not used; replaced by the fit.
     converged : (r,)
@@ -376,9 +379,7 @@ def fit_logits(
             for a in range(k):
                 accepted[a] = beta[r, a]
             solvable = newton_step(sums, keep[r], information, lower, scale, step)
-            size = 0.0
-            for a in range(k):
-                size = max(size, abs(step[a]))
+            size = reach(step, largest)
             if solvable and (size < STEP_TOLERANCE or flat < FLAT_ITERATIONS):
                 for a in range(k):
                     beta[r, a] += step[a]
@@ -404,6 +405,15 @@ def newton_step(
     for a in range(k):
         step[a] *= scale[a]
     return True
+
+
+@jit
+def reach(step: Floats, largest: Floats) -> float:
+    """Bound how far a step of the coefficients moves a linear predictor."""
+    total = 0.0
+    for a in range(step.size):
+        total += abs(step[a]) * largest[a]
+    return total
 
 
 @jit

@@ -280,6 +280,7 @@ class Moments:
             strata.cluster,
             replicates - 1,
             np.ascontiguousarray(keep),
+            rows.largest,
             beta,
             converged,
             top,

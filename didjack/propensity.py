@@ -180,15 +180,16 @@ def _fit(moments: Moments, part: Part) -> Logit:
     base = np.flatnonzero(~involved)[:1]
     full = moments.fit_logits(rows, replicates[base], keep[base], start[base])
     others = np.flatnonzero(involved)
-    first = start[others]
+    first, short = start[others], np.zeros(others.size, dtype=bool)
     if full.converged[0]:
         sums = moments.logit_sums(rows, full.beta[0])[replicates[others]]
         step, _ = kernels.logit_steps(sums, np.ascontiguousarray(keep[others]))
-        step[np.abs(step).max(axis=1) > LONG_STEP] = 0.0
+        short = np.abs(step).max(axis=1) <= LONG_STEP
+        step[~short] = 0.0
         first = np.where(keep[others], full.beta[0] + step, 0.0)
     result = full.repeat(replicates.size)
-    if full.converged[0]:
-        near = np.flatnonzero((keep[others] == keep[base]).all(axis=1))
+    if short.any():
+        near = np.flatnonzero(short & (keep[others] == keep[base]).all(axis=1))
         found, fits = expansion.fit_near(
             moments, rows, replicates[others[near]], keep[base[0]], first[near], full, OVERLAP_LIMIT
         )

@@ -88,6 +88,25 @@ def test_unbalanced_panels_are_put_together_too(survey):
     assert np.allclose(one.replicates(), other.replicates(), rtol=0, atol=1e-11, equal_nan=True)
 
 
+@pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
+def test_rows_that_only_their_units_tell_apart():
+    """Rows with the same outcome and covariates, of units that are seen more and less often."""
+    df = didjack.simulate.panel(
+        n_clusters=8, cluster_size=60, n_periods=7, treated_clusters=4, n_covariates=1, seed=1
+    )
+    rng = np.random.default_rng(1)
+    df.loc[df.cluster % 2 == 0, "x1"] = 0.0
+    df["y"] = (df.y > df.y.median()).astype(float)
+    df = df[rng.random(len(df)) > 0.4]
+    options = dict(yname="y", tname="period", gname="cohort", idname="id", cluster="cluster")
+    options |= dict(allow_unbalanced_panel=True, est_method="reg", xformla="~ x1", undefined="skip")
+    one, other = (didjack.csdid(d, **options) for d in (df, df.sample(frac=1.0, random_state=3)))
+    assert one._fit.design.unit.size
+    assert np.array_equal(one._fit.design.share, other._fit.design.share)
+    one, other = one.aggregate("group"), other.aggregate("group")
+    assert np.array_equal(one.replicates(), other.replicates(), equal_nan=True)
+
+
 def test_patterns_of_more_covariates_than_a_whole_number_can_hold():
     # 64 values of each of 12 covariates: 2^72 patterns that could be, 400 that are.
     rng = np.random.default_rng(5)

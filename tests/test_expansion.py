@@ -63,7 +63,8 @@ def test_coefficients_are_within_the_bound(rows, degree):
     beta, converged = base[None].copy(), np.zeros(1, dtype=bool)
     expansion_kernels.solve_expanded(
         *(0, 1, *data, np.array([2]), np.array([4]), moments[0], t.parent, t.variable, t.scale),
-        *(t.child, t.n_information, base, np.ones(3, dtype=bool), beta, converged),
+        *(t.child, t.n_information, base, np.ones(3, dtype=bool), np.abs(x).max(axis=0)),
+        *(beta, converged),
     )
     assert converged[0]
     exact = bf.newton_logit(d[:580], x[:580], w[:580])
@@ -85,15 +86,15 @@ def test_odds_are_within_the_bound(rows, degree):
     x, _, w, base = rows
     step, y = np.array([0.02, -0.03, 0.01]), np.ones((600, 1))
     t, nobody = expansion.terms(3, degree), np.array([0])
-    moments, gap = np.zeros((1, t.parent.size, 4)), np.zeros(1)
+    moments, size, gap = np.zeros((1, t.parent.size, 4)), np.zeros((1, 4)), np.zeros(1)
     data = (x, w, y, np.array([0]), np.array([0, 600]), np.array([0]))
     expansion_kernels.odds_moments(
-        *(0, 1, *data, np.array([0, 1]), base, t.parent, t.variable, moments, gap)
+        *(0, 1, *data, np.array([0, 1]), base, t.parent, t.variable, moments, size, gap)
     )
     assert gap[0] == pytest.approx(np.abs(x @ base - np.log(TRIM / (1 - TRIM))).min())
     sums, share = np.zeros((1, 4)), np.zeros(1)
     expansion_kernels.odds_expanded(
-        *(0, 1, *data, nobody, nobody, moments[0], t.parent, t.variable, t.scale),
+        *(0, 1, *data, nobody, nobody, moments[0], t.parent, t.variable, t.scale, size),
         *(base, (base + step)[None], sums, share),
     )
     odds = w * np.exp(x @ (base + step))
@@ -188,6 +189,20 @@ def test_far_replicates_and_rows_near_the_trim_are_fitted_row_by_row(near, monke
     monkeypatch.setattr(expansion, "DEGREES", range(0))
     other = didjack.csdid(df, **options).replicates()
     np.testing.assert_allclose(one, other, rtol=0, atol=1e-11 * df.y.std())
+
+
+def test_a_cluster_with_huge_outcomes_costs_no_digits(near):
+    """Its replicate is not had by subtraction."""
+    df = DESIGNS["panel"][0].copy()
+    huge = df.loc[df.cohort == 0, "cluster"].min()
+    of_cluster = df.cluster == huge
+    scale = df.y.std()
+    df.loc[of_cluster, "y"] *= 1e12
+    options = ARGS | {"idname": "id", "xformla": "~ x1 + x2"}
+    replicate = didjack.csdid(df, **options).replicates().loc[huge]
+    assert near[0] > 100
+    alone = didjack.csdid(df[~of_cluster], **options, vcov="analytic").tidy()
+    np.testing.assert_allclose(replicate, alone.estimate, rtol=0, atol=1e-12 * scale)
 
 
 def test_order_of_rows_and_threads_change_no_bit(near):

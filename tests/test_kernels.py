@@ -188,8 +188,13 @@ def fit_logits(r):
         want[j, keep[j]] = bf.newton_logit(d, z, r.w[index])
         want_top[j] = (r.x[index] @ want[j]).max()
     args = (0, 3, r.x, r.w, r.start, chosen, treated, r.cluster, deleted, keep)
-    done = np.array([True, True, True, False])
-    return (*args, beta, converged, np.zeros(4)), (10, 11, 12), [want, done, want_top]
+    done, largest = np.array([True, True, True, False]), np.abs(r.x).max(axis=0)
+    return (*args, largest, beta, converged, np.zeros(4)), (11, 12, 13), [want, done, want_top]
+
+
+@case
+def reach(r):
+    return (np.array([1.0, -2.0, 0.5]), np.array([1.0, 3.0, 4.0])), (), [9.0]
 
 
 def newton(sums, keep):
@@ -377,15 +382,21 @@ def logit_moments(r):
 @case
 def odds_moments(r):
     t, bounds, outcomes = terms(3, 2), np.array([0, 2, 4]), np.array([1, 0])
-    moments, gap = np.zeros((2, 10, 5)), np.zeros(2)
-    want, want_gap = moments.copy(), gap.copy()
+    moments, size, gap = np.zeros((2, 10, 5)), np.zeros((4, 5)), np.zeros(2)
+    want, want_size, want_gap = moments.copy(), size.copy(), gap.copy()
     index = chosen_rows(r, chosen=r.chosen[2:])[0]
     z = np.column_stack([r.x, r.y[:, outcomes]])[index]
     want[1] = (powers(t, r.x[index]) * odds(r, r.w, index, STEEP)[:, None]).T @ z
+    for j in (2, 3):
+        inside = np.arange(r.start[r.chosen[j]], r.start[r.chosen[j] + 1])
+        rows = np.abs(np.column_stack([r.x, r.y[:, outcomes]])[inside])
+        eta = r.x[inside] @ STEEP
+        want_size[j] = np.where(eta < LIMIT, r.w[inside] * np.exp(eta), 0.0) @ rows
     seen = index[r.w[index] > 0]
     want_gap[1] = np.abs(r.x[seen] @ STEEP - LIMIT).min()
     args = (1, 2, r.x, r.w, r.y, outcomes, r.start, r.chosen, bounds, STEEP)
-    return (*args, t.parent, t.variable, moments, gap), (12, 13), [want, want_gap]
+    filled = [want, want_size, want_gap]
+    return (*args, t.parent, t.variable, moments, size, gap), (12, 13, 14), filled
 
 
 @case
@@ -435,28 +446,31 @@ def solve_expanded(r):
     first, last = np.array([3, 0, 2]), np.array([4, 0, 3])
     args = (0, 3, r.x, w, r.start, r.chosen, r.treated, first, last, moments)
     args += (t.parent, t.variable, t.scale, t.child, t.n_information, base, np.ones(3, dtype=bool))
+    args += (np.abs(x).max(axis=0), np.tile(base, (3, 1)))
     done = np.array([True, True, False])
-    return (*args, np.tile(base, (3, 1)), np.zeros(3, dtype=bool)), (17, 18), [want, done]
+    return (*args, np.zeros(3, dtype=bool)), (18, 19), [want, done]
 
 
 @case
 def odds_expanded(r):
     t, outcomes = terms(3, 12), np.array([1])
     base, step = STEEP / 8, np.array([[0.01, -0.02, 0.01], [0.0, 0.0, 0.0]])
-    moments = np.zeros((1, t.parent.size, 4))
+    moments, size = np.zeros((1, t.parent.size, 4)), np.zeros((4, 4))
     args = (r.x, r.w, r.y, outcomes, r.start, r.chosen)
     expansion_kernels.odds_moments.py_func(
-        *(0, 1, *args, np.array([0, 4]), base, t.parent, t.variable, moments, np.zeros(1))
+        *(0, 1, *args, np.array([0, 4]), base, t.parent, t.variable, moments, size, np.zeros(1))
     )
     want, share = np.zeros((2, 4)), np.zeros(2)
     for j, without in enumerate([1, None]):
         whole, index = chosen_rows(r)[0], chosen_rows(r, without=without)[0]
         z = np.column_stack([r.x, r.y[:, 1]])
         w = r.w * np.exp(r.x @ (base + step[j]))
-        want[j], share[j] = w[index] @ z[index], 1 - w[index].sum() / w[whole].sum()
+        want[j] = w[index] @ z[index]
+        at_base = (r.w * np.exp(r.x @ base))[:, None] * np.abs(z)
+        share[j] = (1 - at_base[index].sum(axis=0) / at_base[whole].sum(axis=0)).max()
     first, last = np.array([2, 0]), np.array([3, 0])
-    args += (first, last, moments[0], t.parent, t.variable, t.scale, base, base + step)
-    return (0, 2, *args, np.zeros((2, 4)), np.zeros(2)), (16, 17), [want, share]
+    args += (first, last, moments[0], t.parent, t.variable, t.scale, size, base, base + step)
+    return (0, 2, *args, np.zeros((2, 4)), np.zeros(2)), (17, 18), [want, share]
 
 
 def call(kernel, args, filled):
@@ -587,6 +601,7 @@ def one_logit(x, d, start=None):
         np.array([0, 1]),
         np.array([-1]),
         np.ones((1, k), dtype=bool),
+        np.abs(x).max(axis=0),
         beta,
         converged,
         top,
@@ -627,6 +642,19 @@ def test_logit_that_predicts_comparison_perfectly_converges():
     want = bf.newton_logit(d[inside].astype(float), x[inside, :2], np.ones(60))
     np.testing.assert_allclose(beta[:2], want, rtol=1e-6)
     assert expit(beta[0] + beta[2]) < 1e-6
+
+
+def test_logit_with_a_covariate_of_heavy_tails_does_not_depend_on_its_start():
+    """Coefficients move by less than the tolerance, but not all linear predictors do."""
+    rng = np.random.default_rng(4)
+    z, d = rng.normal(size=300), rng.random(300) < 0.4
+    z[:8], d[:8] = 1e8 * np.arange(-3, 5), [0, 1, 0, 0, 1, 0, 1, 1]
+    x = np.column_stack([np.ones(300), z])
+    fits = [one_logit(x, d, start) for start in ([0.0, 0.0], [-0.4, 4e-9], [0.1, -6e-9])]
+    assert all(converged for _, converged, _ in fits)
+    assert np.abs(x @ fits[0][0]).max() > 1
+    for beta, _, _ in fits[1:]:
+        np.testing.assert_allclose(x @ beta, x @ fits[0][0], rtol=0, atol=1e-8)
 
 
 def test_logit_that_predicts_treatment_perfectly_has_propensity_one():

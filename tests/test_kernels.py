@@ -648,13 +648,13 @@ def test_logit_with_a_covariate_of_heavy_tails_does_not_depend_on_its_start():
     """Coefficients move by less than the tolerance, but not all linear predictors do."""
     rng = np.random.default_rng(4)
     z, d = rng.normal(size=300), rng.random(300) < 0.4
-    z[:8], d[:8] = 1e8 * np.arange(-3, 5), [0, 1, 0, 0, 1, 0, 1, 1]
+    z[:8], d[:8] = 1e8 * np.arange(-3, 5), [0, 0, 1, 0, 1, 0, 1, 1]
     x = np.column_stack([np.ones(300), z])
-    fits = [one_logit(x, d, start) for start in ([0.0, 0.0], [-0.4, 4e-9], [0.1, -6e-9])]
+    fits = [one_logit(x, d, start) for start in ([0.0, 0.0], [-0.4, 3e-8], [-0.4, -1e-8])]
     assert all(converged for _, converged, _ in fits)
     assert np.abs(x @ fits[0][0]).max() > 1
     for beta, _, _ in fits[1:]:
-        np.testing.assert_allclose(x @ beta, x @ fits[0][0], rtol=0, atol=1e-8)
+        np.testing.assert_allclose(x @ beta, x @ fits[0][0], rtol=0, atol=1e-10)
 
 
 def test_logit_that_predicts_treatment_perfectly_has_propensity_one():

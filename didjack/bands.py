@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from didjack.columns import Floats
+from didjack.startup import special_functions
 
 RANK_TOLERANCE = 1e-10
 """Eigenvalues of a correlation matrix below this share of the largest count as zero."""
@@ -116,8 +117,7 @@ def _solve(largest: Floats, k: int, df: float, level: float) -> CriticalValue:
 
 def _coverage(c: float, largest: Floats, k: int, df: float) -> Floats:
     """Probability that the vector stays within c along each direction, (n,)."""
-    from scipy import special
-
+    special = special_functions()
     ratio = c**2 / largest
     inside = special.chdtr(k, ratio) if np.isinf(df) else special.fdtr(k, df, ratio / k)
     return np.asarray(inside)

@@ -9,8 +9,9 @@ polynomial could be off by more than rounding errors are left to be fitted row b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import combinations_with_replacement
 from math import comb, factorial
 
@@ -28,6 +29,8 @@ information, times its largest element (covariates are standardised)."""
 DEGREES = range(3, 13)
 MOST_TERMS = 2_000
 MOST_SUMS = 100_000
+LEAST_GAIN = 5e6
+"""Expansions that save fewer multiplications are not worth their overhead."""
 BLOCKS = 32
 """Rows are summed in so many blocks, whatever the number of threads."""
 PASSES = 2
@@ -74,20 +77,24 @@ def terms(k: int, degree: int) -> Terms:
 
 
 @cache
+def _derivatives() -> Floats:
+    table = np.zeros((DEGREES[-1] + 2, DEGREES[-1] + 1))
+    v, slope, now = Polynomial([0.0, 1.0, -1.0]), Polynomial([1.0, -2.0]), Polynomial([1.0])
+    for d in range(2, len(table)):
+        table[d, : d - 1] = now.coef
+        now = slope * now + v * now.deriv()
+    return table
+
+
 def derivatives(degree: int) -> Floats:
     """Polynomials P_d with p^(d-1) = p (1-p) P_d(p), for the logistic p; (degree + 1, degree)."""
-    v, slope = Polynomial([0.0, 1.0, -1.0]), Polynomial([1.0, -2.0])
-    result, now = np.zeros((degree + 1, degree)), Polynomial([1.0])
-    for d in range(2, degree + 1):
-        result[d, : d - 1] = now.coef
-        now = slope * now + v * now.deriv()
-    return result
+    return np.ascontiguousarray(_derivatives()[: degree + 1, :degree])
 
 
 @cache
 def _largest_derivative(degree: int) -> float:
     """Return the largest |p^(degree)| / (p (1-p)) over degree!, for the logistic p."""
-    values = Polynomial(derivatives(degree + 1)[degree + 1])(np.linspace(0, 1, 1001))
+    values = np.polynomial.polynomial.polyval(np.linspace(0, 1, 1001), _derivatives()[degree + 1])
     return float(np.abs(values).max()) / factorial(degree)
 
 
@@ -112,25 +119,34 @@ def odds_error(degree: int, reach: Floats) -> Floats:
     return np.asarray(bound)
 
 
-def _cheapest(near: dict[int, Bools], k: int, n_rows: int, width: int, exact: int) -> int | None:
+def _cheapest(
+    near_at: Callable[[int], Bools], most: int, k: int, n_rows: int, width: int, exact: int
+) -> tuple[int, Bools] | None:
     """Choose a degree by the number of multiplications, or None to expand nothing.
 
     Parameters
     ----------
-    near : degree -> (r,) which replicates it is good enough for
+    near_at : degree -> which replicates it is good enough for, `most` of them if it is for all
     width : sums that each monomial is multiplied into
     exact : multiplications of a row in a replicate that is not near
+
+    Returns
+    -------
+    degree, and for which replicates it is good enough
     """
-    best, least = None, float("inf")
-    for degree, mask in near.items():
-        n_terms, n_near = comb(k + degree, degree), int(np.count_nonzero(mask))
-        if n_terms > MOST_TERMS or n_terms * width > MOST_SUMS or not n_near:
-            continue
+    best, least = None, -LEAST_GAIN
+    if most * n_rows * exact < LEAST_GAIN:
+        return None
+    for degree in DEGREES:
+        n_terms = comb(k + degree, degree)
+        if n_terms > MOST_TERMS or n_terms * width > MOST_SUMS:
+            break
+        near = near_at(degree)
         row = n_terms * (1 + width) + degree * degree + EXPONENTIAL
         own = 4 * n_terms * (width + k)
-        cost = n_rows * row + n_near * own - n_near * n_rows * exact
-        if cost < min(least, 0):
-            best, least = degree, cost
+        cost = n_rows * row + int(np.count_nonzero(near)) * (own - n_rows * exact)
+        if cost < least:
+            best, least = (degree, near), cost
     return best
 
 
@@ -172,19 +188,18 @@ def fit_near(
     eta = _log_odds(base.top[0])
     room = _log_odds(limit) - eta
 
-    def near_at(degree: int, beta: Floats) -> Bools:
+    def near_at(beta: Floats, degree: int) -> Bools:
         reach, size = _reach(rows, beta - base.beta[0])
         return np.asarray((logit_error(degree, reach, size) < TOLERANCE) & (reach < room))
 
     exact = PASSES * (logit_width(k) + EXPONENTIAL)
     near = np.zeros(replicates.size, dtype=bool)
-    candidates = {degree: near_at(degree, start) for degree in DEGREES}
-    degree = _cheapest(candidates, k, rows.n, 1, exact)
-    if degree is None:
+    found = _cheapest(partial(near_at, start), replicates.size, k, rows.n, 1, exact)
+    if found is None:
         return near, fits
-    at = np.flatnonzero(candidates[degree])
+    degree, at = found[0], np.flatnonzero(found[1])
     beta, converged = _solve(moments, rows, replicates[at], keep, start[at], base.beta[0], degree)
-    near[at] = converged & near_at(degree, beta)
+    near[at] = converged & near_at(beta, degree)
     reach, _ = _reach(rows, beta - base.beta[0])
     fits.put(at, Logit(beta, converged, 1.0 / (1.0 + np.exp(-eta - reach))))
     if moments.tick is not None:
@@ -249,11 +264,15 @@ def odds_sums(
     width = beta.shape[1] + outcomes.size
     reach, _ = _reach(rows, beta - beta[0])
     others = np.arange(replicates.size) > 0
-    candidates = {degree: (odds_error(degree, reach) < TOLERANCE) & others for degree in DEGREES}
-    degree = _cheapest(candidates, beta.shape[1], rows.n, width, width + EXPONENTIAL)
+
+    def near_at(degree: int) -> Bools:
+        return np.asarray((odds_error(degree, reach) < TOLERANCE) & others)
+
     sums, near = np.zeros((replicates.size, width)), np.zeros(replicates.size, dtype=bool)
-    if degree is not None:
-        at = np.flatnonzero(candidates[degree])
+    shape = replicates.size, beta.shape[1], rows.n, width
+    found = _cheapest(near_at, *shape, width + EXPONENTIAL)
+    if found is not None:
+        degree, at = found[0], np.flatnonzero(found[1])
         chosen = moments.select(comparison, arm.period)
         sums[at], share, gap = _expanded_odds(
             moments, rows, chosen, beta[0], beta[at], replicates[at], outcomes, degree

@@ -10,6 +10,7 @@ import pandas as pd
 
 from didjack.columns import Floats
 from didjack.errors import OptionError, name_some, plural
+from didjack.startup import special_functions
 from didjack.targets import label_text
 
 RANK_TOLERANCE = 1e-10
@@ -181,8 +182,7 @@ def wald(distance: Floats, covariance: Floats, df: float) -> pd.Series:
             f"the covariance of the {plural(distance.size, 'restriction')} has rank {rank} only, "
             "and they do not hold in its null space; test fewer at a time",
         )
-    from scipy import special
-
+    special = special_functions()
     total = float((along[kept] ** 2 / values[kept]).sum())
     if np.isinf(df):
         p_value = float(special.chdtrc(rank, total))

@@ -10,6 +10,7 @@ import pandas as pd
 
 from didjack.columns import Bools, Floats, Ints
 from didjack.options import Undefined
+from didjack.startup import special_functions
 
 STATISTICS = [
     "estimate",
@@ -133,8 +134,7 @@ def with_diagonal(matrix: Floats, error: Floats) -> Floats:
 
 def p_value(statistic: Floats, df: Floats) -> Floats:
     """Two-sided p-values of t statistics; normal where df is infinite."""
-    from scipy import special
-
+    special = special_functions()
     normal = np.isinf(df)
     tail = special.stdtr(np.where(normal, 1.0, df), -np.abs(statistic))
     return np.asarray(2.0 * np.where(normal, special.ndtr(-np.abs(statistic)), tail))
@@ -142,8 +142,7 @@ def p_value(statistic: Floats, df: Floats) -> Floats:
 
 def critical_value(alpha: float, df: Floats) -> Floats:
     """Two-sided critical values of t; normal where df is infinite."""
-    from scipy import special
-
+    special = special_functions()
     normal = np.isinf(df)
     value = special.stdtrit(np.where(normal, 1.0, df), 1.0 - alpha / 2.0)
     return np.asarray(np.where(normal, special.ndtri(1.0 - alpha / 2.0), value))

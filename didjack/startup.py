@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
 
 @contextmanager
@@ -21,3 +23,12 @@ def collector_paused() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
+
+
+@cache
+def special_functions() -> Any:
+    """Import `scipy.special`."""
+    with collector_paused():
+        from scipy import special
+
+    return special

@@ -118,6 +118,7 @@ def near(monkeypatch):
         return found, fits
 
     monkeypatch.setattr(expansion, "fit_near", counted)
+    monkeypatch.setattr(expansion, "LEAST_GAIN", 0.0)
     return counts
 
 
@@ -155,7 +156,7 @@ def test_replicates_are_those_fitted_row_by_row(
     options |= {"xformla": "~ x1 + x2", "collinear": collinear, "undefined": "skip"}
     one = didjack.csdid(df, **options)
     assert near[0] > 100
-    monkeypatch.setattr(expansion, "DEGREES", range(0))
+    monkeypatch.setattr(expansion, "LEAST_GAIN", np.inf)
     near[:] = 0
     other = didjack.csdid(df, **options)
     assert near[0] == 0 < near[1]
@@ -186,7 +187,7 @@ def test_far_replicates_and_rows_near_the_trim_are_fitted_row_by_row(near, monke
     options = ARGS | {"idname": "id", "xformla": "~ z", "undefined": "skip"}
     one = didjack.csdid(df, **options).replicates()
     assert 0 < near[0] < near[1]
-    monkeypatch.setattr(expansion, "DEGREES", range(0))
+    monkeypatch.setattr(expansion, "LEAST_GAIN", np.inf)
     other = didjack.csdid(df, **options).replicates()
     np.testing.assert_allclose(one, other, rtol=0, atol=1e-11 * df.y.std())
 

@@ -20,7 +20,7 @@ import numpy as np
 from didjack.columns import Floats
 from didjack.errors import OptionError
 from didjack.inference import Variance, analytic, with_diagonal
-from didjack.kernels import jit
+from didjack.kernels import GAMMA, jit, mix
 from didjack.threads import run
 
 Weights = Literal["rademacher", "mammen", "webb"]
@@ -34,27 +34,16 @@ _BLOCK = 16
 _IQR_OF_NORMAL = 1.3489795003921634
 """Distance between the quartiles of the standard normal."""
 
-_GAMMA = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
 _GOLDEN = (1.0 + np.sqrt(5.0)) / 2.0
 _MAMMEN_LOW = _GOLDEN / np.sqrt(5.0)  # probability of the lower of Mammen's two points
 _SIX_POINTS = np.array([-np.sqrt(1.5), -1.0, -np.sqrt(0.5), np.sqrt(0.5), 1.0, np.sqrt(1.5)])
 
 
 @jit
-def _mix(z: Any) -> Any:
-    """Scramble 64 bits: the output function of SplitMix64."""
-    z = (z ^ (z >> np.uint64(30))) * _MIX_1
-    z = (z ^ (z >> np.uint64(27))) * _MIX_2
-    return z ^ (z >> np.uint64(31))
-
-
-@jit
 def _word(seed: Any, draw: int, position: int) -> Any:
     """Return 64 random bits, a function of the seed, the draw and a position in it."""
-    stream = _mix(seed + np.uint64(draw + 1) * _GAMMA)
-    return _mix(stream + np.uint64(position + 1) * _GAMMA)
+    stream = mix(seed + np.uint64(draw) * np.uint64(GAMMA))
+    return mix(stream + np.uint64(position) * np.uint64(GAMMA))
 
 
 @jit

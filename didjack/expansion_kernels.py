@@ -9,7 +9,16 @@ from __future__ import annotations
 import numpy as np
 
 from didjack.columns import Bools, Floats, Ints
-from didjack.kernels import STEP_TOLERANCE, TRIM, add_logit, add_odds, jit, newton_step, reach
+from didjack.kernels import (
+    STEP_TOLERANCE,
+    TRIM,
+    add_logit,
+    add_odds,
+    jit,
+    newton_step,
+    predictor,
+    reach,
+)
 
 MOST_STEPS = 10
 
@@ -41,7 +50,7 @@ def logit_moments(
     moments : (B, M)
         Zeros, filled in.
     """
-    k, n_terms, top = beta.size, parent.size, horner.shape[0] - 1
+    n_terms, top = parent.size, horner.shape[0] - 1
     value, derivative = np.empty(n_terms), np.empty(top + 1)
     for block in range(lo, hi):
         for j in range(bounds[block], bounds[block + 1]):
@@ -49,9 +58,7 @@ def logit_moments(
             for i in range(start[s], start[s + 1]):
                 if w[i] == 0.0:
                     continue
-                eta = 0.0
-                for a in range(k):
-                    eta += x[i, a] * beta[a]
+                eta = predictor(x, i, beta)
                 p = 1.0 / (1.0 + np.exp(-eta))
                 derivative[1] = (1.0 if treated[j] else 0.0) - p
                 for d in range(2, top + 1):
@@ -59,9 +66,8 @@ def logit_moments(
                     for c in range(d - 2, -1, -1):
                         total = total * p + horner[d, c]
                     derivative[d] = -p * (1.0 - p) * total
-                value[0] = w[i]
+                _powers(w[i], x[i], parent, variable, value)
                 for g in range(1, n_terms):
-                    value[g] = value[parent[g]] * x[i, variable[g]]
                     moments[block, g] += derivative[degree[g]] * value[g]
 
 
@@ -105,33 +111,28 @@ def odds_moments(
             for i in range(start[s], start[s + 1]):
                 if w[i] == 0.0:
                     continue
-                eta = 0.0
-                for a in range(k):
-                    eta += x[i, a] * beta[a]
-                    z[a] = x[i, a]
+                eta = predictor(x, i, beta)
                 gap[block] = min(gap[block], abs(eta - limit))
                 if eta >= limit:
                     continue
+                for a in range(k):
+                    z[a] = x[i, a]
                 for o in range(n_out):
                     z[k + o] = y[i, outcomes[o]]
-                value[0] = w[i] * np.exp(eta)
+                _powers(w[i] * np.exp(eta), x[i], parent, variable, value)
                 for c in range(z.size):
                     size[j, c] += value[0] * abs(z[c])
                 for g in range(n_terms):
-                    if g > 0:
-                        value[g] = value[parent[g]] * x[i, variable[g]]
                     for c in range(z.size):
                         moments[block, g, c] += value[g] * z[c]
 
 
 @jit
-def _powers(at: Floats, parent: Ints, variable: Ints, scale: Floats, value: Floats) -> None:
-    """Write the monomials of a point, times `scale`, into `value` (M,)."""
-    value[0] = 1.0
+def _powers(weight: float, at: Floats, parent: Ints, variable: Ints, value: Floats) -> None:
+    """Write the monomials of a point, times a weight, into `value` (M,)."""
+    value[0] = weight
     for g in range(1, value.size):
         value[g] = value[parent[g]] * at[variable[g]]
-    for g in range(1, value.size):
-        value[g] *= scale[g]
 
 
 @jit
@@ -206,7 +207,8 @@ def solve_expanded(
         for _ in range(MOST_STEPS):
             for a in range(k):
                 at[a] = beta[r, a] - base[a]
-            _powers(at, parent, variable, scale, value)
+            _powers(1.0, at, parent, variable, value)
+            value *= scale
             _expand(moments, value, child, child.shape[0], n_information, sums)
             for m in range(own.size):
                 own[m] = 0.0
@@ -273,7 +275,8 @@ def odds_expanded(
     for r in range(lo, hi):
         for a in range(k):
             at[a] = beta[r, a] - base[a]
-        _powers(at, parent, variable, scale, value)
+        _powers(1.0, at, parent, variable, value)
+        value *= scale
         for g in range(parent.size):
             for c in range(width):
                 sums[r, c] += value[g] * moments[g, c]

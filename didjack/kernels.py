@@ -26,6 +26,8 @@ error is of the order 1e-14."""
 DEVIANCE_TOLERANCE = 1e-8
 FLAT_ITERATIONS = 3
 """So many iterations of flat deviance end a fit whose coefficients run off to infinity."""
+GAMMA = 0x9E3779B97F4A7C15
+"""The stride of SplitMix64."""
 RANK_TOLERANCE = 1e-12
 """A column whose squared sine with the span of those before it is below this depends on them."""
 
@@ -246,6 +248,15 @@ def solve(lower: Floats, scale: Floats, rhs: Floats) -> Floats:
 
 
 @jit
+def predictor(x: Floats, i: int, beta: Floats) -> float:
+    """Return the linear predictor of row i."""
+    eta = 0.0
+    for a in range(beta.size):
+        eta += x[i, a] * beta[a]
+    return eta
+
+
+@jit
 def add_logit(
     x: Floats, w: Floats, treated: bool, lo: int, hi: int, beta: Floats, sums: Floats
 ) -> float:
@@ -259,9 +270,7 @@ def add_logit(
     for i in range(lo, hi):
         if w[i] == 0.0:
             continue
-        eta = 0.0
-        for a in range(k):
-            eta += x[i, a] * beta[a]
+        eta = predictor(x, i, beta)
         top = max(top, eta)
         small = np.exp(-abs(eta))
         p = 1.0 / (1.0 + small) if eta >= 0.0 else small / (1.0 + small)
@@ -449,9 +458,7 @@ def add_odds(
     k = beta.size
     limit = np.log(TRIM / (1.0 - TRIM))
     for i in range(lo, hi):
-        eta = 0.0
-        for a in range(k):
-            eta += x[i, a] * beta[a]
+        eta = predictor(x, i, beta)
         if eta < limit:
             odds = w[i] * np.exp(eta)
             for a in range(k):
@@ -533,19 +540,19 @@ def hash_rows(y: Floats, x: Floats, w: Floats) -> Ints:
     result = np.empty(n, dtype=np.int64)
     y_bits, x_bits, w_bits = y.view(np.uint64), x.view(np.uint64), w.view(np.uint64)
     for i in range(n):
-        h = _mix(y_bits[i])
+        h = mix(y_bits[i])
         for a in range(x.shape[1]):
-            h = _mix(h ^ x_bits[i, a])
+            h = mix(h ^ x_bits[i, a])
         for q in range(w.shape[0]):
-            h = _mix(h ^ w_bits[q, i])
+            h = mix(h ^ w_bits[q, i])
         result[i] = np.int64(h >> np.uint64(1))
     return result
 
 
 @jit
-def _mix(h: Any) -> Any:
-    """Scramble 64 bits (the finaliser of SplitMix64)."""
-    h = h + np.uint64(0x9E3779B97F4A7C15)
+def mix(h: Any) -> Any:
+    """Scramble 64 bits: a step of SplitMix64."""
+    h = h + np.uint64(GAMMA)
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return h ^ (h >> np.uint64(31))

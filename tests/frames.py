@@ -32,6 +32,14 @@ def quiet_fit(df, **options):
         return fit(df, **options)
 
 
+def regression(df, **options):
+    """Fit by outcome regression, with the names of simulated data as they are."""
+    names = {"yname": "y", "tname": "period", "gname": "cohort", "idname": "id"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", didjack.InferenceWarning)
+        return didjack.csdid(df, **{"cluster": "cluster", "est_method": "reg", **names, **options})
+
+
 def numbers(result):
     """Return the table of a result without its labels."""
     return result.tidy().iloc[:, 3:]

@@ -4,16 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
+from frames import regression as fit
 
 import didjack
 from didjack import diagnostics
-
-
-def fit(df, **options):
-    names = {"yname": "y", "tname": "period", "gname": "cohort", "idname": "id"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", didjack.InferenceWarning)
-        return didjack.csdid(df, **{"cluster": "cluster", "est_method": "reg", **names, **options})
 
 
 @pytest.fixture(scope="module")

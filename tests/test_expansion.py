@@ -22,6 +22,9 @@ def test_monomials_are_numbered_by_degree():
     assert (np.diff(t.degree) >= 0).all()
     assert t.child.shape == ((t.degree < 5).sum(), 4)
     assert t.n_information == (t.degree < 4).sum()
+    two = expansion.terms(2, 3)  # 1, a, b, aa, ab, bb, aaa, aab, abb, bbb
+    want = [1, 1, 1, 1 / 2, 1, 1 / 2, 1 / 6, 1 / 2, 1 / 2, 1 / 6]
+    np.testing.assert_allclose(two.scale, want, rtol=1e-15)
     for a in range(4):
         assert (t.degree[t.child[:, a]] == t.degree[: len(t.child)] + 1).all()
 

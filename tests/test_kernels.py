@@ -275,7 +275,7 @@ def splitmix(h):
 
 
 @case
-def _mix(r):
+def mix(r):
     return (np.uint64(2**63 + 12345),), (), [splitmix(2**63 + 12345)]
 
 
@@ -403,8 +403,13 @@ def odds_moments(r):
 def _powers(r):
     t, at = terms(2, 3), np.array([0.5, -2.0])
     a, b = at
-    want = [1, a, b, a**2 / 2, a * b, b**2 / 2, a**3 / 6, a**2 * b / 2, a * b**2 / 2, b**3 / 6]
-    return (at, t.parent, t.variable, t.scale, np.zeros(10)), (4,), [np.array(want)]
+    want = 3 * np.array([1, a, b, a**2, a * b, b**2, a**3, a**2 * b, a * b**2, b**3])
+    return (3.0, at, t.parent, t.variable, np.zeros(10)), (4,), [want]
+
+
+@case
+def predictor(r):
+    return (r.x, 5, r.beta), (), [r.x[5] @ r.beta]
 
 
 def expanded(r, w, degree, beta):

@@ -1,7 +1,5 @@
 """Pictures: what is drawn, not how it looks."""
 
-import warnings
-
 import matplotlib as mpl
 
 mpl.use("Agg")
@@ -9,18 +7,12 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from frames import regression as fit
 from matplotlib.axes import Axes
 
 import didjack
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.InferenceWarning")
-
-
-def fit(df, **options):
-    names = {"yname": "y", "tname": "period", "gname": "cohort", "idname": "id"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", didjack.InferenceWarning)
-        return didjack.csdid(df, **{"cluster": "cluster", "est_method": "reg", **names, **options})
 
 
 @pytest.fixture(scope="module")

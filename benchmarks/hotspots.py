@@ -19,7 +19,7 @@ from contenders import Case, didjack_all, didjack_fit
 from timing import quiet, seconds
 from workloads import microdata, panel, time_varying
 
-import didjack.threads
+import didjack.kernels.threads
 
 COVARIATES = {"panel": ("x1", "x2", "x3"), "varying": ("z1", "z2"), "survey": ("x1", "x2", "x3")}
 

@@ -36,9 +36,7 @@ def plain(value):
     """Take a result apart into things that compare bit for bit."""
     if isinstance(value, pd.DataFrame):
         attrs = {key: plain(item) for key, item in sorted(value.attrs.items())}
-        columns = [
-            (str(name), plain(value.iloc[:, j])) for j, name in enumerate(value.columns)
-        ]
+        columns = [(str(name), plain(value.iloc[:, j])) for j, name in enumerate(value.columns)]
         return columns, attrs
     if isinstance(value, pd.Series):
         return [str(label) for label in value.index], plain(value.to_numpy())
@@ -139,9 +137,7 @@ def designs(didjack):
     frames = {"mpdta": didjack.datasets.load_mpdta().rename(columns=names)}
     for case in cases.values():
         frames.setdefault(case["data"], None)
-    frames |= {
-        name: pd.read_csv(DATA / f"{name}.csv") for name, df in frames.items() if df is None
-    }
+    frames |= {name: pd.read_csv(DATA / f"{name}.csv") for name, df in frames.items() if df is None}
     undefined = ("skip", "nan")
     for number, (name, case) in enumerate(cases.items()):
         options = case["options"] | {"undefined": undefined[number % 2]}

@@ -1,4 +1,4 @@
-"""Make the packaged example ``didjack/data/mpdta.csv`` from ``data/mpdta_raw.csv``.
+"""Make the packaged example ``didjack/datasets/mpdta.csv`` from ``data/mpdta_raw.csv``.
 
 Run it from anywhere::
 
@@ -19,7 +19,7 @@ import pandas as pd
 
 ROOT = Path(__file__).resolve().parent.parent
 RAW = ROOT / "data" / "mpdta_raw.csv"
-PACKAGED = ROOT / "didjack" / "data" / "mpdta.csv"
+PACKAGED = ROOT / "didjack" / "datasets" / "mpdta.csv"
 
 COLUMNS = ["year", "countyreal", "lpop", "lemp", "first.treat", "treat"]
 N_COUNTIES = 500

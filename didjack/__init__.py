@@ -14,7 +14,7 @@ from didjack.errors import (
     UndefinedReplicateError,
     UnknownOptionError,
 )
-from didjack.results import AggregateResult, GroupTimeResult
+from didjack.results.group_time import AggregateResult, GroupTimeResult
 
 __version__ = "0.1.0"
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from didjack.engine.fit import Fit
 from didjack.errors import UnknownOptionError
-from didjack.fit import Fit
+from didjack.intake.clean import clean
+from didjack.kernels.threads import load_numba
 from didjack.options import (
     BasePeriod,
     Collinear,
@@ -17,9 +19,7 @@ from didjack.options import (
     Vcov,
     reject_unknown,
 )
-from didjack.results import GroupTimeResult
-from didjack.threads import load_numba
-from didjack.validate import clean
+from didjack.results.group_time import GroupTimeResult
 
 
 def csdid(

@@ -9,9 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 __all__ = [
     "DataError",
@@ -74,39 +72,3 @@ def warn(message: str, category: type[DidjackWarning]) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
-
-
-def name_some(items: Iterable[Any], most: int = 5) -> str:
-    """Write the first few of `items`, and how many more there are.
-
-    Examples
-    --------
-    >>> name_some(range(7), most=3)
-    '0, 1, 2 and 4 more'
-    """
-    listed = list(items)
-    text = ", ".join(str(item) for item in listed[:most])
-    return text + (f" and {len(listed) - most} more" if len(listed) > most else "")
-
-
-def plural(count: int, noun: str) -> str:
-    """Write a count with its noun.
-
-    Examples
-    --------
-    >>> plural(1, "unit"), plural(1200, "unit")
-    ('1 unit', '1,200 units')
-    """
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
-def brief(value: object, most: int = 60) -> str:
-    """Write any value on one line, cut to `most` characters.
-
-    Examples
-    --------
-    >>> brief(["a", "b"]), brief("a" * 100, most=8)
-    ("['a', 'b']", "'aaaa...")
-    """
-    text = " ".join(repr(value).split())
-    return text if len(text) <= most else text[: most - 3] + "..."

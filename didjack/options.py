@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
-from didjack.errors import OptionError, UnknownOptionError, brief
+from didjack.errors import OptionError, UnknownOptionError
+from didjack.wording import brief, did_you_mean, nearest
 
 ControlGroup = Literal["nevertreated", "notyettreated"]
 BasePeriod = Literal["varying", "universal"]
@@ -89,19 +89,6 @@ MOST_PERIODS = 2**53
 """Periods, cohorts and spans of them stay below this, so that adding two never overflows."""
 
 
-def nearest(
-    name: str, allowed: Iterable[str], aliases: Mapping[str, str] | None = None
-) -> str | None:
-    """Return the allowed name a mistyped one most likely stands for, if any is near."""
-    by_lower = {word.lower(): word for word in allowed}
-    name = name.strip().lower()
-    alias = (aliases or {}).get(name, name).lower()
-    if alias in by_lower:
-        return by_lower[alias]
-    close = difflib.get_close_matches(name, by_lower, n=1, cutoff=0.5)
-    return by_lower[close[0]] if close else None
-
-
 def reject_unknown(unknown: Mapping[str, object], allowed: Iterable[str]) -> None:
     """Raise for keywords a function does not have, naming the nearest one it has."""
     if not unknown:
@@ -110,11 +97,6 @@ def reject_unknown(unknown: Mapping[str, object], allowed: Iterable[str]) -> Non
     hints = [f"{name!r}" + did_you_mean(nearest(name, allowed, ALIASES)) for name in unknown]
     what = "unknown option" + ("s " if len(hints) > 1 else " ") + ", ".join(hints)
     raise UnknownOptionError(f"{what}; allowed: {', '.join(allowed)}")
-
-
-def did_you_mean(match: str | None) -> str:
-    """Write a hint at the name that was probably meant, or nothing."""
-    return f" (did you mean {match!r}?)" if match else ""
 
 
 def check_choice(name: str, value: Any, optional: bool = False) -> None:

@@ -31,8 +31,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from didjack.errors import OptionError, UnknownOptionError, plural
+from didjack.errors import OptionError, UnknownOptionError
 from didjack.options import check_count, reject_unknown
+from didjack.wording import plural
 
 __all__ = ["panel", "repeated_cross_section"]
 

@@ -114,9 +114,9 @@ def others(tree):
 def test_imports_are_found():
     tree = ast.parse(
         "from didjack import kernels\n"
-        "from didjack.fit import Fit\n"
+        "from didjack.engine.fit import Fit\n"
         "import numpy.linalg\n"
-        "if TYPE_CHECKING:\n    from didjack.results import X\n"
+        "if TYPE_CHECKING:\n    from didjack.results.group_time import X\n"
         "def f():\n    from didjack import plots\n"
     )
     assert of_the_house(tree) == {"kernels", "fit", "plots"}

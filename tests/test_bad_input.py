@@ -5,7 +5,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from frames import (
+from small_panels import (
     COVARIATES,
     NAMES,
     assert_close,

@@ -6,7 +6,7 @@ import bruteforce as bf
 import numpy as np
 import pandas as pd
 import pytest
-from oracle import (
+from compare_with_bruteforce import (
     SUMMARIES,
     by_level,
     close,

@@ -1,6 +1,6 @@
 """Designs with hardly enough clusters, periods or units: the right number or the right words.
 
-Numbers are compared with refits from scratch (`oracle.compare`: estimates, all replicates, CV3 and
+Numbers are compared with refits from scratch (`compare_with_bruteforce.compare`: estimates, all replicates, CV3 and
 degrees of freedom of cells and aggregations); `test_bruteforce` does so for more options.
 """
 
@@ -9,7 +9,7 @@ import warnings
 import bruteforce as bf
 import numpy as np
 import pytest
-from oracle import compare, draw, fast, split
+from compare_with_bruteforce import compare, draw, fast, split
 
 import didjack
 from didjack import (

@@ -9,11 +9,11 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import statsmodels.api as sm
-from oracle import KINDS, coefficients, draw, fast, lose_rows
+from compare_with_bruteforce import KINDS, coefficients, draw, fast, lose_rows
 from scipy import stats
 
 import didjack
-from didjack import threads
+from didjack.kernels import threads
 
 # Some designs below lose a replicate, and say so; test_edge_designs looks at what they say.
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "ignore::didjack.InferenceWarning")

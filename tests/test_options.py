@@ -6,7 +6,7 @@ import inspect
 import numpy as np
 import pandas as pd
 import pytest
-from frames import NAMES, fit, panel
+from small_panels import NAMES, fit, panel
 
 import didjack
 from didjack import OptionError, UnknownOptionError
@@ -17,9 +17,9 @@ from didjack.options import (
     check_alpha,
     check_choice,
     check_count,
-    nearest,
     reject_unknown,
 )
+from didjack.wording import nearest
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")
 

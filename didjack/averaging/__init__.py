@@ -1,0 +1,1 @@
+"""ATT(g,t) in all replicates -> averages of them."""

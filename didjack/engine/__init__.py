@@ -1,0 +1,1 @@
+"""Sums by cluster -> ATT(g,t) in all replicates."""

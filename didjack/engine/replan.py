@@ -1,0 +1,104 @@
+"""Which cells each delete-one-cluster sample has, and their estimates in all replicates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from didjack._typing import Bools, Ints
+from didjack.engine.cells import Cell, Plan, plan_cells
+from didjack.engine.estimate import CellEstimates, Code, TwoByTwo
+from didjack.errors import DataError
+from didjack.options import Options
+from didjack.sums.in_memory import Moments
+from didjack.sums.layout import Design
+
+
+def estimate(
+    design: Design, moments: Moments, options: Options
+) -> tuple[CellEstimates, CellEstimates]:
+    """Estimate every ATT(g,t) in every replicate.
+
+    Returns
+    -------
+    shown : the cells of the full sample
+    extra : cells that only some replicates have; their averages count these
+    """
+    solver = TwoByTwo(moments, options)
+    count, some = _clusters_with_rows(design)
+    axes = (design.cohorts, design.periods, design.horizon, options)
+    planned = plan_cells(count > 0, *axes, full=True)
+    cells = tuple(cell for cell in planned.cells if not solver.empty(cell)[0])
+    if not cells:
+        raise DataError(
+            "no ATT(g,t) can be formed: no cohort has rows before and after a base period, with "
+            "comparison rows in both "
+        )
+    result = solver.estimate(cells, np.arange(moments.n_replicates))
+    result.first[:], result.last[:] = planned.first, planned.last
+    others = [
+        (replicates, plan_cells(present, *axes))
+        for replicates, present in (_other_samples(count, some) if moments.n_deleted else ())
+    ]
+    known = {(cell.group, cell.time) for cell in cells}
+    extra = {(cell.group, cell.time): cell for _, plan in others for cell in plan.cells}
+    new = tuple(cell for label, cell in sorted(extra.items()) if label not in known)
+    if new:
+        result = result.widened(new)
+    for replicates, own in others:
+        _replan(solver, result, own, replicates, len(cells))
+    columns = np.arange(len(result.cells))
+    return result.take(columns[: len(cells)]), result.take(columns[len(cells) :])
+
+
+def _clusters_with_rows(design: Design) -> tuple[Ints, Ints]:
+    """Count the clusters with rows by cohort and period, and name one of them: two (C, T)."""
+    strata = design.strata
+    shape = (design.cohorts.size, design.periods.size)
+    count, some = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    row, column, cluster = strata.cohort, strata.period, strata.cluster
+    if design.panel:
+        row, column, cluster = row[:, None], np.arange(design.periods.size), cluster[:, None]
+    np.add.at(count, (row, column), 1)
+    some[row, column] = cluster
+    return count, some
+
+
+def _other_samples(count: Ints, some: Ints) -> Iterable[tuple[Ints, Bools]]:
+    """Group the replicates in which a cohort (in a period) vanishes by what is left."""
+    full = count > 0
+    samples: dict[bytes, list[int]] = {}
+    for cluster in np.unique(some[count == 1]):
+        left = full & ~((count == 1) & (some == cluster))
+        samples.setdefault(left.tobytes(), []).append(1 + int(cluster))
+    for left_bytes, replicates in samples.items():
+        yield np.array(replicates), np.frombuffer(left_bytes, dtype=bool).reshape(full.shape)
+
+
+def _replan(
+    solver: TwoByTwo, result: CellEstimates, own: Plan, replicates: Ints, n_shown: int
+) -> None:
+    """Give replicates whose sample has other cells than the full one their own estimates.
+
+    The first `n_shown` cells are those of the full sample.
+    """
+    result.first[replicates], result.last[replicates] = own.first, own.last
+    by_label = {(cell.group, cell.time): cell for cell in own.cells}
+    changed: list[Cell] = []
+    columns: list[int] = []
+    for j, cell in enumerate(result.cells):
+        replacement = by_label.get((cell.group, cell.time))
+        if replacement is None:
+            result.att[replicates, j] = np.nan
+            lost = result.code[replicates, j]
+            result.code[replicates, j] = np.where(lost == Code.OK, Code.NO_PERIOD, lost)
+        elif replacement != cell or j >= n_shown:
+            changed.append(replacement)
+            columns.append(j)
+    if changed:
+        at = np.ix_(replicates, np.array(columns))
+        part = solver.estimate(tuple(changed), replicates)
+        result.att[at], result.code[at], result.column[at] = part.att, part.code, part.column
+        result.treated[at] = part.treated
+        result.changed[at] = True

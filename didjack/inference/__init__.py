@@ -1,0 +1,1 @@
+"""Replicates or influence -> standard errors, tests and bands."""

@@ -1,0 +1,114 @@
+"""The coefficients of a result, in the full sample and in all replicates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import Bools, Floats
+from didjack.averaging.average import Averages
+from didjack.engine.estimate import REASONS, Code, Codes
+from didjack.inference.statistics import first_reason
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Targets:
+    """M coefficients in all replicates.
+
+    Attributes
+    ----------
+    labels : DataFrame, M rows (M - 1 where the last coefficient is the overall), the label
+        columns of `tidy`
+    index : labels of the coefficients in matrices
+    theta : (R, M) estimates
+    retargeted : (R, M) whether a replicate stands for other cells than the full sample
+    reference : (M,) whether a coefficient is zero by construction
+    status : why the full sample has an estimate or not, M of them
+    code : (R, M) `Code` of each replicate, or None where all cells have to be missing
+    averages : Averages, for aggregates
+    """
+
+    labels: pd.DataFrame
+    index: pd.Index
+    theta: Floats
+    retargeted: Bools
+    reference: Bools
+    status: list[str]
+    code: Codes | None = None
+    averages: Averages | None = None
+
+    def missing(self) -> Bools:
+        """Return where the full sample has an estimate and a replicate has none, (H, M)."""
+        return np.asarray(np.isnan(self.theta[1:]) & ~np.isnan(self.theta[0]))
+
+    def why_missing(self, column: int, replicate: int) -> str:
+        """Explain one missing replicate."""
+        if self.code is None:
+            return "none of its ATT(g,t) is left"
+        return REASONS[Code(self.code[1 + replicate, column])]
+
+    def status_of(self, jackknife: bool, skip: bool, clusters: pd.Index) -> list[str]:
+        """Write the status of each coefficient: "ok", or a word for what is special about it.
+
+        Parameters
+        ----------
+        jackknife : whether standard errors come from replicates at all
+        skip : whether missing replicates are left out
+        clusters : (H,) labels
+        """
+        missing, turned = self.missing(), self.retargeted[1:].sum(axis=0)
+        texts = list(self.status)
+        for m, text in enumerate(texts):
+            if text != "ok" or not jackknife:
+                continue
+            if missing[:, m].any():
+                why = first_reason(missing[:, m], clusters, partial(self.why_missing, m))
+                left = int((~missing[:, m]).sum())
+                texts[m] = f"{'skipped' if skip and left > 1 else 'undefined'}: {why}"
+            elif turned[m]:
+                texts[m] = "retargeted"
+        return texts
+
+    def combine(self, weights: Floats, name: str) -> Targets:
+        """Form a linear combination, (M,) weights, in every replicate.
+
+        It is missing where one of its coefficients is, and stands for other cells where one of
+        them does.
+        """
+        used = np.flatnonzero(weights)
+        failing = used[[self.status[m] not in ("ok", "reference") for m in used]]
+        reference = bool(self.reference[used].all())
+        status = "reference" if reference else "ok"
+        if failing.size:
+            of = "" if used.size == 1 else f"{self.index[failing[0]]}: "
+            status = of + self.status[failing[0]]
+        code = None
+        if self.code is not None:
+            part = self.code[:, used]
+            first = (part != 0).argmax(axis=1)
+            code = np.take_along_axis(part, first[:, None], axis=1)
+        return Targets(
+            labels=pd.DataFrame(index=range(1)),
+            index=pd.Index([name]),
+            theta=combine(self.theta, weights[None]),
+            retargeted=np.atleast_2d(self.retargeted[:, used].any(axis=1)).T,
+            reference=np.array([reference]),
+            status=[status],
+            code=code,
+        )
+
+
+def combine(values: Floats, weights: Floats) -> Floats:
+    """Multiply (N, M) values with (L, M) weights: (N, L); NaN only where it has a weight."""
+    used = (weights != 0).any(axis=0)
+    part = values if used.all() else values[:, used]
+    weights = weights[:, used].T
+    gone = np.isnan(part)
+    if not gone.any():
+        return np.asarray(part @ weights)
+    result = np.where(gone, 0.0, part) @ weights
+    touched = gone.astype(float) @ (weights != 0).astype(float) > 0
+    return np.asarray(np.where(touched, np.nan, result))

@@ -1,0 +1,208 @@
+"""Linear hypotheses: what the user typed -> weights by coefficient -> Wald test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import Floats
+from didjack.errors import OptionError
+from didjack.wording import label_text, name_some, plural
+
+RANK_TOLERANCE = 1e-10
+"""Eigenvalues of the restrictions' correlation matrix below this share of the largest are zero."""
+NULL_TOLERANCE = 1e-6
+"""Where the covariance is singular, restrictions must hold to this share of their size."""
+
+
+def weights_of(given: Any, index: pd.Index, n_components: int) -> Floats:
+    """Read the weights of one linear combination of coefficients.
+
+    Parameters
+    ----------
+    given : mapping or Series from label to weight, or an array of M weights (or `n_components`:
+        all but the overall)
+    index : (M,) labels
+    n_components : number of coefficients that come before the overall
+
+    Returns
+    -------
+    (M,)
+
+    Raises
+    ------
+    OptionError
+        A label that does not exist, the wrong number of weights, or weights that are not numbers
+        or all zero.
+    """
+    if isinstance(given, pd.Series):
+        given = given.to_dict()
+    if isinstance(given, Mapping):
+        row = np.zeros(len(index))
+        for label, weight in given.items():
+            row[position(label, index)] += _numbers([weight])[0]
+    else:
+        row = _padded(_numbers(given)[None], index, n_components)[0]
+    if not row.any():
+        raise OptionError("all weights are zero; name the coefficients to combine")
+    return row
+
+
+def restrictions(R: Any, index: pd.Index, n_components: int) -> Floats:
+    """Read the restrictions of a Wald test, one a row.
+
+    Parameters
+    ----------
+    R : list of labels (each of these coefficients), mapping from label to weight (one
+        combination), list of such mappings, DataFrame with labels as columns, or array of L rows
+
+    Returns
+    -------
+    (L, M)
+    """
+    if isinstance(R, (Mapping, pd.Series)):
+        return weights_of(R, index, n_components)[None]
+    if isinstance(R, pd.DataFrame):
+        matrix = np.zeros((len(R), len(index)))
+        for column, label in enumerate(R.columns):
+            matrix[:, position(label, index)] += _numbers(R.iloc[:, column])
+        return _nonzero(matrix)
+    if isinstance(R, pd.Index) or (isinstance(R, Sequence) and not isinstance(R, str)):
+        items = list(R)
+        if items and all(isinstance(item, Mapping) for item in items):
+            return np.stack([weights_of(item, index, n_components) for item in items])
+        found = [_find(item, index) for item in items]
+        if items and (isinstance(R, pd.Index) or all(at is not None for at in found)):
+            return np.eye(len(index))[[position(item, index) for item in items]]
+    array = _numbers(R)
+    return _nonzero(_padded(np.atleast_2d(array), index, n_components))
+
+
+def position(label: Any, index: pd.Index) -> int:
+    """Find a coefficient by its label, or raise."""
+    found = _find(label, index)
+    if found is None:
+        raise OptionError(f"there is no coefficient {label!r}; there are: {name_some(index, 30)}")
+    return found
+
+
+def _find(label: Any, index: pd.Index) -> int | None:
+    """Find a label by its value, or by the way it is written (for dates)."""
+    label = tuple(label) if isinstance(label, list) else label
+    if isinstance(label, float) and label.is_integer():
+        label = int(label)
+    for at, key in enumerate(index):
+        if isinstance(key, tuple) == isinstance(label, tuple) and key == label:
+            return at
+    written = label_text(label)
+    same = [at for at, key in enumerate(index) if label_text(key) == written]
+    return same[0] if len(same) == 1 else None
+
+
+def _numbers(values: Any) -> Floats:
+    """Convert weights to floats, or raise."""
+    try:
+        array = np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"weights must be numbers or labels of coefficients: {error}") from error
+    if not np.isfinite(array).all():
+        raise OptionError("weights must be finite numbers")
+    return array
+
+
+def _padded(rows: Floats, index: pd.Index, n_components: int) -> Floats:
+    """Give the overall a weight of zero where rows are of the components alone."""
+    if rows.ndim != 2 or rows.shape[1] not in (len(index), n_components):
+        also = f", or {n_components} without the overall" if n_components < len(index) else ""
+        raise OptionError(
+            f"an array of weights needs one column a coefficient, {len(index)}{also}, "
+            f"not shape {rows.shape if len(rows) != 1 else rows.shape[1:]}; "
+            f"coefficients: {name_some(index, 30)}"
+        )
+    return np.pad(rows, ((0, 0), (0, len(index) - rows.shape[1])))
+
+
+def _nonzero(matrix: Floats) -> Floats:
+    if not len(matrix) or not matrix.any(axis=1).all():
+        raise OptionError("R has a row without any weight; each row is one restriction")
+    return matrix
+
+
+def values_of(q: Any, n_rows: int) -> Floats:
+    """Read the right-hand side of the restrictions, (L,); None is zero."""
+    values = np.zeros(n_rows) if q is None else np.atleast_1d(_numbers(q))
+    if values.shape not in ((1,), (n_rows,)):
+        raise OptionError(f"q must be a number, or {plural(n_rows, 'number')}: one a restriction")
+    return np.broadcast_to(values, (n_rows,)).copy()
+
+
+def untested(reason: str) -> pd.Series:
+    """Return a Wald test that cannot be made."""
+    return _series(np.nan, np.nan, np.nan, np.nan, np.nan, reason)
+
+
+def wald(distance: Floats, covariance: Floats, df: float) -> pd.Series:
+    r"""Test that L linear combinations have the values they should have.
+
+    With d the distance of the combinations from these values and V their covariance,
+
+    .. math:: F = d' V^+ d / k
+
+    is compared with F(k, df), or k F with :math:`\chi^2_k` where df is infinite. k is the rank of
+    V: the number of eigenvalues of the correlation matrix that are at least 1e-10 times the
+    largest, and :math:`V^+` the inverse on their eigenvectors. So redundant restrictions count
+    once. Where V is singular and d not zero in the same direction there is no test, and the
+    values are NaN.
+
+    Parameters
+    ----------
+    distance : (L,)
+    covariance : (L, L)
+    df : degrees of freedom of the denominator; infinite for the normal
+
+    Returns
+    -------
+    Series
+        statistic, df_num, df_denom, p_value, rank, reason (empty where there is a test).
+    """
+    error = np.sqrt(np.diag(covariance))
+    if not (error > 0).all():
+        return untested("a restriction has no standard error")
+    scaled = distance / error
+    values, vectors = np.linalg.eigh(covariance / np.outer(error, error))
+    kept = values > RANK_TOLERANCE * values[-1]
+    rank = int(kept.sum())
+    along = vectors.T @ scaled
+    if np.linalg.norm(along[~kept]) > NULL_TOLERANCE * np.linalg.norm(scaled):
+        return untested(
+            f"the covariance of the {plural(distance.size, 'restriction')} has rank {rank} only, "
+            "and they do not hold in its null space; test fewer at a time",
+        )
+    from scipy import special  # takes long to import
+
+    total = float((along[kept] ** 2 / values[kept]).sum())
+    if np.isinf(df):
+        p_value = float(special.chdtrc(rank, total))
+    else:
+        p_value = float(special.fdtrc(rank, df, total / rank))
+    return _series(total / rank, rank, df, p_value, rank, "")
+
+
+def _series(
+    statistic: float, df_num: float, df_denom: float, p_value: float, rank: float, reason: str
+) -> pd.Series:
+    return pd.Series(
+        {
+            "statistic": statistic,
+            "df_num": df_num,
+            "df_denom": df_denom,
+            "p_value": p_value,
+            "rank": rank,
+            "reason": reason,
+        },
+        name="wald_test",
+        dtype=object,
+    )

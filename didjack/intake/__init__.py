@@ -1,0 +1,1 @@
+"""Any table -> a clean sample."""

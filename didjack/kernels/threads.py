@@ -1,0 +1,59 @@
+"""Kernels in threads, on disjoint chunks of their output; and the first of all calls of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numba
+import numpy as np
+
+from didjack.kernels import core as kernels
+
+LEAST_WORK = 5_000_000
+"""Less work than this (in multiplications or so) is done before a thread would have started."""
+CHUNKS_PER_THREAD = 4
+MOST_WORK = 1e9
+"""Chunks with more work than this are made smaller, so that progress can be told."""
+
+
+@cache
+def load_numba() -> None:
+    """Load those modules of numba that it needs to run a kernel, by running one."""
+    cluster = np.zeros(1, dtype=np.int64)
+    kernels.deleted_sums(np.zeros((1, 1)), cluster, cluster, 0)
+
+
+def run(
+    kernel: Callable[..., None],
+    n_items: int,
+    work: float,
+    *args: Any,
+    tick: Callable[[int], None] | None = None,
+) -> None:
+    """Call ``kernel(lo, hi, *args)`` on chunks that cover ``range(n_items)``.
+
+    What a chunk computes does not depend on where it begins or ends, so neither does the result
+    on the number of threads, which is `numba.get_num_threads`.
+
+    Parameters
+    ----------
+    work : rough number of multiplications in all
+    tick : called with the number of items of each chunk that is done
+    """
+    if work < LEAST_WORK or n_items < 2:
+        kernel(0, n_items, *args)
+        return
+    threads = numba.get_num_threads()
+    n_chunks = min(n_items, max(threads * CHUNKS_PER_THREAD, int(work / MOST_WORK)))
+    bounds = np.linspace(0, n_items, n_chunks + 1).astype(int).tolist()
+    with ThreadPoolExecutor(threads) as pool:
+        chunks = list(pairwise(bounds))
+        running = [pool.submit(kernel, lo, hi, *args) for lo, hi in chunks]
+        for (lo, hi), done in zip(chunks, running, strict=True):
+            done.result()
+            if tick is not None:
+                tick(hi - lo)

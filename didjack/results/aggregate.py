@@ -1,0 +1,236 @@
+"""Averages of ATT(g,t) as results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import Ints
+from didjack.averaging.average import Window, aggregate
+from didjack.engine.fit import Fit
+from didjack.errors import OptionError
+from didjack.inference.targets import Targets
+from didjack.options import AggregationType, AggregationWeights, Vcov
+from didjack.results.base import OVERALL, PlotKind, Result, check_plot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from didjack.reporting.export import HonestInputs
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AggregateResult(Result):
+    """Averages of ATT(g,t): by event time, cohort or period, and overall."""
+
+    type: AggregationType
+    window: Window
+    weights: AggregationWeights
+
+    @classmethod
+    def of(
+        cls, fit: Fit, kind: AggregationType, window: Window, weights: AggregationWeights
+    ) -> AggregateResult:
+        """Average the cells of a fit."""
+        by_cell = weights == "cell"
+        averages = aggregate(fit.cell_table(by_cell), kind, window, by_cell)
+        keys: pd.Index = pd.Index(averages.keys)
+        if kind in ("group", "calendar"):
+            keys = fit.design.axis.labels(averages.keys)
+        name = {"simple": "type", "event": "event_time", "group": "group", "calendar": "time"}[kind]
+        labels = pd.DataFrame({name: [kind] if kind == "simple" else keys})
+        cells = np.array([cell.reference for cell in fit.estimates.cells], dtype=bool)
+        reference = (averages.loading[:, cells] != 0).any(axis=1)
+        reference &= ~(averages.loading[:, ~cells] != 0).any(axis=1)
+        status = [
+            "reference" if zero else "missing: none of its ATT(g,t) is estimated" if none else "ok"
+            for zero, none in zip(reference, np.isnan(averages.theta[0]), strict=True)
+        ]
+        targets = Targets(
+            labels=labels,
+            index=pd.Index([*keys, OVERALL], name=None if kind == "simple" else name),
+            theta=averages.theta,
+            retargeted=averages.retargeted,
+            reference=reference,
+            status=status,
+            averages=averages,
+        )
+        return cls(fit, targets, kind, window, weights)
+
+    def _on(self, fit: Fit) -> AggregateResult:
+        return AggregateResult.of(fit, self.type, self.window, self.weights)
+
+    @property
+    def title(self) -> str:
+        """What the table of coefficients is called."""
+        return {
+            "simple": "simple average",
+            "event": "event study",
+            "group": "group effects",
+            "calendar": "calendar-time effects",
+        }[self.type]
+
+    @property
+    def overall(self) -> pd.Series:
+        """The overall ATT: estimate, std_error, and the further columns of `tidy`."""
+        return self._statistics().iloc[-1].rename(OVERALL)
+
+    @property
+    def _components(self) -> Ints:
+        return np.arange(max(1, len(self._targets.index) - 1))
+
+    def compare_vcov(
+        self, which: Literal["overall", "all"] = "overall", alpha: float | None = None
+    ) -> pd.DataFrame:
+        """Put the variance estimators side by side.
+
+        Parameters
+        ----------
+        which : {"overall", "all"}
+            The overall ATT, or every coefficient.
+        alpha : float, optional
+            One minus the level of the intervals.
+
+        Returns
+        -------
+        DataFrame
+            Rows: ``"analytic"`` (units independent), ``"clustered"`` (analytic, by `cluster`;
+            where there is one), ``"bootstrap"``, ``"CV3J"``, ``"CV3"`` (these where there are
+            clusters to delete). Columns: estimate, std_error, df, statistic, p_value, conf_low,
+            conf_high, and ratio, the standard error over that of CV3. With ``which="all"``, rows
+            are (coefficient, estimator).
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(
+        ...     df, "lemp", "year", "first.treat", "countyreal", vcov="analytic"
+        ... )
+        >>> res.aggregate("group").compare_vcov()[["std_error", "ratio"]].round(4)
+                   std_error   ratio
+        vcov
+        analytic      0.0124  0.9964
+        bootstrap     0.0128  1.0219
+        CV3J          0.0125  1.0000
+        CV3           0.0125  1.0000
+        """
+        from didjack.results import comparison
+
+        if which not in ("overall", "all"):
+            raise OptionError(f"which={which!r} is not allowed; allowed: 'overall', 'all'")
+        last = len(self._targets.index) - 1
+        at = np.array([last]) if which == "overall" else np.arange(last + 1)
+        return comparison.compare(self, at, alpha, which == "all")
+
+    def honest_inputs(self) -> HonestInputs:
+        r"""Hand an event study to a sensitivity analysis of Rambachan and Roth (2023).
+
+        The coefficients have to be changes since one common period, so the call of `csdid` needs
+        ``base_period="universal"``; that period, event time -1 less `anticipation`, is left out.
+
+        Returns
+        -------
+        HonestInputs
+            betahat, (num_pre + num_post,), and sigma, their covariance, both ordered by event
+            time; num_pre, num_post; event_time. Periods in which effects may be anticipated
+            count as post.
+
+        Raises
+        ------
+        OptionError
+            Not an event study with a universal base, event times with gaps, or coefficients
+            without a standard error.
+
+        References
+        ----------
+        Rambachan & Roth (2023), A more credible approach to parallel trends, Review of Economic
+        Studies 90, doi:10.1093/restud/rdad018.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(
+        ...     df, "lemp", "year", "first.treat", "countyreal", base_period="universal"
+        ... )
+        >>> inputs = res.aggregate("event").honest_inputs()
+        >>> inputs.betahat.shape, inputs.sigma.shape, inputs.num_pre, inputs.num_post
+        ((7,), (7, 7), 3, 4)
+        """
+        from didjack.reporting import export
+
+        return export.honest_inputs(self)
+
+    def plot(
+        self,
+        ax: Axes | None = None,
+        kind: PlotKind = "coefficients",
+        alpha: float | None = None,
+        joint: bool = True,
+        compare: Vcov | None = None,
+        coefficient: Any = None,
+    ) -> Axes:
+        """Draw the coefficients with their intervals, or what each cluster does to one of them.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; default: a new figure.
+        kind : {"coefficients", "replicates", "variance"}
+            The coefficients with their intervals; the estimates without each cluster; the
+            clusters' shares of the jackknife variance.
+        alpha : float, optional
+            One minus the level of the intervals.
+        joint : bool
+            Add simultaneous intervals, see `confint`.
+        compare : {"CV3", "CV3J", "analytic", "bootstrap"}, optional
+            A second variance estimator, drawn beside the first.
+        coefficient : optional
+            Label of a coefficient, for "replicates" and "variance"; default: the overall ATT.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        from didjack.reporting import plots
+
+        check_plot(kind)
+        if kind != "coefficients":
+            return self._plot_clusters(kind, ax, coefficient)
+        if self.type == "simple":
+            raise OptionError(
+                "a simple average is one number; plot another aggregation, or kind='replicates'"
+            )
+        return plots.averages(self, ax, self._level(alpha), joint, compare)
+
+    @property
+    def _overall_targets(self) -> Targets:
+        return self._targets
+
+
+def checked_window(kind: AggregationType, window: Window) -> Window:
+    """Raise for bounds that are not numbers, or that the aggregation does not have."""
+    allowed = {
+        "event": ("min_e", "max_e", "balance_e"),
+        "simple": ("max_e",),
+        "group": ("max_e",),
+        "calendar": (),
+    }[kind]
+    for name in ("min_e", "max_e", "balance_e"):
+        value = getattr(window, name)
+        if value is None:
+            continue
+        number = isinstance(value, (int, float, np.integer, np.floating))
+        if not number or isinstance(value, bool) or np.isnan(value):
+            raise OptionError(f"{name}={value!r} is not allowed; it must be a number or None")
+        infinite = np.isinf(value) and (value > 0) == (name == "max_e")
+        if name not in allowed and not infinite:
+            raise OptionError(
+                f"{name}={value!r} does not go with type {kind!r}"
+                + (f"; allowed: {', '.join(allowed)}" if allowed else "")
+            )
+    return window

@@ -1,0 +1,205 @@
+"""What group-time and aggregated results share: frozen, everything derived on request."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import Floats
+from didjack.errors import OptionError
+from didjack.inference import wald as hypotheses
+from didjack.inference.targets import Targets
+from didjack.results.estimates import Estimates
+from didjack.wording import plural
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from didjack.reporting.writer import Table
+
+OVERALL = "overall"
+PlotKind = Literal["coefficients", "replicates", "variance"]
+PLOT_KINDS = ("coefficients", "replicates", "variance")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result(Estimates):
+    """What group-time and aggregated results share."""
+
+    # -- the jackknife ------------------------------------------------------------------------
+
+    def replicates(self) -> pd.DataFrame:
+        """Return the estimates without each cluster: clusters x coefficients.
+
+        Raises
+        ------
+        OptionError
+            The result was made without jackknife.
+        """
+        self._need_replicates("replicates()")
+        labels = self._fit.design.cluster_labels.rename(self.options.cluster or self.options.idname)
+        return pd.DataFrame(self._targets.theta[1:], index=labels, columns=self._targets.index)
+
+    def influence(self) -> pd.DataFrame:
+        """Return what each cluster does to the estimates: theta - theta_(h).
+
+        Sorted by the absolute influence on the overall ATT, the largest first.
+        """
+        table = -(self.replicates() - self._targets.theta[0])
+        size = np.abs(self._overall_theta[0] - self._overall_theta[1:])
+        order = np.argsort(-np.nan_to_num(size, nan=np.inf), kind="stable")
+        return pd.DataFrame(table.iloc[order])
+
+    @property
+    @abstractmethod
+    def _overall_targets(self) -> Targets | None:
+        """Targets whose last coefficient is the overall ATT; None where there is none."""
+
+    @property
+    def _overall_theta(self) -> Floats:
+        """The overall ATT in all replicates, (R,); NaN where there is none."""
+        targets = self._overall_targets
+        if targets is None:
+            return np.full(len(self._targets.theta), np.nan)
+        return np.asarray(targets.theta[:, -1])
+
+    def clusters(self) -> pd.DataFrame:
+        """Describe the clusters, one row each.
+
+        Returns
+        -------
+        DataFrame
+            n_obs and n_units; cohorts, the first treated periods of its units (``"never"`` for
+            never treated); treated, whether it is in a treated cohort; treated_share, its share of
+            the weight of all treated units; influence, theta - theta_(h) for the overall ATT (of a
+            group-time result: the simple average); variance_share, its share of the CV3 (CV3J)
+            variance of the same. The last two are NaN without a jackknife.
+        """
+        from didjack.inference import diagnostics
+
+        return diagnostics.clusters(self)
+
+    def _need_replicates(self, what: str) -> None:
+        if not self.options.jackknife:
+            raise OptionError(
+                f"{what} needs the jackknife; this result has vcov={self.options.vcov!r}: "
+                "call csdid(..., vcov='CV3')"
+            )
+
+    def _report_missing(self) -> None:
+        """Warn, once, of standard errors that are missing or skip replicates, or raise."""
+        from didjack.inference import diagnostics
+
+        diagnostics.report_missing(self)
+
+    # -- presentation -------------------------------------------------------------------------
+
+    def _plot_clusters(
+        self,
+        kind: Literal["replicates", "variance"],
+        ax: Any,
+        coefficient: Any,
+    ) -> Axes:
+        from didjack.reporting import cluster_plots
+
+        self._need_replicates(f"plot(kind={kind!r})")
+        draw = cluster_plots.replicates if kind == "replicates" else cluster_plots.variance
+        targets, at = self._overall_targets, -1
+        if coefficient is not None:
+            targets, at = self._targets, hypotheses.position(coefficient, self._targets.index)
+        if targets is None or np.isnan(targets.theta[0, at]):
+            raise OptionError("there is no estimate to draw: name a coefficient that has one")
+        return draw(self, targets.theta[:, at], targets.retargeted[:, at], coefficient, ax)
+
+    def glance(self) -> pd.DataFrame:
+        r"""Return one row about sample and options.
+
+        effective_clusters and effective_treated_clusters are
+        :math:`(\sum_h w_h)^2 / \sum_h w_h^2` with the weight of all units, and of all treated
+        units, by cluster: as many clusters of equal weight are as unequal as these. For the mean
+        of independent units of equal variance this is the effective number :math:`G^*` of Carter,
+        Schnepel & Steigerwald (2017), doi:10.1162/REST_a_00639; in general theirs depends on an
+        assumed error covariance.
+        """
+        from didjack.inference import diagnostics
+
+        return pd.DataFrame([self._fit.describe() | diagnostics.effective_numbers(self._fit)])
+
+    def summary(self, alpha: float | None = None) -> Table:
+        """Return the printed table: the design, the coefficients, and what to know about them."""
+        from didjack.reporting import tables
+
+        return tables.summary(self, self._level(alpha))
+
+    def to_html(self) -> str:
+        """Return the summary as HTML."""
+        return self.summary().as_html()
+
+    def to_latex(self) -> str:
+        r"""Return the summary as LaTeX, for a document with ``\usepackage{booktabs}``."""
+        return self.summary().as_latex()
+
+    @property
+    def __maketables_coef_table__(self) -> pd.DataFrame:
+        from didjack.reporting import export
+
+        return export.coefficient_table(self)
+
+    def __maketables_stat__(self, key: str) -> Any:
+        from didjack.reporting import export
+
+        return export.statistic(self, key)
+
+    @property
+    def __maketables_depvar__(self) -> str:
+        return self.options.yname
+
+    @property
+    def __maketables_vcov_info__(self) -> dict[str, Any]:
+        by = self.options.cluster or self.options.idname
+        return {"vcov_type": self.options.vcov, "clustervar": by}
+
+    @property
+    def __maketables_stat_labels__(self) -> dict[str, str]:
+        from didjack.reporting import export
+
+        return dict(export.STATISTICS)
+
+    @property
+    def __maketables_default_stat_keys__(self) -> list[str]:
+        from didjack.reporting import export
+
+        return list(export.DEFAULT_STATISTICS)
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def __repr__(self) -> str:
+        about = self._fit.describe()
+        return (
+            f"<didjack {self.title}: {plural(len(self._targets.labels), 'coefficient')}, "
+            f"{about['est_method']}, {about['vcov']}, {about['n_clusters']} clusters>"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Result) or type(other) is not type(self):
+            return NotImplemented
+        return (
+            replace(self.options, progress=None) == replace(other.options, progress=None)
+            and self._targets.index.equals(other._targets.index)
+            and np.array_equal(self._targets.theta, other._targets.theta, equal_nan=True)
+            and np.array_equal(self._variance.std_error, other._variance.std_error, equal_nan=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def check_plot(kind: str) -> None:
+    """Raise unless `kind` is one of the kinds of plots."""
+    if kind not in PLOT_KINDS:
+        allowed = ", ".join(repr(name) for name in PLOT_KINDS)
+        raise OptionError(f"kind={kind!r} is not allowed; allowed: {allowed}")

@@ -1,0 +1,308 @@
+"""Results: group-time effects, and the averages that they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import Ints
+from didjack.averaging.average import Window
+from didjack.engine.fit import Fit
+from didjack.errors import EstimationWarning, FewClustersWarning, warn
+from didjack.inference.targets import Targets
+from didjack.options import (
+    AggregationType,
+    AggregationWeights,
+    Vcov,
+    aggregation_type,
+    check_choice,
+    reject_unknown,
+)
+from didjack.results.aggregate import AggregateResult, checked_window
+from didjack.results.base import PlotKind, Result, check_plot
+from didjack.wording import name_some, plural
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+__all__ = ["AggregateResult", "GroupTimeResult"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GroupTimeResult(Result):
+    """ATT(g,t) of every cohort g and period t, with their covariance.
+
+    Returned by `csdid`. `tidy()` has one row for each cohort and period; `aggregate()` averages
+    them.
+    """
+
+    @classmethod
+    def of(cls, fit: Fit) -> GroupTimeResult:
+        """Label the estimates of a fit."""
+        axis = fit.design.axis
+        group, of_group = np.unique(fit.cell_group, return_inverse=True)
+        time, of_time = np.unique(fit.cell_time, return_inverse=True)
+        levels: Any = [axis.labels(group), axis.labels(time)]
+        codes = [of_group.tolist(), of_time.tolist()]
+        index = pd.MultiIndex(levels, codes, names=["group", "time"])
+        labels = pd.DataFrame(
+            {
+                "group": levels[0][of_group],
+                "time": levels[1][of_time],
+                "event_time": fit.cell_time - fit.cell_group,
+            }
+        )
+        estimates = fit.estimates
+        targets = Targets(
+            labels=labels,
+            index=index,
+            theta=estimates.att,
+            retargeted=estimates.changed,
+            reference=np.array([cell.reference for cell in estimates.cells], dtype=bool),
+            status=fit.cell_status(),
+            code=estimates.code,
+        )
+        return cls(fit, targets)
+
+    def _on(self, fit: Fit) -> GroupTimeResult:
+        return GroupTimeResult.of(fit)
+
+    @property
+    def title(self) -> str:
+        """What the table of coefficients is called."""
+        return "group-time effects"
+
+    @property
+    def _components(self) -> Ints:
+        return np.arange(len(self._targets.index))
+
+    @property
+    def cells(self) -> pd.DataFrame:
+        """Each 2x2 comparison: group, time, base_period, n_treated, n_comparison, estimate, status.
+
+        Counts are of units on a balanced panel, otherwise of rows in both periods.
+        """
+        return self._fit.cells()
+
+    def aggregate(
+        self,
+        type: AggregationType = "simple",
+        min_e: float | None = None,
+        max_e: float | None = None,
+        balance_e: float | None = None,
+        weights: AggregationWeights = "cohort",
+        **unknown: Any,
+    ) -> AggregateResult:
+        r"""Average ATT(g,t).
+
+        With :math:`p_g` the weighted share of cohort g, over existing cells:
+
+        - ``"simple"``: :math:`\sum_{t \ge g} p_g ATT(g,t) / \sum_{t \ge g} p_g`.
+        - ``"event"`` (alias ``"dynamic"``): for each event time e,
+          :math:`\sum_g p_g ATT(g,g+e) / \sum_g p_g`; overall, their mean over e >= 0.
+        - ``"group"``: for each cohort, the mean over t >= g; overall, their mean with weights
+          :math:`p_g`.
+        - ``"calendar"``: for each period, :math:`\sum_g p_g ATT(g,t) / \sum_g p_g` over
+          g <= t; overall, their mean.
+
+        Parameters
+        ----------
+        type : {"simple", "event", "group", "calendar"}
+        min_e, max_e : float, optional
+            First and last event time, in periods ("event"); `max_e` also bounds t - g in
+            "simple" and "group".
+        balance_e : float, optional
+            Only cohorts seen for at least so many periods after treatment, and only event times
+            that all of them have ("event").
+        weights : {"cohort", "cell"}
+            Weights of cells: that of their cohort, or the weight of their own treated rows, in
+            both periods together (what Stata's ``csdid`` up to 1.82 and ``csdidjack`` use for
+            repeated cross sections). With "cell", "group" takes weighted means as well. Both
+            agree on a balanced panel with constant weights.
+
+        Returns
+        -------
+        AggregateResult
+
+        Raises
+        ------
+        OptionError
+            An option that is not allowed, or a window without any ATT(g,t).
+
+        References
+        ----------
+        Callaway & Sant'Anna (2021), section 3, doi:10.1016/j.jeconom.2020.12.001.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> print(f"{res.aggregate('simple').overall['estimate']:.4f}")
+        -0.0400
+        """
+        reject_unknown(unknown, ["type", "min_e", "max_e", "balance_e", "weights"])
+        kind = aggregation_type(type)
+        check_choice("weights", weights)
+        window = checked_window(kind, Window(min_e, max_e, balance_e))
+        if (kind, window, weights) == ("simple", Window(), "cohort"):
+            result = self._simple
+        else:
+            result = AggregateResult.of(self._fit, kind, window, weights)
+        result._report_missing()
+        return result
+
+    def pretest(self) -> pd.Series:
+        r"""Test that all pre-treatment ATT(g,t) are zero.
+
+        These are the ATT(g,t) with t < g less `anticipation`; the periods from there up to g may
+        have effects already and are left out, as are the reference periods of a universal base.
+
+        Returns
+        -------
+        Series
+            As of `wald_test`: statistic, df_num, df_denom, p_value, rank, reason. NaN if one of
+            the ATT(g,t) has no standard error; `wald_test` tests a list of others.
+
+        Warns
+        -----
+        InferenceWarning
+            There is no test, and why.
+
+        Notes
+        -----
+        With a varying base the pre-treatment ATT(g,t) are changes from one period to the next,
+        with a universal base changes up to the last period before treatment; the test is the same.
+        R's `did` also tests periods of anticipation. A test that does not reject is no evidence of
+        parallel trends where it has little power.
+
+        References
+        ----------
+        Callaway & Sant'Anna (2021), section 4, doi:10.1016/j.jeconom.2020.12.001. Roth (2022),
+        Pretest with caution, AER: Insights 4, doi:10.1257/aeri.20210236.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> test = res.pretest()
+        >>> test["df_num"], round(test["p_value"], 3)
+        (5, 0.175)
+        """
+        fit = self._fit
+        before = fit.cell_time < fit.cell_group - self.options.anticipation
+        weights = np.eye(before.size)[before & ~self._targets.reference]
+        return self._wald(weights, np.zeros(len(weights)))
+
+    def compare_vcov(
+        self,
+        type: AggregationType | None = "simple",
+        which: Literal["overall", "all"] = "overall",
+        alpha: float | None = None,
+    ) -> pd.DataFrame:
+        """Put the variance estimators side by side, for an average of ATT(g,t).
+
+        Parameters
+        ----------
+        type : {"simple", "event", "group", "calendar"} or None
+            An aggregation, with its default options; None: the ATT(g,t) themselves.
+        which : {"overall", "all"}
+            The overall ATT, or every coefficient. Without aggregation there are only "all".
+        alpha : float, optional
+            One minus the level of the intervals.
+
+        Returns
+        -------
+        DataFrame
+            See `AggregateResult.compare_vcov`.
+        """
+        if type is not None:
+            kind = aggregation_type(type)
+            average = AggregateResult.of(self._fit, kind, Window(), "cohort")
+            return average.compare_vcov(which, alpha)
+        from didjack.results import comparison
+
+        return comparison.compare(self, self._components, alpha, True)
+
+    def plot(
+        self,
+        ax: Axes | NDArray[Any] | None = None,
+        kind: PlotKind = "coefficients",
+        alpha: float | None = None,
+        joint: bool = True,
+        compare: Vcov | None = None,
+        coefficient: Any = None,
+    ) -> Axes | NDArray[Any]:
+        """Draw the ATT(g,t), one panel a cohort, or what each cluster does to the overall ATT.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, or an array of one for each cohort, optional
+            Where to draw; default: a new figure.
+        kind : {"coefficients", "replicates", "variance"}
+            The ATT(g,t) over time with their intervals; the estimates without each cluster; the
+            clusters' shares of the jackknife variance.
+        alpha : float, optional
+            One minus the level of the intervals.
+        joint : bool
+            Add simultaneous intervals, see `confint`.
+        compare : {"CV3", "CV3J", "analytic", "bootstrap"}, optional
+            A second variance estimator, drawn beside the first.
+        coefficient : tuple of cohort and period, optional
+            For "replicates" and "variance"; default: the simple average of all ATT(g,t) from
+            treatment on.
+
+        Returns
+        -------
+        matplotlib Axes; for "coefficients" an array of them, one a cohort
+        """
+        check_plot(kind)
+        if kind != "coefficients":
+            return self._plot_clusters(kind, ax, coefficient)
+        from didjack.reporting import plots
+
+        return plots.cells(self, ax, self._level(alpha), joint, compare)
+
+    @property
+    def _overall_targets(self) -> Targets | None:
+        if not (self._fit.cell_time >= self._fit.cell_group).any():
+            return None
+        return self._simple._targets
+
+    @cached_property
+    def _simple(self) -> AggregateResult:
+        return AggregateResult.of(self._fit, "simple", Window(), "cohort")
+
+    def _report_design(self) -> None:
+        """Warn, once, of a design in which inference hinges on few clusters."""
+        from didjack.inference import diagnostics
+
+        found = diagnostics.concerns(self)
+        if found:
+            warn(
+                "; ".join(found) + ". t tests can reject far too often in such designs: see "
+                "result.clusters(), result.compare_vcov() and result.plot(kind='replicates')",
+                FewClustersWarning,
+            )
+
+    def _report_failures(self) -> None:
+        """Warn, once, of ATT(g,t) that could not be estimated."""
+        code = self._fit.estimates.code[0]
+        if not code.any():
+            return
+        bad = np.flatnonzero(code)
+        labels = self._targets.labels[["group", "time"]].astype(str)
+        shown = [f"({', '.join(labels.iloc[j])}): {self._targets.status[j]}" for j in bad.tolist()]
+        warn(
+            f"{bad.size} of {plural(code.size, 'ATT(g,t)').removesuffix('s')} could not be "
+            f"estimated and {'are' if bad.size > 1 else 'is'} NaN: {name_some(shown, most=3)}; "
+            "aggregates leave them out (see result.cells; fewer covariates, or collinear='drop' "
+            "for status singular, may help)",
+            EstimationWarning,
+        )

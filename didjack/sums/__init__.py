@@ -1,0 +1,1 @@
+"""Clean sample -> sums by cluster."""

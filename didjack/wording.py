@@ -1,0 +1,80 @@
+"""How messages and tables write counts, lists, values and labels."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+
+def name_some(items: Iterable[Any], most: int = 5) -> str:
+    """Write the first few of `items`, and how many more there are.
+
+    Examples
+    --------
+    >>> name_some(range(7), most=3)
+    '0, 1, 2 and 4 more'
+    """
+    listed = list(items)
+    text = ", ".join(str(item) for item in listed[:most])
+    return text + (f" and {len(listed) - most} more" if len(listed) > most else "")
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a count with its noun.
+
+    Examples
+    --------
+    >>> plural(1, "unit"), plural(1200, "unit")
+    ('1 unit', '1,200 units')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def brief(value: object, most: int = 60) -> str:
+    """Write any value on one line, cut to `most` characters.
+
+    Examples
+    --------
+    >>> brief(["a", "b"]), brief("a" * 100, most=8)
+    ("['a', 'b']", "'aaaa...")
+    """
+    text = " ".join(repr(value).split())
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def nearest(
+    name: str, allowed: Iterable[str], aliases: Mapping[str, str] | None = None
+) -> str | None:
+    """Return the allowed name a mistyped one most likely stands for, if any is near."""
+    by_lower = {word.lower(): word for word in allowed}
+    name = name.strip().lower()
+    alias = (aliases or {}).get(name, name).lower()
+    if alias in by_lower:
+        return by_lower[alias]
+    close = difflib.get_close_matches(name, by_lower, n=1, cutoff=0.5)
+    return by_lower[close[0]] if close else None
+
+
+def did_you_mean(match: str | None) -> str:
+    """Write a hint at the name that was probably meant, or nothing."""
+    return f" (did you mean {match!r}?)" if match else ""
+
+
+def label_text(key: object) -> str:
+    """Write the label of a coefficient.
+
+    Examples
+    --------
+    >>> label_text((2004, 2006)), label_text(pd.Timestamp("2004-01-01"))
+    ('2004, 2006', '2004-01-01')
+    """
+    if isinstance(key, tuple):
+        return ", ".join(label_text(part) for part in key)
+    if isinstance(key, pd.Timestamp):
+        return str(key.date()) if key == key.normalize() else str(key)
+    if isinstance(key, float) and key.is_integer():
+        return str(int(key))
+    return str(key)

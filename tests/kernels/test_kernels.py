@@ -1,0 +1,732 @@
+"""Each compiled kernel equals the same function uncompiled, and a plain numpy version."""
+
+from types import SimpleNamespace
+
+import bruteforce as bf
+import numpy as np
+import pytest
+from numba.core.dispatcher import Dispatcher
+from scipy.special import expit
+
+from didjack.engine.taylor import derivatives, terms
+from didjack.kernels import core as kernels
+from didjack.kernels import influence as influence_kernels
+from didjack.kernels import taylor as expansion_kernels
+from didjack.kernels import threads
+
+MODULES = (kernels, influence_kernels, expansion_kernels)
+KERNELS = {
+    name: value
+    for module in MODULES
+    for name, value in vars(module).items()
+    if isinstance(value, Dispatcher)
+}
+CASES = {}
+LIMIT = np.log(kernels.TRIM / (1 - kernels.TRIM))
+
+
+def case(make):
+    """Register a function that gives arguments of a kernel and what is expected of them.
+
+    It returns the arguments, the positions of those that the kernel fills in, and the values that
+    the kernel returns and fills in, in this order.
+    """
+    CASES[make.__name__] = make
+    return make
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Rows in strata: 3 covariates, weights with zeros, 2 outcomes, an empty stratum."""
+    rng = np.random.default_rng(0)
+    start = np.array([0, 4, 9, 9, 15, 22, 30])
+    n = start[-1]
+    x = np.column_stack([np.ones(n), rng.normal(size=n), rng.integers(0, 2, n).astype(float)])
+    stratum = np.repeat(np.arange(start.size - 1), np.diff(start))
+    return SimpleNamespace(
+        start=start,
+        x=x,
+        w=np.where(np.arange(n) % 7 == 3, 0.0, rng.uniform(0.5, 2, n)),
+        y=rng.normal(size=(n, 2)),
+        n=n,
+        k=3,
+        stratum=stratum,
+        cluster=np.array([0, 1, 2, 0, 1, 3]),  # of the strata
+        chosen=np.array([0, 3, 1, 5]),  # ordered by cluster
+        treated=np.array([True, False, True, False]),
+        beta=np.array([0.3, -0.8, 0.5]),
+    )
+
+
+def chosen_rows(r, without=None, chosen=None):
+    """Rows of the chosen strata in their order, and whether each is treated."""
+    index, treated = [], []
+    for s, side in zip(r.chosen if chosen is None else chosen, r.treated, strict=False):
+        if r.cluster[s] != without:
+            inside = np.arange(r.start[s], r.start[s + 1])
+            index.append(inside)
+            treated.append(np.full(inside.size, side))
+    return np.concatenate(index), np.concatenate(treated).astype(float)
+
+
+def grams(seed=1, n=3, k=4):
+    """Gram matrices of columns of very different sizes."""
+    z = np.random.default_rng(seed).normal(size=(n, 12, k)) * 10.0 ** np.arange(-3, k - 3)
+    return z.transpose(0, 2, 1) @ z
+
+
+def factors(gram, keep):
+    """Scale and factor the kept part of a matrix with numpy."""
+    k = len(gram)
+    scale, lower = np.zeros(k), np.zeros((k, k))
+    at = np.flatnonzero(keep)
+    scale[at] = 1 / np.sqrt(np.diag(gram)[at])
+    scaled = gram * np.outer(scale, scale)
+    lower[np.ix_(at, at)] = np.linalg.cholesky(scaled[np.ix_(at, at)])
+    return lower, scale
+
+
+def logit_terms(x, w, d, beta):
+    """Logit sums in the layout of the kernels, and the largest linear predictor."""
+    x, w, d = x[w > 0], w[w > 0], d[w > 0]
+    eta = x @ beta
+    p = expit(eta)
+    information = (x * (w * p * (1 - p))[:, None]).T @ x
+    loglik = np.sum(w * (d * eta - np.logaddexp(0, eta)))
+    score = x.T @ (w * (d - p))
+    return np.concatenate(
+        [score, information[np.tril_indices(len(beta))], [-2 * loglik]]
+    ), eta.max()
+
+
+@case
+def stratum_sums(r):
+    gram, cross = np.zeros((6, 3, 3)), np.zeros((6, 2, 3))
+    want_gram, want_cross = gram.copy(), cross.copy()
+    for s in range(1, 5):
+        i = slice(r.start[s], r.start[s + 1])
+        want_gram[s] = (r.x[i] * r.w[i, None]).T @ r.x[i]
+        want_cross[s] = (r.y[i] * r.w[i, None]).T @ r.x[i]
+    return (1, 5, r.x, r.w, r.y, r.start, gram, cross), (6, 7), [want_gram, want_cross]
+
+
+@case
+def deleted_sums(r):
+    values = np.random.default_rng(2).normal(size=(6, 5))
+    want = [values[[s for s in r.chosen if r.cluster[s] != h]].sum(axis=0) for h in (-1, *range(4))]
+    return (values, r.chosen, r.cluster, 4), (), [np.array(want)]
+
+
+@case
+def factor(r):
+    gram = grams()
+    keep = np.array([[True] * 4, [True, False, True, True], [True, True, False, False]])
+    lower, scale = zip(*map(factors, gram, keep), strict=True)
+    return (gram, keep, False), (), [np.array(lower), np.array(scale), np.full(3, -1)]
+
+
+@case
+def factor_one(r):
+    gram, keep = grams()[0], np.array([True, True, False, True])
+    return (gram, keep, False, np.ones((4, 4)), np.ones(4)), (3, 4), [-1, *factors(gram, keep)]
+
+
+@case
+def reciprocal_condition(r):
+    gram = grams()[1]
+    lower, scale = factors(gram, np.ones(4, bool))
+    scaled = gram * np.outer(scale, scale)
+    return (gram, lower, scale), (), [1 / np.linalg.cond(scaled, 1)]
+
+
+@case
+def substitute(r):
+    lower, _ = factors(grams()[2], np.array([True, False, True, True]))
+    v, at = np.array([1.0, -2.0, 0.5, 3.0]), [0, 2, 3]
+    want = np.zeros(4)
+    part = lower[np.ix_(at, at)]
+    want[at] = np.linalg.solve(part @ part.T, v[at])
+    return (lower, v), (1,), [want]
+
+
+@case
+def solve(r):
+    gram, rhs = grams(), np.random.default_rng(3).normal(size=(3, 2, 4))
+    lower, scale = zip(*[factors(g, np.ones(4, bool)) for g in gram], strict=True)
+    want = np.array([np.linalg.solve(g, b.T).T for g, b in zip(gram, rhs, strict=True)])
+    return (np.array(lower), np.array(scale), rhs), (), [want]
+
+
+@case
+def add_logit(r):
+    before = np.arange(10.0)
+    sums, top = logit_terms(r.x[4:15], r.w[4:15], np.ones(11), r.beta)
+    return (r.x, r.w, True, 4, 15, r.beta, before), (6,), [top, before + sums]
+
+
+@case
+def logit_strata(r):
+    sums, top = np.zeros((4, 10)), np.zeros(4)
+    want, want_top = sums.copy(), top.copy()
+    for j in (1, 2):
+        i = slice(r.start[r.chosen[j]], r.start[r.chosen[j] + 1])
+        d = np.full(r.x[i].shape[0], float(r.treated[j]))
+        want[j], want_top[j] = logit_terms(r.x[i], r.w[i], d, r.beta)
+    args = (1, 3, r.x, r.w, r.start, r.chosen, r.treated, r.beta, sums, top)
+    return args, (8, 9), [want, want_top]
+
+
+@case
+def fit_logits(r):
+    deleted = np.array([-1, 2, 3, 0])
+    keep = np.array([[True, True, True], [True, True, False], [True, True, True], [True] * 3])
+    beta, want = np.zeros((4, 3)), np.zeros((4, 3))
+    want_top, converged = np.zeros(4), np.zeros(4, dtype=bool)
+    chosen, treated = np.array([0, 3, 1, 4, 5]), np.array([True, False, True, False, False])
+    own = SimpleNamespace(**vars(r) | {"treated": treated})
+    for j in range(3):
+        index, d = chosen_rows(own, deleted[j], chosen)
+        index, d = index[r.w[index] > 0], d[r.w[index] > 0]
+        z = r.x[index][:, keep[j]]
+        want[j, keep[j]] = bf.newton_logit(d, z, r.w[index])
+        want_top[j] = (r.x[index] @ want[j]).max()
+    args = (0, 3, r.x, r.w, r.start, chosen, treated, r.cluster, deleted, keep)
+    done, largest = np.array([True, True, True, False]), np.abs(r.x).max(axis=0)
+    return (*args, largest, beta, converged, np.zeros(4)), (11, 12, 13), [want, done, want_top]
+
+
+@case
+def reach(r):
+    return (np.array([1.0, -2.0, 0.5]), np.array([1.0, 3.0, 4.0])), (), [9.0]
+
+
+def newton(sums, keep):
+    k = len(keep)
+    information = np.zeros((k, k))
+    information[np.tril_indices(k)] = sums[k:-1]
+    information += np.tril(information, -1).T
+    step = np.zeros(k)
+    step[keep] = np.linalg.solve(information[np.ix_(keep, keep)], sums[:k][keep])
+    return step, information
+
+
+@case
+def newton_step(r):
+    index, d = chosen_rows(r)
+    sums, _ = logit_terms(r.x[index], r.w[index], d, r.beta)
+    keep = np.array([True, False, True])
+    step, information = newton(sums, keep)
+    lower, scale = factors(information, keep)
+    args = (sums, keep, np.ones((3, 3)), np.ones((3, 3)), np.ones(3), np.ones(3))
+    return args, (2, 3, 4, 5), [True, information, lower, scale, step]
+
+
+@case
+def unpack(r):
+    want = np.array([[3.0, 4, 6], [4, 5, 7], [6, 7, 8]])
+    return (np.arange(10.0), np.zeros((3, 3))), (1,), [want]
+
+
+@case
+def logit_steps(r):
+    index, d = chosen_rows(r)
+    one, _ = logit_terms(r.x[index], r.w[index], d, r.beta)
+    sums = np.array([one, one, np.zeros(10)])
+    keep = np.array([[True, True, True], [True, False, True], [True, True, True]])
+    steps = [newton(one, keep[0])[0], newton(one, keep[1])[0], np.zeros(3)]
+    return (sums, keep), (), [np.array(steps), np.array([True, True, False])]
+
+
+def odds(r, w, index, beta):
+    eta = r.x[index] @ beta
+    assert (eta > LIMIT).any()
+    assert (eta < LIMIT).any()
+    return np.where(eta < LIMIT, w[index] * np.exp(eta), 0.0)
+
+
+STEEP = np.array([2.0, 4.0, 0.5])  # trims some rows
+
+
+@case
+def odds_sums(r):
+    deleted, outcomes, beta = np.array([-1, 3, 0]), np.array([1]), np.array([STEEP, -STEEP, STEEP])
+    want = np.zeros((3, 4))
+    for j in (0, 1):
+        index, _ = chosen_rows(r, deleted[j])
+        v = odds(r, r.w, index, beta[j])
+        want[j] = [*(v @ r.x[index]), v @ r.y[index, 1]]
+    args = (0, 2, r.x, r.w, r.y, outcomes, r.start, r.chosen, r.cluster, deleted, beta)
+    return (*args, np.zeros((3, 4))), (11,), [want]
+
+
+@case
+def collapse(r):
+    code = np.random.default_rng(4).integers(0, 6, r.n)
+    code[code == 4] = 5
+    y = np.ascontiguousarray(r.y[:, 0])
+    want = [np.bincount(code, weights=part, minlength=6) for part in (np.ones(r.n), r.w, y)]
+    return (code, 6, r.w, y), (), want
+
+
+def splitmix(h):
+    """The finaliser of SplitMix64, in Python's integers."""
+    mask = 2**64 - 1
+    h = (h + 0x9E3779B97F4A7C15) & mask
+    h = ((h ^ (h >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    h = ((h ^ (h >> 27)) * 0x94D049BB133111EB) & mask
+    return h ^ (h >> 31)
+
+
+@case
+def mix(r):
+    return (np.uint64(2**63 + 12345),), (), [splitmix(2**63 + 12345)]
+
+
+@case
+def hash_rows(r):
+    y, w = np.ascontiguousarray(r.y[:, 0]), np.stack([r.w, r.w + 1])
+    want = []
+    for i in range(r.n):
+        h = splitmix(int(y[i].view(np.uint64)))
+        for value in (*r.x[i], *w[:, i]):
+            h = splitmix(h ^ int(value.view(np.uint64)))
+        want.append(h >> 1)
+    return (y, r.x, w), (), [np.array(want)]
+
+
+@case
+def binary_counts(r):
+    x = np.ascontiguousarray(np.column_stack([r.x[:, 2], np.where(r.x[:, 1] > 0, 5.0, -5.0)]))
+    want = np.zeros((6, 2, 2))
+    for s in r.chosen:
+        i = slice(r.start[s], r.start[s + 1])
+        seen = x[i][r.w[i] > 0]
+        want[s] = [
+            [(v == low).sum(), (v != low).sum()] for v, low in zip(seen.T, (0, -5), strict=True)
+        ]
+    return (x, r.w, np.array([0.0, -5.0]), r.start, r.chosen), (), [want]
+
+
+@case
+def odds_gradient(r):
+    y, index = np.ascontiguousarray(r.y[:, 0]), chosen_rows(r)[0]
+    left = y[index] - r.x[index] @ r.beta - 0.3
+    want = (odds(r, r.w, index, STEEP) * left) @ r.x[index]
+    return (r.x, r.w, y, r.start, r.chosen, STEEP, r.beta, 0.3), (), [want]
+
+
+@case
+def linear_influence(r):
+    y, index, psi = np.ascontiguousarray(r.y[:, 0]), chosen_rows(r)[0], np.arange(float(r.n))
+    by_x, by_residual, want = np.array([1.0, 2, 3]), np.array([-1.0, 0.5, 2]), psi.copy()
+    x, w = r.x[index], r.w[index]
+    residual = y[index] - x @ r.beta
+    want[index] += w * (0.7 * y[index] + x @ by_x + residual * (x @ by_residual))
+    args = (r.x, r.w, y, r.start, r.chosen, 0.7, by_x, r.beta, by_residual, psi)
+    return args, (9,), [want]
+
+
+@case
+def odds_influence(r):
+    y, index, psi = np.ascontiguousarray(r.y[:, 0]), chosen_rows(r)[0], np.arange(float(r.n))
+    want = psi.copy()
+    left = y[index] - r.x[index] @ r.beta - 0.3
+    want[index] += -0.4 * odds(r, r.w, index, STEEP) * left
+    args = (r.x, r.w, y, r.start, r.chosen, STEEP, r.beta, 0.3, -0.4, psi)
+    return args, (9,), [want]
+
+
+@case
+def score_influence(r):
+    (index, d), psi, by_score = chosen_rows(r), np.arange(float(r.n)), np.array([1.0, -2.0, 0.5])
+    want = psi.copy()
+    want[index] += r.w[index] * (d - expit(r.x[index] @ STEEP)) * (r.x[index] @ by_score)
+    args = (r.x, r.w, r.start, r.chosen, r.treated, STEEP, by_score, psi)
+    return args, (7,), [want]
+
+
+@case
+def add_odds(r):
+    sums, inside = np.arange(4.0), np.arange(4, 15)
+    want = sums + odds(r, r.w, inside, STEEP) @ np.column_stack([r.x, r.y[:, 1]])[inside]
+    return (r.x, r.w, r.y, np.array([1]), 4, 15, STEEP, sums), (7,), [want]
+
+
+def powers(t, at):
+    """Monomials of (n, k) points, (n, M)."""
+    found = np.ones((len(at), t.parent.size))
+    for g in range(1, t.parent.size):
+        found[:, g] = found[:, t.parent[g]] * at[:, t.variable[g]]
+    return found
+
+
+def logit_derivatives(eta, d):
+    """First four derivatives of the log likelihood with respect to eta, (5, n)."""
+    p = expit(eta)
+    v = p * (1 - p)
+    return np.array([0 * p, d - p, -v, -v * (1 - 2 * p), -v * (1 - 6 * v)])
+
+
+@case
+def logit_moments(r):
+    t, bounds, moments = terms(3, 4), np.array([0, 1, 3, 4]), np.zeros((3, 35))
+    want = moments.copy()
+    for block in (0, 1):
+        inside = slice(bounds[block], bounds[block + 1])
+        own = SimpleNamespace(**vars(r) | {"treated": r.treated[inside]})
+        index, d = chosen_rows(own, chosen=r.chosen[inside])
+        value = powers(t, r.x[index]) * r.w[index, None]
+        by_row = logit_derivatives(r.x[index] @ r.beta, d)[t.degree].T
+        want[block] = (value * by_row).sum(axis=0)
+    args = (0, 2, r.x, r.w, r.start, r.chosen, r.treated, bounds, r.beta)
+    return (*args, t.parent, t.variable, t.degree, derivatives(4), moments), (13,), [want]
+
+
+@case
+def odds_moments(r):
+    t, bounds, outcomes = terms(3, 2), np.array([0, 2, 4]), np.array([1, 0])
+    moments, size, gap = np.zeros((2, 10, 5)), np.zeros((4, 5)), np.zeros(2)
+    want, want_size, want_gap = moments.copy(), size.copy(), gap.copy()
+    index = chosen_rows(r, chosen=r.chosen[2:])[0]
+    z = np.column_stack([r.x, r.y[:, outcomes]])[index]
+    want[1] = (powers(t, r.x[index]) * odds(r, r.w, index, STEEP)[:, None]).T @ z
+    for j in (2, 3):
+        inside = np.arange(r.start[r.chosen[j]], r.start[r.chosen[j] + 1])
+        rows = np.abs(np.column_stack([r.x, r.y[:, outcomes]])[inside])
+        eta = r.x[inside] @ STEEP
+        want_size[j] = np.where(eta < LIMIT, r.w[inside] * np.exp(eta), 0.0) @ rows
+    seen = index[r.w[index] > 0]
+    want_gap[1] = np.abs(r.x[seen] @ STEEP - LIMIT).min()
+    args = (1, 2, r.x, r.w, r.y, outcomes, r.start, r.chosen, bounds, STEEP)
+    filled = [want, want_size, want_gap]
+    return (*args, t.parent, t.variable, moments, size, gap), (12, 13, 14), filled
+
+
+@case
+def _powers(r):
+    t, at = terms(2, 3), np.array([0.5, -2.0])
+    a, b = at
+    want = 3 * np.array([1, a, b, a**2, a * b, b**2, a**3, a**2 * b, a * b**2, b**3])
+    return (3.0, at, t.parent, t.variable, np.zeros(10)), (4,), [want]
+
+
+@case
+def predictor(r):
+    return (r.x, 5, r.beta), (), [r.x[5] @ r.beta]
+
+
+def expanded(r, w, degree, beta):
+    """Moments of the rows of all chosen strata, about some coefficients."""
+    t, index = terms(3, degree), chosen_rows(r)
+    bounds, moments = np.array([0, r.chosen.size]), np.zeros((1, t.parent.size))
+    args = (0, 1, r.x, w, r.start, r.chosen, r.treated, bounds, beta)
+    expansion_kernels.logit_moments.py_func(
+        *args, t.parent, t.variable, t.degree, derivatives(degree), moments
+    )
+    return t, index, moments[0]
+
+
+@case
+def _expand(r):
+    """An expansion of a degree so high that nothing is left out."""
+    t, (index, d), moments = expanded(r, r.w, 12, r.beta)
+    step = np.array([0.02, -0.03, 0.01])
+    value = powers(t, step[None])[0] * t.scale
+    want, _ = logit_terms(r.x[index], r.w[index], d, r.beta + step)
+    want[-1] = 0.0
+    args = (moments, value, t.child, t.child.shape[0], t.n_information, np.ones(10))
+    return args, (5,), [want]
+
+
+@case
+def solve_expanded(r):
+    """Without a cluster of few rows, without none, and without a dominant one."""
+    rng, start = np.random.default_rng(6), np.array([0, 60, 120, 320, 322])
+    x = np.column_stack([np.ones(322), rng.normal(size=322), rng.integers(0, 2, 322)])
+    rest = {"chosen": np.arange(4), "treated": np.array([True, False, False, True])}
+    r = SimpleNamespace(start=start, x=x, cluster=np.array([0, 1, 2, 3]), **rest)
+    w = rng.uniform(0.5, 2, 322)
+    index, d = chosen_rows(r)
+    base = bf.newton_logit(d, r.x[index], w[index])
+    t, _, moments = expanded(r, w, 12, base)
+    rest, d_rest = chosen_rows(r, without=3)
+    want = np.array([bf.newton_logit(d_rest, r.x[rest], w[rest]), base, base])
+    first, last = np.array([3, 0, 2]), np.array([4, 0, 3])
+    args = (0, 3, r.x, w, r.start, r.chosen, r.treated, first, last, moments)
+    args += (t.parent, t.variable, t.scale, t.child, t.n_information, base, np.ones(3, dtype=bool))
+    args += (np.abs(x).max(axis=0), np.tile(base, (3, 1)))
+    done = np.array([True, True, False])
+    return (*args, np.zeros(3, dtype=bool)), (18, 19), [want, done]
+
+
+@case
+def odds_expanded(r):
+    t, outcomes = terms(3, 12), np.array([1])
+    base, step = STEEP / 8, np.array([[0.01, -0.02, 0.01], [0.0, 0.0, 0.0]])
+    moments, size = np.zeros((1, t.parent.size, 4)), np.zeros((4, 4))
+    args = (r.x, r.w, r.y, outcomes, r.start, r.chosen)
+    expansion_kernels.odds_moments.py_func(
+        *(0, 1, *args, np.array([0, 4]), base, t.parent, t.variable, moments, size, np.zeros(1))
+    )
+    want, share = np.zeros((2, 4)), np.zeros(2)
+    for j, without in enumerate([1, None]):
+        whole, index = chosen_rows(r)[0], chosen_rows(r, without=without)[0]
+        z = np.column_stack([r.x, r.y[:, 1]])
+        w = r.w * np.exp(r.x @ (base + step[j]))
+        want[j] = w[index] @ z[index]
+        at_base = (r.w * np.exp(r.x @ base))[:, None] * np.abs(z)
+        share[j] = (1 - at_base[index].sum(axis=0) / at_base[whole].sum(axis=0)).max()
+    first, last = np.array([2, 0]), np.array([3, 0])
+    args += (first, last, moments[0], t.parent, t.variable, t.scale, size, base, base + step)
+    return (0, 2, *args, np.zeros((2, 4)), np.zeros(2)), (17, 18), [want, share]
+
+
+def call(kernel, args, filled):
+    """Call on copies; return what comes back, and the arguments that were filled in.
+
+    All other arguments have to stay as they are.
+    """
+    copies = [arg.copy() if isinstance(arg, np.ndarray) else arg for arg in args]
+    with np.errstate(over="ignore"):  # hashes wrap around
+        result = kernel(*copies)
+    for position, (arg, after) in enumerate(zip(args, copies, strict=True)):
+        if position not in filled:
+            np.testing.assert_array_equal(after, arg)
+    returned = result if isinstance(result, tuple) else [] if result is None else [result]
+    return [*returned, *(copies[position] for position in filled)]
+
+
+def test_every_kernel_has_a_case():
+    assert set(CASES) == set(KERNELS)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("name", CASES)
+def test_kernel(name, compiled, rows):
+    args, filled, want = CASES[name](rows)
+    kernel = KERNELS[name] if compiled else KERNELS[name].py_func
+    got = call(kernel, args, filled)
+    assert len(got) == len(want)
+    rtol = 1e-8 if name == "fit_logits" else 1e-11  # propensities are those before the last step
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_compiled_equals_uncompiled(name, rows):
+    args, filled, _ = CASES[name](rows)
+    one = call(KERNELS[name], args, filled)
+    other = call(KERNELS[name].py_func, args, filled)
+    for a, b in zip(one, other, strict=True):
+        # Only exp and log1p may differ, in their last digit.
+        np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_no_rows_is_no_sum(compiled):
+    kernel = kernels.deleted_sums if compiled else kernels.deleted_sums.py_func
+    none = np.empty(0, dtype=np.int64)
+    got = kernel(np.ones((3, 2)), none, np.array([0, 1, 2]), 3)
+    np.testing.assert_array_equal(got, np.zeros((4, 2)))
+
+
+def test_deleted_sums_without_jackknife_are_the_full_sum():
+    values, cluster = np.arange(6.0).reshape(3, 2), np.array([0, 1, 2])
+    got = kernels.deleted_sums(values, np.array([0, 2]), cluster, 0)
+    np.testing.assert_array_equal(got, [[4.0, 6.0]])
+
+
+# A column that depends on others ---------------------------------------------------------------
+
+
+def dependent_gram():
+    """Columns: intercept, v, 2 - 3 v, u, 0."""
+    rng = np.random.default_rng(5)
+    v, u = rng.normal(size=(2, 20))
+    x = np.column_stack([np.ones(20), v, 2 - 3 * v, u, np.zeros(20)])
+    return x, x.T @ x
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_factor_stops_at_the_first_dependent_column(compiled):
+    _, gram = dependent_gram()
+    kernel = kernels.factor if compiled else kernels.factor.py_func
+    _, _, first = kernel(np.stack([gram, np.eye(5)]), np.ones((2, 5), dtype=bool), False)
+    assert first.tolist() == [2, -1]
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_factor_drops_dependent_columns(compiled):
+    x, gram = dependent_gram()
+    kernel = kernels.factor if compiled else kernels.factor.py_func
+    lower, scale, first = kernel(gram[None], np.ones((1, 5), dtype=bool), True)
+    keep = np.array([True, True, False, True, False])
+    assert first.tolist() == [2]
+    np.testing.assert_array_equal(scale[0] > 0, keep)
+    want, _ = factors(gram, keep)
+    np.testing.assert_allclose(lower[0], want, atol=1e-13)
+    y = np.random.default_rng(6).normal(size=20)
+    beta = kernels.solve(lower, scale, (y @ x)[None, None])[0, 0]
+    own = np.linalg.lstsq(x[:, keep], y, rcond=None)[0]
+    np.testing.assert_allclose(beta[keep], own, rtol=1e-10)
+    np.testing.assert_array_equal(beta[~keep], 0.0)
+
+
+def test_factor_counts_an_unused_column_as_no_failure():
+    _, gram = dependent_gram()
+    keep = np.array([[True, True, False, True, False]])
+    assert kernels.factor(gram[None], keep, False)[2].tolist() == [-1]
+
+
+def test_factor_does_not_mind_units_of_measurement():
+    gram = grams(n=1)
+    units = 10.0 ** np.array([0, 9, -9, 4])
+    lower, _, first = kernels.factor(gram, np.ones((1, 4), dtype=bool), False)
+    other, _, first_other = kernels.factor(
+        gram * np.outer(units, units), np.ones((1, 4), dtype=bool), False
+    )
+    assert first.tolist() == first_other.tolist() == [-1]
+    np.testing.assert_allclose(other, lower, rtol=1e-9, atol=1e-12)
+
+
+# Logits ---------------------------------------------------------------------------------------
+
+
+def one_logit(x, d, start=None):
+    """Fit one logit with the kernel: coefficients, whether it converged, largest propensity."""
+    order = np.argsort(~d)
+    n, k = x.shape
+    beta = np.zeros((1, k)) if start is None else np.array([start], dtype=float)
+    converged, top = np.zeros(1, dtype=bool), np.zeros(1)
+    kernels.fit_logits(
+        0,
+        1,
+        np.ascontiguousarray(x[order]),
+        np.ones(n),
+        np.array([0, d.sum(), n]),
+        np.array([0, 1]),
+        np.array([True, False]),
+        np.array([0, 1]),
+        np.array([-1]),
+        np.ones((1, k), dtype=bool),
+        np.abs(x).max(axis=0),
+        beta,
+        converged,
+        top,
+    )
+    return beta[0], converged[0], expit(top[0])
+
+
+def test_logit_from_another_start():
+    rng = np.random.default_rng(7)
+    x = np.column_stack([np.ones(80), rng.normal(size=80)])
+    d = rng.random(80) < expit(x @ [-0.5, 1.0])
+    want = bf.newton_logit(d.astype(float), x, np.ones(80))
+    for start in (None, [2.0, -2.0], [-3.0, 3.0]):
+        beta, converged, _ = one_logit(x, d, start)
+        assert converged
+        np.testing.assert_allclose(beta, want, rtol=1e-12)
+
+
+@pytest.mark.parametrize("intercept", [-40.0, -20.0, -8.0, 8.0, 20.0, 40.0, 100.0, 800.0])
+def test_logit_from_a_start_far_away_is_right_or_fails(intercept):
+    rng = np.random.default_rng(7)
+    x = np.column_stack([np.ones(80), rng.normal(size=80)])
+    d = rng.random(80) < expit(x @ [-0.5, 1.0])
+    beta, converged, _ = one_logit(x, d, [intercept, 0.0])
+    want = bf.newton_logit(d.astype(float), x, np.ones(80))
+    assert not converged or np.allclose(beta, want, rtol=1e-12)
+
+
+def test_logit_that_predicts_comparison_perfectly_converges():
+    rng = np.random.default_rng(8)
+    dummy = np.repeat([0.0, 1.0], [60, 20])
+    x = np.column_stack([np.ones(80), rng.normal(size=80), dummy])
+    d = (rng.random(80) < 0.4) & (dummy == 0)
+    beta, converged, top = one_logit(x, d)
+    assert converged
+    assert top < 0.999
+    inside = dummy == 0
+    want = bf.newton_logit(d[inside].astype(float), x[inside, :2], np.ones(60))
+    np.testing.assert_allclose(beta[:2], want, rtol=1e-6)
+    assert expit(beta[0] + beta[2]) < 1e-6
+
+
+def test_logit_with_a_covariate_of_heavy_tails_does_not_depend_on_its_start():
+    """Coefficients move by less than the tolerance, but not all linear predictors do."""
+    rng = np.random.default_rng(4)
+    z, d = rng.normal(size=300), rng.random(300) < 0.4
+    z[:8], d[:8] = 1e8 * np.arange(-3, 5), [0, 0, 1, 0, 1, 0, 1, 1]
+    x = np.column_stack([np.ones(300), z])
+    fits = [one_logit(x, d, start) for start in ([0.0, 0.0], [-0.4, 3e-8], [-0.4, -1e-8])]
+    assert all(converged for _, converged, _ in fits)
+    assert np.abs(x @ fits[0][0]).max() > 1
+    for beta, _, _ in fits[1:]:
+        np.testing.assert_allclose(x @ beta, x @ fits[0][0], rtol=0, atol=1e-10)
+
+
+def test_logit_that_predicts_treatment_perfectly_has_propensity_one():
+    dummy = np.repeat([0.0, 1.0], [60, 20])
+    d = (np.arange(80) % 3 == 0) | (dummy == 1)
+    _, _, top = one_logit(np.column_stack([np.ones(80), dummy]), d)
+    assert top > 0.999
+
+
+# Sums that do not depend on order, hashes ------------------------------------------------------
+
+
+def test_collapse_does_not_depend_on_the_order_of_rows():
+    rng = np.random.default_rng(9)
+    w = rng.uniform(0, 1, 5000) * 10.0 ** rng.integers(-6, 6, 5000)
+    y, code = rng.normal(size=5000), rng.integers(0, 5, 5000)
+    order = rng.permutation(5000)
+    one = kernels.collapse(code, 5, w, y)
+    other = kernels.collapse(code[order], 5, w[order], y[order])
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+    plain = [np.bincount(code[i], weights=w[i]) for i in (slice(None), order)]
+    assert (plain[0] != plain[1]).any()  # which plain sums do
+
+
+def test_hashes_tell_rows_apart():
+    values = np.arange(30.0)
+    y, x = np.repeat(values, 30), np.tile(values, 30)[:, None]
+    hashes = kernels.hash_rows(y, x, np.ones((1, 900)))
+    assert np.unique(hashes).size == 900
+    assert (hashes >= 0).all()
+    swapped = kernels.hash_rows(x[:, 0].copy(), y[:, None].copy(), np.ones((1, 900)))
+    assert (hashes != swapped).sum() == 870
+
+
+# Threads --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+@pytest.mark.parametrize("n_items", [2, 7, 100])
+def test_threads_cover_all_items_once(n_threads, n_items, monkeypatch):
+    monkeypatch.setattr(threads.numba, "get_num_threads", lambda: n_threads)
+    seen, ticks, chunks = np.zeros(n_items), [], []
+
+    def kernel(lo, hi, step):
+        seen[lo:hi] += step
+        chunks.append((lo, hi))
+
+    threads.run(kernel, n_items, 2 * threads.LEAST_WORK, 1.0, tick=ticks.append)
+    np.testing.assert_array_equal(seen, 1.0)
+    assert sum(ticks) == n_items
+    assert len(chunks) == min(n_items, n_threads * threads.CHUNKS_PER_THREAD)
+
+
+def test_little_work_is_done_without_threads(monkeypatch):
+    monkeypatch.delattr(threads, "ThreadPoolExecutor")
+    seen = []
+    threads.run(lambda lo, hi: seen.append((lo, hi)), 50, threads.LEAST_WORK / 2)
+    assert seen == [(0, 50)]
+
+
+def test_errors_in_threads_come_out():
+    def kernel(lo, hi):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        threads.run(kernel, 10, 2 * threads.LEAST_WORK)

@@ -1,0 +1,190 @@
+"""Pictures: what is drawn, not how it looks."""
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from small_panels import regression as fit
+
+import didjack
+
+pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.InferenceWarning")
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    df = didjack.simulate.panel(
+        n_clusters=15, cluster_size=5, treated_clusters={4: 1, 6: 3}, seed=5
+    )
+    return df, fit(df)
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def drawn_points(ax):
+    """All (x, y) of lines with markers, but the caps of intervals."""
+    parts = [
+        np.column_stack(line.get_data())
+        for line in ax.lines
+        if line.get_marker() not in ("None", "_", "x") and len(line.get_xdata())
+    ]
+    points = np.concatenate(parts)
+    return points[np.argsort(points[:, 0])]
+
+
+def labels_of(ax):
+    return ax.get_legend_handles_labels()[1]
+
+
+def render(ax):
+    ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("kind", ["event", "group", "calendar"])
+@pytest.mark.parametrize("joint", [True, False])
+def test_averages(drawn, kind, joint):
+    result = drawn[1].aggregate(kind)
+    ax = result.plot(joint=joint)
+    assert isinstance(ax, Axes)
+    render(ax)
+    np.testing.assert_allclose(drawn_points(ax)[:, 1], result.tidy()["estimate"])
+    assert ("simultaneous" in ax.get_title(loc="left")) == joint
+    assert "effect on y" in ax.get_ylabel()
+
+
+def test_intervals_are_those_of_confint(drawn):
+    result = drawn[1].aggregate("event")
+    ax = result.plot(alpha=0.1)
+    drawn_ends = {
+        tuple(np.round(sorted(path.vertices[:, 1]), 9))
+        for lines in ax.collections
+        for path in lines.get_paths()
+        if np.isfinite(path.vertices).all()
+    }
+    for joint in (False, True):
+        table = result.confint(0.9, joint=joint).iloc[:-1].dropna()
+        for low, high in table.to_numpy():
+            assert (round(low, 9), round(high, 9)) in drawn_ends
+    assert "90%" in ax.get_title(loc="left")
+
+
+def test_no_standard_error_is_shown_hollow(drawn):
+    ax = drawn[1].aggregate("event").plot()
+    assert "after treatment, no standard error" in labels_of(ax)
+
+
+def test_reference_and_anticipation(drawn):
+    result = fit(drawn[0], base_period="universal", anticipation=1)
+    ax = result.aggregate("event").plot()
+    render(ax)
+    assert {"reference period", "anticipation"} <= set(labels_of(ax))
+
+
+def test_second_estimator(drawn):
+    result = drawn[1].aggregate("event")
+    ax = result.plot(compare="analytic")
+    render(ax)
+    assert "analytic, clustered, pointwise" in labels_of(ax)
+    crosses = [line for line in ax.lines if line.get_marker() == "x"]
+    assert len(crosses[0].get_xdata()) == len(result.tidy())
+
+
+def test_given_axes(drawn):
+    _, axes = plt.subplots(1, 3, figsize=(9, 3))
+    event = drawn[1].aggregate("event")
+    assert event.plot(ax=axes[0]) is axes[0]
+    assert event.plot(ax=axes[1], kind="replicates") is axes[1]
+    assert event.plot(ax=axes[2], kind="variance") is axes[2]
+    assert len(plt.get_fignums()) == 1
+    render(axes[0])
+
+
+def test_cells(drawn):
+    result = drawn[1]
+    panels = result.plot(compare="CV3J")
+    assert len(panels) == 2
+    render(panels[0])
+    table = result.tidy()
+    for panel, (_, rows) in zip(panels, table.groupby("group"), strict=True):
+        np.testing.assert_allclose(drawn_points(panel)[:, 1], rows["estimate"])
+    _, axes = plt.subplots(1, 2)
+    given = result.plot(ax=axes)
+    assert list(given) == list(axes)
+    with pytest.raises(didjack.OptionError, match="2 panels"):
+        result.plot(ax=axes[0])
+
+
+@pytest.mark.parametrize("n_cohorts", [1, 4, 7])
+def test_any_number_of_panels(n_cohorts):
+    df = didjack.simulate.panel(
+        n_clusters=20, cluster_size=2, n_periods=10, cohorts=range(2, 2 + n_cohorts), seed=0
+    )
+    panels = fit(df).plot(joint=False)
+    assert len(panels) == n_cohorts
+    assert len(panels[0].figure.axes) == n_cohorts
+    render(panels[0])
+    lowest = [panel for panel in panels if panel.get_xlabel() == "period"]
+    assert len(lowest) == len({round(panel.get_position().x0, 2) for panel in panels})
+
+
+@pytest.mark.parametrize("n_clusters", [10, 70, 200])
+def test_replicates(n_clusters):
+    df = didjack.simulate.panel(n_clusters=n_clusters, cluster_size=2, seed=1)
+    result = fit(df)
+    ax = result.plot(kind="replicates")
+    render(ax)
+    points = drawn_points(ax)
+    want = np.sort(result.aggregate("simple").replicates()["overall"])
+    shown = np.sort(points[np.isin(points[:, 0].round(12), want.round(12)), 0])
+    np.testing.assert_allclose(np.unique(shown), np.unique(want))
+    assert {"all clusters", "treated cluster", "never or not yet treated"} <= set(labels_of(ax))
+    # Labels do not run into each other.
+    boxes = [text.get_window_extent() for text in ax.get_yticklabels()]
+    bottoms, tops = np.array([(box.y0, box.y1) for box in boxes]).T
+    assert (bottoms[1:] - tops[:-1] > -2.0).all()
+    labels = {text.get_text() for text in ax.get_yticklabels()}
+    assert str(result.influence().index[0]) in labels
+
+
+def test_replicates_that_cannot_be_had(drawn):
+    cell = (4, 5)
+    ax = drawn[1].plot(kind="replicates", coefficient=cell)
+    render(ax)
+    missing = drawn[1].replicates()[cell].isna()
+    cluster = missing[missing].index[0]
+    assert f"without {cluster})" in " ".join(ax.get_title(loc="left").split())
+    overall = drawn[1].plot(kind="replicates")
+    assert "leaves other ATT(g,t) to average" in labels_of(overall)
+
+
+@pytest.mark.parametrize("n_clusters", [10, 200])
+def test_variance_adds_up(n_clusters):
+    df = didjack.simulate.panel(n_clusters=n_clusters, cluster_size=2, seed=1)
+    for vcov in ("CV3", "CV3J"):
+        ax = fit(df, vcov=vcov).aggregate("event").plot(kind="variance", coefficient=0)
+        render(ax)
+        np.testing.assert_allclose(sum(bar.get_width() for bar in ax.patches), 100.0)
+        assert f"share of the {vcov} variance" in ax.get_xlabel()
+
+
+def test_mistakes(drawn):
+    result = drawn[1]
+    with pytest.raises(didjack.OptionError, match="'replicates'"):
+        result.plot(kind="replicate")
+    with pytest.raises(didjack.OptionError, match="one number"):
+        result.aggregate("simple").plot()
+    with pytest.raises(didjack.OptionError, match="there is no coefficient"):
+        result.plot(kind="variance", coefficient=(1, 1))
+    analytic = fit(drawn[0], vcov="analytic")
+    with pytest.raises(didjack.OptionError, match="needs the jackknife"):
+        analytic.plot(kind="replicates")
+    with pytest.raises(didjack.OptionError, match="vcov="):
+        result.plot(compare="HC1")

@@ -1,7 +1,8 @@
 """Designs with hardly enough clusters, periods or units: the right number or the right words.
 
-Numbers are compared with refits from scratch (`compare_with_bruteforce.compare`: estimates, all replicates, CV3 and
-degrees of freedom of cells and aggregations); `test_bruteforce` does so for more options.
+Numbers are compared with refits from scratch (`compare_with_bruteforce.compare`: estimates, all
+replicates, CV3 and degrees of freedom of cells and aggregations); `test_bruteforce` does so for
+more options.
 """
 
 import warnings

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from didjack.engine.rebalance import clusters_to_balance, put_balanced
 from didjack.engine.replan import estimate
 from didjack.errors import EstimationWarning, warn
 from didjack.intake.clean import CleanData
-from didjack.options import Options, Vcov
+from didjack.options import Options
 from didjack.sums.arrange import build_design
 from didjack.sums.in_memory import Moments
 from didjack.sums.layout import Design
@@ -25,15 +26,31 @@ from didjack.wording import name_some
 CELL_STATUS = {Code.OK: "ok", Code.OVERLAP: "overlap", Code.SINGULAR: "singular"}
 
 
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """All cells in all replicates, R = 1 + H rows, or the full sample alone, R = 1.
+
+    Attributes
+    ----------
+    shown : CellEstimates of the cells of the full sample
+    extra : CellEstimates of cells that only some replicates have
+    share : (R, C) weight of each cohort
+    """
+
+    shown: CellEstimates
+    extra: CellEstimates
+    share: Floats
+
+
 def _estimate(
-    design: Design, rows: CleanData | None, options: Options
-) -> tuple[CellEstimates, CellEstimates, Floats]:
-    """Estimate all cells, and cohort weights, in all replicates that the options need."""
-    moments = Moments(design, jackknife=options.jackknife)
+    design: Design, rows: CleanData | None, options: Options, jackknife: bool
+) -> Estimated:
+    """Estimate all cells, and cohort weights, in the full sample or in all replicates."""
+    moments = Moments(design, jackknife=jackknife)
     estimates, share = estimate(design, moments, options), moments.shares()
     if rows is not None:
         put_balanced(rows, design, options, estimates, share)
-    return *estimates, share
+    return Estimated(*estimates, share)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,34 +63,46 @@ class Fit:
     ledger : DataFrame, what the sample rules did
     rows : CleanData, where the rows of the design stand for several or a replicate needs them
     design : Design
-    estimates : CellEstimates, R = 1 + H rows, or R = 1 without jackknife
-    extra : CellEstimates of cells that only some replicates have
-    share : (R, C) weight of each cohort
     """
 
     options: Options
     ledger: pd.DataFrame
     rows: CleanData | None
     design: Design
-    estimates: CellEstimates
-    extra: CellEstimates
-    share: Floats
+    _estimated: dict[bool, Estimated] = field(default_factory=dict)
+    _influence: dict[bool, Floats] = field(default_factory=dict)
 
     @classmethod
     def of(cls, clean: CleanData, options: Options, design: Design | None = None) -> Fit:
         """Estimate a clean sample in all replicates that its options need."""
         design = build_design(clean, options) if design is None else design
         needed = design.unit.size == 0 or bool(clusters_to_balance(clean, options))
-        rows = clean if needed else None
-        return cls(options, clean.ledger, rows, design, *_estimate(design, rows, options))
+        fit = cls(options, clean.ledger, clean if needed else None, design)
+        fit.estimated(options.jackknife)
+        return fit
 
-    def with_vcov(self, vcov: Vcov) -> Fit:
-        """Return the same fit with another variance; replicates are computed if it needs them."""
-        options = replace(self.options, vcov=vcov)
-        if options.jackknife and len(self.estimates.att) == 1:
-            estimates, extra, share = _estimate(self.design, self.rows, options)
-            return replace(self, options=options, estimates=estimates, extra=extra, share=share)
-        return replace(self, options=options)
+    def under(self, **options: Any) -> Fit:
+        """Return the same fit under other inference: vcov, cluster=None, alpha and the like.
+
+        Replicates and influence functions are shared: nothing is estimated twice.
+        """
+        return replace(self, options=replace(self.options, **options))
+
+    def estimated(self, jackknife: bool) -> Estimated:
+        """Return the estimates of the full sample, or of all replicates; made once."""
+        if jackknife not in self._estimated:
+            self._estimated[jackknife] = _estimate(self.design, self.rows, self.options, jackknife)
+        return self._estimated[jackknife]
+
+    @property
+    def estimates(self) -> CellEstimates:
+        """The cells of the full sample, in all replicates that the options need."""
+        return self.estimated(self.options.jackknife).shown
+
+    @property
+    def layout(self) -> Design:
+        """Cohorts, periods, clusters and their labels."""
+        return self.design
 
     @cached_property
     def cell_cohort(self) -> Ints:
@@ -104,10 +133,14 @@ class Fit:
             return self._rows.unit
         return self._rows.strata.cluster_of_rows
 
-    @cached_property
+    @property
     def influence(self) -> Floats:
-        """Influence of units or clusters on ATT(g,t), (G, K)."""
-        return influence(self._rows, self.options, self.estimates.cells, self._codes)
+        """Influence of units or clusters on ATT(g,t), (G, K); computed once for each."""
+        by_unit = self.options.by_unit
+        if by_unit not in self._influence:
+            cells = self.estimates.cells
+            self._influence[by_unit] = influence(self._rows, self.options, cells, self._codes)
+        return self._influence[by_unit]
 
     def weight_influence(self, by_cell: bool) -> Floats:
         """Influence of units or clusters on the weights of the cells, (G, K)."""
@@ -117,8 +150,9 @@ class Fit:
 
     def cell_table(self, by_cell: bool = False) -> CellTable:
         """Hand the cells to aggregation, with their own weights or those of their cohorts."""
-        parts = (self.estimates, self.extra)
-        cells = self.estimates.cells + self.extra.cells
+        estimated = self.estimated(self.options.jackknife)
+        parts = (estimated.shown, estimated.extra)
+        cells = estimated.shown.cells + estimated.extra.cells
         cohort = np.array([cell.group for cell in cells], dtype=np.int64)
         treated = np.hstack([part.treated for part in parts])
         return CellTable(
@@ -126,10 +160,10 @@ class Fit:
             time=self.design.periods[[cell.time for cell in cells]],
             att=np.hstack([part.att for part in parts]),
             changed=np.hstack([part.changed for part in parts]),
-            weight=treated if by_cell else self.share[:, cohort],
-            first=self.estimates.first,
-            last=self.estimates.last,
-            n_shown=len(self.estimates.cells),
+            weight=treated if by_cell else estimated.share[:, cohort],
+            first=estimated.shown.first,
+            last=estimated.shown.last,
+            n_shown=len(estimated.shown.cells),
         )
 
     def cell_status(self) -> list[str]:

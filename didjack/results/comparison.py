@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,7 +51,7 @@ def _variances(result: Result) -> dict[str, Variance]:
     options, here = result.options, result._uncertainty
     found = {}
     if not result._fit.options.by_unit:
-        alone = replace(result._fit, options=replace(options, vcov="analytic", cluster=None))
+        alone = result._fit.under(vcov="analytic", cluster=None)
         found["analytic"] = Uncertainty(alone, result._targets).variance("analytic")
     found["analytic" if result._fit.options.by_unit else "clustered"] = here.variance("analytic")
     found["bootstrap"] = here.variance("bootstrap")

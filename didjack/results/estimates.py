@@ -71,7 +71,7 @@ class Estimates(ABC):
         if kind is None or kind == self.options.vcov:
             return self
         check_choice("vcov", kind)
-        return self._on(self._fit.with_vcov(kind))
+        return self._on(self._fit.under(vcov=kind))
 
     @cached_property
     def _uncertainty(self) -> Uncertainty:

@@ -68,7 +68,7 @@ def test_draws_are_sums_of_weighted_influence(kind):
 
 @pytest.mark.parametrize("kind", WEIGHTS)
 def test_threads_change_no_bit(kind, monkeypatch):
-    monkeypatch.setattr("didjack.threads.LEAST_WORK", 0)
+    monkeypatch.setattr("didjack.kernels.threads.LEAST_WORK", 0)
     psi = np.random.default_rng(2).normal(size=(5000, 7))
     try:
         results = []

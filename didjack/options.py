@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import Any, Literal, cast, get_args
+from typing import Any, Generic, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -21,7 +22,94 @@ Undefined = Literal["nan", "skip", "raise"]
 AggregationType = Literal["simple", "event", "group", "calendar"]
 AggregationWeights = Literal["cohort", "cell"]
 
-CHOICES: dict[str, tuple[str, ...]] = {
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """The names that an option may have, and the object that each of them stands for.
+
+    Parameters
+    ----------
+    option : str
+        The option, as messages and `CHOICES` call it.
+    names : tuple of str
+        What the option's `Literal` lists: these and no others have to be registered.
+    interface : type
+        Class that every item is an instance of. What it annotates without a value, an item has
+        to set.
+    items : iterable
+        The items, each with its `name`.
+
+    Raises
+    ------
+    TypeError
+        An item is incomplete.
+    ValueError
+        Two items have one name, or the items are not those that `names` lists.
+    """
+
+    def __init__(
+        self, option: str, names: tuple[str, ...], interface: type, items: Iterable[T]
+    ) -> None:
+        self.option = option
+        self._interface = interface
+        self._items: dict[str, T] = {}
+        for item in items:
+            self.register(item)
+        if set(names) != set(self._items):
+            raise ValueError(
+                f"{option}: its Literal lists {', '.join(names)}, but registered are "
+                f"{', '.join(self._items)}"
+            )
+        CHOICES[option] = self
+
+    def register(self, item: T) -> None:
+        """Add an item under its name, or raise TypeError or ValueError."""
+        kind, interface = type(item).__name__, self._interface
+        if not isinstance(item, interface):
+            raise TypeError(f"{self.option}: {kind} is no {interface.__name__}")
+        for name, hint in get_type_hints(interface).items():
+            if not hasattr(item, name):
+                raise TypeError(f"{self.option}: {kind} does not set {name!r}")
+            if not _fits(getattr(item, name), hint):
+                raise TypeError(f"{self.option}: {name!r} of {kind} has to be {hint}")
+        label: str = item.name  # type: ignore[attr-defined]  # interfaces annotate it
+        if not label or label in self._items:
+            raise ValueError(f"{self.option}: {label!r} of {kind} is empty or taken")
+        self._items[label] = item
+
+    @contextmanager
+    def temporarily(self, item: T) -> Iterator[T]:
+        """Have an item registered for a while."""
+        self.register(item)
+        try:
+            yield item
+        finally:
+            del self._items[item.name]  # type: ignore[attr-defined]
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self._items:
+            check_choice(self.option, name)
+        return self._items[name]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self._items
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Return whether a value has an annotated type: a class, a Literal, or tuple[...] and such."""
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    return isinstance(value, get_origin(hint) or hint)
+
+
+CHOICES: dict[str, tuple[str, ...] | Registry[Any]] = {
     "control_group": get_args(ControlGroup),
     "base_period": get_args(BasePeriod),
     "est_method": get_args(EstMethod),
@@ -32,6 +120,16 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "type": get_args(AggregationType),
     "weights": get_args(AggregationWeights),
 }
+"""What options may be. A registry takes the place of its option's names when it is made."""
+
+
+def registered(option: str, name: str) -> Any:
+    """Return what a name stands for, for those who may not import the room that registers it."""
+    items = CHOICES[option]
+    if not isinstance(items, Registry):
+        raise TypeError(f"{option} has no registry")
+    return items[name]
+
 
 # What users of related packages type, and what they mean by it.
 ALIASES = {

@@ -2,6 +2,8 @@
 
 import dataclasses
 import inspect
+from abc import ABC, abstractmethod
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -10,9 +12,11 @@ from small_panels import NAMES, fit, panel
 
 import didjack
 from didjack import OptionError, UnknownOptionError
+from didjack import options as options_module
 from didjack.options import (
     CHOICES,
     Options,
+    Registry,
     aggregation_type,
     check_alpha,
     check_choice,
@@ -197,3 +201,94 @@ def test_nearest():
     assert nearest("Lpop", ["lPOP", "x"]) == "lPOP"
     assert nearest("zzz", ["alpha"]) is None
     assert nearest("y", ["a"], {"y": "yname"}) is None
+
+
+# Registries -----------------------------------------------------------------------------------
+
+
+class Animal(ABC):
+    name: str
+    legs: int
+    food: tuple[str, ...]
+    size: Literal["small", "large"]
+    wild: bool = False
+
+    @abstractmethod
+    def sound(self):
+        """Say something."""
+
+
+class Cat(Animal):
+    name, legs, food, size = "cat", 4, ("fish",), "small"
+
+    def sound(self):
+        return "meow"
+
+
+@pytest.fixture
+def animals(monkeypatch):
+    monkeypatch.setattr(options_module, "CHOICES", dict(CHOICES))
+    return Registry("animal", ("cat",), Animal, [Cat()])
+
+
+def test_a_registry_finds_items_by_name(animals):
+    assert animals["cat"].sound() == "meow"
+    assert (list(animals), len(animals)) == (["cat"], 1)
+    assert "cat" in animals
+    assert "dog" not in animals
+    with pytest.raises(OptionError, match=r"animal='Cat' is not allowed \(did you mean 'cat'\?\)"):
+        animals["Cat"]
+    assert options_module.registered("animal", "cat") is animals["cat"]
+
+
+def test_a_registered_name_is_allowed_as_long_as_it_is_registered(animals):
+    lion = type("Lion", (Cat,), {"name": "lion"})()
+    with animals.temporarily(lion) as there:
+        assert animals["lion"] is lion is there
+        check_choice("animal", "lion")
+    with pytest.raises(OptionError, match="allowed: 'cat'"):
+        check_choice("animal", "lion")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "error", "part"),
+    [
+        ({"name": ""}, ValueError, "empty or taken"),
+        ({}, ValueError, "'cat' of Toy is empty or taken"),
+        ({"name": 3}, TypeError, "'name' of Toy has to be"),
+        ({"name": "a", "food": ["fish"]}, TypeError, "'food' of Toy"),
+        ({"name": "a", "size": "tiny"}, TypeError, "'size' of Toy"),
+        ({"name": "a", "wild": "no"}, TypeError, "'wild' of Toy"),
+    ],
+)
+def test_incomplete_items_are_not_registered(animals, attributes, error, part):
+    with pytest.raises(error, match=part):
+        animals.register(type("Toy", (Cat,), attributes)())
+    assert list(animals) == ["cat"]
+
+
+def test_items_have_all_that_the_interface_asks_for(animals):
+    class Fish(Animal):
+        name, legs, size = "fish", 0, "small"
+
+        def sound(self):
+            return ""
+
+    with pytest.raises(TypeError, match="Fish does not set 'food'"):
+        animals.register(Fish())
+    with pytest.raises(TypeError, match="is no Animal"):
+        animals.register("fish")
+    with pytest.raises(TypeError, match="abstract"):
+        animals.register(type("Mute", (Animal,), {"name": "mute"})())
+
+
+@pytest.mark.parametrize("names", [("cat", "dog"), (), ("dog",)])
+def test_registries_have_exactly_the_names_of_the_literal(names):
+    with pytest.raises(ValueError, match=r"animal: its Literal lists .*registered are cat"):
+        Registry("animal", names, Animal, [Cat()])
+    assert "animal" not in CHOICES
+
+
+def test_options_without_a_registry():
+    with pytest.raises(TypeError, match="undefined has no registry"):
+        options_module.registered("undefined", "nan")

@@ -13,42 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
+from didjack.averaging.cells import CellTable
+from didjack.averaging.schemes import SCHEMES, Scheme
+from didjack.averaging.window import Window
 from didjack.errors import OptionError
 from didjack.options import AggregationType
 
-
-@dataclass(frozen=True, slots=True)
-class CellTable:
-    """What aggregation knows of the K cells.
-
-    Attributes
-    ----------
-    group, time : (K,) first treated period and period, on the integer axis
-    att : (R, K) estimates; NaN where there is none
-    changed : (R, K) whether a replicate's cell compares other cohorts or periods
-    weight : (R, K) weight of each cell: that of its cohort, or of its own treated rows
-    first, last : (R,) first and last period of each replicate's sample
-    n_shown : how many of the cells, the first ones, the full sample has; others are cells that
-        only some replicates have
-    """
-
-    group: Ints
-    time: Ints
-    att: Floats
-    changed: Bools
-    weight: Floats
-    first: Ints
-    last: Ints
-    n_shown: int
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Which event times an aggregation covers; None is no bound."""
-
-    min_e: float | None = None
-    max_e: float | None = None
-    balance_e: float | None = None
+__all__ = ["Averages", "CellTable", "Window", "aggregate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,53 +72,43 @@ def aggregate(
     calendar
         for each t: sum_g v ATT(g,t) / sum_g v over g <= t; overall: plain mean over t
     """
-    eligible = _eligible(table, kind, window)
+    scheme = SCHEMES[kind]
+    eligible = _eligible(table, scheme, window)
     exists = eligible & ~np.isnan(table.att)
-    component = {
-        "simple": np.zeros_like(table.group),
-        "event": table.time - table.group,
-        "group": table.group,
-        "calendar": table.time,
-    }[kind]
+    component = scheme.component(table)
     keys = np.unique(component[eligible.any(axis=0)])
     in_full = eligible[0] & (np.arange(table.group.size) < table.n_shown)
     if not in_full.any():
         raise OptionError(f"no ATT(g,t) lies in the window of the {kind!r} aggregation: {window}")
     inside: Bools = np.equal(component, keys[:, None])
-    equal = kind == "group" and not by_cell
+    equal = scheme.equal_cells and not by_cell
     v = np.where(exists, 1.0 if equal else table.weight, 0.0)
     theta = np.stack([_mean(table.att, v * columns) for columns in inside], axis=1)
-    if kind == "group":
-        u = np.stack([_mean(table.weight, exists * columns) for columns in inside], axis=1)
-    else:
-        u = np.broadcast_to(1.0 * ((keys >= 0) | (kind != "event")), theta.shape)
+    u = _overall_weights(table, scheme, keys, [exists * columns for columns in inside])
     u = np.where(np.isnan(theta), 0.0, u)
     overall = _mean(theta, u)
 
     loading, by_weight = _component_derivatives(table, inside, v[0], theta[0], equal)
     top, top_by_weight = _overall_derivatives(
-        inside * exists[0], u[0], theta[0], overall[0], loading, by_weight, kind == "group"
+        inside * exists[0], u[0], theta[0], overall[0], loading, by_weight, scheme.weighted_overall
     )
-    other = (exists != exists[:1]) | (table.changed & exists)
-    counted = np.asarray((u > 0).any(axis=0))
-    counts = [*inside, inside[counted].any(axis=0)]
     result = Averages(
         keys=keys,
         theta=np.column_stack([theta, overall]),
-        retargeted=np.stack([other[:, columns].any(axis=1) for columns in counts], axis=1),
+        retargeted=_retargeted(table, exists, inside, np.asarray((u > 0).any(axis=0))),
         loading=np.vstack([loading, top])[:, : table.n_shown],
         weight_loading=np.vstack([by_weight, top_by_weight])[:, : table.n_shown],
         by_cell=by_cell,
     )
-    shown = (in_full & inside).any(axis=1) & (kind != "simple")
+    shown = (in_full & inside).any(axis=1) & (scheme.keys != "none")
     return result.take(np.append(np.flatnonzero(shown), keys.size))
 
 
-def _eligible(table: CellTable, kind: AggregationType, window: Window) -> Bools:
+def _eligible(table: CellTable, scheme: Scheme, window: Window) -> Bools:
     """Return whether a cell belongs to the aggregation at all, (R, K)."""
     e = table.time - table.group
     used = np.ones(table.att.shape, dtype=bool)
-    if kind != "event":
+    if not scheme.leads:
         used &= e >= 0
     if window.min_e is not None:
         used &= e >= window.min_e
@@ -158,6 +119,34 @@ def _eligible(table: CellTable, kind: AggregationType, window: Window) -> Bools:
         used &= last - table.group >= window.balance_e
         used &= (e >= window.balance_e - last + first) & (e <= window.balance_e)
     return used
+
+
+def _overall_weights(table: CellTable, scheme: Scheme, keys: Ints, members: list[Bools]) -> Floats:
+    """Return what each component counts in the overall, (R, M).
+
+    Parameters
+    ----------
+    members : M of (R, K), which cells a component has in a replicate
+    """
+    if scheme.weighted_overall:
+        u = np.stack([_mean(table.weight, cells.astype(float)) for cells in members], axis=1)
+    else:
+        u = np.ones((len(table.att), keys.size))
+    return np.where(scheme.before(keys), 0.0, u)
+
+
+def _retargeted(table: CellTable, exists: Bools, inside: Bools, counted: Bools) -> Bools:
+    """Return whether replicates average over other cells than the full sample, (R, M + 1).
+
+    Parameters
+    ----------
+    exists : (R, K) whether a cell has an estimate
+    inside : (M, K) whether a cell is in a component
+    counted : (M,) whether a component counts in the overall
+    """
+    other = (exists != exists[:1]) | (table.changed & exists)
+    counts = [*inside, inside[counted].any(axis=0)]
+    return np.stack([other[:, columns].any(axis=1) for columns in counts], axis=1)
 
 
 def _mean(values: Floats, weight: Floats) -> Floats:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 import numpy as np
 import pandas as pd
 
 from didjack._typing import Ints
-from didjack.averaging.average import Window, aggregate
+from didjack.averaging.average import aggregate
+from didjack.averaging.schemes import SCHEMES, Scheme
+from didjack.averaging.window import Window
 from didjack.engine.fit import Fit
 from didjack.errors import OptionError
 from didjack.inference.targets import Targets
@@ -36,12 +38,10 @@ class AggregateResult(Result):
     ) -> AggregateResult:
         """Average the cells of a fit."""
         by_cell = weights == "cell"
+        scheme = SCHEMES[kind]
         averages = aggregate(fit.cell_table(by_cell), kind, window, by_cell)
-        keys: pd.Index = pd.Index(averages.keys)
-        if kind in ("group", "calendar"):
-            keys = fit.design.axis.labels(averages.keys)
-        name = {"simple": "type", "event": "event_time", "group": "group", "calendar": "time"}[kind]
-        labels = pd.DataFrame({name: [kind] if kind == "simple" else keys})
+        keys = _labels(scheme, averages.keys, fit)
+        labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
         cells = np.array([cell.reference for cell in fit.estimates.cells], dtype=bool)
         reference = (averages.loading[:, cells] != 0).any(axis=1)
         reference &= ~(averages.loading[:, ~cells] != 0).any(axis=1)
@@ -51,7 +51,7 @@ class AggregateResult(Result):
         ]
         targets = Targets(
             labels=labels,
-            index=pd.Index([*keys, OVERALL], name=None if kind == "simple" else name),
+            index=pd.Index([*keys, OVERALL], name=None if scheme.keys == "none" else scheme.label),
             theta=averages.theta,
             retargeted=averages.retargeted,
             reference=reference,
@@ -66,12 +66,7 @@ class AggregateResult(Result):
     @property
     def title(self) -> str:
         """What the table of coefficients is called."""
-        return {
-            "simple": "simple average",
-            "event": "event study",
-            "group": "group effects",
-            "calendar": "calendar-time effects",
-        }[self.type]
+        return SCHEMES[self.type].title
 
     @property
     def overall(self) -> pd.Series:
@@ -201,9 +196,9 @@ class AggregateResult(Result):
         check_plot(kind)
         if kind != "coefficients":
             return self._plot_clusters(kind, ax, coefficient)
-        if self.type == "simple":
+        if SCHEMES[self.type].keys == "none":
             raise OptionError(
-                "a simple average is one number; plot another aggregation, or kind='replicates'"
+                f"a {self.title} is one number; plot another aggregation, or kind='replicates'"
             )
         return plots.averages(self, ax, self._level(alpha), joint, compare)
 
@@ -212,25 +207,12 @@ class AggregateResult(Result):
         return self._targets
 
 
-def checked_window(kind: AggregationType, window: Window) -> Window:
-    """Raise for bounds that are not numbers, or that the aggregation does not have."""
-    allowed = {
-        "event": ("min_e", "max_e", "balance_e"),
-        "simple": ("max_e",),
-        "group": ("max_e",),
-        "calendar": (),
-    }[kind]
-    for name in ("min_e", "max_e", "balance_e"):
-        value = getattr(window, name)
-        if value is None:
-            continue
-        number = isinstance(value, (int, float, np.integer, np.floating))
-        if not number or isinstance(value, bool) or np.isnan(value):
-            raise OptionError(f"{name}={value!r} is not allowed; it must be a number or None")
-        infinite = np.isinf(value) and (value > 0) == (name == "max_e")
-        if name not in allowed and not infinite:
-            raise OptionError(
-                f"{name}={value!r} does not go with type {kind!r}"
-                + (f"; allowed: {', '.join(allowed)}" if allowed else "")
-            )
-    return window
+def _labels(scheme: Scheme, keys: Ints, fit: Fit) -> pd.Index:
+    """Label the components of an aggregation."""
+    match scheme.keys:
+        case "none" | "numbers":
+            return pd.Index(keys)
+        case "periods":
+            return fit.layout.axis.labels(keys)
+        case _:
+            assert_never(scheme.keys)

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Ints
-from didjack.averaging.average import Window
+from didjack.averaging.schemes import SCHEMES
+from didjack.averaging.window import Window
 from didjack.engine.fit import Fit
 from didjack.errors import EstimationWarning, FewClustersWarning, warn
 from didjack.inference.targets import Targets
@@ -22,7 +23,7 @@ from didjack.options import (
     check_choice,
     reject_unknown,
 )
-from didjack.results.aggregate import AggregateResult, checked_window
+from didjack.results.aggregate import AggregateResult
 from didjack.results.base import PlotKind, Result, check_plot
 from didjack.wording import name_some, plural
 
@@ -149,7 +150,8 @@ class GroupTimeResult(Result):
         reject_unknown(unknown, ["type", "min_e", "max_e", "balance_e", "weights"])
         kind = aggregation_type(type)
         check_choice("weights", weights)
-        window = checked_window(kind, Window(min_e, max_e, balance_e))
+        window = Window(min_e, max_e, balance_e)
+        window.check(SCHEMES[kind])
         if (kind, window, weights) == ("simple", Window(), "cohort"):
             result = self._simple
         else:

@@ -7,7 +7,6 @@ from typing import Any
 from didjack.engine.fit import Fit
 from didjack.errors import UnknownOptionError
 from didjack.intake.clean import clean
-from didjack.kernels.threads import load_numba
 from didjack.options import (
     BasePeriod,
     Collinear,
@@ -20,6 +19,7 @@ from didjack.options import (
     reject_unknown,
 )
 from didjack.results.group_time import GroupTimeResult
+from didjack.sums.in_memory import InMemory
 
 
 def csdid(
@@ -145,8 +145,7 @@ def csdid(
         raise UnknownOptionError("df is required: a pandas, polars or pyarrow table")
     options = Options(**settings)
     sample = clean(df, options)
-    load_numba()
-    result = GroupTimeResult.of(Fit.of(sample, options))
+    result = GroupTimeResult.of(Fit.of(InMemory.of(sample, options), options, sample.ledger))
     result._fit.report_dropped()
     result._report_failures()
     result._report_missing()

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 import didjack
-from didjack.engine.estimate import Code
+from didjack.engine.estimates import Code
 from didjack.engine.fit import Fit
 from didjack.intake.clean import clean
 from didjack.options import Options

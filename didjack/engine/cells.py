@@ -14,12 +14,12 @@ from didjack.options import Options
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One 2x2 comparison: cohort `group`, from period `base` to `time`, against `comparison`.
+    """One 2x2 comparison: `cohort`, from period `base` to `time`, against `comparison`.
 
-    All four are positions: in the design's cohorts, its periods, its periods, its cohorts.
+    All four are positions: in the layout's cohorts, its periods, its periods, its cohorts.
     """
 
-    group: int
+    cohort: int
     time: int
     base: int
     comparison: tuple[int, ...]

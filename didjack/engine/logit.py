@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.engine import taylor as expansion
-from didjack.kernels import core as kernels
-from didjack.sums.in_memory import Cohorts, Logit, LogitRows, Moments
-from didjack.sums.layout import Arm
+from didjack.engine import taylor
+from didjack.kernels import linear_algebra
+from didjack.kernels import logit as kernels
+from didjack.sums.source import Logit, LogitModel, LogitPasses, OddsOf, SumSource
 
 LONG_STEP = 0.5
 """A first Newton step of a replicate beyond this is not taken: halving cannot undo it."""
@@ -26,14 +27,14 @@ class Part:
     Attributes
     ----------
     replicates : (r,) sorted
-    rows : LogitRows
+    model : LogitModel
     excluded : (b, 2) values of binary covariates that predict treatment perfectly; their rows
         have no weight
     keep : (r, k) covariates that are used
     """
 
     replicates: Ints
-    rows: LogitRows
+    model: LogitModel
     excluded: Bools
     keep: Bools
 
@@ -55,38 +56,30 @@ class Propensity:
     overlap: Bools
     keep: Bools
 
-    def odds_sums(
-        self,
-        moments: Moments,
-        comparison: Cohorts,
-        arm: Arm,
-        replicates: Ints,
-        outcomes: Ints,
-    ) -> Floats:
+    def odds_sums(self, logits: LogitPasses[Any], of: OddsOf, replicates: Ints) -> Floats:
         """Sum odds-weighted covariates and outcomes of comparison rows, (r, k + o).
 
         A cluster without rows in the model changes nothing: it is not summed again.
         """
-        k = self.keep.shape[1]
-        result = np.empty((replicates.size, k + outcomes.size))
+        result = np.empty((replicates.size, self.keep.shape[1] + of.outcomes.size))
         for part in self.parts:
             mine = np.isin(replicates, part.replicates)
-            touched = mine & np.isin(replicates, moments.involved(part.rows.chosen))
+            touched = mine & np.isin(replicates, logits.involved(part.model))
             rest = mine & ~touched
             todo = replicates[touched]
             if rest.any():
                 todo = np.append(replicates[rest][:1], todo)
-            rows, beta = part.rows, self.logit.beta[todo]
+            beta = self.logit.beta[todo]
             if rest.any():
-                sums = expansion.odds_sums(moments, rows, comparison, arm, beta, todo, outcomes)
+                sums = taylor.odds_sums(logits, part.model, of, beta, todo)
                 result[rest], sums = sums[0], sums[1:]
             else:
-                sums = moments.odds_sums(rows, comparison, arm, beta, todo, outcomes)
+                sums = logits.odds(part.model, of, beta, todo)
             result[touched] = sums
         return result
 
 
-def fit_propensity(moments: Moments, rows: LogitRows, weighted: bool, drop: bool) -> Propensity:
+def fit_propensity(source: SumSource, model: LogitModel, weighted: bool, drop: bool) -> Propensity:
     """Fit a propensity model in all replicates.
 
     Parameters
@@ -95,16 +88,16 @@ def fit_propensity(moments: Moments, rows: LogitRows, weighted: bool, drop: bool
     drop : whether to drop collinear covariates, and binary ones that predict perfectly together
         with the rows they predict
     """
-    n_rep, k = moments.n_replicates, rows.x.shape[1]
-    parts = tuple(_share_out(moments, rows)) if drop else (_whole(moments, rows),)
+    n_rep, k, logits = 1 + source.n_deleted, source.layout.k, source.logits
+    whole = _whole(source, model)
+    parts = tuple(_share_out(source, whole)) if drop else (whole,)
     logit = Logit(np.zeros((n_rep, k)), np.zeros(n_rep, dtype=bool), np.full(n_rep, np.nan))
     overlap, keep = np.zeros(n_rep, dtype=bool), np.ones((n_rep, k), dtype=bool)
     for part in parts:
-        fit = _fit(moments, part)
+        fit = _fit(logits, part)
         judge = fit
         if weighted:
-            counted = replace(part.rows, w=part.rows.count)
-            judge = _fit(moments, replace(part, rows=counted))
+            judge = _fit(logits, replace(part, model=logits.unweighted(part.model)))
         at = part.replicates
         logit.put(at, fit)
         overlap[at] = fit.converged & judge.converged & (judge.top < OVERLAP_LIMIT)
@@ -112,34 +105,35 @@ def fit_propensity(moments: Moments, rows: LogitRows, weighted: bool, drop: bool
     return Propensity(parts, logit, overlap, keep)
 
 
-def _whole(moments: Moments, rows: LogitRows) -> Part:
-    n_rep, n_binary = moments.n_replicates, int(moments.design.binary.sum())
-    keep = np.ones((n_rep, rows.x.shape[1]), dtype=bool)
-    return Part(np.arange(n_rep), rows, np.zeros((n_binary, 2), dtype=bool), keep)
+def _whole(source: SumSource, model: LogitModel) -> Part:
+    n_rep, layout = 1 + source.n_deleted, source.layout
+    keep = np.ones((n_rep, layout.k), dtype=bool)
+    return Part(np.arange(n_rep), model, np.zeros((int(layout.binary.sum()), 2), dtype=bool), keep)
 
 
-def _share_out(moments: Moments, rows: LogitRows) -> Iterator[Part]:
+def _share_out(source: SumSource, whole: Part) -> Iterator[Part]:
     """Share the replicates out by which values of binary covariates predict perfectly.
 
     Without the rows of such a value another one may predict perfectly, so this goes on until
     there are none.
     """
-    pending = [_whole(moments, rows)]
+    logits, pending = source.logits, [whole]
     while pending:
         part = pending.pop()
         if not part.excluded.size:
-            yield _without_dependent(moments, part)
+            yield _without_dependent(source, part)
             continue
-        counts = moments.binary_counts(part.rows)[:, part.replicates]
+        counts = logits.binary_counts(part.model)[:, part.replicates]
         found = _perfect(counts) & ~part.excluded
         for pattern in np.unique(found.reshape(len(found), -1), axis=0):
             members = (found.reshape(len(found), -1) == pattern).all(axis=1)
             own = replace(part, replicates=part.replicates[members], keep=part.keep[members])
             if not pattern.any():
-                yield _without_dependent(moments, own)
+                yield _without_dependent(source, own)
                 continue
             excluded = part.excluded | pattern.reshape(part.excluded.shape)
-            pending.append(replace(own, excluded=excluded, rows=moments.without(rows, excluded)))
+            model = logits.without(whole.model, excluded)
+            pending.append(replace(own, excluded=excluded, model=model))
 
 
 def _perfect(counts: Floats) -> Bools:
@@ -154,16 +148,16 @@ def _perfect(counts: Floats) -> Bools:
     return np.asarray(one_side & both_values[..., None])
 
 
-def _without_dependent(moments: Moments, part: Part) -> Part:
+def _without_dependent(source: SumSource, part: Part) -> Part:
     """Drop the excluded columns, and those that depend on others among the rows that are left."""
     keep = part.keep.copy()
-    keep[:, np.flatnonzero(moments.design.binary)[part.excluded.any(axis=1)]] = False
-    gram = np.ascontiguousarray(moments.gram(part.rows)[part.replicates])
-    _, scale, _ = kernels.factor(gram, keep, True)
+    keep[:, np.flatnonzero(source.layout.binary)[part.excluded.any(axis=1)]] = False
+    gram = np.ascontiguousarray(source.logits.gram(part.model)[part.replicates])
+    _, scale, _ = linear_algebra.factor(gram, keep, True)
     return replace(part, keep=scale > 0)
 
 
-def _fit(moments: Moments, part: Part) -> Logit:
+def _fit(logits: LogitPasses[Any], part: Part) -> Logit:
     """Fit a part's replicates, warm-started at the one that none of its clusters is missing from.
 
     Where the deleted cluster has no rows in the model, that fit is the replicate's.
@@ -172,47 +166,61 @@ def _fit(moments: Moments, part: Part) -> Logit:
     -------
     Logit with r = the part's number of replicates
     """
-    rows, replicates, keep = part.rows, part.replicates, part.keep
-    start = np.zeros((replicates.size, rows.x.shape[1]))
-    start[:, 0] = _log_odds(moments, part)
-    involved = np.isin(replicates, moments.involved(rows.chosen))
+    model, replicates, keep = part.model, part.replicates, part.keep
+    start = np.zeros(keep.shape)
+    start[:, 0] = _log_odds(logits, part)
+    involved = np.isin(replicates, logits.involved(model))
     if involved.all():
-        return moments.fit_logits(rows, replicates, keep, start)
+        return logits.fit(model, replicates, keep, start)
     base = np.flatnonzero(~involved)[:1]
-    full = moments.fit_logits(rows, replicates[base], keep[base], start[base])
+    full = logits.fit(model, replicates[base], keep[base], start[base])
     others = np.flatnonzero(involved)
-    first, short = start[others], np.zeros(others.size, dtype=bool)
-    if full.converged[0]:
-        sums = moments.logit_sums(rows, full.beta[0])[replicates[others]]
-        step, _ = kernels.logit_steps(sums, np.ascontiguousarray(keep[others]))
-        short = np.abs(step).max(axis=1) <= LONG_STEP
-        step[~short] = 0.0
-        first = np.where(keep[others], full.beta[0] + step, 0.0)
+    first, short = _first_steps(logits, part, full, others)
     result = full.repeat(replicates.size)
     if short.any():
         near = np.flatnonzero(short & (keep[others] == keep[base]).all(axis=1))
-        found, fits = expansion.fit_near(
-            moments, rows, replicates[others[near]], keep[base[0]], first[near], full, OVERLAP_LIMIT
-        )
+        asked = taylor.Near(replicates[others[near]], keep[base[0]], first[near], OVERLAP_LIMIT)
+        found, fits = taylor.fit_near(logits, model, asked, full)
         result.put(others[near], fits)
         left = np.ones(others.size, dtype=bool)
         left[near[found]] = False
         others, first = others[left], first[left]
-    fits = moments.fit_logits(rows, replicates[others], keep[others], first)
+    fits = logits.fit(model, replicates[others], keep[others], first)
     result.put(others, fits)
     lost = others[~fits.converged]
     if lost.size:  # the full sample is no good start where a cluster dominates it
-        result.put(lost, moments.fit_logits(rows, replicates[lost], keep[lost], start[lost]))
+        result.put(lost, logits.fit(model, replicates[lost], keep[lost], start[lost]))
     return result
 
 
-def _log_odds(moments: Moments, part: Part) -> Floats:
+def _first_steps(
+    logits: LogitPasses[Any], part: Part, full: Logit, others: Ints
+) -> tuple[Floats, Bools]:
+    """Take one Newton step from the full sample's fit, where it is short.
+
+    Parameters
+    ----------
+    others : (o,) positions of replicates in the part
+
+    Returns
+    -------
+    starting values, (o, k), and whether the step was taken, (o,)
+    """
+    keep = part.keep[others]
+    first, short = np.zeros(keep.shape), np.zeros(others.size, dtype=bool)
+    if not full.converged[0]:
+        first[:, 0] = _log_odds(logits, part)[others]
+        return first, short
+    sums = logits.score(part.model, full.beta[0])[part.replicates[others]]
+    step, _ = kernels.logit_steps(sums, np.ascontiguousarray(keep))
+    short = np.abs(step).max(axis=1) <= LONG_STEP
+    step[~short] = 0.0
+    return np.where(keep, full.beta[0] + step, 0.0), short
+
+
+def _log_odds(logits: LogitPasses[Any], part: Part) -> Floats:
     """Log odds of treatment, the fits without covariates, (r,)."""
-    chosen, treated = part.rows.chosen, part.rows.treated
-    zero, one = (
-        moments.weight_of(part.rows, chosen[treated == side])[part.replicates]
-        for side in (False, True)
-    )
+    zero, one = logits.weights(part.model)[:, part.replicates]
     some = (zero > 0) & (one > 0)
     odds = np.divide(one, zero, out=np.ones(zero.size), where=some)
-    return np.log(odds)
+    return np.asarray(np.log(odds))

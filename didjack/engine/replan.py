@@ -8,16 +8,14 @@ import numpy as np
 
 from didjack._typing import Bools, Ints
 from didjack.engine.cells import Cell, Plan, plan_cells
-from didjack.engine.estimate import CellEstimates, Code, TwoByTwo
+from didjack.engine.estimates import CellEstimates, Code
+from didjack.engine.two_by_two import TwoByTwo
 from didjack.errors import DataError
 from didjack.options import Options
-from didjack.sums.in_memory import Moments
-from didjack.sums.layout import Design
+from didjack.sums.source import Presence, SumSource
 
 
-def estimate(
-    design: Design, moments: Moments, options: Options
-) -> tuple[CellEstimates, CellEstimates]:
+def estimate(source: SumSource, options: Options) -> tuple[CellEstimates, CellEstimates]:
     """Estimate every ATT(g,t) in every replicate.
 
     Returns
@@ -25,24 +23,24 @@ def estimate(
     shown : the cells of the full sample
     extra : cells that only some replicates have; their averages count these
     """
-    solver = TwoByTwo(moments, options)
-    count, some = _clusters_with_rows(design)
-    axes = (design.cohorts, design.periods, design.horizon, options)
-    planned = plan_cells(count > 0, *axes, full=True)
+    solver, layout = TwoByTwo(source, options), source.layout
+    presence = source.presence()
+    axes = (layout.cohorts, layout.periods, layout.horizon, options)
+    planned = plan_cells(presence.clusters > 0, *axes, full=True)
     cells = tuple(cell for cell in planned.cells if not solver.empty(cell)[0])
     if not cells:
         raise DataError(
             "no ATT(g,t) can be formed: no cohort has rows before and after a base period, with "
             "comparison rows in both "
         )
-    result = solver.estimate(cells, np.arange(moments.n_replicates))
+    result = solver.estimate(cells, np.arange(1 + source.n_deleted))
     result.first[:], result.last[:] = planned.first, planned.last
     others = [
         (replicates, plan_cells(present, *axes))
-        for replicates, present in (_other_samples(count, some) if moments.n_deleted else ())
+        for replicates, present in (_other_samples(presence) if source.n_deleted else ())
     ]
-    known = {(cell.group, cell.time) for cell in cells}
-    extra = {(cell.group, cell.time): cell for _, plan in others for cell in plan.cells}
+    known = {(cell.cohort, cell.time) for cell in cells}
+    extra = {(cell.cohort, cell.time): cell for _, plan in others for cell in plan.cells}
     new = tuple(cell for label, cell in sorted(extra.items()) if label not in known)
     if new:
         result = result.widened(new)
@@ -52,21 +50,9 @@ def estimate(
     return result.take(columns[: len(cells)]), result.take(columns[len(cells) :])
 
 
-def _clusters_with_rows(design: Design) -> tuple[Ints, Ints]:
-    """Count the clusters with rows by cohort and period, and name one of them: two (C, T)."""
-    strata = design.strata
-    shape = (design.cohorts.size, design.periods.size)
-    count, some = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    row, column, cluster = strata.cohort, strata.period, strata.cluster
-    if design.panel:
-        row, column, cluster = row[:, None], np.arange(design.periods.size), cluster[:, None]
-    np.add.at(count, (row, column), 1)
-    some[row, column] = cluster
-    return count, some
-
-
-def _other_samples(count: Ints, some: Ints) -> Iterable[tuple[Ints, Bools]]:
+def _other_samples(presence: Presence) -> Iterable[tuple[Ints, Bools]]:
     """Group the replicates in which a cohort (in a period) vanishes by what is left."""
+    count, some = presence
     full = count > 0
     samples: dict[bytes, list[int]] = {}
     for cluster in np.unique(some[count == 1]):
@@ -84,11 +70,11 @@ def _replan(
     The first `n_shown` cells are those of the full sample.
     """
     result.first[replicates], result.last[replicates] = own.first, own.last
-    by_label = {(cell.group, cell.time): cell for cell in own.cells}
+    by_label = {(cell.cohort, cell.time): cell for cell in own.cells}
     changed: list[Cell] = []
     columns: list[int] = []
     for j, cell in enumerate(result.cells):
-        replacement = by_label.get((cell.group, cell.time))
+        replacement = by_label.get((cell.cohort, cell.time))
         if replacement is None:
             result.att[replicates, j] = np.nan
             lost = result.code[replicates, j]

@@ -12,90 +12,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import combinations_with_replacement
 from math import comb, factorial
+from typing import Any
 
 import numpy as np
-from numpy.polynomial import Polynomial
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.kernels import taylor as expansion_kernels
-from didjack.kernels import threads
-from didjack.sums.in_memory import EXPONENTIAL, Cohorts, Logit, LogitRows, Moments, logit_width
-from didjack.sums.layout import Arm
+from didjack.sums.monomials import HIGHEST_DEGREE, logistic_derivatives
+from didjack.sums.source import (
+    EXPONENTIAL,
+    Logit,
+    LogitModel,
+    LogitPasses,
+    OddsOf,
+    logit_width,
+)
 
 TOLERANCE = 1e-13
 """Most error of a sum, relative, and of coefficients: relative to their change, in the norm of the
 information, times its largest element (covariates are standardised)."""
-DEGREES = range(3, 13)
+DEGREES = range(3, HIGHEST_DEGREE + 1)
 MOST_TERMS = 2_000
 MOST_SUMS = 100_000
 LEAST_GAIN = 5e6
 """Expansions that save fewer multiplications are not worth their overhead."""
-BLOCKS = 32
-"""Rows are summed in so many blocks, whatever the number of threads."""
 PASSES = 2
 """So many passes over all rows does a replicate take otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The monomials of k variables up to a degree D, by degree.
-
-    Attributes
-    ----------
-    parent, variable : (M,) each is an earlier one times a variable
-    degree : (M,)
-    scale : (M,) one over the factorials of the exponents
-    child : (M', k) number of each monomial of a degree less than D times each variable
-    n_information : number of monomials of a degree less than D - 1
-    """
-
-    parent: Ints
-    variable: Ints
-    degree: Ints
-    scale: Floats
-    child: Ints
-    n_information: int
-
-
-@cache
-def terms(k: int, degree: int) -> Terms:
-    """List the monomials of k variables up to a degree."""
-    words = [w for d in range(degree + 1) for w in combinations_with_replacement(range(k), d)]
-    number = {word: g for g, word in enumerate(words)}
-    lower = [word for word in words if len(word) < degree]
-    child = [[number[tuple(sorted((*word, a)))] for a in range(k)] for word in lower]
-    scale = [1.0 / np.prod([float(factorial(w.count(a))) for a in set(w)]) for w in words]
-    return Terms(
-        parent=np.array([number[word[:-1]] for word in words], dtype=np.int64),
-        variable=np.array([word[-1] if word else 0 for word in words], dtype=np.int64),
-        degree=np.array([len(word) for word in words], dtype=np.int64),
-        scale=np.array(scale),
-        child=np.array(child, dtype=np.int64),
-        n_information=sum(len(word) < degree - 1 for word in words),
-    )
-
-
-@cache
-def _derivatives() -> Floats:
-    table = np.zeros((DEGREES[-1] + 2, DEGREES[-1] + 1))
-    v, slope, now = Polynomial([0.0, 1.0, -1.0]), Polynomial([1.0, -2.0]), Polynomial([1.0])
-    for d in range(2, len(table)):
-        table[d, : d - 1] = now.coef
-        now = slope * now + v * now.deriv()
-    return table
-
-
-def derivatives(degree: int) -> Floats:
-    """Polynomials P_d with p^(d-1) = p (1-p) P_d(p), for the logistic p; (degree + 1, degree)."""
-    return np.ascontiguousarray(_derivatives()[: degree + 1, :degree])
 
 
 @cache
 def _largest_derivative(degree: int) -> float:
     """Return the largest |p^(degree)| / (p (1-p)) over degree!, for the logistic p."""
-    values = np.polynomial.polynomial.polyval(np.linspace(0, 1, 1001), _derivatives()[degree + 1])
+    values = np.polynomial.polynomial.polyval(
+        np.linspace(0, 1, 1001), logistic_derivatives()[degree + 1]
+    )
     return float(np.abs(values).max()) / factorial(degree)
 
 
@@ -120,23 +70,40 @@ def odds_error(degree: int, reach: Floats) -> Floats:
     return np.asarray(bound)
 
 
-def _cheapest(
-    near_at: Callable[[int], Bools], most: int, k: int, n_rows: int, width: int, exact: int
-) -> tuple[int, Bools] | None:
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an expansion would save, and what it costs.
+
+    Attributes
+    ----------
+    most : number of replicates that are near if all are
+    k : number of variables
+    n_rows : number of rows of a pass
+    width : sums that each monomial is multiplied into
+    exact : multiplications of a row in a replicate that is not near
+    """
+
+    most: int
+    k: int
+    n_rows: int
+    width: int
+    exact: int
+
+
+def _cheapest(near_at: Callable[[int], Bools], work: Work) -> tuple[int, Bools] | None:
     """Choose a degree by the number of multiplications, or None to expand nothing.
 
     Parameters
     ----------
-    near_at : degree -> which replicates it is good enough for, `most` of them if it is for all
-    width : sums that each monomial is multiplied into
-    exact : multiplications of a row in a replicate that is not near
+    near_at : degree -> which replicates it is good enough for
 
     Returns
     -------
     degree, and for which replicates it is good enough
     """
+    k, n_rows, width = work.k, work.n_rows, work.width
     best, least = None, -LEAST_GAIN
-    if most * n_rows * exact < LEAST_GAIN:
+    if work.most * n_rows * work.exact < LEAST_GAIN:
         return None
     for degree in DEGREES:
         n_terms = comb(k + degree, degree)
@@ -145,178 +112,103 @@ def _cheapest(
         near = near_at(degree)
         row = n_terms * (1 + width) + degree * degree + EXPONENTIAL
         own = 4 * n_terms * (width + k)
-        cost = n_rows * row + int(np.count_nonzero(near)) * (own - n_rows * exact)
+        cost = n_rows * row + int(np.count_nonzero(near)) * (own - n_rows * work.exact)
         if cost < least:
             best, least = (degree, near), cost
     return best
 
 
-def _bounds(chosen: Ints) -> Ints:
-    return np.linspace(0, chosen.size, min(BLOCKS, chosen.size) + 1).astype(np.int64)
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Replicates whose coefficients may be near those of the full sample.
 
+    Attributes
+    ----------
+    replicates : (r,) that leave out one cluster each
+    keep : (k,) covariates that they and the full sample use
+    start : (r, k) starting values
+    limit : replicates in which a fitted propensity could reach this are not near
+    """
 
-def _own(cluster: Ints, deleted: Ints) -> tuple[Ints, Ints]:
-    """Where the strata of a cluster begin and end among those chosen, both (r,)."""
-    return np.searchsorted(cluster, deleted), np.searchsorted(cluster, deleted, side="right")
+    replicates: Ints
+    keep: Bools
+    start: Floats
+    limit: float
 
 
 def fit_near(
-    moments: Moments,
-    rows: LogitRows,
-    replicates: Ints,
-    keep: Bools,
-    start: Floats,
-    base: Logit,
-    limit: float,
+    logits: LogitPasses[Any], model: LogitModel, asked: Near, base: Logit
 ) -> tuple[Bools, Logit]:
     """Fit those replicates whose coefficients are near those of a base fit.
 
     Parameters
     ----------
-    replicates : (r,) that leave out one cluster each
-    keep : (k,) covariates that they and the base use
-    start : (r, k) starting values
     base : Logit of the full sample, r = 1
-    limit : replicates in which a fitted propensity could reach this are not near
 
     Returns
     -------
     near : (r,) which replicates are
     fits : Logit with r rows, of which those of near replicates count; `top` is an upper bound
     """
+    replicates, keep, start = asked.replicates, asked.keep, asked.start
     k = keep.size
     fits = Logit(start.copy(), np.zeros(replicates.size, dtype=bool), np.ones(replicates.size))
     eta = _log_odds(base.top[0])
-    room = _log_odds(limit) - eta
+    room = _log_odds(asked.limit) - eta
 
     def near_at(beta: Floats, degree: int) -> Bools:
-        reach, size = _reach(rows, beta - base.beta[0])
+        reach, size = _reach(model, beta - base.beta[0])
         return np.asarray((logit_error(degree, reach, size) < TOLERANCE) & (reach < room))
 
     exact = PASSES * (logit_width(k) + EXPONENTIAL)
     near = np.zeros(replicates.size, dtype=bool)
-    found = _cheapest(partial(near_at, start), replicates.size, k, rows.n, 1, exact)
+    work = Work(replicates.size, k, model.n, 1, exact)
+    found = _cheapest(partial(near_at, start), work)
     if found is None:
         return near, fits
     degree, at = found[0], np.flatnonzero(found[1])
-    beta, converged = _solve(moments, rows, replicates[at], keep, start[at], base.beta[0], degree)
+    about = base.beta[0]
+    beta, converged = logits.fit_expanded(model, replicates[at], keep, start[at], about, degree)
     near[at] = converged & near_at(beta, degree)
-    reach, _ = _reach(rows, beta - base.beta[0])
+    reach, _ = _reach(model, beta - about)
     fits.put(at, Logit(beta, converged, 1.0 / (1.0 + np.exp(-eta - reach))))
-    if moments.tick is not None:
-        moments.tick(int(np.count_nonzero(near)))
+    if logits.tick is not None:
+        logits.tick(int(np.count_nonzero(near)))
     return near, fits
-
-
-def _solve(
-    moments: Moments,
-    rows: LogitRows,
-    replicates: Ints,
-    keep: Bools,
-    start: Floats,
-    base: Floats,
-    degree: int,
-) -> tuple[Floats, Bools]:
-    """Solve for the coefficients of replicates, (r, k); also return where that worked."""
-    strata, t, bounds = moments.design.strata, terms(keep.size, degree), _bounds(rows.chosen)
-    by_block = np.zeros((bounds.size - 1, t.parent.size))
-    data = (rows.x, rows.w, strata.start, rows.chosen, rows.treated)
-    threads.run(
-        expansion_kernels.logit_moments,
-        bounds.size - 1,
-        rows.n * (t.parent.size * 2 + EXPONENTIAL),
-        *(*data, bounds, base, t.parent, t.variable, t.degree, derivatives(degree), by_block),
-    )
-    beta, converged = start.copy(), np.zeros(replicates.size, dtype=bool)
-    first, last = _own(strata.cluster[rows.chosen], replicates - 1)
-    threads.run(
-        expansion_kernels.solve_expanded,
-        replicates.size,
-        replicates.size * t.parent.size * 4 * keep.size,
-        *(*data, first, last, by_block.sum(axis=0), t.parent, t.variable, t.scale),
-        *(t.child, t.n_information, base, keep, rows.largest, beta, converged),
-    )
-    return beta, converged
 
 
 def _log_odds(p: float) -> float:
     return float(np.log(p / (1.0 - p))) if p < 1.0 else np.inf
 
 
-def _reach(rows: LogitRows, step: Floats) -> tuple[Floats, Floats]:
+def _reach(model: LogitModel, step: Floats) -> tuple[Floats, Floats]:
     """Bound how far linear predictors move, (r,); and the largest element of (r, k) steps."""
     size = np.abs(step)
-    return size @ rows.largest, size.max(axis=1)
+    return size @ model.largest, size.max(axis=1)
 
 
 def odds_sums(
-    moments: Moments,
-    rows: LogitRows,
-    comparison: Cohorts,
-    arm: Arm,
-    beta: Floats,
-    replicates: Ints,
-    outcomes: Ints,
+    logits: LogitPasses[Any], model: LogitModel, of: OddsOf, beta: Floats, replicates: Ints
 ) -> Floats:
-    """Sum w p/(1-p) (x, y) as `Moments.odds_sums` does, (r, k + o), if need be row by row.
+    """Sum w p/(1-p) (x, y) as `LogitPasses.odds` does, (r, k + o), if need be row by row.
 
     The first replicate is the one about which those near to it are expanded.
     """
-    width = beta.shape[1] + outcomes.size
-    reach, _ = _reach(rows, beta - beta[0])
+    width = beta.shape[1] + of.outcomes.size
+    reach, _ = _reach(model, beta - beta[0])
     others = np.arange(replicates.size) > 0
 
     def near_at(degree: int) -> Bools:
         return np.asarray((odds_error(degree, reach) < TOLERANCE) & others)
 
     sums, near = np.zeros((replicates.size, width)), np.zeros(replicates.size, dtype=bool)
-    shape = replicates.size, beta.shape[1], rows.n, width
-    found = _cheapest(near_at, *shape, width + EXPONENTIAL)
+    work = Work(replicates.size, beta.shape[1], model.n, width, width + EXPONENTIAL)
+    found = _cheapest(near_at, work)
     if found is not None:
         degree, at = found[0], np.flatnonzero(found[1])
-        chosen = moments.select(comparison, arm.period)
-        sums[at], share, gap = _expanded_odds(
-            moments, rows, chosen, beta[0], beta[at], replicates[at], outcomes, degree
-        )
+        logit = np.concatenate([beta[:1], beta[at]])
+        sums[at], share, gap = logits.odds_expanded(model, of, logit, replicates[at], degree)
         near[at] = (share < 0.5) & (reach[at] < gap)
     far = ~near
-    sums[far] = moments.odds_sums(rows, comparison, arm, beta[far], replicates[far], outcomes)
+    sums[far] = logits.odds(model, of, beta[far], replicates[far])
     return sums
-
-
-def _expanded_odds(
-    moments: Moments,
-    rows: LogitRows,
-    chosen: Ints,
-    base: Floats,
-    beta: Floats,
-    replicates: Ints,
-    outcomes: Ints,
-    degree: int,
-) -> tuple[Floats, Floats, float]:
-    """Sum w p/(1-p) (x, y) in replicates with an expansion, (r, k + o).
-
-    Also return the largest share of the deleted cluster in any of the sums, (r,), and how near to
-    where rows are trimmed a linear predictor of the base comes.
-    """
-    design, t, bounds = moments.design, terms(base.size, degree), _bounds(chosen)
-    width = base.size + outcomes.size
-    by_block, gap = np.zeros((bounds.size - 1, t.parent.size, width)), np.empty(bounds.size - 1)
-    size = np.zeros((chosen.size, width))
-    data = (rows.x, rows.w, design.y, outcomes, design.strata.start, chosen)
-    threads.run(
-        expansion_kernels.odds_moments,
-        bounds.size - 1,
-        rows.n * t.parent.size * width,
-        *(*data, bounds, base, t.parent, t.variable, by_block, size, gap),
-    )
-    sums, share = np.zeros((len(beta), width)), np.empty(len(beta))
-    first, last = _own(design.strata.cluster[chosen], replicates - 1)
-    threads.run(
-        expansion_kernels.odds_expanded,
-        len(beta),
-        len(beta) * t.parent.size * width,
-        *(*data, first, last, by_block.sum(axis=0), t.parent, t.variable, t.scale, size),
-        *(base, beta, sums, share),
-    )
-    return sums, share, float(gap.min())

@@ -20,7 +20,8 @@ import numpy as np
 from didjack._typing import Floats
 from didjack.errors import OptionError
 from didjack.inference.statistics import Variance, analytic, with_diagonal
-from didjack.kernels.core import GAMMA, jit, mix
+from didjack.kernels.compile import jit
+from didjack.kernels.hashing import GAMMA, mix
 from didjack.kernels.threads import run
 
 Weights = Literal["rademacher", "mammen", "webb"]

@@ -58,7 +58,7 @@ class Uncertainty:
     @property
     def analytic_df(self) -> float:
         """Degrees of freedom of analytic tests: H - 1 if clustered, infinite by units."""
-        return np.inf if self.fit.options.by_unit else self.fit.design.n_clusters - 1.0
+        return np.inf if self.fit.options.by_unit else self.fit.layout.n_clusters - 1.0
 
     def _rows(self, kind: Vcov, weights: Floats | None) -> Floats:
         """Return what a variance is made from, by coefficient or by combination.

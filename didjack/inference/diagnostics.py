@@ -26,7 +26,7 @@ MOST = 0.5
 
 def clusters(result: Result) -> pd.DataFrame:
     """Build the table of `Result.clusters`."""
-    fit, design = result._fit, result._fit.design
+    fit, design = result._fit, result._fit.layout
     options = result.options
     theta = result._overall_theta if options.jackknife else np.full(design.n_clusters + 1, np.nan)
     name = options.cluster or options.idname
@@ -47,12 +47,12 @@ def clusters(result: Result) -> pd.DataFrame:
 def _treated(fit: Fit) -> Bools:
     """Return which cohorts have an ATT(g,t) from treatment on, (C,)."""
     post = fit.cell_cohort[fit.cell_time >= fit.cell_group]
-    return np.isin(np.arange(fit.design.cohorts.size), post)
+    return np.isin(np.arange(fit.layout.cohorts.size), post)
 
 
 def _cohorts(fit: Fit) -> list[tuple[object, ...]]:
     """List the labels of the cohorts in each cluster, the never-treated last."""
-    design = fit.design
+    design = fit.layout
     never = design.cohorts == NEVER
     labels = np.empty(never.size, dtype=object)
     labels[~never] = design.axis.labels(design.cohorts[~never]).tolist()
@@ -62,7 +62,7 @@ def _cohorts(fit: Fit) -> list[tuple[object, ...]]:
 
 def treated_weight(fit: Fit) -> Floats:
     """Return the weight of treated units by cluster, (H,)."""
-    return np.asarray(fit.design.share[:, _treated(fit)].sum(axis=1))
+    return np.asarray(fit.layout.share[:, _treated(fit)].sum(axis=1))
 
 
 def _share(values: Floats) -> Floats:
@@ -100,14 +100,14 @@ def effective_number(weights: Floats) -> float:
 def effective_numbers(fit: Fit) -> dict[str, float]:
     """Count all clusters and the treated ones by their weight, for `glance`."""
     return {
-        "effective_clusters": effective_number(fit.design.share.sum(axis=1)),
+        "effective_clusters": effective_number(fit.layout.share.sum(axis=1)),
         "effective_treated_clusters": effective_number(treated_weight(fit)),
     }
 
 
 def concerns(result: GroupTimeResult) -> list[str]:
     """Say what makes inference hinge on few clusters, if anything."""
-    fit, labels = result._fit, result._fit.design.cluster_labels
+    fit, labels = result._fit, result._fit.layout.cluster_labels
     weight = treated_weight(fit)
     n_treated = int((weight > 0).sum())
     if not n_treated:
@@ -119,7 +119,7 @@ def concerns(result: GroupTimeResult) -> list[str]:
             f"{'is' if n_treated == 1 else 'are'} treated"
         )
     compared = sorted({cohort for cell in fit.estimates.cells for cohort in cell.comparison})
-    n_compared = int((fit.design.n_units[:, compared] > 0).any(axis=1).sum())
+    n_compared = int((fit.layout.n_units[:, compared] > 0).any(axis=1).sum())
     if n_compared < FEW:
         found.append(
             f"{n_compared} of {plural(labels.size, 'cluster')} "
@@ -144,7 +144,7 @@ def _dominant(result: Result) -> list[str]:
     share = share_of_variance(result._overall_theta, result.options.vcov == "CV3J")
     if np.isnan(share).all() or not np.nanmax(share) > MOST:
         return []
-    label = result._fit.design.cluster_labels[int(np.nanargmax(share))]
+    label = result._fit.layout.cluster_labels[int(np.nanargmax(share))]
     return [
         f"cluster {label} makes up {np.nanmax(share):.0%} of the {result.options.vcov} variance "
         "of the overall ATT"
@@ -158,7 +158,7 @@ def report_missing(result: Result) -> None:
     if not options.jackknife or not missing.any():
         return
     columns, clusters = missing.any(axis=0), np.flatnonzero(missing.any(axis=1))
-    labels = result._fit.design.cluster_labels
+    labels = result._fit.layout.cluster_labels
     first = int(np.flatnonzero(columns)[0])
     why = first_reason(missing[:, first], labels, partial(targets.why_missing, first))
     what = (
@@ -180,12 +180,12 @@ def report_missing(result: Result) -> None:
 
 def _alone(fit: Fit) -> list[str]:
     """Name cohorts that lie in one cluster: nothing tells how they vary between clusters."""
-    n_units = fit.design.n_units
+    n_units = fit.layout.n_units
     alone = np.flatnonzero(((n_units > 0).sum(axis=0) == 1) & _treated(fit))
     if fit.options.by_unit or not alone.size:
         return []
-    cohorts = fit.design.axis.labels(fit.design.cohorts[alone])
-    clusters = fit.design.cluster_labels[(n_units[:, alone] > 0).argmax(axis=0)]
+    cohorts = fit.layout.axis.labels(fit.layout.cohorts[alone])
+    clusters = fit.layout.cluster_labels[(n_units[:, alone] > 0).argmax(axis=0)]
     pairs = [f"cohort {g} in cluster {h}" for g, h in zip(cohorts, clusters, strict=True)]
     return [
         f"{plural(alone.size, 'cohort')} {'lies' if alone.size == 1 else 'lie'} in one cluster "

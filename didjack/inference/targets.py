@@ -10,7 +10,7 @@ import pandas as pd
 
 from didjack._typing import Bools, Floats
 from didjack.averaging.average import Averages
-from didjack.engine.estimate import REASONS, Code, Codes
+from didjack.engine.estimates import REASONS, Code, Codes
 from didjack.inference.statistics import first_reason
 
 

@@ -1,20 +1,25 @@
-"""The inner loops of Taylor expansions about the full sample's logit.
-
-Monomials of k variables are numbered by degree. Monomial g is monomial `parent[g]` times variable
-`variable[g]`; number 0 is 1.
-"""
+"""Taylor expansions about the full sample's logit: sums over rows, and fits without a cluster."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.kernels.core import (
+from didjack.kernels.arguments import (
+    Expansion,
+    Fits,
+    LogitRows,
+    Monomials,
+    OddsMoments,
+    OddsRows,
+    OddsSums,
+)
+from didjack.kernels.compile import jit
+from didjack.kernels.logit import (
     STEP_TOLERANCE,
     TRIM,
     add_logit,
     add_odds,
-    jit,
     newton_step,
     predictor,
     reach,
@@ -27,17 +32,10 @@ MOST_STEPS = 10
 def logit_moments(
     lo: int,
     hi: int,
-    x: Floats,
-    w: Floats,
-    start: Ints,
-    chosen: Ints,
-    treated: Bools,
+    rows: LogitRows,
     bounds: Ints,
     beta: Floats,
-    parent: Ints,
-    variable: Ints,
-    degree: Ints,
-    horner: Floats,
+    terms: Monomials,
     moments: Floats,
 ) -> None:
     """Sum w l x^g over rows, l the derivative of the log likelihood of the degree of monomial g.
@@ -45,81 +43,66 @@ def logit_moments(
     Parameters
     ----------
     bounds : (B+1,) block b is strata chosen[bounds[b]:bounds[b+1]]; blocks lo:hi are summed
-    horner : (D+1, D) the derivative of degree d >= 2 is -p (1-p) times the polynomial in p with
-        coefficients horner[d]
     moments : (B, M)
         Zeros, filled in.
     """
-    n_terms, top = parent.size, horner.shape[0] - 1
+    n_terms, top = terms.parent.size, terms.horner.shape[0] - 1
     value, derivative = np.empty(n_terms), np.empty(top + 1)
     for block in range(lo, hi):
         for j in range(bounds[block], bounds[block + 1]):
-            s = chosen[j]
-            for i in range(start[s], start[s + 1]):
-                if w[i] == 0.0:
+            s = rows.chosen[j]
+            for i in range(rows.start[s], rows.start[s + 1]):
+                if rows.w[i] == 0.0:
                     continue
-                eta = predictor(x, i, beta)
+                eta = predictor(rows.x, i, beta)
                 p = 1.0 / (1.0 + np.exp(-eta))
-                derivative[1] = (1.0 if treated[j] else 0.0) - p
+                derivative[1] = (1.0 if rows.treated[j] else 0.0) - p
                 for d in range(2, top + 1):
                     total = 0.0
                     for c in range(d - 2, -1, -1):
-                        total = total * p + horner[d, c]
+                        total = total * p + terms.horner[d, c]
                     derivative[d] = -p * (1.0 - p) * total
-                _powers(w[i], x[i], parent, variable, value)
+                powers(rows.w[i], rows.x[i], terms, value)
                 for g in range(1, n_terms):
-                    moments[block, g] += derivative[degree[g]] * value[g]
+                    moments[block, g] += derivative[terms.degree[g]] * value[g]
 
 
 @jit
 def odds_moments(
     lo: int,
     hi: int,
-    x: Floats,
-    w: Floats,
-    y: Floats,
-    outcomes: Ints,
-    start: Ints,
-    chosen: Ints,
+    rows: OddsRows,
     bounds: Ints,
     beta: Floats,
-    parent: Ints,
-    variable: Ints,
-    moments: Floats,
-    size: Floats,
-    gap: Floats,
+    terms: Monomials,
+    into: OddsMoments,
 ) -> None:
     """Sum w p/(1-p) x^g (x, y) over comparison rows.
 
     Parameters
     ----------
     bounds : (B+1,) blocks of strata, of which lo:hi are summed
-    moments : (B, M, k + o)
-        Zeros, filled in.
-    size : (c, k + o)
-        Zeros, filled with the sums of w p/(1-p) |(x, y)| over each stratum.
-    gap : (B,)
-        Filled with the least distance of a linear predictor from where rows are trimmed.
     """
-    k, n_out, n_terms = beta.size, outcomes.size, parent.size
+    moments, size, gap = into.moments, into.size, into.gap
+    k, n_out, n_terms = beta.size, rows.outcomes.size, terms.parent.size
     value, z = np.empty(n_terms), np.empty(k + n_out)
     limit = np.log(TRIM / (1.0 - TRIM))
     for block in range(lo, hi):
         gap[block] = np.inf
         for j in range(bounds[block], bounds[block + 1]):
-            s = chosen[j]
-            for i in range(start[s], start[s + 1]):
-                if w[i] == 0.0:
+            s = rows.chosen[j]
+            for i in range(rows.start[s], rows.start[s + 1]):
+                if rows.w[i] == 0.0:
                     continue
-                eta = predictor(x, i, beta)
+                eta = predictor(rows.x, i, beta)
                 gap[block] = min(gap[block], abs(eta - limit))
                 if eta >= limit:
                     continue
                 for a in range(k):
-                    z[a] = x[i, a]
+                    z[a] = rows.x[i, a]
                 for o in range(n_out):
-                    z[k + o] = y[i, outcomes[o]]
-                _powers(w[i] * np.exp(eta), x[i], parent, variable, value)
+                    z[k + o] = rows.y[i, rows.outcomes[o]]
+                powers(rows.w[i] * np.exp(eta), rows.x[i], terms, value)
                 for c in range(z.size):
                     size[j, c] += value[0] * abs(z[c])
                 for g in range(n_terms):
@@ -128,108 +111,101 @@ def odds_moments(
 
 
 @jit
-def _powers(weight: float, at: Floats, parent: Ints, variable: Ints, value: Floats) -> None:
+def powers(weight: float, at: Floats, terms: Monomials, value: Floats) -> None:
     """Write the monomials of a point, times a weight, into `value` (M,)."""
     value[0] = weight
     for g in range(1, value.size):
-        value[g] = value[parent[g]] * at[variable[g]]
+        value[g] = value[terms.parent[g]] * at[terms.variable[g]]
 
 
 @jit
-def _expand(
-    moments: Floats, value: Floats, child: Ints, n_score: int, n_information: int, sums: Floats
-) -> None:
-    """Write score and information of a Taylor expansion in the layout of `kernels.add_logit`.
+def expand(moments: Floats, value: Floats, terms: Monomials, sums: Floats) -> None:
+    """Write score and information of a Taylor expansion in the layout of `logit.add_logit`.
 
     Parameters
     ----------
+    moments : (M,)
     value : (M,) monomials over their factorials
-    child : (n_score, k) number of the monomial that is monomial g times variable a
-    n_score, n_information : number of monomials in the expansions of score and information
     """
+    child = terms.child
     k = child.shape[1]
     for m in range(sums.size):
         sums[m] = 0.0
-    for g in range(n_score):
+    for g in range(child.shape[0]):
         position = k
         for a in range(k):
             higher = child[g, a]
             sums[a] += moments[higher] * value[g]
-            if g < n_information:
+            if g < terms.n_information:
                 for b in range(a + 1):
                     sums[position] -= moments[child[higher, b]] * value[g]
                     position += 1
 
 
 @jit
+def dominates(own: Floats, sums: Floats, keep: Bools) -> bool:
+    """Whether a cluster has more than half of the information on a coefficient.
+
+    The diagonal will do: whether the rest can be inverted is seen when it is.
+    """
+    dominant = False
+    position = keep.size
+    for a in range(keep.size):
+        position += a
+        dominant |= keep[a] and own[position] > 0.5 * sums[position]
+        position += 1
+    return dominant
+
+
+@jit
 def solve_expanded(
     lo: int,
     hi: int,
-    x: Floats,
-    w: Floats,
-    start: Ints,
-    chosen: Ints,
-    treated: Bools,
-    first: Ints,
-    last: Ints,
-    moments: Floats,
-    parent: Ints,
-    variable: Ints,
-    scale: Floats,
-    child: Ints,
-    n_information: int,
-    base: Floats,
+    rows: LogitRows,
+    terms: Monomials,
+    expansion: Expansion,
     keep: Bools,
-    largest: Floats,
-    beta: Floats,
-    converged: Bools,
+    fits: Fits,
 ) -> None:
     """Fit logits without a cluster, replicates lo:hi: expanded sums less those of its rows.
 
     Parameters
     ----------
-    first, last : (r,) the strata of the deleted cluster are chosen[first:last]
-    moments : (M,) those of `logit_moments` at `base` (k,)
-    keep : (k,)
-    largest : (k,) largest absolute values of the covariates
-    beta : (r, k)
-        Starting values, replaced by the fits.
-    converged : (r,)
-        Filled in; also False where the cluster has more than half of the information on a
-        coefficient, as the difference would lose digits.
+    expansion : moments are those of `logit_moments` at its base
+    keep : (k,) covariates to use
+    fits : `converged` is also False where the cluster has more than half of the information on a
+        coefficient, as the difference would lose digits; `top` is left as it is
     """
+    base, beta = expansion.base, fits.beta
     k = base.size
     sums, own = np.empty(k + k * (k + 1) // 2 + 1), np.empty(k + k * (k + 1) // 2 + 1)
     information, lower = np.empty((k, k)), np.empty((k, k))
-    norm, step, at, value = np.empty(k), np.empty(k), np.empty(k), np.empty(parent.size)
+    norm, step, at = np.empty(k), np.empty(k), np.empty(k)
+    value = np.empty(terms.parent.size)
     for r in range(lo, hi):
-        converged[r] = False
+        fits.converged[r] = False
         for _ in range(MOST_STEPS):
             for a in range(k):
                 at[a] = beta[r, a] - base[a]
-            _powers(1.0, at, parent, variable, value)
-            value *= scale
-            _expand(moments, value, child, child.shape[0], n_information, sums)
+            powers(1.0, at, terms, value)
+            value *= terms.scale
+            expand(expansion.moments, value, terms, sums)
             for m in range(own.size):
                 own[m] = 0.0
-            for j in range(first[r], last[r]):
-                s = chosen[j]
-                add_logit(x, w, treated[j], start[s], start[s + 1], beta[r], own)
-            dominant = False  # the diagonal will do: whether the rest can be inverted is seen below
-            position = k
-            for a in range(k):
-                position += a
-                dominant |= keep[a] and own[position] > 0.5 * sums[position]
-                position += 1
+            for j in range(expansion.first[r], expansion.last[r]):
+                s = rows.chosen[j]
+                first, last = rows.start[s], rows.start[s + 1]
+                add_logit(rows.x, rows.w, rows.treated[j], first, last, beta[r], own)
+            dominant = dominates(own, sums, keep)
             for m in range(sums.size):
                 sums[m] -= own[m]
             if dominant or not newton_step(sums, keep, information, lower, norm, step):
                 break
             for a in range(k):
                 beta[r, a] += step[a]
-            size = reach(step, largest)
+            size = reach(step, rows.largest)
             if size < STEP_TOLERANCE:
-                converged[r] = True
+                fits.converged[r] = True
                 break
 
 
@@ -237,59 +213,43 @@ def solve_expanded(
 def odds_expanded(
     lo: int,
     hi: int,
-    x: Floats,
-    w: Floats,
-    y: Floats,
-    outcomes: Ints,
-    start: Ints,
-    chosen: Ints,
-    first: Ints,
-    last: Ints,
-    moments: Floats,
-    parent: Ints,
-    variable: Ints,
-    scale: Floats,
-    size: Floats,
-    base: Floats,
+    rows: OddsRows,
+    terms: Monomials,
+    expansion: Expansion,
     beta: Floats,
-    sums: Floats,
-    share: Floats,
+    into: OddsSums,
 ) -> None:
     """Sum w p/(1-p) (x, y) of comparison rows without a cluster's, replicates lo:hi.
 
     Parameters
     ----------
-    moments : (M, k + o) and size : (c, k + o), those of `odds_moments` at `base` (k,)
+    expansion : moments are those of `odds_moments` at its base
     beta : (r, k)
-    sums : (r, k + o)
-        Zeros, filled in.
-    share : (r,)
-        Filled with the largest share of the cluster in any of the sums of absolute values.
     """
-    k, width = base.size, moments.shape[1]
-    at, value, own = np.empty(k), np.empty(parent.size), np.empty(width)
+    base, size, sums, share = expansion.base, into.size, into.sums, into.share
+    k, width = base.size, expansion.moments.shape[1]
+    at, value, own = np.empty(k), np.empty(terms.parent.size), np.empty(width)
     total = np.zeros(width)
-    for j in range(chosen.size):
+    for j in range(rows.chosen.size):
         for c in range(width):
             total[c] += size[j, c]
     for r in range(lo, hi):
         for a in range(k):
             at[a] = beta[r, a] - base[a]
-        _powers(1.0, at, parent, variable, value)
-        value *= scale
-        for g in range(parent.size):
+        powers(1.0, at, terms, value)
+        value *= terms.scale
+        for g in range(terms.parent.size):
             for c in range(width):
-                sums[r, c] += value[g] * moments[g, c]
+                sums[r, c] += value[g] * expansion.moments[g, c]
         for c in range(width):
             own[c] = 0.0
-        for j in range(first[r], last[r]):
-            s = chosen[j]
-            add_odds(x, w, y, outcomes, start[s], start[s + 1], beta[r], own)
+        for j in range(expansion.first[r], expansion.last[r]):
+            add_odds(rows, rows.chosen[j], beta[r], own)
         share[r] = 0.0
         for c in range(width):
             sums[r, c] -= own[c]
             mine = 0.0
-            for j in range(first[r], last[r]):
+            for j in range(expansion.first[r], expansion.last[r]):
                 mine += size[j, c]
             if mine > 0.0:
                 share[r] = max(share[r], mine / total[c])

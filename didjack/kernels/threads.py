@@ -1,30 +1,20 @@
-"""Kernels in threads, on disjoint chunks of their output; and the first of all calls of them."""
+"""Kernels in threads, on disjoint chunks of their output."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
 import numba
 import numpy as np
 
-from didjack.kernels import core as kernels
-
 LEAST_WORK = 5_000_000
 """Less work than this (in multiplications or so) is done before a thread would have started."""
 CHUNKS_PER_THREAD = 4
 MOST_WORK = 1e9
 """Chunks with more work than this are made smaller, so that progress can be told."""
-
-
-@cache
-def load_numba() -> None:
-    """Load those modules of numba that it needs to run a kernel, by running one."""
-    cluster = np.zeros(1, dtype=np.int64)
-    kernels.deleted_sums(np.zeros((1, 1)), cluster, cluster, 0)
 
 
 def run(

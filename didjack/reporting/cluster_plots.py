@@ -60,7 +60,7 @@ def replicates(
     gone = np.flatnonzero(np.isnan(left_out))
     title = f"{_name(coefficient)} without each of {plural(left_out.size, 'cluster')}"
     if gone.size:
-        labels = [label_text(key) for key in result._fit.design.cluster_labels[gone]]
+        labels = [label_text(key) for key in result._fit.layout.cluster_labels[gone]]
         title += f" (cannot be computed without {name_some(labels, 6)})"
     _finish(ax, title)
     return ax
@@ -85,7 +85,7 @@ def variance(
     rest = order[shown.size :]
     y = np.arange(shown.size)
     width = 100.0 * share[shown]
-    texts = [label_text(key) for key in result._fit.design.cluster_labels[shown]]
+    texts = [label_text(key) for key in result._fit.layout.cluster_labels[shown]]
     treated = treated_weight(result._fit)[shown] > 0
     for rows, colour, _, fill, name in _looks(treated):
         if rows.any():
@@ -149,7 +149,7 @@ def _room(ax: Axes) -> int:
 
 def _cluster_ticks(ax: Axes, result: Result, order: Ints, influence: Floats) -> None:
     """Label all clusters, or the most influential ones that do not run into each other."""
-    labels = [label_text(key) for key in result._fit.design.cluster_labels[order]]
+    labels = [label_text(key) for key in result._fit.layout.cluster_labels[order]]
     apart = order.size / _room(ax)
     chosen: list[int] = []
     for at in np.argsort(-influence, kind="stable").tolist():

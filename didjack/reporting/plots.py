@@ -144,13 +144,13 @@ def cells(
     fit = result._fit
     cohorts = np.unique(fit.cell_group)
     panels = _panels(ax, cohorts.size)
-    periods = fit.design.periods
+    periods = fit.layout.periods
     x = np.searchsorted(periods, fit.cell_time).astype(float)
     before = fit.cell_time < fit.cell_group
     points = _points(result, x, before, alpha, joint, compare)
-    texts = [label_text(key) for key in fit.design.axis.labels(periods)]
-    counts = fit.design.n_units.sum(axis=0)[np.searchsorted(fit.design.cohorts, cohorts)]
-    names = [label_text(key) for key in fit.design.axis.labels(cohorts)]
+    texts = [label_text(key) for key in fit.layout.axis.labels(periods)]
+    counts = fit.layout.n_units.sum(axis=0)[np.searchsorted(fit.layout.cohorts, cohorts)]
+    names = [label_text(key) for key in fit.layout.axis.labels(cohorts)]
     for panel, g, name, count in zip(panels, cohorts, names, counts, strict=True):
         _draw(panel, points.take(fit.cell_group == g), _names(result, compare), True)
         start = float(np.searchsorted(periods, g)) - 0.5

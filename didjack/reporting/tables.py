@@ -126,7 +126,7 @@ def _label_header(result: Result) -> str:
 
 def notes(result: Result) -> list[str]:
     """Say how the variance was made, and which clusters it hinges on."""
-    options, design = result.options, result._fit.design
+    options, design = result.options, result._fit.layout
     lines = [_how(result)]
     empty = int((design.n_units.sum(axis=1) == 0).sum())
     if empty:
@@ -152,7 +152,7 @@ def notes(result: Result) -> list[str]:
 
 
 def _how(result: Result) -> str:
-    options, design = result.options, result._fit.design
+    options, design = result.options, result._fit.layout
     by = options.cluster or options.idname or "row"
     if options.jackknife:
         centre = "full-sample estimate" if options.vcov == "CV3" else "mean of the replicates"

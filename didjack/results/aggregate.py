@@ -10,6 +10,7 @@ import pandas as pd
 
 from didjack._typing import Ints
 from didjack.averaging.average import aggregate
+from didjack.averaging.cells import CellTable
 from didjack.averaging.schemes import SCHEMES, Scheme
 from didjack.averaging.window import Window
 from didjack.engine.fit import Fit
@@ -39,7 +40,7 @@ class AggregateResult(Result):
         """Average the cells of a fit."""
         by_cell = weights == "cell"
         scheme = SCHEMES[kind]
-        averages = aggregate(fit.cell_table(by_cell), kind, window, by_cell)
+        averages = aggregate(CellTable.of(fit, by_cell), kind, window, by_cell)
         keys = _labels(scheme, averages.keys, fit)
         labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
         cells = np.array([cell.reference for cell in fit.estimates.cells], dtype=bool)

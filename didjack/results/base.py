@@ -41,7 +41,7 @@ class Result(Estimates):
             The result was made without jackknife.
         """
         self._need_replicates("replicates()")
-        labels = self._fit.design.cluster_labels.rename(self.options.cluster or self.options.idname)
+        labels = self._fit.layout.cluster_labels.rename(self.options.cluster or self.options.idname)
         return pd.DataFrame(self._targets.theta[1:], index=labels, columns=self._targets.index)
 
     def influence(self) -> pd.DataFrame:

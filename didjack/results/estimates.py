@@ -45,7 +45,7 @@ class Estimates(ABC):
     @property
     def nobs(self) -> int:
         """Number of rows in the sample that was used."""
-        return self._fit.design.n_obs
+        return self._fit.layout.n_obs
 
     @property
     def sample(self) -> pd.DataFrame:
@@ -95,7 +95,7 @@ class Estimates(ABC):
     def _status(self, targets: Targets) -> list[str]:
         options = self.options
         return targets.status_of(
-            options.jackknife, options.undefined == "skip", self._fit.design.cluster_labels
+            options.jackknife, options.undefined == "skip", self._fit.layout.cluster_labels
         )
 
     def _table(

@@ -45,7 +45,7 @@ class GroupTimeResult(Result):
     @classmethod
     def of(cls, fit: Fit) -> GroupTimeResult:
         """Label the estimates of a fit."""
-        axis = fit.design.axis
+        axis = fit.layout.axis
         group, of_group = np.unique(fit.cell_group, return_inverse=True)
         time, of_time = np.unique(fit.cell_time, return_inverse=True)
         levels: Any = [axis.labels(group), axis.labels(time)]

@@ -1,1 +1,1 @@
-"""Clean sample -> sums by cluster."""
+"""Clean sample -> sums by cluster: the seam between data and statistics."""

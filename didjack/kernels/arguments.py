@@ -1,0 +1,198 @@
+"""What kernels are given: arrays that belong together."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from didjack._typing import Bools, Floats, Ints
+
+
+class Rows(NamedTuple):
+    """Covariates and weights of rows, in strata: stratum s is rows start[s]:start[s+1].
+
+    Attributes
+    ----------
+    x : (n, k)
+    w : (n,); rows with weight zero do not take part
+    start : (S+1,)
+    """
+
+    x: Floats
+    w: Floats
+    start: Ints
+
+
+class LogitRows(NamedTuple):
+    """The rows of a logit: some strata, each of treated or of comparison rows.
+
+    Attributes
+    ----------
+    x, w, start : as of `Rows`
+    chosen : (c,) strata, ordered by cluster
+    treated : (c,) whether a stratum is of the treated cohort
+    cluster : (S,) cluster of each stratum
+    largest : (k,) largest absolute values of the covariates, over the whole sample
+    """
+
+    x: Floats
+    w: Floats
+    start: Ints
+    chosen: Ints
+    treated: Bools
+    cluster: Ints
+    largest: Floats
+
+
+class OddsRows(NamedTuple):
+    """Comparison rows whose covariates and outcomes are weighted by odds of treatment.
+
+    Attributes
+    ----------
+    x, w, start : as of `Rows`
+    y : (n, O)
+    outcomes : (o,) columns of y to sum
+    chosen : (c,) strata of comparison rows, ordered by cluster
+    cluster : (S,) cluster of each stratum
+    """
+
+    x: Floats
+    w: Floats
+    start: Ints
+    y: Floats
+    outcomes: Ints
+    chosen: Ints
+    cluster: Ints
+
+
+class OutcomeRows(NamedTuple):
+    """Rows of some strata with one outcome (or its change).
+
+    Attributes
+    ----------
+    x, w, start : as of `Rows`
+    y : (n,)
+    chosen : (c,) strata
+    """
+
+    x: Floats
+    w: Floats
+    start: Ints
+    y: Floats
+    chosen: Ints
+
+
+class Fits(NamedTuple):
+    """Where logit fits are written.
+
+    Attributes
+    ----------
+    beta : (r, k) starting values, zero where a covariate is not used; replaced by the fit
+    converged : (r,) filled in
+    top : (r,) filled with the largest fitted linear predictors
+    """
+
+    beta: Floats
+    converged: Bools
+    top: Floats
+
+
+class Monomials(NamedTuple):
+    """The monomials of k variables up to a degree D, numbered by degree; number 0 is 1.
+
+    Attributes
+    ----------
+    parent, variable : (M,) monomial g is monomial parent[g] times variable variable[g]
+    degree : (M,)
+    scale : (M,) one over the factorials of the exponents
+    child : (M', k) number of each monomial of a degree less than D times each variable
+    n_information : number of monomials of a degree less than D - 1
+    horner : (D+1, D) the derivative of degree d >= 2 of the log likelihood is -p (1-p) times the
+        polynomial in p with coefficients horner[d]
+    """
+
+    parent: Ints
+    variable: Ints
+    degree: Ints
+    scale: Floats
+    child: Ints
+    n_information: int
+    horner: Floats
+
+
+class Expansion(NamedTuple):
+    """Sums over all rows as polynomials in how far coefficients are from a base.
+
+    Attributes
+    ----------
+    base : (k,)
+    moments : (M,) of the log likelihood, or (M, k + o) of odds-weighted sums
+    first, last : (r,) the strata of the cluster that replicate r leaves out are
+        chosen[first[r]:last[r]]
+    """
+
+    base: Floats
+    moments: Floats
+    first: Ints
+    last: Ints
+
+
+class OddsMoments(NamedTuple):
+    """Where the moments of odds-weighted sums are written.
+
+    Attributes
+    ----------
+    moments : (B, M, k + o) zeros, filled in
+    size : (c, k + o) zeros, filled with the sums of w p/(1-p) |(x, y)| over each stratum
+    gap : (B,) filled with the least distance of a linear predictor from where rows are trimmed
+    """
+
+    moments: Floats
+    size: Floats
+    gap: Floats
+
+
+class OddsSums(NamedTuple):
+    """Where odds-weighted sums without a cluster are written.
+
+    Attributes
+    ----------
+    size : (c, k + o) that of `OddsMoments`
+    sums : (r, k + o) zeros, filled in
+    share : (r,) filled with the largest share of the cluster in any of the sums of absolute values
+    """
+
+    size: Floats
+    sums: Floats
+    share: Floats
+
+
+class Contrast(NamedTuple):
+    """What odds-weighted residuals are measured with.
+
+    Attributes
+    ----------
+    logit : (k,) coefficients of the propensity
+    beta : (k,) coefficients of the outcome regression
+    centre : mean residual, which is subtracted
+    """
+
+    logit: Floats
+    beta: Floats
+    centre: float
+
+
+class Linear(NamedTuple):
+    """Derivatives of an estimate by what a row adds to sums.
+
+    Attributes
+    ----------
+    by_y : by the weighted outcome
+    by_x : (k,) by the weighted covariates
+    beta : (k,) coefficients that residuals are taken from
+    by_residual : (k,) by the weighted residual times each covariate
+    """
+
+    by_y: float
+    by_x: Floats
+    beta: Floats
+    by_residual: Floats

@@ -1,0 +1,182 @@
+"""Repeated cross sections and unbalanced panels as arrays: rows pooled over periods."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from didjack._typing import NEVER, Floats, Ints
+from didjack.errors import SampleWarning, warn
+from didjack.intake.clean import CleanData
+from didjack.intake.columns import distinct
+from didjack.kernels import sums as kernels
+from didjack.options import Options
+from didjack.sums.collapse import by_content, patterns
+from didjack.sums.covariates import binary_columns, standardise
+from didjack.sums.layout import Layout, Slots
+from didjack.sums.rows import RowArrays, Strata
+from didjack.wording import plural
+
+
+class _Columns(NamedTuple):
+    """Columns of pooled rows, in their order or put together.
+
+    Attributes
+    ----------
+    order : (n,) the row of the clean sample that each row is, or stands for
+    y : (n,) outcome, measured from the sample median
+    w, counts : (1 or Q', n)
+    share_weight, units : (n,) what a row adds to the weight and the number of units of its cohort
+    unit : (n,) unit of each row; empty where rows stand for several
+    """
+
+    order: Ints
+    y: Floats
+    w: Floats
+    counts: Floats
+    share_weight: Floats
+    units: Floats
+    unit: Ints
+
+
+def pooled_rows(clean: CleanData, options: Options, collapse: bool) -> RowArrays:
+    """Arrange rows; temporaries are given back early, as they are as long as the table."""
+    cohorts, key = _strata_keys(clean)
+    columns = _columns(clean, options, key, collapse)
+    key = key[columns.order]
+    strata = Strata.of(key, clean.periods.size, len(clean.cluster_labels))
+    del key
+    x = np.ones((clean.y.size, 1)) if clean.x is None else clean.x
+    x = standardise(x[columns.order][None])
+    shape = len(clean.cluster_labels), cohorts.size
+    layout = Layout(
+        panel=False,
+        cohorts=cohorts,
+        periods=clean.periods,
+        horizon=clean.horizon,
+        slots=Slots(1, len(columns.w), options.fix_weights == "base_period"),
+        x_names=tuple(clean.x_names),
+        binary=binary_columns(x),
+        share=strata.by_cluster(columns.share_weight, *shape),
+        n_units=np.rint(strata.by_cluster(columns.units, *shape)).astype(np.int64),
+        n_rows=np.bincount(clean.cluster, minlength=shape[0]),
+        axis=clean.axis,
+        cluster_labels=clean.cluster_labels,
+    )
+    return RowArrays(
+        layout,
+        columns.y[:, None],
+        x,
+        columns.w,
+        columns.counts,
+        strata,
+        columns.unit,
+        columns.share_weight,
+    )
+
+
+def _columns(clean: CleanData, options: Options, key: Ints, collapse: bool) -> _Columns:
+    """Put rows together where that makes them fewer, or order them by their contents."""
+    everyone = np.ones(clean.y.size)
+    w, count = _pooled_weights(clean, options, everyone)
+    share_weight, units = _unit_shares(clean, options, w, everyone)
+    x = everyone[:, None] if clean.x is None else clean.x
+    pattern = patterns(x, key) if collapse and count.all() else None
+    middle = np.median(clean.y)
+    if pattern is not None:
+        order, code = pattern
+        y = clean.y - middle
+        return _together(order, code, y, w[0], (share_weight, units) if options.panel else None)
+    weights = np.vstack([w, share_weight, units]) if options.panel else w
+    order = by_content(key, clean.y, x, weights)
+    y = clean.y[order]
+    y -= middle
+    w, count = _ordered(w, order), _ordered(count, order)
+    share_weight, units = (_ordered(part[None], order)[0] for part in (share_weight, units))
+    unit = clean.unit[order] if clean.unit.size else order
+    return _Columns(order, y, w, count, share_weight, units, unit)
+
+
+def _together(
+    order: Ints, code: Ints, y: Floats, w: Floats, of_units: tuple[Floats, Floats] | None
+) -> _Columns:
+    """Add up rows of the same pattern; changes y.
+
+    Parameters
+    ----------
+    order : (n,) one row of each pattern
+    code : (N,) pattern of each row
+    y, w : (N,)
+    of_units : share_weight and units, (N,) each, where these are not weights and counts of rows
+    """
+    n = order.size
+    y *= w
+    number, weight, total = kernels.collapse(code, n, w, y)
+    share_weight, units = weight, number
+    if of_units is not None:
+        share_weight, units = kernels.collapse(code, n, *of_units)[1:]
+    y = np.divide(total, weight, out=np.zeros(n), where=weight > 0)
+    nobody = np.empty(0, dtype=np.int64)
+    return _Columns(order, y, weight[None], number[None], share_weight, units, nobody)
+
+
+def _ordered(values: Floats, order: Ints) -> Floats:
+    """Put (Q, N) values in order; ones are in any order."""
+    return values if (values == 1.0).all() else values[:, order]
+
+
+def _strata_keys(clean: CleanData) -> tuple[Ints, Ints]:
+    """Return the cohorts, sorted, and (cohort, period, cluster) of each row as one number, (N,)."""
+    treated = clean.cohort != NEVER
+    never = int(clean.cohort[treated].max(initial=0)) + 1  # a narrow range is coded without sorting
+    cohorts, key = distinct(np.where(treated, clean.cohort, never))
+    for codes, size in (
+        (clean.period, clean.periods.size),
+        (clean.cluster, len(clean.cluster_labels)),
+    ):
+        key *= size
+        key += codes
+    return np.where(cohorts == never, NEVER, cohorts), key
+
+
+def _pooled_weights(clean: CleanData, options: Options, everyone: Floats) -> tuple[Floats, Floats]:
+    """Weights of rows by slot, (1, N) or (T, N), and 1 where a row takes part, else 0.
+
+    Units that are not seen where their weight is taken do not take part, with weight zero.
+    """
+    if clean.weight is None:
+        return everyone[None], everyone[None]
+    if options.fix_weights not in ("first_period", "base_period"):
+        return clean.weight[None], everyone[None]
+    n_periods = clean.periods.size if options.fix_weights == "base_period" else 1
+    by_unit = np.full((n_periods, int(clean.unit.max()) + 1), np.nan)
+    for period in range(n_periods):
+        here = clean.period == period
+        by_unit[period, clean.unit[here]] = clean.weight[here]
+    unseen = np.isnan(by_unit)
+    if unseen.any():
+        where = "the first period" if n_periods == 1 else "some base period"
+        warn(
+            f"fix_weights={options.fix_weights!r}: {plural(int(unseen.any(axis=0).sum()), 'unit')} "
+            f"not seen in {where}, where their weight is taken, leave the cells that need it",
+            SampleWarning,
+        )
+    weights = np.where(unseen, 0.0, by_unit)[:, clean.unit]
+    return weights, np.where(unseen[:, clean.unit], 0.0, 1.0)
+
+
+def _unit_shares(
+    clean: CleanData, options: Options, w: Floats, everyone: Floats
+) -> tuple[Floats, Floats]:
+    """Return what each row adds to the weight and the number of units of its cohort, (N,) each.
+
+    A unit counts once, with the mean of its weights.
+    """
+    weight = w[0] if len(w) == 1 else clean.weight
+    assert weight is not None
+    if not options.panel:
+        return weight, everyone
+    seen = np.bincount(clean.unit)[clean.unit]
+    total = kernels.collapse(clean.unit, int(clean.unit.max()) + 1, weight, weight)[1][clean.unit]
+    return total / seen**2, 1.0 / seen

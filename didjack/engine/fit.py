@@ -16,7 +16,7 @@ from didjack.engine.influence import cohort_influence, influence, treated_influe
 from didjack.engine.rebalance import clusters_to_balance, put_balanced
 from didjack.engine.replan import estimate
 from didjack.errors import EstimationWarning, warn
-from didjack.intake.clean import CleanData
+from didjack.intake.sample import CleanData
 from didjack.options import Options
 from didjack.sums.arrange import build_design
 from didjack.sums.in_memory import Moments

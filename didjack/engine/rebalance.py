@@ -13,7 +13,7 @@ import numpy as np
 from didjack._typing import Floats, Ints
 from didjack.engine.estimate import CellEstimates, Code
 from didjack.engine.replan import estimate
-from didjack.intake.clean import CleanData
+from didjack.intake.sample import CleanData
 from didjack.options import Options
 from didjack.sums.arrange import build_design
 from didjack.sums.in_memory import Moments

@@ -23,7 +23,8 @@ from small_panels import (
 import didjack
 from didjack import SampleWarning
 from didjack._typing import NEVER
-from didjack.intake.clean import LEDGER_COLUMNS, clean
+from didjack.intake.clean import clean
+from didjack.intake.ledger import LEDGER_COLUMNS
 from didjack.options import Options
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")

@@ -23,7 +23,10 @@ from small_panels import (
 
 from didjack._typing import NEVER
 from didjack.errors import DataError
-from didjack.intake.columns import as_codes, as_float, as_times, distinct, read_columns
+from didjack.intake.calendar import as_times
+from didjack.intake.labels import as_codes, distinct
+from didjack.intake.numbers import as_float
+from didjack.intake.tables import read_columns
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")
 

@@ -20,7 +20,8 @@ from small_panels import (
 
 from didjack import DataError, DidjackError, EstimationWarning, OptionError
 from didjack.intake.clean import clean
-from didjack.intake.formula import clean_covariate, parse
+from didjack.intake.covariates import clean_covariate
+from didjack.intake.formula import parse
 from didjack.options import Options
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")

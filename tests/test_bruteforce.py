@@ -1,6 +1,6 @@
 """Estimates, every replicate, and every standard error equal those of refits from scratch.
 
-Those that go through every combination are marked as slow; ``pytest -m "not slow"`` leaves them out.
+Exhaustive ones are marked as slow; ``pytest -m "not slow"`` leaves them out.
 """
 
 from functools import cache

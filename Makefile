@@ -8,8 +8,10 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 VENV := .venv
+LOWEST_VENV := .venv-lowest
 BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
+LOWEST_BIN := $(LOWEST_VENV)/bin
 BENCH_BIN := $(BENCH_VENV)/bin
 BENCH_REQUIREMENTS := $(wildcard benchmarks/requirements.txt)
 
@@ -20,13 +22,19 @@ PYTHON := $(shell for candidate in python3.13 python3.12 python3.11 python3; do 
 	then echo $$candidate; break; fi; done)
 endif
 
-.PHONY: help demo test lint docs bench
+# The lowest version of Python, for `make lowest` alone.
+LOWEST_PYTHON := python3.11
+
+.PHONY: help demo test lint docs lowest bench
 
 help:
 	@echo 'make demo    run the example, didjack/demo.py'
-	@echo 'make test    run the tests, doctests included'
-	@echo 'make lint    check style, format and types'
+	@echo 'make test    run the tests, doctests included; PYTEST_ARGS="-m '"'not slow'"'" leaves out'
+	@echo '             exhaustive comparisons'
+	@echo 'make lint    check style, format, types, and who imports whom'
 	@echo 'make docs    build the documentation into docs/_build/html'
+	@echo 'make lowest  build the source distribution, and run its tests with the lowest versions'
+	@echo '             of everything that pyproject.toml allows'
 	@echo 'make bench   run the speed comparisons in an environment of their own, and write'
 	@echo '             docs/benchmarks.md; BENCH_ARGS=--quick, --large or "--only fit memory"'
 
@@ -34,15 +42,26 @@ demo: $(VENV)/.installed
 	$(BIN)/python -m didjack.demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python -m sphinx -b html -W --keep-going docs docs/_build/html
+
+# Pip builds a wheel from what is unpacked, so that all three are tested: files, wheel, versions.
+lowest: $(LOWEST_VENV)/.installed
+	rm -rf $(LOWEST_VENV)/sdist
+	$(LOWEST_BIN)/hatchling build -t sdist -d $(LOWEST_VENV)/sdist
+	tar -xzf $(LOWEST_VENV)/sdist/*.tar.gz -C $(LOWEST_VENV)/sdist --strip-components=1
+	$(LOWEST_BIN)/python -m pip install --quiet --no-deps --no-build-isolation --force-reinstall \
+		$(LOWEST_VENV)/sdist
+	$(LOWEST_BIN)/python -m pip check
+	cd $(LOWEST_VENV)/sdist && ../bin/python -P -m pytest $(PYTEST_ARGS) tests --pyargs didjack
 
 bench: $(BENCH_VENV)/.installed
 	$(BENCH_BIN)/python benchmarks/run.py $(BENCH_ARGS)
@@ -60,6 +79,14 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	touch $(VENV)/.installed $@
+
+$(LOWEST_BIN)/python:
+	$(LOWEST_PYTHON) -m venv $(LOWEST_VENV)
+
+$(LOWEST_VENV)/.installed: pyproject.toml .ci/lowest.py | $(LOWEST_BIN)/python
+	$(LOWEST_BIN)/python .ci/lowest.py > $(LOWEST_VENV)/lowest.txt
+	$(LOWEST_BIN)/python -m pip install --quiet --requirement $(LOWEST_VENV)/lowest.txt
+	touch $@
 
 $(BENCH_VENV)/.installed: pyproject.toml $(BENCH_REQUIREMENTS) | $(BENCH_BIN)/python
 	$(BENCH_BIN)/python -m pip install --quiet --editable . $(BENCH_REQUIREMENTS:%=--requirement %)

@@ -111,3 +111,11 @@ def where(df, rows, column, value):
         values[row] = value
     floats = isinstance(value, float) and df[column].dtype.kind in "iuf"
     return df.assign(**{column: np.array(values, dtype=float if floats else object)})
+
+
+def as_periods(df, start, freq):
+    """Time and cohort of a panel as Periods; never-treated is NaT."""
+    first = pd.Period(start, freq=freq)
+    time = pd.Series(pd.PeriodIndex([first + int(t - 2001) for t in df["t"]]))
+    periods = [first + int(g - 2001) if g else pd.NaT for g in df["g"]]
+    return time, pd.Series(pd.PeriodIndex(periods, freq=freq))

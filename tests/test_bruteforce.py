@@ -1,4 +1,7 @@
-"""Estimates, every replicate, and every standard error equal those of refits from scratch."""
+"""Estimates, every replicate, and every standard error equal those of refits from scratch.
+
+Exhaustive ones are marked as slow; ``pytest -m "not slow"`` leaves them out.
+"""
 
 from functools import cache
 
@@ -29,6 +32,8 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::didjack.EstimationWarning",
     "ignore::didjack.InferenceWarning",
 )
+
+SLOW = pytest.mark.slow
 
 METHODS = ("reg", "ipw", "dr")
 SAMPLES = {
@@ -85,6 +90,7 @@ CALLS = [
     *[(sample, "ipw", variant) for sample in ("panel", "repeated") for variant in IPW],
     *[(sample, "dr", variant) for sample in SAMPLES for variant in VARIANTS],
 ]
+CALLS = [pytest.param(*c, marks=[] if c[-1].startswith("all vary") else SLOW) for c in CALLS]
 
 
 @pytest.mark.parametrize(("sample", "est_method", "variant"), CALLS)
@@ -97,6 +103,7 @@ def test_replicates_equal_refits(sample, est_method, variant):
     assert len(replicates) == len(COHORTS)
 
 
+@SLOW
 @EVERYWHERE
 @BY_METHOD
 @pytest.mark.parametrize("variant", ["plain", "universal", "all vary", "anticipation 1"])
@@ -155,6 +162,7 @@ SETTINGS_OF_SAMPLES = [
 ]
 
 
+@SLOW
 @pytest.mark.parametrize(("sample", "setting"), SETTINGS_OF_SAMPLES)
 @pytest.mark.parametrize("edge", EDGES)
 def test_awkward_designs(sample, edge, setting):
@@ -203,6 +211,7 @@ def one_observer(sample, only, observer, mixed):
     return df[(df["period"] != only) | (df["cluster"] == observer)]
 
 
+@SLOW
 @pytest.mark.parametrize("sample", ["unbalanced", "repeated"])
 @ONLY
 @BY_OBSERVER
@@ -390,6 +399,7 @@ OVERLAPS = {
 }
 
 
+@SLOW
 @pytest.mark.parametrize("sample", ["panel", "repeated"])
 @pytest.mark.parametrize("est_method", ["ipw", "dr"])
 @pytest.mark.parametrize("weighted", [False, True])
@@ -483,6 +493,7 @@ DROPPING = [
 DROPPING = [case for case in DROPPING if case[:2] != ("panel", "ipw")]
 
 
+@SLOW
 @pytest.mark.parametrize(("sample", "est_method", "where"), DROPPING)
 def test_collinear_covariates(sample, est_method, where):
     df = awkward_dummy(sample, where)
@@ -505,6 +516,7 @@ def test_collinear_covariates(sample, est_method, where):
         assert (result.tidy()["status"] == f"undefined: cluster 2: {reason}").all()
 
 
+@SLOW
 @pytest.mark.parametrize(("sample", "est_method", "where"), DROPPING)
 def test_collinear_covariates_dropped(sample, est_method, where):
     df = awkward_dummy(sample, where)

@@ -1,26 +1,17 @@
-"""Covariate formula -> design matrix, with formulaic."""
+"""The text of a covariate formula -> the formula, and the columns it uses."""
 
 from __future__ import annotations
 
 import ast
 import re
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
-from didjack._typing import Floats
 from didjack.errors import DataError, OptionError
-from didjack.intake.columns import as_float, is_complex, no_column, strings
-from didjack.wording import brief
+from didjack.intake.tables import no_column, strings
 
 if TYPE_CHECKING:
     from formulaic import Formula
-
-_LARGE = 2**15
-"""Whole numbers beyond this become floats, as their fifth power overflows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +69,7 @@ def parse(xformla: str | None) -> Covariates | None:
     try:
         formula = Formula(xformla.strip())
     except (FormulaicError, SyntaxError) as error:
-        raise OptionError(f"xformla={xformla!r} cannot be read: {_reason(error)}") from error
+        raise OptionError(f"xformla={xformla!r} cannot be read: {reason(error)}") from error
     if not isinstance(formula, SimpleFormula):
         raise OptionError(
             f"xformla={xformla!r} must have one side and one part, like '~ x1 + x2': the outcome "
@@ -146,84 +137,6 @@ def _names_of_expression(
             names.extend(str(a.value) for a in node.args if isinstance(a, ast.Constant))
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """Return the first line of an error of formulaic, without its markup."""
     return re.sub(r"\x1b\[[0-9;]*m|[⧛⧚]", "", str(error)).split("\n")[0]
-
-
-def clean_covariate(column: pd.Series) -> pd.Series:
-    """Give a complete covariate column a dtype that formulaic treats as the user expects.
-
-    Text and categories become dummies; unused categories are dropped.
-    """
-    dtype = column.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        return column.cat.remove_unused_categories()
-    if pd.api.types.is_bool_dtype(dtype):
-        return column.astype(bool)
-    if column.dtype == object:
-        kinds = {type(value) for value in column}
-        if kinds <= {bool, np.bool_}:
-            return column.astype(bool)
-        if str in kinds:
-            return column.astype(str).astype("category")
-        return pd.Series(as_float(column, "covariate"), name=column.name)
-    if pd.api.types.is_string_dtype(dtype):
-        return column.astype("category")
-    if not pd.api.types.is_numeric_dtype(dtype) or is_complex(column):
-        raise DataError(
-            f"covariate {column.name!r} holds {dtype} values, such as {brief(column.iloc[0], 40)}; "
-            "it must hold numbers, truth values, text or categories"
-        )
-    if pd.api.types.is_integer_dtype(dtype) and -_LARGE <= column.min() <= column.max() <= _LARGE:
-        return _read_only(column) if dtype == np.int64 else column.astype(np.int64)
-    if dtype == np.float64:
-        return _read_only(column)
-    return pd.Series(as_float(column, "covariate"), name=column.name)
-
-
-def _read_only(column: pd.Series) -> pd.Series:
-    """Return a view that nothing can write to.
-
-    formulaic's objects refer to each other, so that they would keep a copy until garbage is
-    collected.
-    """
-    values = column.to_numpy().view()
-    values.flags.writeable = False
-    return pd.Series(values, name=column.name, copy=False)
-
-
-def design_matrix(covariates: Covariates, frame: pd.DataFrame) -> tuple[Floats, list[str]]:
-    """Evaluate the formula: the (N, k) design with the intercept first, and its k names."""
-    from formulaic.errors import FormulaicError, FormulaicWarning
-
-    text, n_rows = covariates.text, len(frame)
-    try:
-        # log(-1) and the like become NaN rows, counted by us; levels that do not fit are errors.
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("error", FormulaicWarning)
-            matrix = covariates.formula.get_model_matrix(
-                frame, context={}, na_action="ignore", output="numpy", ensure_full_rank=True
-            )
-            x = np.asarray(matrix, dtype=np.float64)
-    except (
-        FormulaicError,
-        FormulaicWarning,
-        TypeError,
-        ValueError,
-        LookupError,
-        AttributeError,
-        ArithmeticError,
-    ) as error:
-        raise DataError(
-            f"xformla={text!r} cannot be evaluated: {_reason(error)}; its names must be columns "
-            "of df, or functions such as np.log, C, bs, poly"
-        ) from error
-    names = [str(name) for name in matrix.model_spec.column_names]
-    if x.shape != (n_rows, len(names)):
-        raise DataError(f"xformla={text!r} gives {x.shape[0]} rows for {n_rows} rows of data")
-    first = names.index("Intercept")
-    if first:
-        order = [first] + [j for j in range(len(names)) if j != first]
-        x, names = x[:, order], [names[j] for j in order]
-    return np.ascontiguousarray(x), names

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from didjack.intake.clean import CleanData
+from didjack.intake.sample import CleanData
 from didjack.options import Options
 
 
@@ -38,20 +38,7 @@ def clusters_to_balance(clean: CleanData, options: Options) -> list[int]:
 
 def without_cluster(clean: CleanData, cluster: int) -> CleanData:
     """Take a cluster out of the rows, and call the rest a balanced panel."""
-    keep = clean.cluster != cluster
-    left, period = np.unique(clean.period[keep], return_inverse=True)
-    return replace(
-        clean,
-        y=clean.y[keep],
-        period=period,
-        periods=clean.periods[left],
-        horizon=clean.horizon
-        if left[-1] + 1 == clean.periods.size
-        else int(clean.periods[left[-1]]),
-        cohort=clean.cohort[keep],
-        unit=np.unique(clean.unit[keep], return_inverse=True)[1],
-        cluster=clean.cluster[keep],
-        weight=None if clean.weight is None else clean.weight[keep],
-        x=None if clean.x is None else clean.x[keep],
-        pooled=False,
-    )
+    rest = clean.take(clean.cluster != cluster)
+    last = int(rest.periods[-1])
+    horizon = clean.horizon if last == clean.periods[-1] else last
+    return replace(rest, horizon=horizon, pooled=False)

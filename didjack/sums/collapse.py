@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from didjack._typing import Floats, Ints
-from didjack.intake.columns import distinct
+from didjack.intake.labels import distinct
 from didjack.kernels import hashing
 
 MOST_VALUES = 64

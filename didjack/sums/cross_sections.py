@@ -8,8 +8,8 @@ import numpy as np
 
 from didjack._typing import NEVER, Floats, Ints
 from didjack.errors import SampleWarning, warn
-from didjack.intake.clean import CleanData
-from didjack.intake.columns import distinct
+from didjack.intake.labels import distinct
+from didjack.intake.sample import CleanData
 from didjack.kernels import sums as kernels
 from didjack.options import Options
 from didjack.sums.collapse import by_content, patterns

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from didjack._typing import Floats, Ints
-from didjack.intake.clean import CleanData
+from didjack.intake.sample import CleanData
 from didjack.kernels import sums as kernels
 from didjack.options import Options
 from didjack.sums.balanced import clusters_to_balance, without_cluster

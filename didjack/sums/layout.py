@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import NEVER, Bools, Floats, Ints
-from didjack.intake.columns import TimeAxis
+from didjack.intake.time_axis import TimeAxis
 
 ALL_PERIODS = 0
 """The one period code of the strata of a balanced panel, whose rows are units."""

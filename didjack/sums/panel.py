@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from didjack._typing import Floats, Ints
-from didjack.intake.clean import CleanData
+from didjack.intake.sample import CleanData
 from didjack.options import Options
 from didjack.sums.covariates import binary_columns, standardise
 from didjack.sums.layout import Layout, Slots

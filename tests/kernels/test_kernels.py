@@ -8,13 +8,23 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 from scipy.special import expit
 
-from didjack.engine.taylor import derivatives, terms
-from didjack.kernels import core as kernels
-from didjack.kernels import influence as influence_kernels
-from didjack.kernels import taylor as expansion_kernels
-from didjack.kernels import threads
+from didjack.kernels import hashing, influence, linear_algebra, logit, multiplier, taylor, threads
+from didjack.kernels import sums as sum_kernels
+from didjack.kernels.arguments import (
+    Contrast,
+    Expansion,
+    Fits,
+    Linear,
+    LogitRows,
+    OddsMoments,
+    OddsRows,
+    OddsSums,
+    OutcomeRows,
+    Rows,
+)
+from didjack.sums.monomials import monomials
 
-MODULES = (kernels, influence_kernels, expansion_kernels)
+MODULES = (hashing, influence, linear_algebra, logit, multiplier, sum_kernels, taylor)
 KERNELS = {
     name: value
     for module in MODULES
@@ -22,7 +32,7 @@ KERNELS = {
     if isinstance(value, Dispatcher)
 }
 CASES = {}
-LIMIT = np.log(kernels.TRIM / (1 - kernels.TRIM))
+LIMIT = np.log(logit.TRIM / (1 - logit.TRIM))
 
 
 def case(make):
@@ -56,6 +66,24 @@ def rows():
         treated=np.array([True, False, True, False]),
         beta=np.array([0.3, -0.8, 0.5]),
     )
+
+
+def logit_rows(r, **other):
+    """What logit kernels are given."""
+    v = vars(r) | {"largest": np.abs(r.x).max(axis=0)} | other
+    return LogitRows(*(v[name] for name in LogitRows._fields))
+
+
+def odds_rows(r, outcomes, **other):
+    """What kernels of odds are given."""
+    v = vars(r) | {"outcomes": outcomes} | other
+    return OddsRows(*(v[name] for name in OddsRows._fields))
+
+
+def outcome_rows(r):
+    """What kernels of influence are given: the first outcome."""
+    v = vars(r) | {"y": np.ascontiguousarray(r.y[:, 0])}
+    return OutcomeRows(*(v[name] for name in OutcomeRows._fields))
 
 
 def chosen_rows(r, without=None, chosen=None):
@@ -107,7 +135,7 @@ def stratum_sums(r):
         i = slice(r.start[s], r.start[s + 1])
         want_gram[s] = (r.x[i] * r.w[i, None]).T @ r.x[i]
         want_cross[s] = (r.y[i] * r.w[i, None]).T @ r.x[i]
-    return (1, 5, r.x, r.w, r.y, r.start, gram, cross), (6, 7), [want_gram, want_cross]
+    return (1, 5, Rows(r.x, r.w, r.start), r.y, gram, cross), (4, 5), [want_gram, want_cross]
 
 
 @case
@@ -172,8 +200,7 @@ def logit_strata(r):
         i = slice(r.start[r.chosen[j]], r.start[r.chosen[j] + 1])
         d = np.full(r.x[i].shape[0], float(r.treated[j]))
         want[j], want_top[j] = logit_terms(r.x[i], r.w[i], d, r.beta)
-    args = (1, 3, r.x, r.w, r.start, r.chosen, r.treated, r.beta, sums, top)
-    return args, (8, 9), [want, want_top]
+    return (1, 3, logit_rows(r), r.beta, sums, top), (4, 5), [want, want_top]
 
 
 @case
@@ -190,9 +217,18 @@ def fit_logits(r):
         z = r.x[index][:, keep[j]]
         want[j, keep[j]] = bf.newton_logit(d, z, r.w[index])
         want_top[j] = (r.x[index] @ want[j]).max()
-    args = (0, 3, r.x, r.w, r.start, chosen, treated, r.cluster, deleted, keep)
-    done, largest = np.array([True, True, True, False]), np.abs(r.x).max(axis=0)
-    return (*args, largest, beta, converged, np.zeros(4)), (11, 12, 13), [want, done, want_top]
+    rows = logit_rows(r, chosen=chosen, treated=treated)
+    done = np.array([True, True, True, False])
+    args = (0, 3, rows, deleted, keep, Fits(beta, converged, np.zeros(4)))
+    return args, (5,), [want, done, want_top]
+
+
+@case
+def add_logits(r):
+    index, d = chosen_rows(r, 2)
+    sums, top = logit_terms(r.x[index], r.w[index], d, r.beta)
+    before = np.arange(10.0)
+    return (logit_rows(r), 2, r.beta, before), (3,), [top, before + sums]
 
 
 @case
@@ -255,8 +291,8 @@ def odds_sums(r):
         index, _ = chosen_rows(r, deleted[j])
         v = odds(r, r.w, index, beta[j])
         want[j] = [*(v @ r.x[index]), v @ r.y[index, 1]]
-    args = (0, 2, r.x, r.w, r.y, outcomes, r.start, r.chosen, r.cluster, deleted, beta)
-    return (*args, np.zeros((3, 4))), (11,), [want]
+    args = (0, 2, odds_rows(r, outcomes), deleted, beta, np.zeros((3, 4)))
+    return args, (5,), [want]
 
 
 @case
@@ -312,7 +348,7 @@ def odds_gradient(r):
     y, index = np.ascontiguousarray(r.y[:, 0]), chosen_rows(r)[0]
     left = y[index] - r.x[index] @ r.beta - 0.3
     want = (odds(r, r.w, index, STEEP) * left) @ r.x[index]
-    return (r.x, r.w, y, r.start, r.chosen, STEEP, r.beta, 0.3), (), [want]
+    return (outcome_rows(r), Contrast(STEEP, r.beta, 0.3)), (), [want]
 
 
 @case
@@ -322,8 +358,7 @@ def linear_influence(r):
     x, w = r.x[index], r.w[index]
     residual = y[index] - x @ r.beta
     want[index] += w * (0.7 * y[index] + x @ by_x + residual * (x @ by_residual))
-    args = (r.x, r.w, y, r.start, r.chosen, 0.7, by_x, r.beta, by_residual, psi)
-    return args, (9,), [want]
+    return (outcome_rows(r), Linear(0.7, by_x, r.beta, by_residual), psi), (2,), [want]
 
 
 @case
@@ -332,8 +367,7 @@ def odds_influence(r):
     want = psi.copy()
     left = y[index] - r.x[index] @ r.beta - 0.3
     want[index] += -0.4 * odds(r, r.w, index, STEEP) * left
-    args = (r.x, r.w, y, r.start, r.chosen, STEEP, r.beta, 0.3, -0.4, psi)
-    return args, (9,), [want]
+    return (outcome_rows(r), Contrast(STEEP, r.beta, 0.3), -0.4, psi), (3,), [want]
 
 
 @case
@@ -341,18 +375,17 @@ def score_influence(r):
     (index, d), psi, by_score = chosen_rows(r), np.arange(float(r.n)), np.array([1.0, -2.0, 0.5])
     want = psi.copy()
     want[index] += r.w[index] * (d - expit(r.x[index] @ STEEP)) * (r.x[index] @ by_score)
-    args = (r.x, r.w, r.start, r.chosen, r.treated, STEEP, by_score, psi)
-    return args, (7,), [want]
+    return (logit_rows(r), STEEP, by_score, psi), (3,), [want]
 
 
 @case
 def add_odds(r):
-    sums, inside = np.arange(4.0), np.arange(4, 15)
+    sums, inside = np.arange(4.0), np.arange(9, 15)
     want = sums + odds(r, r.w, inside, STEEP) @ np.column_stack([r.x, r.y[:, 1]])[inside]
-    return (r.x, r.w, r.y, np.array([1]), 4, 15, STEEP, sums), (7,), [want]
+    return (odds_rows(r, np.array([1])), 3, STEEP, sums), (3,), [want]
 
 
-def powers(t, at):
+def powers_of(t, at):
     """Monomials of (n, k) points, (n, M)."""
     found = np.ones((len(at), t.parent.size))
     for g in range(1, t.parent.size):
@@ -369,27 +402,26 @@ def logit_derivatives(eta, d):
 
 @case
 def logit_moments(r):
-    t, bounds, moments = terms(3, 4), np.array([0, 1, 3, 4]), np.zeros((3, 35))
+    t, bounds, moments = monomials(3, 4), np.array([0, 1, 3, 4]), np.zeros((3, 35))
     want = moments.copy()
     for block in (0, 1):
         inside = slice(bounds[block], bounds[block + 1])
         own = SimpleNamespace(**vars(r) | {"treated": r.treated[inside]})
         index, d = chosen_rows(own, chosen=r.chosen[inside])
-        value = powers(t, r.x[index]) * r.w[index, None]
+        value = powers_of(t, r.x[index]) * r.w[index, None]
         by_row = logit_derivatives(r.x[index] @ r.beta, d)[t.degree].T
         want[block] = (value * by_row).sum(axis=0)
-    args = (0, 2, r.x, r.w, r.start, r.chosen, r.treated, bounds, r.beta)
-    return (*args, t.parent, t.variable, t.degree, derivatives(4), moments), (13,), [want]
+    return (0, 2, logit_rows(r), bounds, r.beta, t, moments), (6,), [want]
 
 
 @case
 def odds_moments(r):
-    t, bounds, outcomes = terms(3, 2), np.array([0, 2, 4]), np.array([1, 0])
+    t, bounds, outcomes = monomials(3, 2), np.array([0, 2, 4]), np.array([1, 0])
     moments, size, gap = np.zeros((2, 10, 5)), np.zeros((4, 5)), np.zeros(2)
     want, want_size, want_gap = moments.copy(), size.copy(), gap.copy()
     index = chosen_rows(r, chosen=r.chosen[2:])[0]
     z = np.column_stack([r.x, r.y[:, outcomes]])[index]
-    want[1] = (powers(t, r.x[index]) * odds(r, r.w, index, STEEP)[:, None]).T @ z
+    want[1] = (powers_of(t, r.x[index]) * odds(r, r.w, index, STEEP)[:, None]).T @ z
     for j in (2, 3):
         inside = np.arange(r.start[r.chosen[j]], r.start[r.chosen[j] + 1])
         rows = np.abs(np.column_stack([r.x, r.y[:, outcomes]])[inside])
@@ -397,17 +429,16 @@ def odds_moments(r):
         want_size[j] = np.where(eta < LIMIT, r.w[inside] * np.exp(eta), 0.0) @ rows
     seen = index[r.w[index] > 0]
     want_gap[1] = np.abs(r.x[seen] @ STEEP - LIMIT).min()
-    args = (1, 2, r.x, r.w, r.y, outcomes, r.start, r.chosen, bounds, STEEP)
-    filled = [want, want_size, want_gap]
-    return (*args, t.parent, t.variable, moments, size, gap), (12, 13, 14), filled
+    args = (1, 2, odds_rows(r, outcomes), bounds, STEEP, t, OddsMoments(moments, size, gap))
+    return args, (6,), [want, want_size, want_gap]
 
 
 @case
-def _powers(r):
-    t, at = terms(2, 3), np.array([0.5, -2.0])
+def powers(r):
+    t, at = monomials(2, 3), np.array([0.5, -2.0])
     a, b = at
     want = 3 * np.array([1, a, b, a**2, a * b, b**2, a**3, a**2 * b, a * b**2, b**3])
-    return (3.0, at, t.parent, t.variable, np.zeros(10)), (4,), [want]
+    return (3.0, at, t, np.zeros(10)), (3,), [want]
 
 
 @case
@@ -417,25 +448,21 @@ def predictor(r):
 
 def expanded(r, w, degree, beta):
     """Moments of the rows of all chosen strata, about some coefficients."""
-    t, index = terms(3, degree), chosen_rows(r)
+    t, index = monomials(3, degree), chosen_rows(r)
     bounds, moments = np.array([0, r.chosen.size]), np.zeros((1, t.parent.size))
-    args = (0, 1, r.x, w, r.start, r.chosen, r.treated, bounds, beta)
-    expansion_kernels.logit_moments.py_func(
-        *args, t.parent, t.variable, t.degree, derivatives(degree), moments
-    )
+    taylor.logit_moments.py_func(0, 1, logit_rows(r, w=w), bounds, beta, t, moments)
     return t, index, moments[0]
 
 
 @case
-def _expand(r):
+def expand(r):
     """An expansion of a degree so high that nothing is left out."""
     t, (index, d), moments = expanded(r, r.w, 12, r.beta)
     step = np.array([0.02, -0.03, 0.01])
-    value = powers(t, step[None])[0] * t.scale
+    value = powers_of(t, step[None])[0] * t.scale
     want, _ = logit_terms(r.x[index], r.w[index], d, r.beta + step)
     want[-1] = 0.0
-    args = (moments, value, t.child, t.child.shape[0], t.n_information, np.ones(10))
-    return args, (5,), [want]
+    return (moments, value, t, np.ones(10)), (3,), [want]
 
 
 @case
@@ -452,22 +479,19 @@ def solve_expanded(r):
     rest, d_rest = chosen_rows(r, without=3)
     want = np.array([bf.newton_logit(d_rest, r.x[rest], w[rest]), base, base])
     first, last = np.array([3, 0, 2]), np.array([4, 0, 3])
-    args = (0, 3, r.x, w, r.start, r.chosen, r.treated, first, last, moments)
-    args += (t.parent, t.variable, t.scale, t.child, t.n_information, base, np.ones(3, dtype=bool))
-    args += (np.abs(x).max(axis=0), np.tile(base, (3, 1)))
-    done = np.array([True, True, False])
-    return (*args, np.zeros(3, dtype=bool)), (18, 19), [want, done]
+    expansion, keep = Expansion(base, moments, first, last), np.ones(3, dtype=bool)
+    fits = Fits(np.tile(base, (3, 1)), np.zeros(3, dtype=bool), np.zeros(0))
+    args = (0, 3, logit_rows(r, w=w), t, expansion, keep, fits)
+    return args, (6,), [want, np.array([True, True, False]), np.zeros(0)]
 
 
 @case
 def odds_expanded(r):
-    t, outcomes = terms(3, 12), np.array([1])
+    t, outcomes = monomials(3, 12), np.array([1])
     base, step = STEEP / 8, np.array([[0.01, -0.02, 0.01], [0.0, 0.0, 0.0]])
     moments, size = np.zeros((1, t.parent.size, 4)), np.zeros((4, 4))
-    args = (r.x, r.w, r.y, outcomes, r.start, r.chosen)
-    expansion_kernels.odds_moments.py_func(
-        *(0, 1, *args, np.array([0, 4]), base, t.parent, t.variable, moments, size, np.zeros(1))
-    )
+    rows, into = odds_rows(r, outcomes), OddsMoments(moments, size, np.zeros(1))
+    taylor.odds_moments.py_func(0, 1, rows, np.array([0, 4]), base, t, into)
     want, share = np.zeros((2, 4)), np.zeros(2)
     for j, without in enumerate([1, None]):
         whole, index = chosen_rows(r)[0], chosen_rows(r, without=without)[0]
@@ -477,8 +501,23 @@ def odds_expanded(r):
         at_base = (r.w * np.exp(r.x @ base))[:, None] * np.abs(z)
         share[j] = (1 - at_base[index].sum(axis=0) / at_base[whole].sum(axis=0)).max()
     first, last = np.array([2, 0]), np.array([3, 0])
-    args += (first, last, moments[0], t.parent, t.variable, t.scale, size, base, base + step)
-    return (0, 2, *args, np.zeros((2, 4)), np.zeros(2)), (17, 18), [want, share]
+    expansion = Expansion(base, moments[0], first, last)
+    into = OddsSums(size, np.zeros((2, 4)), np.zeros(2))
+    return (0, 2, rows, t, expansion, base + step, into), (6,), [size, want, share]
+
+
+@case
+def dominates(r):
+    sums, keep = np.arange(1.0, 11.0), np.array([True, True, False])
+    own = np.where(np.arange(10) == 8, sums, 0.4 * sums)  # dominant only where it is not used
+    return (own, sums, keep), (), [False]
+
+
+def copied(arg):
+    """Copy an array, or each array of a NamedTuple."""
+    if isinstance(arg, tuple):
+        return type(arg)(*map(copied, arg))
+    return arg.copy() if isinstance(arg, np.ndarray) else arg
 
 
 def call(kernel, args, filled):
@@ -486,14 +525,17 @@ def call(kernel, args, filled):
 
     All other arguments have to stay as they are.
     """
-    copies = [arg.copy() if isinstance(arg, np.ndarray) else arg for arg in args]
+    copies = [copied(arg) for arg in args]
     with np.errstate(over="ignore"):  # hashes wrap around
         result = kernel(*copies)
     for position, (arg, after) in enumerate(zip(args, copies, strict=True)):
         if position not in filled:
-            np.testing.assert_array_equal(after, arg)
+            same = arg if isinstance(arg, tuple) else (arg,)
+            for a, b in zip(same, after if isinstance(arg, tuple) else (after,), strict=True):
+                np.testing.assert_array_equal(b, a)
     returned = result if isinstance(result, tuple) else [] if result is None else [result]
-    return [*returned, *(copies[position] for position in filled)]
+    parts = [copies[position] for position in filled]
+    return [*returned, *(a for p in parts for a in (p if isinstance(p, tuple) else (p,)))]
 
 
 def test_every_kernel_has_a_case():
@@ -524,7 +566,7 @@ def test_compiled_equals_uncompiled(name, rows):
 
 @pytest.mark.parametrize("compiled", [True, False])
 def test_no_rows_is_no_sum(compiled):
-    kernel = kernels.deleted_sums if compiled else kernels.deleted_sums.py_func
+    kernel = sum_kernels.deleted_sums if compiled else sum_kernels.deleted_sums.py_func
     none = np.empty(0, dtype=np.int64)
     got = kernel(np.ones((3, 2)), none, np.array([0, 1, 2]), 3)
     np.testing.assert_array_equal(got, np.zeros((4, 2)))
@@ -532,7 +574,7 @@ def test_no_rows_is_no_sum(compiled):
 
 def test_deleted_sums_without_jackknife_are_the_full_sum():
     values, cluster = np.arange(6.0).reshape(3, 2), np.array([0, 1, 2])
-    got = kernels.deleted_sums(values, np.array([0, 2]), cluster, 0)
+    got = sum_kernels.deleted_sums(values, np.array([0, 2]), cluster, 0)
     np.testing.assert_array_equal(got, [[4.0, 6.0]])
 
 
@@ -550,7 +592,7 @@ def dependent_gram():
 @pytest.mark.parametrize("compiled", [True, False])
 def test_factor_stops_at_the_first_dependent_column(compiled):
     _, gram = dependent_gram()
-    kernel = kernels.factor if compiled else kernels.factor.py_func
+    kernel = linear_algebra.factor if compiled else linear_algebra.factor.py_func
     _, _, first = kernel(np.stack([gram, np.eye(5)]), np.ones((2, 5), dtype=bool), False)
     assert first.tolist() == [2, -1]
 
@@ -558,7 +600,7 @@ def test_factor_stops_at_the_first_dependent_column(compiled):
 @pytest.mark.parametrize("compiled", [True, False])
 def test_factor_drops_dependent_columns(compiled):
     x, gram = dependent_gram()
-    kernel = kernels.factor if compiled else kernels.factor.py_func
+    kernel = linear_algebra.factor if compiled else linear_algebra.factor.py_func
     lower, scale, first = kernel(gram[None], np.ones((1, 5), dtype=bool), True)
     keep = np.array([True, True, False, True, False])
     assert first.tolist() == [2]
@@ -566,7 +608,7 @@ def test_factor_drops_dependent_columns(compiled):
     want, _ = factors(gram, keep)
     np.testing.assert_allclose(lower[0], want, atol=1e-13)
     y = np.random.default_rng(6).normal(size=20)
-    beta = kernels.solve(lower, scale, (y @ x)[None, None])[0, 0]
+    beta = linear_algebra.solve(lower, scale, (y @ x)[None, None])[0, 0]
     own = np.linalg.lstsq(x[:, keep], y, rcond=None)[0]
     np.testing.assert_allclose(beta[keep], own, rtol=1e-10)
     np.testing.assert_array_equal(beta[~keep], 0.0)
@@ -575,14 +617,14 @@ def test_factor_drops_dependent_columns(compiled):
 def test_factor_counts_an_unused_column_as_no_failure():
     _, gram = dependent_gram()
     keep = np.array([[True, True, False, True, False]])
-    assert kernels.factor(gram[None], keep, False)[2].tolist() == [-1]
+    assert linear_algebra.factor(gram[None], keep, False)[2].tolist() == [-1]
 
 
 def test_factor_does_not_mind_units_of_measurement():
     gram = grams(n=1)
     units = 10.0 ** np.array([0, 9, -9, 4])
-    lower, _, first = kernels.factor(gram, np.ones((1, 4), dtype=bool), False)
-    other, _, first_other = kernels.factor(
+    lower, _, first = linear_algebra.factor(gram, np.ones((1, 4), dtype=bool), False)
+    other, _, first_other = linear_algebra.factor(
         gram * np.outer(units, units), np.ones((1, 4), dtype=bool), False
     )
     assert first.tolist() == first_other.tolist() == [-1]
@@ -598,22 +640,17 @@ def one_logit(x, d, start=None):
     n, k = x.shape
     beta = np.zeros((1, k)) if start is None else np.array([start], dtype=float)
     converged, top = np.zeros(1, dtype=bool), np.zeros(1)
-    kernels.fit_logits(
-        0,
-        1,
-        np.ascontiguousarray(x[order]),
-        np.ones(n),
-        np.array([0, d.sum(), n]),
-        np.array([0, 1]),
-        np.array([True, False]),
-        np.array([0, 1]),
-        np.array([-1]),
-        np.ones((1, k), dtype=bool),
-        np.abs(x).max(axis=0),
-        beta,
-        converged,
-        top,
+    rows = LogitRows(
+        x=np.ascontiguousarray(x[order]),
+        w=np.ones(n),
+        start=np.array([0, d.sum(), n]),
+        chosen=np.array([0, 1]),
+        treated=np.array([True, False]),
+        cluster=np.array([0, 1]),
+        largest=np.abs(x).max(axis=0),
     )
+    keep, fits = np.ones((1, k), dtype=bool), Fits(beta, converged, top)
+    logit.fit_logits(0, 1, rows, np.array([-1]), keep, fits)
     return beta[0], converged[0], expit(top[0])
 
 
@@ -680,8 +717,8 @@ def test_collapse_does_not_depend_on_the_order_of_rows():
     w = rng.uniform(0, 1, 5000) * 10.0 ** rng.integers(-6, 6, 5000)
     y, code = rng.normal(size=5000), rng.integers(0, 5, 5000)
     order = rng.permutation(5000)
-    one = kernels.collapse(code, 5, w, y)
-    other = kernels.collapse(code[order], 5, w[order], y[order])
+    one = sum_kernels.collapse(code, 5, w, y)
+    other = sum_kernels.collapse(code[order], 5, w[order], y[order])
     for a, b in zip(one, other, strict=True):
         np.testing.assert_array_equal(a, b)
     plain = [np.bincount(code[i], weights=w[i]) for i in (slice(None), order)]
@@ -691,10 +728,10 @@ def test_collapse_does_not_depend_on_the_order_of_rows():
 def test_hashes_tell_rows_apart():
     values = np.arange(30.0)
     y, x = np.repeat(values, 30), np.tile(values, 30)[:, None]
-    hashes = kernels.hash_rows(y, x, np.ones((1, 900)))
+    hashes = hashing.hash_rows(y, x, np.ones((1, 900)))
     assert np.unique(hashes).size == 900
     assert (hashes >= 0).all()
-    swapped = kernels.hash_rows(x[:, 0].copy(), y[:, None].copy(), np.ones((1, 900)))
+    swapped = hashing.hash_rows(x[:, 0].copy(), y[:, None].copy(), np.ones((1, 900)))
     assert (hashes != swapped).sum() == 870
 
 

@@ -1,0 +1,178 @@
+"""The columns of period and cohort -> integers on one time axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import NEVER, Bools, Floats, Ints
+from didjack.errors import DataError
+from didjack.intake.numbers import as_float, offenders, uncategorized
+from didjack.intake.time_axis import TimeAxis, axis_of_dates, periods_of_dates
+from didjack.options import MOST_PERIODS
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Time and cohort on one integer axis.
+
+    Attributes
+    ----------
+    axis : TimeAxis
+    period : (N,) period; that of some other row where it is missing
+    period_missing : (N,)
+    cohort : (N,) first treated period; `NEVER` for one coded 0 or inf, or missing
+    cohort_missing : (N,) where the cohort is missing rather than coded
+    zero : (N,) where the cohort is the number 0
+    """
+
+    axis: TimeAxis
+    period: Ints
+    period_missing: Bools
+    cohort: Ints
+    cohort_missing: Bools
+    zero: Bools
+
+
+def as_times(time: pd.Series, cohort: pd.Series) -> Times:
+    """Read the columns of period (`tname`) and cohort (`gname`)."""
+    time, cohort = _with_own_dtype(time, "tname"), _with_own_dtype(cohort, "gname")
+    kinds = {_kind(column) for column in (time, cohort) if column.notna().any()}
+    if kinds <= {"number"}:
+        return _numeric_times(time, cohort)
+    if len(kinds) > 1:
+        raise DataError(
+            f"tname {time.name!r} ({time.dtype}) and gname {cohort.name!r} ({cohort.dtype}) must "
+            "be of one kind: both whole numbers, both pandas Periods, or both dates"
+        )
+    return _calendar_times(time, cohort)
+
+
+def _with_own_dtype(column: pd.Series, role: str) -> pd.Series:
+    """Give dates and Periods in categorical, object or Arrow columns their pandas dtype."""
+    column = uncategorized(column)
+    kind = getattr(column.dtype, "pyarrow_dtype", None)
+    if kind is not None and str(kind).startswith(("date", "timestamp")):
+        zone = getattr(kind, "tz", None)
+        dtype: Any = f"datetime64[us, {zone}]" if zone else "datetime64[us]"
+        return pd.Series(column.astype(dtype))
+    if column.dtype != object or not column.notna().any():
+        return column
+    inferred = pd.api.types.infer_dtype(column, skipna=True)
+    try:
+        if inferred in ("date", "datetime", "datetime64"):
+            return pd.to_datetime(column)
+        if inferred == "period":
+            return pd.Series(pd.PeriodIndex(column), name=column.name)
+    except ValueError as error:
+        raise DataError(
+            f"{role} {column.name!r} mixes dates with and without a time zone, or Periods of "
+            "several frequencies"
+        ) from error
+    return column
+
+
+def _kind(column: pd.Series) -> str:
+    if isinstance(column.dtype, pd.PeriodDtype):
+        return "period"
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return "datetime"
+    return "number"
+
+
+def _numeric_times(time: pd.Series, cohort: pd.Series) -> Times:
+    period, of_time = _whole(time, "tname")
+    first, of_cohort = _whole(cohort, "gname")
+    zero, nobody = first == 0, np.zeros(len(cohort), dtype=bool)
+    never, missing = zero, nobody
+    if of_cohort is not None:
+        missing, infinite = np.isnan(of_cohort), np.isinf(of_cohort)
+        negative = infinite & (of_cohort < 0)
+        if negative.any():
+            raise DataError(
+                f"gname {cohort.name!r} holds -inf: {offenders(negative, of_cohort)}; "
+                "never-treated is 0, inf or missing"
+            )
+        zero = zero & ~missing & ~infinite
+        never = zero | missing | infinite
+    gone = nobody if of_time is None else ~np.isfinite(of_time)
+    # Whole numbers with gaps are floats in pandas, which the user did not choose.
+    floats = pd.api.types.is_float_dtype(time.dtype) and bool(time.notna().all())
+    return Times(
+        axis=TimeAxis("float" if floats else "int"),
+        period=_filled(period, gone),
+        period_missing=gone,
+        cohort=np.where(never, NEVER, first),
+        cohort_missing=missing,
+        zero=zero,
+    )
+
+
+def _whole(column: pd.Series, role: str) -> tuple[Ints, Floats | None]:
+    """Return whole numbers, 0 where there is none, and the floats they come from, if they do.
+
+    Raises
+    ------
+    DataError
+        Other numbers, or numbers so large that they could be.
+    """
+    if pd.api.types.is_bool_dtype(column.dtype):
+        raise DataError(f"{role} {column.name!r} is boolean; it must hold whole numbers or dates")
+    values: Any = column.to_numpy()
+    floats = None
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
+        odd = max(-int(values.min()), int(values.max())) > MOST_PERIODS
+        bad = np.abs(values.astype(np.float64)) > MOST_PERIODS if odd else np.zeros(1, dtype=bool)
+    else:
+        floats = values = as_float(column, role)
+        values = np.where(np.isfinite(values), values, 0.0)
+        bad = (values != np.floor(values)) | (np.abs(values) > MOST_PERIODS)
+    if bad.any():
+        raise DataError(
+            f"{role} {column.name!r} must hold whole numbers below 2^53 (or Periods or dates): "
+            f"{offenders(bad, values)}; number the periods 1, 2, 3, ..."
+        )
+    return values.astype(np.int64, copy=False), floats
+
+
+def _filled(period: Ints, missing: Bools) -> Ints:
+    """Put the first period that is there where one is missing: the range stays as narrow."""
+    if not missing.any() or missing.all():
+        return period
+    return np.where(missing, period[np.argmin(missing)], period)
+
+
+def _calendar_times(time: pd.Series, cohort: pd.Series) -> Times:
+    missing, gone = time.isna().to_numpy(), cohort.isna().to_numpy()
+    axis = TimeAxis("int")  # stands for a column of time without any value
+    if isinstance(time.dtype, pd.PeriodDtype):
+        axis = TimeAxis("period", dtype=time.dtype)
+        if not gone.all() and cohort.dtype != time.dtype:
+            raise DataError(
+                f"gname {cohort.name!r} ({cohort.dtype}) and tname {time.name!r} ({time.dtype}) "
+                "must have one frequency; use .dt.asfreq()"
+            )
+    elif not missing.all():
+        axis = axis_of_dates(time, cohort)
+    return Times(
+        axis=axis,
+        period=_filled(_ordinals(axis, time, missing), missing),
+        period_missing=missing,
+        cohort=np.where(gone, NEVER, _ordinals(axis, cohort, gone)),
+        cohort_missing=gone,
+        zero=np.zeros(len(cohort), dtype=bool),
+    )
+
+
+def _ordinals(axis: TimeAxis, column: pd.Series, missing: Bools) -> Ints:
+    """Return the integer periods of a column, 0 where it is missing."""
+    if axis.kind == "int" or missing.all():
+        return np.zeros(len(column), dtype=np.int64)
+    codes, values = pd.factorize(column)
+    periods = (
+        pd.PeriodIndex(values) if axis.kind == "period" else periods_of_dates(values, axis.freq)
+    )
+    return np.append(np.asarray(periods.asi8, dtype=np.int64), 0)[codes]

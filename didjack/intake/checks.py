@@ -1,0 +1,171 @@
+"""Rule 6: complaints about data that do not make sense."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import NEVER, Bools, Floats, Ints
+from didjack.errors import DataError
+from didjack.intake.calendar import Times
+from didjack.intake.numbers import offenders
+from didjack.intake.sample import Sample
+from didjack.options import Options
+from didjack.wording import name_some, plural
+
+LARGEST = 1e150
+"""Outcomes and covariates beyond this have squares that are not finite."""
+
+ZERO_IS_A_PERIOD = (
+    "0 is among the periods of {!r}: if it is a first treated period, add the same number to both "
+    "columns"
+)
+
+
+# ---- columns ------------------------------------------------------------------------------------
+
+
+def check_never_codes(times: Times, options: Options) -> None:
+    """Raise where never-treated is both missing and coded: one of them may mean 'unknown'."""
+    missing = times.cohort_missing
+    if not missing.any():
+        return
+    n_coded = int(np.count_nonzero((times.cohort == NEVER) & ~missing))
+    if n_coded:
+        among = zero_among_periods(times.zero, times.period[~times.period_missing])
+        raise DataError(
+            f"gname {options.gname!r} mixes missing values "
+            f"({plural(int(missing.sum()), 'row')}, first at row {np.flatnonzero(missing)[0]}) "
+            f"with 0 or inf ({plural(n_coded, 'row')}): does missing mean never-treated or "
+            "unknown? Recode one, or drop the unknown ones"
+            + (f"; {ZERO_IS_A_PERIOD.format(options.tname)}" if among else "")
+        )
+
+
+def zero_among_periods(zero: Bools, periods: Ints) -> bool:
+    """Whether 0 is the cohort of some rows, and could be a period too."""
+    return bool(zero.any() and periods.size and periods.min() <= 0 <= periods.max())
+
+
+def check_negative(weight: Floats, options: Options) -> None:
+    """Raise for negative weights."""
+    negative = weight < 0
+    if negative.any():
+        raise DataError(
+            f"weightsname {options.weightsname!r} has negative values: "
+            f"{offenders(negative, weight)}"
+        )
+
+
+def check_outcome(sample: Sample) -> None:
+    """Raise for outcomes whose squares overflow."""
+    y = sample.rows.y
+    if max(-y.min(), y.max()) > LARGEST:
+        raise DataError(
+            f"yname {sample.options.yname!r} is too large to be squared: "
+            f"{offenders(np.abs(y) > LARGEST, y)}; rescale it"
+        )
+
+
+# ---- units --------------------------------------------------------------------------------------
+
+
+def check_units(sample: Sample) -> None:
+    """Raise for units in two cohorts or clusters, and for duplicate unit-periods."""
+    rows, options = sample.rows, sample.options
+    _check_constant(sample, f"cohort ({options.gname!r})", rows.cohort, sample.label)
+    if not options.by_unit:
+        labels, what = sample.cluster_labels, f"cluster ({options.cluster!r})"
+        _check_constant(sample, what, rows.cluster, lambda code: labels[code])
+    _check_duplicates(sample)
+
+
+def _check_constant(sample: Sample, what: str, values: Ints, label: Callable[[int], Any]) -> None:
+    """Raise for units with more than one value."""
+    unit = sample.rows.unit
+    of_unit = np.zeros(len(sample.unit_labels), dtype=np.int64)
+    of_unit[unit] = values
+    moved = of_unit[unit] != values
+    if not moved.any():
+        return
+    units = sample.units(moved)
+    shown = [
+        f"{sample.unit_labels[code]} ({name_some(map(label, np.unique(values[unit == code])))})"
+        for code in units[:3]
+    ]
+    raise DataError(
+        f"{plural(units.size, 'unit')} of {sample.options.idname!r} in more than one {what}; "
+        f"first: {', '.join(shown)}"
+    )
+
+
+def _check_duplicates(sample: Sample) -> None:
+    """Raise for units that are seen more than once in a period."""
+    rows, n_periods = sample.rows, sample.periods.size
+    key, n_keys = rows.unit * n_periods + rows.period, len(sample.unit_labels) * n_periods
+    if n_keys <= 8 * key.size:
+        seen = np.zeros(n_keys, dtype=bool)
+        seen[key] = True
+        if np.count_nonzero(seen) == key.size:
+            return
+    twice = pd.Series(key).duplicated(keep=False).to_numpy()
+    if not twice.any():
+        return
+    first = dict.fromkeys(key[twice].tolist())
+    shown = [
+        f"({sample.unit_labels[k // n_periods]}, {sample.label(sample.periods[k % n_periods])})"
+        for k in list(first)[:3]
+    ]
+    raise DataError(
+        f"({sample.options.idname!r}, {sample.options.tname!r}) is not unique: "
+        f"{plural(int(twice.sum()), 'row')} share a unit and a period; first: "
+        f"{', '.join(shown)}; with repeated cross sections use panel=False"
+    )
+
+
+def check_periods(sample: Sample) -> None:
+    """Raise for a single period."""
+    if sample.periods.size == 1:
+        raise DataError(
+            f"tname {sample.options.tname!r} has a single period "
+            f"({sample.label(sample.periods[0])}); a difference in differences needs two"
+        )
+
+
+# ---- what the rules leave -----------------------------------------------------------------------
+
+
+def check_what_is_left(sample: Sample) -> None:
+    """Raise without treated cohorts, comparison units, a second period or a second cluster."""
+    _check_cohorts(sample)
+    options, cluster = sample.options, sample.rows.cluster
+    if sample.periods.size == 1:
+        raise DataError(
+            f"tname {options.tname!r}: a single period ({sample.label(sample.periods[0])}) is left "
+            "after the sample rules"
+        )
+    if options.jackknife and (cluster == cluster[0]).all():
+        raise DataError(
+            f"cluster {options.cluster or options.idname!r} has 1 cluster "
+            f"({sample.cluster_labels[cluster[0]]}); the jackknife needs at least 2"
+        )
+
+
+def _check_cohorts(sample: Sample) -> None:
+    """Raise unless rows with a weight are in a treated cohort, and others to compare them with."""
+    options, cohort, weight = sample.options, sample.rows.cohort, sample.rows.weight
+    what = f"gname {options.gname!r}"
+    if weight is not None and not weight.all():
+        cohort = cohort[weight > 0]
+        what += f" (rows with positive {options.weightsname!r})"
+    never = cohort == NEVER
+    if never.all():
+        raise DataError(
+            f"{what}: no treated cohort is left after the sample rules "
+            f"({plural(cohort.size, 'row')}, all never-treated)"
+        )
+    if not never.any() and (options.control_group == "nevertreated" or (cohort == cohort[0]).all()):
+        raise DataError(f"{what}: no comparison unit is left after the sample rules")

@@ -1,0 +1,125 @@
+"""A column of labels -> integer codes that follow the sorted labels."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import Bools, Floats, Ints
+from didjack.errors import DataError
+from didjack.intake.numbers import as_float, is_number
+from didjack.wording import brief
+
+
+def renumber(codes: Ints, n_codes: int) -> tuple[Ints, Bools]:
+    """Give the codes that occur new numbers 0, 1, ... in their order; -1, for missing, stays.
+
+    Returns the new codes, perhaps the same array, and which codes occur, (n_codes,).
+    """
+    present = np.zeros(n_codes + 1, dtype=bool)  # the last one is that of -1
+    present[codes] = True
+    if present[:-1].all():
+        return codes, present[:-1]
+    rank = np.empty(n_codes + 1, dtype=np.int64)
+    np.cumsum(present[:-1], out=rank[:-1])
+    rank[:-1] -= 1
+    rank[-1] = -1
+    return rank[codes], present[:-1]
+
+
+def distinct(values: Ints) -> tuple[Ints, Ints]:
+    """Return the distinct integers, sorted, and the position of each value among them.
+
+    Those of a narrow range are found by marking them, which is faster than to sort them. Both
+    arrays are new.
+    """
+    low, high = int(values.min()), int(values.max())
+    if high - low > 4 * values.size:
+        labels, codes = np.unique(values, return_inverse=True)
+        return labels, codes
+    codes, present = renumber(values - low, high - low + 1)
+    return np.flatnonzero(present) + low, codes
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A column of labels as integer codes.
+
+    Attributes
+    ----------
+    codes : (N,) position of each row's label in `labels`; -1 where it is missing
+    labels : (L,) the distinct labels, sorted
+    """
+
+    codes: Ints
+    labels: pd.Index
+
+
+def as_codes(column: pd.Series, role: str) -> Coded:
+    """Factorize a column of any hashable labels; codes follow the sorted labels.
+
+    Numbers that are not finite are missing.
+    """
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _codes_of_categories(column, role)
+    if isinstance(dtype, np.dtype) and dtype.kind in "iu" and dtype != np.uint64:
+        values = column.to_numpy()
+        labels, codes = distinct(values.astype(np.int64, copy=False))
+        return Coded(codes, pd.Index(labels.astype(dtype)))
+    if pd.api.types.is_float_dtype(dtype):
+        return _codes_of_floats(as_float(column, role))
+    if column.dtype == object:
+        column = column.where(~_missing_labels(column), None)
+    return _factorized(column, role)
+
+
+def _codes_of_floats(values: Floats) -> Coded:
+    finite = np.isfinite(values)
+    codes, labels = np.full(values.size, -1), np.empty(0)
+    present = values[finite]
+    if present.size and (present == np.floor(present)).all() and np.abs(present).max() < 2.0**53:
+        whole, codes[finite] = distinct(present.astype(np.int64))
+        labels = whole.astype(np.float64)
+    elif present.size:
+        labels, codes[finite] = np.unique(present, return_inverse=True)
+    return Coded(codes, pd.Index(labels))
+
+
+def _missing_labels(column: pd.Series) -> Bools:
+    """Return where an object column holds no label, (N,)."""
+    gone = np.array(column.isna(), dtype=bool)
+    infinite = [is_number(value) and value in (np.inf, -np.inf) for value in column[~gone]]
+    gone[~gone] = infinite
+    return gone
+
+
+def _factorized(column: pd.Series, role: str) -> Coded:
+    try:
+        codes, labels = pd.factorize(column, sort=False)
+    except TypeError as error:
+        bad = [value for value in column if not isinstance(value, Hashable)]
+        raise DataError(
+            f"{role} {column.name!r} holds values that cannot be labels, "
+            f"such as {brief(bad[0] if bad else column.iloc[0])}"
+        ) from error
+    index = pd.Index(labels)
+    try:
+        order = index.argsort()
+    except TypeError:  # labels of several types have no order of their own
+        ranked = sorted(range(len(index)), key=lambda i: (str(type(index[i])), str(index[i])))
+        order = np.array(ranked, dtype=np.int64)
+    rank = np.empty(order.size + 1, dtype=np.int64)
+    rank[order] = np.arange(order.size)
+    rank[-1] = -1
+    return Coded(rank[codes], index[order])
+
+
+def _codes_of_categories(column: pd.Series, role: str) -> Coded:
+    """Factorize categories instead of rows, and renumber those that occur."""
+    own = as_codes(pd.Series(column.cat.categories, name=column.name), role)
+    codes, present = renumber(np.append(own.codes, -1)[column.cat.codes], len(own.labels))
+    return Coded(codes, own.labels[present])

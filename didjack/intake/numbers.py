@@ -1,0 +1,82 @@
+"""A column of numbers, however they are stored -> float64."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import Bools, Floats
+from didjack.errors import DataError
+from didjack.wording import brief, name_some, plural
+
+
+def offenders(bad: Bools, values: Any) -> str:
+    """Write how many rows are bad, and the first few of their values."""
+    rows = np.flatnonzero(bad)
+    shown = [str(value) for value in np.asarray(values)[rows[:3]]]
+    return f"{plural(rows.size, 'row')}; first: {', '.join(shown)} (row {rows[0]})"
+
+
+def as_float(column: pd.Series, role: str) -> Floats:
+    """Return a numeric, boolean or object-of-numbers column as new float64; missing is NaN.
+
+    Raises
+    ------
+    DataError
+        The column holds text, dates or other things that are not real numbers.
+    """
+    column = uncategorized(column)
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiub":
+        return column.to_numpy().astype(np.float64)
+    if column.dtype == object:
+        return _numbers_of_object(column, role)
+    if is_complex(column) or not (
+        pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype)
+    ):
+        present = column[column.notna().to_numpy()]
+        if not len(present):
+            return np.full(len(column), np.nan)
+        shown = name_some((brief(value, 40) for value in present.iloc[:3]), most=3)
+        raise DataError(f"{role} {column.name!r} is not numeric ({column.dtype}); first: {shown}")
+    return np.array(column.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def is_complex(column: pd.Series) -> bool:
+    """Whether a column holds complex numbers."""
+    return isinstance(column.dtype, np.dtype) and column.dtype.kind == "c"
+
+
+def uncategorized(column: pd.Series) -> pd.Series:
+    """Return the values of a categorical column; other columns as they are."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return column
+    values = pd.Series(column.cat.categories).reindex(column.cat.codes)
+    return pd.Series(values.array, name=column.name)
+
+
+def _numbers_of_object(column: pd.Series, role: str) -> Floats:
+    """Convert an object column of numbers; text that looks like a number is not one."""
+    missing = column.isna().to_numpy(dtype=bool)
+    values = [None if gone else value for value, gone in zip(column, missing, strict=True)]
+    bad = np.array([value is not None and not is_number(value) for value in values])
+    if bad.any():
+        shown = np.array([brief(value, 40) for value in column], dtype=object)
+        raise DataError(f"{role} {column.name!r} is not numeric: {offenders(bad, shown)}")
+    return np.array([np.nan if value is None else _to_float(value) for value in values])
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a real number; truth values are, spans of time are not."""
+    number = isinstance(value, (Real, Decimal, np.bool_))
+    return number and not isinstance(value, np.timedelta64)
+
+
+def _to_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number beyond the largest float
+        return np.inf if value > 0 else -np.inf

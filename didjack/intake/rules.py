@@ -1,0 +1,155 @@
+"""Rules 1 to 5: which rows are dropped, and which cohorts are recoded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import NEVER, Bools
+from didjack.errors import DataError
+from didjack.intake.checks import LARGEST, ZERO_IS_A_PERIOD, zero_among_periods
+from didjack.intake.covariates import clean_covariate, design_matrix
+from didjack.intake.sample import Sample
+from didjack.wording import name_some, plural
+
+# ---- rule 1: complete rows ----------------------------------------------------------------------
+
+
+def complete_rows(sample: Sample, missing: dict[str, Bools], zero: Bools) -> None:
+    """Drop rows with a missing value in any column; say what 0 in the cohort is taken for."""
+    options = sample.options
+    incomplete = np.zeros(sample.size, dtype=bool)
+    counts = []
+    for name, gone in missing.items():
+        if count := int(np.count_nonzero(gone)):
+            counts.append(f"{name!r} ({count:,})")
+            incomplete |= gone
+    if counts:
+        zero = zero[~incomplete]
+        sample.drop("1 complete rows", incomplete, f"missing or non-finite: {', '.join(counts)}")
+    if zero_among_periods(zero, sample.periods):
+        reason = f"0 in {options.gname!r} is read as never-treated, although "
+        reason += ZERO_IS_A_PERIOD.format(options.tname)
+        sample.record("1 never-treated", "recoded", zero, reason)
+
+
+def evaluate_covariates(sample: Sample, again: bool = False) -> None:
+    """Build the design on the whole sample, so that factor levels agree in all cells.
+
+    It is built `again` when rows were dropped: levels may have vanished, and splines and the like
+    depend on all rows.
+    """
+    if sample.formula is None:
+        return
+    columns = {name: clean_covariate(column) for name, column in sample.covariates.items()}
+    x, names = design_matrix(sample.formula, pd.DataFrame(columns, copy=False))
+    sample.rows, sample.x_names = replace(sample.rows, x=x), names
+    if x.min() >= -LARGEST and x.max() <= LARGEST:
+        return
+    bad = ~np.isfinite(x)
+    text = sample.formula.text
+    if not bad.any():
+        large = [names[j] for j in np.flatnonzero(np.abs(x).max(axis=0) > LARGEST)]
+        raise DataError(f"xformla={text!r}: {name_some(large)} is too large to be squared; rescale")
+    listed = ", ".join(
+        f"{names[j]!r} ({int(bad[:, j].sum()):,})" for j in np.flatnonzero(bad.any(axis=0))
+    )
+    if again:
+        raise DataError(
+            f"xformla={text!r} gives non-finite values once rows are dropped: {listed}; a term "
+            "that looks at other rows, such as lag(), must be a column"
+        )
+    rows = np.asarray(bad.any(axis=1))
+    sample.drop("1 complete rows", rows, f"non-finite covariate: {listed}")
+    evaluate_covariates(sample, again=True)
+
+
+def scale_weights(sample: Sample) -> None:
+    """Bring weights whose squares overflow or vanish within bounds; raise if all are 0."""
+    weight = sample.rows.weight
+    if weight is None:
+        return
+    top = weight.max()
+    if not top:
+        raise DataError(
+            f"weightsname {sample.options.weightsname!r} has mean 0 over "
+            f"{plural(sample.size, 'row')}"
+        )
+    if not 1 / LARGEST < top < LARGEST:
+        # Only ratios of weights matter; a power of two leaves their digits as they are.
+        weight = np.ldexp(weight, -int(np.frexp(top)[1]))
+        sample.rows = replace(sample.rows, weight=weight)
+
+
+# ---- rules 2 to 5: cohorts, periods, balance ----------------------------------------------------
+
+
+def recode_late_cohorts(sample: Sample) -> None:
+    """Rule 2: who is first treated after the last period is never-treated here."""
+    cohort, last = sample.rows.cohort, sample.periods[-1]
+    late = (cohort > last + sample.options.anticipation) & (cohort != NEVER)
+    if late.any():
+        reason = f"first treated after the last period ({sample.label(last)}): never-treated here"
+        sample.record("2 late cohorts", "recoded", late, reason, warn=False)
+        sample.rows = replace(sample.rows, cohort=np.where(late, NEVER, cohort))
+
+
+def compare_with_last_cohort(sample: Sample) -> None:
+    """Rule 3: without never-treated units, the last cohort is what others are compared with."""
+    cohort, options = sample.rows.cohort, sample.options
+    if (cohort == NEVER).any():
+        return
+    last = cohort.max()
+    chosen = cohort == last
+    label = sample.label(last)
+    if chosen.all():
+        raise DataError(
+            f"gname {options.gname!r}: all units belong to cohort {label}, so there is no "
+            "comparison unit"
+        )
+    sample.record(
+        "3 no never-treated",
+        "recoded",
+        chosen,
+        f"no never-treated unit: the last cohort ({label}) serves as comparison",
+        warn=options.control_group == "nevertreated",
+    )
+    sample.rows = replace(sample.rows, cohort=np.where(chosen, NEVER, cohort))
+    late = sample.periods >= last - options.anticipation
+    if late.any():
+        start = sample.label(sample.periods[late][0])
+        reason = f"no comparison unit is left from period {start} on"
+        sample.drop("3 no never-treated", late[sample.rows.period], reason)
+
+
+def drop_already_treated(sample: Sample) -> None:
+    """Rule 4: units treated in the first period have no untreated period to compare with."""
+    first, anticipation = sample.periods[0], sample.options.anticipation
+    reason = f"already treated in the first period ({sample.label(first)})"
+    if anticipation:
+        reason += f" or, with anticipation={anticipation}, affected"
+    early = np.asarray(sample.rows.cohort <= first + anticipation)
+    sample.drop("4 already treated", early, reason)
+
+
+def balance(sample: Sample) -> bool:
+    """Rule 5: make a balanced panel, or say that the panel is to be treated as unbalanced."""
+    counts = np.bincount(sample.rows.unit, minlength=len(sample.unit_labels))
+    n_periods = sample.periods.size
+    if ((counts == n_periods) | (counts == 0)).all():
+        return True
+    short = counts[sample.rows.unit] < n_periods
+    if sample.options.allow_unbalanced_panel:
+        reason = "units miss some periods: rows are compared as repeated cross sections"
+        sample.record("5 unbalanced panel", "kept", short, reason, warn=False)
+        return False
+    if short.all():
+        raise DataError(
+            f"no unit of {sample.options.idname!r} is seen in all {n_periods} periods; use "
+            "allow_unbalanced_panel=True, or panel=False for repeated cross sections"
+        )
+    reason = f"not seen in all {n_periods} periods (allow_unbalanced_panel=True keeps them)"
+    sample.drop("5 balanced panel", short, reason)
+    return True

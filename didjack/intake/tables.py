@@ -1,0 +1,137 @@
+"""Any data frame -> pandas Series of the columns that are used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from didjack.errors import DataError
+from didjack.wording import did_you_mean, name_some, nearest
+
+if TYPE_CHECKING:
+    import narwhals as nw
+
+_NESTED = ("List", "Array", "Struct", "Object", "Binary")
+"""Types of polars and pyarrow columns that hold no plain values."""
+
+
+def column_names(df: Any) -> list[Any]:
+    """List the column names of a pandas, polars or pyarrow table, duplicates included."""
+    if isinstance(df, pd.DataFrame):
+        if df.columns.nlevels > 1:
+            raise DataError("df has MultiIndex columns; flatten them to one level of names")
+        return list(df.columns)
+    if _is_arrow(df):
+        return list(df.column_names)
+    return list(_eager(df).columns)
+
+
+def _is_arrow(df: Any) -> bool:
+    from narwhals.dependencies import is_pyarrow_table
+
+    return bool(is_pyarrow_table(df))
+
+
+def _eager(df: Any) -> nw.DataFrame[Any]:
+    """Wrap a table, or raise for what is none; narwhals is only imported when it is needed."""
+    import narwhals as nw
+
+    try:
+        return nw.from_native(df, eager_only=True)
+    except TypeError as error:
+        name = type(df).__name__
+        if hasattr(df, "collect"):
+            raise DataError(f"df is lazy ({name}); call .collect() first") from error
+        raise DataError(f"df must be a pandas, polars or pyarrow table, got {name}") from error
+
+
+def read_columns(df: Any, roles: dict[str, str]) -> dict[str, pd.Series]:
+    """Take the used columns out of any supported table as pandas Series with a plain index.
+
+    Nothing is copied here where it need not be.
+
+    Parameters
+    ----------
+    df : pandas, polars or pyarrow table
+    roles : dict
+        Column name -> what it is used as, for the messages.
+
+    Raises
+    ------
+    DataError
+        Not a table, a column that is not there or stands in it twice, or no rows.
+    """
+    present = column_names(df)
+    words = strings(present)
+    for name, role in roles.items():
+        count = words.count(name)
+        if count == 0:
+            raise DataError(f"{role}: {no_column(df, name, present)}")
+        if count > 1:
+            raise DataError(f"{role}: df has {count} columns named {name!r}; keep one")
+    if isinstance(df, pd.DataFrame):
+        columns = {name: pd.Series(df[name].array, name=name, copy=False) for name in roles}
+    else:
+        # Taken out natively: other columns may have the same name twice.
+        table = _eager(df.select(list(roles)) if _is_arrow(df) else df)
+        columns = {name: _plain_series(table[name], role) for name, role in roles.items()}
+    if not len(next(iter(columns.values()))):
+        raise DataError("df has no rows")
+    return columns
+
+
+def strings(names: list[Any]) -> list[str]:
+    """Return the column names that are strings; others cannot be asked for."""
+    return [name for name in names if isinstance(name, str)]
+
+
+def no_column(df: Any, name: str, present: list[Any]) -> str:
+    """Say that a column is not there, and what may have been meant."""
+    message = f"df has no column {name!r}"
+    if isinstance(df, pd.DataFrame) and name in df.index.names:
+        return message + "; it is a level of the index: call df.reset_index() first"
+    match = nearest(name, strings(present))
+    listed = f"columns: {name_some(present, most=12)}" if present else "it has no columns at all"
+    return f"{message}{did_you_mean(match)}; {listed}"
+
+
+def _plain_series(column: nw.Series[Any], role: str) -> pd.Series:
+    """Return a polars or pyarrow column as the pandas Series it would be in a pandas table."""
+    import narwhals as nw
+
+    dtype, name = column.dtype, column.name
+    kind = type(dtype).__name__
+    if kind in _NESTED or (kind == "Unknown" and column.null_count() < len(column)):
+        raise DataError(f"{role} {name!r} holds {dtype} values; it must hold plain ones")
+    if isinstance(dtype, nw.Enum):
+        levels = getattr(dtype, "categories", None)  # older versions of narwhals do not tell
+        labels = pd.Categorical(column.cast(nw.String).to_numpy(), categories=levels)
+        return pd.Series(labels, name=name)
+    if isinstance(dtype, nw.Categorical):
+        column = column.cast(nw.String)
+    elif isinstance(dtype, nw.Date):
+        column = column.cast(nw.Datetime("us"))
+    elif isinstance(dtype, nw.Decimal):
+        column = column.cast(nw.Float64)
+    elif isinstance(dtype, (nw.Int128, nw.UInt128)):
+        column = _narrow(column, role)
+    if column.dtype.is_integer() and column.null_count():
+        # As floats, large identifiers would lose digits.
+        gone = np.array(column.is_null().to_numpy())
+        return pd.Series(pd.arrays.IntegerArray(column.fill_null(0).to_numpy(), gone), name=name)
+    values = column.to_numpy()
+    if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
+        return pd.Series(pd.DatetimeIndex(values).tz_localize("UTC"), name=name)
+    return pd.Series(values, name=name)
+
+
+def _narrow(column: nw.Series[Any], role: str) -> nw.Series[Any]:
+    """Return 128-bit integers as 64-bit ones, or raise."""
+    import narwhals as nw
+
+    size = column.cast(nw.Float64).abs().max()
+    if size is not None and size >= 2.0**63:
+        raise DataError(f"{role} {column.name!r} holds whole numbers of more than 64 bits")
+    return column.cast(nw.Int64)

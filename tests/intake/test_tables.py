@@ -1,0 +1,115 @@
+"""Tables of pandas, polars and pyarrow give the results of the plain one."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from small_panels import COVARIATES, assert_close, assert_same, fit, numbers, panel, refusal
+
+from didjack.intake.tables import read_columns
+
+pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")
+
+ROLES = {"y": "float", "t": "int", "g": "int", "id": "int", "cl": "int", "w": "float"}
+ROLES |= {"x1": "float", "x2": "int"}
+
+
+@pytest.fixture(scope="module")
+def df():
+    return panel()
+
+
+@pytest.fixture(scope="module")
+def plain(df):
+    return fit(df, **COVARIATES)
+
+
+POLARS_FLOATS = [pl.Decimal(38, 20), pl.Float64]
+POLARS_INTEGERS = [pl.Int16, pl.UInt32, pl.UInt64, pl.Int128, pl.Float32, pl.Float64]
+POLARS_INTEGERS += [pl.Decimal(20, 2)]
+
+
+@pytest.mark.parametrize("arrow", [False, True], ids=["polars", "pyarrow"])
+@pytest.mark.parametrize("role", ROLES)
+def test_polars_and_pyarrow(df, plain, role, arrow):
+    table = pl.from_pandas(df)
+    for dtype in POLARS_INTEGERS if ROLES[role] == "int" else POLARS_FLOATS:
+        if arrow and dtype == pl.Int128:
+            continue
+        other = table.with_columns(pl.col(role).cast(dtype))
+        result = fit(other.to_arrow() if arrow else other, **COVARIATES)
+        compare = assert_close if dtype == pl.Decimal(38, 20) else assert_same
+        compare(result, plain)
+
+
+@pytest.mark.parametrize("arrow", [False, True], ids=["polars", "pyarrow"])
+@pytest.mark.parametrize("role", ["id", "cl", "x2"])
+def test_text_in_polars_and_pyarrow(df, plain, role, arrow):
+    text = df[role].astype(str).str.zfill(5)
+    table = pl.from_pandas(df.assign(**{role: text}))
+    for dtype in (pl.String, pl.Categorical, pl.Enum(sorted(text.unique()))):
+        other = table.with_columns(pl.col(role).cast(dtype))
+        assert_same(fit(other.to_arrow() if arrow else other, **COVARIATES), plain)
+
+
+def test_chunked_pyarrow_and_duplicate_names_elsewhere(df, plain):
+    table = pa.Table.from_pandas(df)
+    chunked = pa.concat_tables([table.slice(0, 70), table.slice(70)])
+    assert_same(fit(chunked, **COVARIATES), plain, labels=True)
+    assert_same(fit(table.append_column("x1", table["x1"])), fit(df), labels=True)
+    refusal(table.append_column("y", table["y"]), "yname", "2 columns named 'y'")
+
+
+def test_large_identifiers_with_missing_ones_keep_their_digits(df):
+    large = pl.Series([None if i == 3 else unit + 2**60 for i, unit in enumerate(df["id"])])
+    with pytest.warns(match=r"dropped 1 row: .*'id' \(1\)"), pytest.warns(match="4 rows of 1 unit"):
+        result = fit(pl.from_pandas(df).with_columns(id=large))
+    assert result.glance()["n_units"].item() == 47
+
+
+def test_enum_keeps_the_order_of_its_levels(df):
+    levels = ["west", "north", "south"]
+    region = df["id"].map(lambda i: levels[i % 3])
+    table = pl.from_pandas(df.assign(region=region))
+    table = table.with_columns(pl.col("region").cast(pl.Enum(levels)))
+    categories = df.assign(region=pd.Categorical(region, categories=levels))
+    assert_same(fit(table, xformla="~ region"), fit(categories, xformla="~ region"))
+
+
+@pytest.mark.parametrize(
+    ("values", "role"),
+    [
+        (pl.concat_list("t", "g"), "t"),
+        (pl.struct("t", "g"), "y"),
+        (pl.col("cl").cast(pl.String).cast(pl.Binary), "cl"),
+        (pl.Series([object()] * 240, dtype=pl.Object), "id"),
+    ],
+)
+def test_nested_columns_are_refused(df, values, role):
+    refusal(pl.from_pandas(df).with_columns(values.alias(role)), f"'{role}' holds", "plain")
+
+
+def test_more_than_64_bits_are_refused(df):
+    big = pl.from_pandas(df).with_columns(pl.col("id").cast(pl.Int128) * 2**40 * 2**40)
+    refusal(big, "idname 'id'", "more than 64 bits")
+
+
+def test_reading_copies_nothing(df):
+    columns = read_columns(df, {"y": "yname", "id": "idname"})
+    assert np.shares_memory(columns["y"].to_numpy(), df["y"].to_numpy())
+    assert list(columns["id"].index) == list(range(len(df)))
+
+
+def test_results_do_not_depend_on_the_frame_afterwards(df):
+    mine = df.copy()
+    for name in ("y", "w"):
+        mine[name] = np.array(mine[name])
+    result = fit(mine, **COVARIATES)
+    before = numbers(result._with_vcov("analytic"))
+    for name in ("y", "w", "id", "t", "g", "cl", "x1"):
+        values = mine[name].to_numpy()
+        values.flags.writeable = True
+        values[:] = 7
+    pd.testing.assert_frame_equal(numbers(result._with_vcov("analytic")), before)
+    pd.testing.assert_frame_equal(numbers(result), numbers(fit(df, **COVARIATES)))

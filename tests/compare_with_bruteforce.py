@@ -11,7 +11,7 @@ from didjack.engine.estimates import Code
 from didjack.engine.fit import Fit
 from didjack.intake.clean import clean
 from didjack.options import Options
-from didjack.sums.arrange import build_design
+from didjack.sums.in_memory import InMemory
 
 KINDS = ("simple", "event", "group", "calendar")
 NAMES = dict(yname="y", tname="period", gname="cohort", cluster="cluster")
@@ -227,15 +227,21 @@ def compare_analytic(df, **options):
 
 
 def stages(df, **options):
-    """Options, clean sample and design, for tests of what comes after them."""
+    """Options, clean sample and source of sums, for tests of what comes after them."""
     checked = Options(**names(options))
     sample = clean(df, checked)
-    return checked, sample, build_design(sample, checked)
+    return checked, sample, InMemory.of(sample, checked).replicated(True)
+
+
+def estimated(df, **options):
+    """Fit without labels: stages up to the estimates."""
+    checked, sample, source = stages(df, **options)
+    return Fit.of(source, checked, sample.ledger)
 
 
 def statuses(df, **options):
     """Why each replicate has an estimate of each cell or not: clusters x cells, `Code` names."""
-    fit = Fit.of(clean(df, checked := Options(**names(options))), checked)
+    fit = estimated(df, **options)
     cells = pd.MultiIndex.from_arrays([fit.cell_group, fit.cell_time])
-    table = pd.DataFrame(fit.estimates.code[1:], fit.design.cluster_labels, cells)
+    table = pd.DataFrame(fit.estimates.code[1:], fit.layout.cluster_labels, cells)
     return table.map(lambda code: Code(code).name)

@@ -3,12 +3,18 @@
 import bruteforce as bf
 import numpy as np
 import pytest
-from compare_with_bruteforce import KINDS, by_level, draw, fast, lose_rows, names, slow_cells, split
+from compare_with_bruteforce import (
+    KINDS,
+    by_level,
+    draw,
+    estimated,
+    fast,
+    lose_rows,
+    slow_cells,
+    split,
+)
 
-from didjack.averaging.average import Window, aggregate
-from didjack.engine.fit import Fit
-from didjack.intake.clean import clean
-from didjack.options import Options
+from didjack.averaging.average import CellTable, Window, aggregate
 
 # The data are small: the package says that there are few clusters.
 pytestmark = pytest.mark.filterwarnings(
@@ -36,8 +42,7 @@ def samples():
 
 def fit_of(df, **options):
     """Stages up to the estimates, without jackknife."""
-    checked = Options(**names(options) | {"vcov": "analytic"})
-    return Fit.of(clean(df, checked), checked)
+    return estimated(df, **options | {"vcov": "analytic"})
 
 
 def units(df):
@@ -171,7 +176,7 @@ def test_influence_on_averages_is_the_derivative(samples, sample, kind, weights)
 
     fit = fit_of(df, **options)
     by_cell = weights == "cell"
-    averages = aggregate(fit.cell_table(by_cell), kind, Window(), by_cell)
+    averages = aggregate(CellTable.of(fit, by_cell), kind, Window(), by_cell)
     by_att = fit.influence @ averages.loading.T
     got = by_att + fit.weight_influence(by_cell) @ averages.weight_loading.T
     want = derivatives(df, df["cluster"].to_numpy(), average)
@@ -209,7 +214,7 @@ def test_influence_of_put_together_rows(samples):
     df = samples["repeated"]
     options = {"panel": False, "xformla": "~ x2", "est_method": "reg", "weightsname": "w"}
     fit = fit_of(df, **options)
-    assert fit.design.unit.size == 0
+    assert fit.source.rows.unit.size == 0
     by_row = fit_of(df, **options, cluster=None).influence
     assert by_row.shape[0] == len(df)
     cluster = df["cluster"].to_numpy()

@@ -7,8 +7,10 @@ from scipy.special import expit
 
 import didjack
 from didjack.engine import taylor as expansion
-from didjack.kernels import taylor as expansion_kernels
-from didjack.kernels.core import TRIM
+from didjack.kernels import taylor as kernels
+from didjack.kernels.arguments import Expansion, Fits, LogitRows, OddsMoments, OddsRows, OddsSums
+from didjack.kernels.logit import TRIM
+from didjack.sums.monomials import logistic_derivatives, monomials
 
 ARGS = {"yname": "y", "tname": "period", "gname": "cohort", "cluster": "cluster"}
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
@@ -18,12 +20,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
 
 
 def test_monomials_are_numbered_by_degree():
-    t = expansion.terms(4, 5)
+    t = monomials(4, 5)
     assert t.parent.size == 126  # (4 + 5) over 5
     assert (np.diff(t.degree) >= 0).all()
     assert t.child.shape == ((t.degree < 5).sum(), 4)
     assert t.n_information == (t.degree < 4).sum()
-    two = expansion.terms(2, 3)  # 1, a, b, aa, ab, bb, aaa, aab, abb, bbb
+    two = monomials(2, 3)  # 1, a, b, aa, ab, bb, aaa, aab, abb, bbb
     want = [1, 1, 1, 1 / 2, 1, 1 / 2, 1 / 6, 1 / 2, 1 / 2, 1 / 6]
     np.testing.assert_allclose(two.scale, want, rtol=1e-15)
     for a in range(4):
@@ -33,7 +35,7 @@ def test_monomials_are_numbered_by_degree():
 def test_derivatives_of_the_logistic():
     p = np.linspace(0.01, 0.99, 9)
     v = p * (1 - p)
-    table = expansion.derivatives(5)
+    table = logistic_derivatives()
     want = {2: 1 + 0 * p, 3: 1 - 2 * p, 4: 1 - 6 * v, 5: (1 - 2 * p) * (1 - 12 * v)}
     for d, values in want.items():
         np.testing.assert_allclose(np.polynomial.Polynomial(table[d])(p), values, atol=1e-13)
@@ -57,19 +59,15 @@ def test_coefficients_are_within_the_bound(rows, degree):
     assert start.size == 5
     assert start[2] == 580
     treated, chosen = np.array([False, True, False, True]), np.arange(4)
-    t, moments = expansion.terms(3, degree), None
+    t = monomials(3, degree)
     moments = np.zeros((1, t.parent.size))
-    data = (x, w, start, chosen, treated)
-    expansion_kernels.logit_moments(
-        *(0, 1, *data, np.array([0, 4]), base, t.parent, t.variable, t.degree),
-        *(expansion.derivatives(degree), moments),
-    )
+    largest, cluster = np.abs(x).max(axis=0), np.array([0, 0, 1, 1])
+    data = LogitRows(x, w, start, chosen, treated, cluster, largest)
+    kernels.logit_moments(0, 1, data, np.array([0, 4]), base, t, moments)
     beta, converged = base[None].copy(), np.zeros(1, dtype=bool)
-    expansion_kernels.solve_expanded(
-        *(0, 1, *data, np.array([2]), np.array([4]), moments[0], t.parent, t.variable, t.scale),
-        *(t.child, t.n_information, base, np.ones(3, dtype=bool), np.abs(x).max(axis=0)),
-        *(beta, converged),
-    )
+    about = Expansion(base, moments[0], np.array([2]), np.array([4]))
+    keep, fits = np.ones(3, dtype=bool), Fits(beta, converged, np.zeros(0))
+    kernels.solve_expanded(0, 1, data, t, about, keep, fits)
     assert converged[0]
     exact = bf.newton_logit(d[:580], x[:580], w[:580])
     p = expit(x[:580] @ exact)
@@ -89,18 +87,14 @@ def test_coefficients_are_within_the_bound(rows, degree):
 def test_odds_are_within_the_bound(rows, degree):
     x, _, w, base = rows
     step, y = np.array([0.02, -0.03, 0.01]), np.ones((600, 1))
-    t, nobody = expansion.terms(3, degree), np.array([0])
+    t, nobody = monomials(3, degree), np.array([0])
     moments, size, gap = np.zeros((1, t.parent.size, 4)), np.zeros((1, 4)), np.zeros(1)
-    data = (x, w, y, np.array([0]), np.array([0, 600]), np.array([0]))
-    expansion_kernels.odds_moments(
-        *(0, 1, *data, np.array([0, 1]), base, t.parent, t.variable, moments, size, gap)
-    )
+    data = OddsRows(x, w, np.array([0, 600]), y, np.array([0]), np.array([0]), np.array([0]))
+    kernels.odds_moments(0, 1, data, np.array([0, 1]), base, t, OddsMoments(moments, size, gap))
     assert gap[0] == pytest.approx(np.abs(x @ base - np.log(TRIM / (1 - TRIM))).min())
     sums, share = np.zeros((1, 4)), np.zeros(1)
-    expansion_kernels.odds_expanded(
-        *(0, 1, *data, nobody, nobody, moments[0], t.parent, t.variable, t.scale, size),
-        *(base, (base + step)[None], sums, share),
-    )
+    about, into = Expansion(base, moments[0], nobody, nobody), OddsSums(size, sums, share)
+    kernels.odds_expanded(0, 1, data, t, about, (base + step)[None], into)
     odds = w * np.exp(x @ (base + step))
     bound = expansion.odds_error(degree, np.array([np.abs(x @ step).max()]))[0]
     assert share[0] == 0

@@ -9,7 +9,8 @@ from didjack.engine.fit import Fit
 from didjack.intake.clean import clean
 from didjack.options import Options
 from didjack.results.group_time import GroupTimeResult
-from didjack.sums.arrange import _patterns, build_design
+from didjack.sums.collapse import patterns
+from didjack.sums.in_memory import InMemory
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +37,11 @@ def both(df: pd.DataFrame, **options: object) -> tuple[GroupTimeResult, GroupTim
         | options
     )
     sample = clean(df, checked)
-    collapsed, rows = build_design(sample, checked), build_design(sample, checked, collapse=False)
+    sources = [InMemory.of(sample, checked, collapse) for collapse in (True, False)]
+    collapsed, rows = (source.rows for source in sources)
     assert collapsed.y.shape[0] < 0.7 * rows.y.shape[0]
     assert collapsed.count.sum() == rows.y.shape[0] == len(df)
-    return tuple(
-        GroupTimeResult.of(Fit.of(sample, checked, design)) for design in (collapsed, rows)
-    )
+    return tuple(GroupTimeResult.of(Fit.of(source, checked, sample.ledger)) for source in sources)
 
 
 @pytest.mark.parametrize("weights", [None, "w"])
@@ -101,8 +101,8 @@ def test_rows_that_only_their_units_tell_apart():
     options = dict(yname="y", tname="period", gname="cohort", idname="id", cluster="cluster")
     options |= dict(allow_unbalanced_panel=True, est_method="reg", xformla="~ x1", undefined="skip")
     one, other = (didjack.csdid(d, **options) for d in (df, df.sample(frac=1.0, random_state=3)))
-    assert one._fit.design.unit.size
-    assert np.array_equal(one._fit.design.share, other._fit.design.share)
+    assert one._fit.source.rows.unit.size
+    assert np.array_equal(one._fit.layout.share, other._fit.layout.share)
     one, other = one.aggregate("group"), other.aggregate("group")
     assert np.array_equal(one.replicates(), other.replicates(), equal_nan=True)
 
@@ -115,7 +115,7 @@ def test_patterns_of_more_covariates_than_a_whole_number_can_hold():
     distinct[64:, 3:] = distinct[64, 3:]  # where only the first covariates tell rows apart
     code = rng.permutation(np.repeat(np.arange(400), 5))
     x = np.column_stack([np.ones(2000), distinct[code]])
-    found = _patterns(x, np.zeros(2000, dtype=np.int64))
+    found = patterns(x, np.zeros(2000, dtype=np.int64))
     assert found is not None
     rows, pattern = found
     assert rows.size == len(np.unique(distinct, axis=0))

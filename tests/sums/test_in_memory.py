@@ -10,9 +10,10 @@ from compare_with_bruteforce import draw, lose_rows, stages
 from scipy.special import expit
 
 from didjack._typing import NEVER
-from didjack.kernels import core as kernels
-from didjack.sums.arrange import build_design
-from didjack.sums.in_memory import Moments
+from didjack.kernels import sums as kernels
+from didjack.kernels.logit import TRIM
+from didjack.sums.in_memory import InMemory
+from didjack.sums.source import OddsOf
 
 CASES = {
     # sample, covariates, weights; whether rows are put together
@@ -32,7 +33,7 @@ def data(sample):
 
 @pytest.fixture(scope="module", params=CASES)
 def case(request):
-    """Moments of a design, and its rows with all that the sums need."""
+    """A source of sums, and its rows with all that the sums need."""
     sample, formula, weights, together = CASES[request.param]
     df = data(sample)
     options = {
@@ -40,15 +41,17 @@ def case(request):
         "unbalanced": {"allow_unbalanced_panel": True},
         "repeated": {"panel": False},
     }[sample] | {"est_method": "ipw", "xformla": formula, "weightsname": weights}
-    _, _, design = stages(df, **options)
-    assert (design.y.shape[0] < 0.6 * len(df)) == (together or sample == "panel")
+    _, _, source = stages(df, **options)
+    rows = source.rows
+    assert (rows.y.shape[0] < 0.6 * len(df)) == (together or sample == "panel")
     return SimpleNamespace(
-        design=design,
-        moments=Moments(design),
-        row_cluster=design.strata.cluster_of_rows,
-        row_cohort=np.repeat(design.strata.cohort, np.diff(design.strata.start)),
-        row_period=np.repeat(design.strata.period, np.diff(design.strata.start)),
-        arms=design.arms(1, 3),
+        layout=source.layout,
+        rows=rows,
+        source=source,
+        row_cluster=rows.strata.cluster_of_rows,
+        row_cohort=rows.strata.cohort_of_rows,
+        row_period=np.repeat(rows.strata.period, rows.strata.sizes),
+        arms=source.layout.arms(1, 3),
         binary=formula is not None and "x2" in formula,
     )
 
@@ -60,7 +63,7 @@ def rows_of(case, cohorts, arm, replicate):
 
 
 def all_replicates(case):
-    return range(1 + case.design.n_clusters)
+    return range(1 + case.layout.n_clusters)
 
 
 SIDES = [(0,), (1,), (1, 2), (2,)]  # positions of cohorts 4 and 5 and never-treated
@@ -68,16 +71,16 @@ BY_SIDE = pytest.mark.parametrize("cohorts", SIDES)
 
 
 def test_there_are_replicates_and_cohorts(case):
-    assert case.moments.n_replicates == 8
-    assert case.design.cohorts.tolist() == [4, 5, NEVER]
-    assert Moments(case.design, jackknife=False).n_replicates == 1
+    assert case.source.n_deleted == 7
+    assert case.layout.cohorts.tolist() == [4, 5, NEVER]
+    assert case.source.replicated(False).n_deleted == 0
 
 
 @BY_SIDE
 def test_sums(case, cohorts):
-    d = case.design
+    d = case.rows
     for arm in case.arms:
-        sums = case.moments.sums(cohorts, arm)
+        sums = case.source.sums(cohorts, arm)
         x, w = d.x[arm.x], d.w[arm.w]
         for r in all_replicates(case):
             i = rows_of(case, cohorts, arm, r)
@@ -92,29 +95,29 @@ def test_sums(case, cohorts):
 @BY_SIDE
 def test_counts(case, cohorts):
     for arm in case.arms:
-        count = case.design.count_at(arm)
+        count = case.rows.count_at(arm)
         want = [count[rows_of(case, cohorts, arm, r)].sum() for r in all_replicates(case)]
-        assert case.moments.counts(cohorts, arm).tolist() == want
+        assert case.source.counts(cohorts, arm).tolist() == want
 
 
 def test_shares(case):
-    d = case.design
+    d = case.layout
     for r in all_replicates(case):
         keep = case.row_cluster != r - 1
-        want = np.bincount(case.row_cohort, d.share_weight * keep, d.cohorts.size)
-        np.testing.assert_allclose(case.moments.shares()[r], want, rtol=1e-12)
+        want = np.bincount(case.row_cohort, case.rows.share_weight * keep, d.cohorts.size)
+        np.testing.assert_allclose(case.source.shares()[r], want, rtol=1e-12)
 
 
 def test_involved_replicates(case):
-    chosen = case.design.strata.select((0, 1), case.arms[0].period)
-    assert case.moments.involved(chosen).tolist() == [2, 4, 5, 7]  # clusters 1, 3, 4 and 6
-    assert Moments(case.design, jackknife=False).involved(chosen).size == 0
+    for source, want in ((case.source, [2, 4, 5, 7]), (case.source.replicated(False), [])):
+        model = source.logits.model(0, (1,), case.arms)  # clusters 1, 3, 4 and 6
+        assert source.logits.involved(model).tolist() == want
 
 
 def test_a_single_replicate_is_the_full_sample(case):
-    single = Moments(case.design, jackknife=False)
+    single = case.source.replicated(False)
     for arm in case.arms:
-        one, other = (m.sums((1, 2), arm) for m in (single, case.moments))
+        one, other = (source.sums((1, 2), arm) for source in (single, case.source))
         np.testing.assert_array_equal(one.gram, other.gram[:1])
         np.testing.assert_array_equal(one.cross, other.cross[:1])
 
@@ -131,40 +134,47 @@ def model(case, r):
 
 
 @pytest.fixture(scope="module")
-def rows(case):
-    return case.moments.logit_rows(0, (2,), case.arms)
+def of_logit(case):
+    return case.source.logits.model(0, (2,), case.arms)
 
 
-def test_rows_of_a_model(case, rows):
-    i, d = model(case, 0)
-    start = case.design.strata.start
-    mine = np.concatenate([np.arange(start[s], start[s + 1]) for s in rows.chosen])
+def test_rows_of_a_model(case, of_logit):
+    (i, d), rows = model(case, 0), of_logit.rows
+    strata = case.rows.strata
+    mine = strata.rows_of(rows.chosen)
     assert sorted(mine) == sorted(i)
-    assert rows.n == i.size
-    assert (np.diff(case.design.strata.cluster[rows.chosen]) >= 0).all()
-    treated = np.repeat(rows.treated, np.diff(start)[rows.chosen])
+    assert of_logit.n == i.size
+    assert (np.diff(strata.cluster[rows.chosen]) >= 0).all()
+    treated = np.repeat(rows.treated, strata.sizes[rows.chosen])
     assert set(mine[treated]) == set(i[d == 1])
 
 
-def test_gram_of_a_model(case, rows):
-    got = case.moments.gram(rows)
+def test_gram_of_a_model(case, of_logit):
+    got, rows = case.source.logits.gram(of_logit), of_logit.rows
     for r in all_replicates(case):
         i, _ = model(case, r)
         x = rows.x[i]
         np.testing.assert_allclose(got[r], (x * rows.w[i, None]).T @ x, rtol=1e-12, atol=1e-12)
 
 
-def test_weight_of_strata(case, rows):
-    for side in (True, False):
-        got = case.moments.weight_of(rows, rows.chosen[rows.treated == side])
+def test_weights_of_a_model(case, of_logit):
+    got = case.source.logits.weights(of_logit)
+    for side in (0, 1):
         for r in all_replicates(case):
             i, d = model(case, r)
-            np.testing.assert_allclose(got[r], rows.w[i][d == side].sum(), rtol=1e-12)
+            want = of_logit.rows.w[i][d == side].sum()
+            np.testing.assert_allclose(got[side, r], want, rtol=1e-12)
 
 
-def test_logit_sums(case, rows):
+def test_a_model_without_sampling_weights(case, of_logit):
+    plain = case.source.logits.unweighted(of_logit)
+    np.testing.assert_array_equal(plain.rows.w, case.rows.count_at(case.arms[0]))
+
+
+def test_score(case, of_logit):
+    rows = of_logit.rows
     beta = np.array([-0.4, 0.8, 0.3])[: rows.x.shape[1]]
-    got = case.moments.logit_sums(rows, beta)
+    got = case.source.logits.score(of_logit, beta)
     for r in all_replicates(case):
         i, d = model(case, r)
         x, w = rows.x[i], rows.w[i]
@@ -175,11 +185,12 @@ def test_logit_sums(case, rows):
         np.testing.assert_allclose(got[r], want, rtol=1e-11, atol=1e-12)
 
 
-def test_fit_logits(case, rows):
+def test_fit(case, of_logit):
+    rows = of_logit.rows
     k = rows.x.shape[1]
-    replicates = np.arange(case.moments.n_replicates)
+    replicates = np.arange(1 + case.source.n_deleted)
     keep, start = np.ones((8, k), dtype=bool), np.zeros((8, k))
-    fit = case.moments.fit_logits(rows, replicates, keep, start)
+    fit = case.source.logits.fit(of_logit, replicates, keep, start)
     assert fit.converged.all()
     assert (start == 0).all()
     for r in replicates:
@@ -191,42 +202,43 @@ def test_fit_logits(case, rows):
         np.testing.assert_allclose(fit.top[r], top, rtol=1e-6)
 
 
-def test_odds_sums(case, rows):
-    d, k = case.design, rows.x.shape[1]
-    replicates, outcomes = np.array([0, 2, 5, 6]), np.array([d.outcome(3), d.outcome(1)])
-    outcomes = np.unique(outcomes)
+def test_odds(case, of_logit):
+    rows, k = of_logit.rows, of_logit.rows.x.shape[1]
+    outcome = case.layout.outcome
+    replicates, outcomes = np.array([0, 2, 5, 6]), np.unique([outcome(3), outcome(1)])
     beta = np.random.default_rng(0).normal(size=(4, k)) * 3
     beta[:, 0] += [6.0, 3.0, 3.0, 0.0]  # so that some rows are trimmed
     trimmed = 0
     for arm in case.arms:
-        got = case.moments.odds_sums(rows, (2,), arm, beta, replicates, outcomes)
+        of = OddsOf((2,), arm, outcomes)
+        got = case.source.logits.odds(of_logit, of, beta, replicates)
         for j, r in enumerate(replicates):
             i = rows_of(case, (2,), arm, r)
             p = expit(rows.x[i] @ beta[j])
-            odds = np.where(p < kernels.TRIM, rows.w[i] * p / (1 - p), 0.0)
-            trimmed += (p >= kernels.TRIM).sum()
-            want = [*(odds @ rows.x[i]), *(odds @ d.y[np.ix_(i, outcomes)])]
+            odds = np.where(p < TRIM, rows.w[i] * p / (1 - p), 0.0)
+            trimmed += (p >= TRIM).sum()
+            want = [*(odds @ rows.x[i]), *(odds @ case.rows.y[np.ix_(i, outcomes)])]
             np.testing.assert_allclose(got[j], want, rtol=1e-10, atol=1e-11)
     assert trimmed > 0
 
 
-def test_binary_covariates(case, rows):
-    moments = case.moments
+def test_binary_covariates(case, of_logit):
+    logits, rows = case.source.logits, of_logit.rows
     if not case.binary:
         pytest.skip("no covariate with two values")
-    column = int(np.flatnonzero(case.design.binary)[0])
+    column = int(np.flatnonzero(case.layout.binary)[0])
     assert column == rows.x.shape[1] - 1
     x, low = rows.x[:, column], rows.x[:, column].min()
-    got = moments.binary_counts(rows)
+    got = logits.binary_counts(of_logit)
     for r in all_replicates(case):
         i, d = model(case, r)
         for side in (0, 1):
             for value in (0, 1):
                 hit = (d == side) & ((x[i] != low) == value) & (rows.w[i] > 0)
                 assert got[side, r, 0, value] == hit.sum()
-    less = moments.without(rows, np.array([[False, True]]))
-    np.testing.assert_array_equal(less.w, np.where(x == low, rows.w, 0.0))
-    np.testing.assert_array_equal(less.count, np.where(x == low, rows.count, 0.0))
+    less = logits.without(of_logit, np.array([[False, True]]))
+    np.testing.assert_array_equal(less.rows.w, np.where(x == low, rows.w, 0.0))
+    np.testing.assert_array_equal(less.count, np.where(x == low, of_logit.count, 0.0))
 
 
 # A cluster that dwarfs the others -------------------------------------------------------------
@@ -239,10 +251,10 @@ def test_a_dominating_cluster_costs_no_digits(sample, what):
     large = df["cluster"] == 2
     df[what] = np.where(large, 1e12 * df[what], df[what])
     options = {"panel": sample == "panel", "weightsname": "w", "xformla": "~ x1"}
-    _, _, design = stages(df, **options)
-    moments, strata = Moments(design), design.strata
-    for arm in design.arms(1, 3):
-        sums = moments.sums((2,), arm)  # clusters 0, 2 and 5
+    _, _, source = stages(df, **options)
+    rows, strata = source.rows, source.rows.strata
+    for arm in source.layout.arms(1, 3):
+        sums = source.sums((2,), arm)  # clusters 0, 2 and 5
         inside = np.concatenate(
             [
                 np.arange(strata.start[s], strata.start[s + 1])
@@ -250,7 +262,7 @@ def test_a_dominating_cluster_costs_no_digits(sample, what):
                 if strata.cluster[s] != 2
             ]
         )
-        w, y = design.w[arm.w][inside], design.y[inside]
+        w, y = rows.w[arm.w][inside], rows.y[inside]
         assert sums.weight[3] == pytest.approx(fsum(w), rel=1e-13)
         for o in range(y.shape[1]):
             scale = fsum(np.abs(w * y[:, o]))
@@ -279,22 +291,23 @@ def test_deleted_sums_of_extreme_values():
 
 def test_sums_are_kept(case, monkeypatch):
     arm = case.arms[0]
-    first = case.moments.sums((0,), arm)
+    first = case.source.sums((0,), arm)
     monkeypatch.setattr(kernels, "deleted_sums", None)
     monkeypatch.setattr(kernels, "stratum_sums", None)
-    assert case.moments.sums((0,), arm) is first
+    assert case.source.sums((0,), arm) is first
 
 
 def test_put_together_or_not_the_sums_are_the_same():
     df = data("repeated")
-    options, sample, together = stages(df, panel=False, xformla="~ x2", weightsname="w")
-    rows = build_design(sample, options, collapse=False)
-    assert together.y.shape[0] < 0.6 * rows.y.shape[0]
-    assert rows.y.shape[0] == len(df)
-    one, other = Moments(together), Moments(rows)
-    for arm_one, arm_other in zip(together.arms(1, 3), rows.arms(1, 3), strict=True):
+    options, sample, one = stages(df, panel=False, xformla="~ x2", weightsname="w")
+    other = InMemory.of(sample, options, collapse=False).replicated(True)
+    assert one.rows.y.shape[0] < 0.6 * other.rows.y.shape[0]
+    assert other.rows.y.shape[0] == len(df)
+    arms = one.layout.arms(1, 3)
+    assert arms == other.layout.arms(1, 3)
+    for arm in arms:
         for side in SIDES:
-            a, b = one.sums(side, arm_one), other.sums(side, arm_other)
+            a, b = one.sums(side, arm), other.sums(side, arm)
             np.testing.assert_allclose(a.weight, b.weight, rtol=1e-13)
             np.testing.assert_allclose(a.y, b.y, rtol=1e-11, atol=1e-11)
-            np.testing.assert_array_equal(one.counts(side, arm_one), other.counts(side, arm_other))
+            np.testing.assert_array_equal(one.counts(side, arm), other.counts(side, arm))

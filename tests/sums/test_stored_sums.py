@@ -1,0 +1,147 @@
+"""A second source: sums that somebody has collected, without a row to go back to.
+
+It serves outcome regression from sums by cluster, cohort and period alone; engine, averaging and
+inference cannot tell it from rows in memory.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from compare_with_bruteforce import draw, lose_rows, stages
+
+from didjack.engine.fit import Fit
+from didjack.results.group_time import GroupTimeResult
+from didjack.sums.layout import Layout
+from didjack.sums.source import Presence, Sums
+
+pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
+
+
+class NoLogits:
+    """What sums cannot give."""
+
+    tick = None
+
+
+@dataclass
+class StoredSums:
+    """Sums by stratum: cluster x cohort x period (one period on a balanced panel).
+
+    gram (S, k, k), cross (S, O, k), count (S,), by slot of covariates and weights; and where the
+    strata are.
+    """
+
+    layout: Layout
+    gram: dict
+    cross: dict
+    count: dict
+    cluster: np.ndarray
+    cohort: np.ndarray
+    period: np.ndarray
+    n_deleted: int = 0
+
+    logits = NoLogits()
+
+    @classmethod
+    def collect(cls, rows):
+        """Add up rows with plain numpy; after this they are not needed."""
+        gram, cross, count, strata = {}, {}, {}, rows.strata
+        parts = [slice(a, b) for a, b in zip(strata.start[:-1], strata.start[1:], strict=True)]
+        for q, x in enumerate(rows.x):
+            for v, w in enumerate(rows.w):
+                wx = x * w[:, None]
+                gram[q, v] = np.array([wx[i].T @ x[i] for i in parts])
+                cross[q, v] = np.array([rows.y[i].T @ wx[i] for i in parts])
+        for v, number in enumerate(rows.count):
+            count[v] = np.array([number[i].sum() for i in parts])
+        where = (strata.cluster, strata.cohort, strata.period)
+        return cls(rows.layout, gram, cross, count, *where)
+
+    def replicated(self, jackknife):
+        n_deleted = self.layout.n_clusters if jackknife else 0
+        return replace(self, n_deleted=n_deleted)
+
+    def presence(self):
+        shape = (self.layout.cohorts.size, self.layout.periods.size)
+        clusters, some = np.zeros(shape, dtype=int), np.zeros(shape, dtype=int)
+        for h, c, t in zip(self.cluster, self.cohort, self.period, strict=True):
+            at = (c, slice(None)) if self.layout.panel else (c, t)
+            clusters[at] += 1
+            some[at] = h
+        return Presence(clusters, some)
+
+    def _replicates(self, values, chosen):
+        return np.array(
+            [values[chosen & (self.cluster != h)].sum(axis=0) for h in (-1, *range(self.n_deleted))]
+        )
+
+    def shares(self):
+        total = self.layout.share.sum(axis=0)
+        return np.array([total, *(total - own for own in self.layout.share[: self.n_deleted])])
+
+    def _chosen(self, cohorts, arm):
+        return np.isin(self.cohort, cohorts) & (self.period == arm.period)
+
+    def sums(self, cohorts, arm):
+        chosen, slot = self._chosen(cohorts, arm), (arm.x, arm.w)
+        parts = (self.gram[slot], self.cross[slot])
+        return Sums(*(self._replicates(part, chosen) for part in parts))
+
+    def counts(self, cohorts, arm):
+        number = self.count[arm.w if len(self.count) > 1 else 0]
+        return self._replicates(number, self._chosen(cohorts, arm)).round().astype(int)
+
+    def balanced_without(self):
+        yield from ()
+
+    def influence(self, by_unit):
+        raise NotImplementedError("sums have no influence functions")
+
+
+SAMPLES = {
+    "panel": {},
+    "unbalanced": {"allow_unbalanced_panel": True},
+    "repeated": {"panel": False},
+}
+OPTIONS = [
+    {},
+    {"xformla": "~ x1 + x2"},
+    {"xformla": "~ x1 + x3", "weightsname": "wt", "control_group": "notyettreated"},
+    {"xformla": "~ x2", "weightsname": "w", "base_period": "universal"},
+    {"anticipation": 1, "collinear": "drop", "xformla": "~ x1 + I(2 * x1)"},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_stored_sums_give_what_rows_give(sample, options):
+    shape = (0, 4, 0, 5, 4, 0, 5), (9, 8, 14, 7, 10, 8, 11)
+    df = draw(*shape, range(1, 6), 4, sample != "repeated")
+    if sample == "unbalanced":
+        df = lose_rows(df)
+    options = options | SAMPLES[sample] | {"est_method": "reg"}
+    checked, clean, rows = stages(df, **options)
+    stored = StoredSums.collect(rows.rows)
+    one, other = (
+        GroupTimeResult.of(Fit.of(source, checked, clean.ledger)) for source in (rows, stored)
+    )
+    scale = df["y"].std()
+    for a, b in [
+        (one, other),
+        *((one.aggregate(k), other.aggregate(k)) for k in ("event", "group")),
+    ]:
+        np.testing.assert_allclose(a.replicates(), b.replicates(), rtol=0, atol=1e-11 * scale)
+        for column in ("estimate", "std_error", "p_value", "conf_low"):
+            np.testing.assert_allclose(a.tidy()[column], b.tidy()[column], rtol=1e-8)
+        assert a.tidy()["status"].tolist() == b.tidy()["status"].tolist()
+    assert str(one.summary()) == str(other.summary())
+    assert one.cells.equals(other.cells.assign(estimate=one.cells["estimate"]))
+
+
+def test_what_sums_cannot_give_is_said():
+    df = draw((0, 4, 0, 5), (9, 8, 14, 7), range(1, 6), 4)
+    checked, clean, rows = stages(df, est_method="reg")
+    fit = Fit.of(StoredSums.collect(rows.rows), checked, clean.ledger)
+    with pytest.raises(NotImplementedError, match="no influence functions"):
+        GroupTimeResult.of(fit).vcov("analytic")

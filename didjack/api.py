@@ -20,6 +20,7 @@ from didjack.options import (
     reject_unknown,
 )
 from didjack.results.group_time import GroupTimeResult
+from didjack.results.view import report
 
 
 def csdid(
@@ -44,7 +45,7 @@ def csdid(
     undefined: Undefined = "nan",
     alpha: float = 0.05,
     n_boot: int = 999,
-    seed: int | None = None,
+    seed: int = 0,
     progress: bool | None = None,
     **unknown: Any,
 ) -> GroupTimeResult:
@@ -147,8 +148,5 @@ def csdid(
     sample = clean(df, options)
     load_numba()
     result = GroupTimeResult.of(Fit.of(sample, options))
-    result._fit.report_dropped()
-    result._report_failures()
-    result._report_missing()
-    result._report_design()
+    report(result.view)
     return result

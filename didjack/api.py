@@ -19,6 +19,7 @@ from didjack.options import (
     reject_unknown,
 )
 from didjack.results.group_time import GroupTimeResult
+from didjack.results.view import report
 from didjack.sums.in_memory import InMemory
 
 
@@ -44,7 +45,7 @@ def csdid(
     undefined: Undefined = "nan",
     alpha: float = 0.05,
     n_boot: int = 999,
-    seed: int | None = None,
+    seed: int = 0,
     progress: bool | None = None,
     **unknown: Any,
 ) -> GroupTimeResult:
@@ -146,8 +147,5 @@ def csdid(
     options = Options(**settings)
     sample = clean(df, options)
     result = GroupTimeResult.of(Fit.of(InMemory.of(sample, options), options, sample.ledger))
-    result._fit.report_dropped()
-    result._report_failures()
-    result._report_missing()
-    result._report_design()
+    report(result.view)
     return result

@@ -210,11 +210,16 @@ def check_choice(name: str, value: Any, optional: bool = False) -> None:
 
 
 def check_alpha(alpha: Any) -> float:
-    """Return `alpha` as a float strictly between 0 and 1, or raise."""
+    """Return `alpha` as a float above 0 and up to 0.5, or raise."""
     number = isinstance(alpha, (int, float, np.floating)) and not isinstance(alpha, bool)
     if not number or not 0 < alpha < 1:
         raise OptionError(
             f"alpha={brief(alpha)} is not allowed; it must be a number strictly between 0 and 1"
+        )
+    if alpha > 0.5:
+        raise OptionError(
+            f"alpha={brief(alpha)} is not allowed; it is one minus the level of an interval "
+            f"(did you mean {1.0 - float(alpha):.12g}?)"
         )
     return float(alpha)
 
@@ -253,7 +258,7 @@ class Options:
     undefined: Undefined = "nan"
     alpha: float = 0.05
     n_boot: int = 999
-    seed: int | None = None
+    seed: int = 0
     progress: bool | None = None
 
     def __post_init__(self) -> None:
@@ -274,8 +279,7 @@ class Options:
         anticipation = check_count("anticipation", self.anticipation, 0, MOST_PERIODS)
         object.__setattr__(self, "anticipation", anticipation)
         object.__setattr__(self, "n_boot", check_count("n_boot", self.n_boot, 1))
-        if self.seed is not None:
-            object.__setattr__(self, "seed", check_count("seed", self.seed, 0))
+        object.__setattr__(self, "seed", check_count("seed", self.seed, 0))
         self._check_together()
 
     def _check_string(self, name: str) -> None:
@@ -328,8 +332,8 @@ class Options:
 
     @property
     def jackknife(self) -> bool:
-        """Whether standard errors come from the cluster jackknife."""
-        return self.vcov in ("CV3", "CV3J")
+        """Whether standard errors need the estimates without each cluster."""
+        return bool(registered("vcov", self.vcov).needs_replicates)
 
     @property
     def by_unit(self) -> bool:

@@ -12,6 +12,7 @@ from small_panels import (
     assert_same,
     assert_unchanged,
     fit,
+    numbers,
     panel,
     quiet_fit,
     refusal,
@@ -232,7 +233,32 @@ def test_other_outcomes_are_refused(df, values):
 
 def test_outcomes_that_cannot_be_squared(df):
     refusal(df.assign(y=df["y"] * 1e300), "yname 'y' is too large", "240 rows", "rescale")
-    refusal(where(df, [9], "y", -1.5e200), "1 row", "-1.5e+200 (row 9)")
+    gaps = where(where(df, [2], "y", np.nan), [3], "y", np.inf)
+    refusal(where(gaps, [9], "y", -1.5e200), "1 row", "-1.5e+200 (row 9)")
+
+
+@pytest.mark.parametrize("options", [{}, {"vcov": "analytic"}, {"panel": False, "idname": None}])
+def test_outcomes_whose_squares_vanish(df, options):
+    """Their standard errors would be 0."""
+    for scale in (1e-150, 1e-170, 1e-300, 1e-318):
+        tiny = df.assign(y=df["y"] * scale)
+        refusal(tiny, "yname 'y' is too small to be squared", "rescale it", **options)
+    # The one value of another size is not in the sample.
+    early = where(tiny, range(5), "g", 1990).astype({"g": int})
+    refusal(where(early, [2], "y", 1.0), "too small")
+
+
+def test_small_outcomes_have_the_standard_errors_of_others(df):
+    for options in ({}, {"vcov": "analytic"}, {"panel": False, "idname": None}):
+        want = numbers(fit(df, **COVARIATES, **options))[["estimate", "std_error"]]
+        got = numbers(fit(df.assign(y=np.ldexp(df["y"], -460)), **COVARIATES, **options))
+        got = np.ldexp(got[["estimate", "std_error"]], 460)
+        np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+def test_outcomes_may_all_be_zero(df):
+    for zero in (0, 0.0, -0.0):
+        assert (quiet_fit(df.assign(y=zero)).tidy()["estimate"] == 0).all()
 
 
 def test_huge_python_integers(df):

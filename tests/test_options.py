@@ -187,6 +187,18 @@ def test_alpha(alpha):
     assert check_alpha(alpha) == float(alpha)
 
 
+@pytest.mark.parametrize("alpha", [0.95, 0.51])
+def test_alpha_is_no_level(alpha):
+    with pytest.raises(OptionError, match=rf"did you mean {1 - alpha:g}\?"):
+        made(alpha=alpha)
+
+
+def test_seed_is_a_number():
+    assert made().seed == 0
+    with pytest.raises(OptionError, match="seed=None is not allowed; it must be a whole number"):
+        made(seed=None)
+
+
 def test_counts():
     assert check_count("n", np.int8(3), 1) == 3
     assert check_count("n", 2**80, 1) == 2**80

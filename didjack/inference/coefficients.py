@@ -1,100 +1,66 @@
-"""A fit and its coefficients -> their variance, of whichever kind is asked for."""
+"""A fit and its coefficients -> variance, tests and intervals, of whichever kind is asked for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from didjack._typing import Floats, Ints
-from didjack.engine.fit import Fit
-from didjack.inference import bands, bootstrap
-from didjack.inference import statistics as inference
+from didjack.inference import statistics, wald
+from didjack.inference.bands import CriticalValue
+from didjack.inference.evidence import Evidence, Material
+from didjack.inference.kinds import KINDS
 from didjack.inference.statistics import Variance
 from didjack.inference.targets import Targets, combine
-from didjack.options import Vcov
-
-JACKKNIFE = ("CV3", "CV3J")
+from didjack.inference.variance_kind import VarianceKind
+from didjack.wording import name_some, plural
 
 
 @dataclass(frozen=True, eq=False)
-class Uncertainty:
-    """Standard errors and covariance of coefficients, or of linear combinations of them.
+class Coefficients:
+    """Coefficients with their standard errors, and the tests made from these.
 
-    All kinds start from rows by coefficient: replicates for the jackknife, influence of clusters
-    or units for the analytic variance, draws for the bootstrap. A linear combination is formed in
-    these rows, so its variance follows the same rules as that of a coefficient.
+    What a kind of variance is made from is kept: it is the expensive part.
 
     Attributes
     ----------
-    fit : Fit
-    targets : Targets, M coefficients
+    evidence : Evidence, M coefficients
     """
 
-    fit: Fit
-    targets: Targets
-
-    @cached_property
-    def influence(self) -> Floats:
-        """Influence of units or clusters on the coefficients, (G, M).
-
-        The derivative with respect to their weight; standard errors are root sums of squares.
-        """
-        on_att = self.fit.influence
-        averages = self.targets.averages
-        if averages is None:
-            return on_att
-        on_weight = self.fit.weight_influence(averages.by_cell)
-        by_att = combine(on_att, averages.loading)
-        return np.asarray(by_att + combine(on_weight, averages.weight_loading))
-
-    @cached_property
-    def draws(self) -> Floats:
-        """Draws of the multiplier bootstrap, (n_boot, M)."""
-        options = self.fit.options
-        return bootstrap.multiplier_draws(self.influence, options.n_boot, options.seed)
+    evidence: Evidence
+    _rows: dict[str, Floats] = field(default_factory=dict, repr=False)
 
     @property
-    def analytic_df(self) -> float:
-        """Degrees of freedom of analytic tests: H - 1 if clustered, infinite by units."""
-        return np.inf if self.fit.options.by_unit else self.fit.layout.n_clusters - 1.0
+    def targets(self) -> Targets:
+        """The coefficients in all replicates."""
+        return self.evidence.targets
 
-    def _rows(self, kind: Vcov, weights: Floats | None) -> Floats:
-        """Return what a variance is made from, by coefficient or by combination.
+    @property
+    def kind(self) -> VarianceKind:
+        """The kind of variance that the call of `csdid` asked for."""
+        return KINDS[self.evidence.options.vcov]
 
-        With ``undefined="skip"``, several combinations use the replicates that all of them have.
-        """
-        if kind == "bootstrap":
-            rows = self.draws
-        elif kind == "analytic":
-            rows = self.influence
-        else:
-            rows = self.targets.theta
-        if weights is None:
-            return rows
-        rows = combine(rows, weights)
-        if kind in JACKKNIFE and self.fit.options.undefined == "skip":
-            whole = np.flatnonzero(~np.isnan(rows[1:]).any(axis=1))
-            rows = np.concatenate([rows[:1], rows[1 + whole]])
-        return rows
-
-    def variance(self, kind: Vcov, weights: Floats | None = None) -> Variance:
-        """Return standard errors and degrees of freedom.
+    def material(self, kind: VarianceKind, weights: Floats | None = None) -> Material:
+        """Return what a variance is made from.
 
         Parameters
         ----------
-        kind : Vcov
         weights : (L, M), optional
             Linear combinations; default: the coefficients themselves.
         """
-        rows = self._rows(kind, weights)
-        if kind == "bootstrap":
-            found = bootstrap.variance(rows)
-        elif kind == "analytic":
-            found = inference.analytic(rows, self.analytic_df)
-        else:
-            found = inference.jackknife(rows, self.fit.options.undefined, kind == "CV3J")
+        if kind.name not in self._rows:
+            self._rows[kind.name] = kind.rows(self.evidence)
+        rows = self._rows[kind.name]
+        if weights is not None:
+            rows = kind.together(combine(rows, weights), self.evidence.options)
+        return Material(rows, self.evidence)
+
+    def variance(self, kind: VarianceKind, weights: Floats | None = None) -> Variance:
+        """Return standard errors and degrees of freedom of coefficients, or of combinations."""
+        found = kind.variance(self.material(kind, weights))
         gone = self.targets.reference
         if weights is not None:
             gone = ~(weights[:, ~gone] != 0).any(axis=1)
@@ -104,43 +70,97 @@ class Uncertainty:
             found.n_replicates,
         )
 
-    def covariance(self, kind: Vcov, weights: Floats | None = None) -> Floats:
+    def covariance(self, kind: VarianceKind, weights: Floats | None = None) -> Floats:
         """Return the covariance matrix, (M, M) or (L, L); its diagonal is that of `variance`."""
-        rows = self._rows(kind, weights)
-        if kind == "bootstrap":
-            matrix = bootstrap.covariance(rows)
-        elif kind == "analytic":
-            matrix = inference.analytic_covariance(rows)
-        else:
-            matrix = inference.jackknife_covariance(
-                rows, self.fit.options.undefined, kind == "CV3J"
-            )
-        return inference.with_diagonal(matrix, self.variance(kind, weights).std_error)
+        matrix = kind.covariance(self.material(kind, weights))
+        return statistics.with_diagonal(matrix, self.variance(kind, weights).std_error)
 
-    def n_independent(self, kind: Vcov, weights: Floats) -> int:
-        """Count the replicates, clusters or units that a covariance is made from."""
-        if kind in JACKKNIFE:
-            return len(self._rows(kind, weights)) - 1
-        return len(self.influence)
+    @cached_property
+    def own_variance(self) -> Variance:
+        """The variance of the kind that the call of `csdid` asked for."""
+        return self.variance(self.kind)
 
-    def critical_value(self, kind: Vcov, among: Ints, alpha: float) -> bands.CriticalValue:
+    # -- tables -------------------------------------------------------------------------------
+
+    def table(self, alpha: float) -> pd.DataFrame:
+        """Build the columns `STATISTICS` of all coefficients."""
+        return self._table(self.targets, self.own_variance, alpha)
+
+    def combination(self, weights: Floats, name: str, alpha: float) -> pd.DataFrame:
+        """Build the same table for one linear combination, (M,) weights."""
+        variance = self.variance(self.kind, weights[None])
+        return self._table(self.targets.combine(weights, name), variance, alpha)
+
+    def _table(self, targets: Targets, variance: Variance, alpha: float) -> pd.DataFrame:
+        options = self.evidence.options
+        turned = targets.retargeted[1:] & ~np.isnan(targets.theta[1:])
+        status = targets.status_of(
+            options.jackknife,
+            options.undefined == "skip",
+            self.evidence.fit.layout.cluster_labels,
+        )
+        n_retargeted = turned.sum(axis=0) * options.jackknife
+        return statistics.coefficient_table(targets.theta[0], variance, alpha, n_retargeted, status)
+
+    def critical_value(self, among: Ints, alpha: float) -> CriticalValue:
         """Return the critical value of a band over some coefficients, (m,) positions.
 
         Those without a standard error are left out; NaN where that leaves none.
         """
-        variance = self.variance(kind)
-        among = among[~np.isnan(variance.std_error[among])]
+        among = among[~np.isnan(self.own_variance.std_error[among])]
         if not among.size:
-            return bands.CriticalValue(np.nan, np.nan, 0)
-        if kind == "bootstrap":
-            value = bootstrap.uniform_critical_value(self.draws[:, among], alpha)
-            return bands.CriticalValue(value, np.nan, len(self.draws))
-        error = variance.std_error[among]
-        correlation = self.covariance(kind)[np.ix_(among, among)] / np.outer(error, error)
-        seed = self.fit.options.seed
-        return bands.max_t(
-            correlation,
-            float(variance.df[among].min()),
-            1.0 - alpha,
-            bootstrap.DEFAULT_SEED if seed is None else seed,
-        )
+            return CriticalValue(np.nan, np.nan, 0)
+        return self.kind.critical_value(self.material(self.kind), among, alpha)
+
+    def intervals(self, alpha: float) -> Floats:
+        """Return the ends of pointwise intervals, (M, 2)."""
+        return self.table(alpha)[["conf_low", "conf_high"]].to_numpy(copy=True)
+
+    def band(self, alpha: float) -> tuple[Floats, CriticalValue]:
+        """Return the ends of simultaneous intervals, (M, 2), and their critical value.
+
+        An overall keeps its own interval. No interval is narrower than the pointwise one.
+        """
+        which, variance = self.targets.components, self.own_variance
+        found = self.critical_value(which, alpha)
+        value = np.fmax(found.value, statistics.critical_value(alpha, variance.df[which]))
+        estimate, margin = self.targets.theta[0, which], value * variance.std_error[which]
+        ends = self.intervals(alpha)
+        ends[which] = np.column_stack([estimate - margin, estimate + margin])
+        return ends, found
+
+    # -- hypotheses ---------------------------------------------------------------------------
+
+    def test(self, weights: Floats, values: Floats) -> pd.Series:
+        """Test that (L, M) linear combinations have the values (L,), or say why not."""
+        reason = self._untestable(weights)
+        if reason:
+            return wald.untested(reason)
+        distance = combine(self.targets.theta[:1], weights)[0] - values
+        covariance = self.covariance(self.kind, weights)
+        df = float(self.variance(self.kind, weights).df.min())
+        return wald.wald(distance, covariance, df)
+
+    def _untestable(self, weights: Floats) -> str:
+        """Say why restrictions cannot be tested, if so."""
+        targets = self.targets
+        if not len(weights):
+            return "there is no coefficient to test"
+        used = (weights != 0).any(axis=0)
+        bare = used & np.isnan(self.own_variance.std_error) & ~targets.reference
+        if bare.any():
+            return (
+                f"{plural(int(bare.sum()), 'coefficient')} without a standard error: "
+                f"{name_some(targets.index[np.flatnonzero(bare)], 5)}; name the others in R, as a "
+                "list of labels"
+            )
+        if not (weights[:, ~targets.reference] != 0).any(axis=1).all():
+            return "a restriction is on reference periods alone, which are zero by construction"
+        rank = int(np.linalg.matrix_rank(weights))
+        parts = self.kind.n_independent(self.material(self.kind, weights))
+        if rank > parts - 1:
+            return (
+                f"{rank} restrictions with {parts} {self.kind.parts}, which allow {parts - 1} at "
+                "most; test fewer at a time"
+            )
+        return ""

@@ -2,49 +2,48 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from didjack._typing import NEVER, Bools, Floats
 from didjack.engine.fit import Fit
-from didjack.errors import InferenceWarning, UndefinedReplicateError, warn
-from didjack.inference.statistics import deviations, first_reason
-from didjack.wording import name_some, plural
-
-if TYPE_CHECKING:
-    from didjack.results.base import Result
-    from didjack.results.group_time import GroupTimeResult
-
-FEW = 5
-"""Fewer treated clusters than this, or clusters to compare with, are worth a warning."""
-MOST = 0.5
-"""So is one cluster with more than this share of the treated weight, or of the variance."""
+from didjack.inference.jackknife import deviations
+from didjack.inference.kinds import KINDS
+from didjack.inference.targets import Targets
+from didjack.options import Vcov
 
 
-def clusters(result: Result) -> pd.DataFrame:
-    """Build the table of `Result.clusters`."""
-    fit, design = result._fit, result._fit.layout
-    options = result.options
-    theta = result._overall_theta if options.jackknife else np.full(design.n_clusters + 1, np.nan)
-    name = options.cluster or options.idname
+def clusters(fit: Fit, overall: Targets | None) -> pd.DataFrame:
+    """Describe the clusters, one row each; see `Result.clusters`.
+
+    Parameters
+    ----------
+    overall : Targets whose last coefficient is the overall ATT, if there is one
+    """
+    layout, options = fit.layout, fit.options
+    theta = overall_theta(fit, overall)
     return pd.DataFrame(
         {
-            "n_obs": design.n_rows,
-            "n_units": design.n_units.sum(axis=1),
+            "n_obs": layout.n_rows,
+            "n_units": layout.n_units.sum(axis=1),
             "cohorts": _cohorts(fit),
-            "treated": (design.n_units[:, _treated(fit)] > 0).any(axis=1),
-            "treated_share": _share(treated_weight(fit)),
+            "treated": (layout.n_units[:, treated_cohorts(fit)] > 0).any(axis=1),
+            "treated_share": shares(treated_weight(fit)),
             "influence": theta[0] - theta[1:],
-            "variance_share": share_of_variance(theta, options.vcov == "CV3J"),
+            "variance_share": share_of_variance(theta, options.vcov),
         },
-        index=design.cluster_labels.rename(name),
+        index=layout.cluster_labels.rename(options.cluster or options.idname),
     )
 
 
-def _treated(fit: Fit) -> Bools:
+def overall_theta(fit: Fit, overall: Targets | None) -> Floats:
+    """Return the overall ATT in all replicates, (1 + H,); NaN where there is none."""
+    if overall is None or not fit.options.jackknife:
+        return np.full(1 + fit.layout.n_clusters, np.nan)
+    return np.asarray(overall.theta[:, -1])
+
+
+def treated_cohorts(fit: Fit) -> Bools:
     """Return which cohorts have an ATT(g,t) from treatment on, (C,)."""
     post = fit.cell_cohort[fit.cell_time >= fit.cell_group]
     return np.isin(np.arange(fit.layout.cohorts.size), post)
@@ -52,31 +51,32 @@ def _treated(fit: Fit) -> Bools:
 
 def _cohorts(fit: Fit) -> list[tuple[object, ...]]:
     """List the labels of the cohorts in each cluster, the never-treated last."""
-    design = fit.layout
-    never = design.cohorts == NEVER
+    layout = fit.layout
+    never = layout.cohorts == NEVER
     labels = np.empty(never.size, dtype=object)
-    labels[~never] = design.axis.labels(design.cohorts[~never]).tolist()
+    labels[~never] = layout.axis.labels(layout.cohorts[~never]).tolist()
     labels[never] = "never"
-    return [tuple(labels[row].tolist()) for row in design.n_units > 0]
+    return [tuple(labels[row].tolist()) for row in layout.n_units > 0]
 
 
 def treated_weight(fit: Fit) -> Floats:
     """Return the weight of treated units by cluster, (H,)."""
-    return np.asarray(fit.layout.share[:, _treated(fit)].sum(axis=1))
+    return np.asarray(fit.layout.share[:, treated_cohorts(fit)].sum(axis=1))
 
 
-def _share(values: Floats) -> Floats:
+def shares(values: Floats) -> Floats:
+    """Divide by the sum; NaN where that is not positive."""
     total = values.sum()
     return values / total if total > 0 else np.full(values.shape, np.nan)
 
 
-def share_of_variance(theta: Floats, centre_on_mean: bool) -> Floats:
-    """Return the share of each replicate, (R,) with the full sample first, in CV3; (H,).
+def share_of_variance(theta: Floats, kind: Vcov) -> Floats:
+    """Return the share of each replicate, (R,) with the full sample first, in the variance; (H,).
 
     NaN where a replicate is missing.
     """
-    deviation, valid = deviations(theta[:, None], centre_on_mean)
-    return np.where(valid[:, 0], _share(deviation[:, 0] ** 2), np.nan)
+    deviation, valid = deviations(theta[:, None], KINDS[kind].centre_on_mean)
+    return np.where(valid[:, 0], shares(deviation[:, 0] ** 2), np.nan)
 
 
 def effective_number(weights: Floats) -> float:
@@ -103,92 +103,3 @@ def effective_numbers(fit: Fit) -> dict[str, float]:
         "effective_clusters": effective_number(fit.layout.share.sum(axis=1)),
         "effective_treated_clusters": effective_number(treated_weight(fit)),
     }
-
-
-def concerns(result: GroupTimeResult) -> list[str]:
-    """Say what makes inference hinge on few clusters, if anything."""
-    fit, labels = result._fit, result._fit.layout.cluster_labels
-    weight = treated_weight(fit)
-    n_treated = int((weight > 0).sum())
-    if not n_treated:
-        return []
-    found = []
-    if n_treated < FEW:
-        found.append(
-            f"{n_treated} of {plural(labels.size, 'cluster')} "
-            f"{'is' if n_treated == 1 else 'are'} treated"
-        )
-    compared = sorted({cohort for cell in fit.estimates.cells for cohort in cell.comparison})
-    n_compared = int((fit.layout.n_units[:, compared] > 0).any(axis=1).sum())
-    if n_compared < FEW:
-        found.append(
-            f"{n_compared} of {plural(labels.size, 'cluster')} "
-            f"{'has' if n_compared == 1 else 'have'} units to compare with"
-        )
-    share = _share(weight)
-    largest = labels[int(share.argmax())]
-    if n_treated > 1 and share.max() > MOST:
-        found.append(
-            f"cluster {largest} holds {share.max():.0%} of the weight of treated "
-            f"units (as unequal as {effective_number(weight):.1f} equal treated clusters)"
-        )
-    if result.options.jackknife:
-        found.extend(_dominant(result))
-    else:
-        found.extend(_alone(fit))
-    return found
-
-
-def _dominant(result: Result) -> list[str]:
-    """Name a cluster that makes up most of the variance of the overall ATT."""
-    share = share_of_variance(result._overall_theta, result.options.vcov == "CV3J")
-    if np.isnan(share).all() or not np.nanmax(share) > MOST:
-        return []
-    label = result._fit.layout.cluster_labels[int(np.nanargmax(share))]
-    return [
-        f"cluster {label} makes up {np.nanmax(share):.0%} of the {result.options.vcov} variance "
-        "of the overall ATT"
-    ]
-
-
-def report_missing(result: Result) -> None:
-    """Warn, once, of standard errors that are missing or skip replicates, or raise."""
-    options, targets = result.options, result._targets
-    missing = targets.missing()
-    if not options.jackknife or not missing.any():
-        return
-    columns, clusters = missing.any(axis=0), np.flatnonzero(missing.any(axis=1))
-    labels = result._fit.layout.cluster_labels
-    first = int(np.flatnonzero(columns)[0])
-    why = first_reason(missing[:, first], labels, partial(targets.why_missing, first))
-    what = (
-        f"{int(columns.sum())} of {columns.size} coefficients of the {result.title} "
-        f"({name_some(targets.index[np.flatnonzero(columns)], most=3)}) cannot be computed without "
-        f"{'cluster' if clusters.size == 1 else 'some clusters:'} "
-        f"{name_some(labels[clusters], most=5)} ({why})"
-    )
-    if options.undefined == "raise":
-        raise UndefinedReplicateError(
-            what + "; undefined='nan' gives these no standard error, 'skip' leaves the "
-            "replicates out"
-        )
-    consequence = "; their standard errors are NaN. undefined='skip' leaves these replicates out"
-    if options.undefined == "skip":
-        consequence = "; their standard errors hold no variation from these clusters"
-    warn(what + consequence, InferenceWarning)
-
-
-def _alone(fit: Fit) -> list[str]:
-    """Name cohorts that lie in one cluster: nothing tells how they vary between clusters."""
-    n_units = fit.layout.n_units
-    alone = np.flatnonzero(((n_units > 0).sum(axis=0) == 1) & _treated(fit))
-    if fit.options.by_unit or not alone.size:
-        return []
-    cohorts = fit.layout.axis.labels(fit.layout.cohorts[alone])
-    clusters = fit.layout.cluster_labels[(n_units[:, alone] > 0).argmax(axis=0)]
-    pairs = [f"cohort {g} in cluster {h}" for g, h in zip(cohorts, clusters, strict=True)]
-    return [
-        f"{plural(alone.size, 'cohort')} {'lies' if alone.size == 1 else 'lie'} in one cluster "
-        f"each ({name_some(pairs, 3)}): standard errors of their effects hold no variation "
-        "between treated clusters"
-    ]

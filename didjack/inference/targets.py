@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from didjack._typing import Bools, Floats
+from didjack._typing import Bools, Floats, Ints
 from didjack.averaging.average import Averages
 from didjack.engine.estimates import REASONS, Code, Codes
 from didjack.inference.statistics import first_reason
@@ -39,6 +39,11 @@ class Targets:
     status: list[str]
     code: Codes | None = None
     averages: Averages | None = None
+
+    @property
+    def components(self) -> Ints:
+        """Positions of the coefficients that are no average of the others."""
+        return np.arange(len(self.labels))
 
     def missing(self) -> Bools:
         """Return where the full sample has an estimate and a replicate has none, (H, M)."""

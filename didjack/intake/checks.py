@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ from didjack.intake.sample import Sample
 from didjack.options import Options
 from didjack.wording import name_some, plural
 
-LARGEST = 1e150
-"""Outcomes and covariates beyond this have squares that are not finite."""
+LARGEST, SMALLEST = 1e140, 1e-140
+"""Sums over any sample of squares of outcomes and covariates between these are finite, not 0."""
 
 ZERO_IS_A_PERIOD = (
     "0 is among the periods of {!r}: if it is a first treated period, add the same number to both "
@@ -60,14 +60,25 @@ def check_negative(weight: Floats, options: Options) -> None:
         )
 
 
-def check_outcome(sample: Sample) -> None:
-    """Raise for outcomes whose squares overflow."""
-    y = sample.rows.y
-    if max(-y.min(), y.max()) > LARGEST:
+def check_large(y: Floats, options: Options) -> None:
+    """Raise for outcomes whose squares overflow; infinite ones are missing."""
+    large = np.isfinite(y) & (np.abs(y) > LARGEST)
+    if large.any():
         raise DataError(
-            f"yname {sample.options.yname!r} is too large to be squared: "
-            f"{offenders(np.abs(y) > LARGEST, y)}; rescale it"
+            f"yname {options.yname!r} is too large to be squared: {offenders(large, y)}; rescale it"
         )
+
+
+def check_covariates(text: str, sizes: Mapping[str, float]) -> None:
+    """Raise for covariates, name -> largest absolute value, whose squares overflow or vanish."""
+    for what, names in (
+        ("large", [name for name, size in sizes.items() if size > LARGEST]),
+        ("small", [name for name, size in sizes.items() if 0 < size < SMALLEST]),
+    ):
+        if names:
+            raise DataError(
+                f"xformla={text!r}: {name_some(names)} is too {what} to be squared; rescale it"
+            )
 
 
 # ---- units --------------------------------------------------------------------------------------
@@ -139,7 +150,10 @@ def check_periods(sample: Sample) -> None:
 
 
 def check_what_is_left(sample: Sample) -> None:
-    """Raise without treated cohorts, comparison units, a second period or a second cluster."""
+    """Raise without treated cohorts, comparison units, a second period or a second cluster.
+
+    Also for outcomes whose squares vanish, so that their standard errors would be 0.
+    """
     _check_cohorts(sample)
     options, cluster = sample.options, sample.rows.cluster
     if sample.periods.size == 1:
@@ -151,6 +165,12 @@ def check_what_is_left(sample: Sample) -> None:
         raise DataError(
             f"cluster {options.cluster or options.idname!r} has 1 cluster "
             f"({sample.cluster_labels[cluster[0]]}); the jackknife needs at least 2"
+        )
+    size = np.abs(sample.rows.y).max()
+    if 0 < size < SMALLEST:
+        raise DataError(
+            f"yname {options.yname!r} is too small to be squared: no value is beyond {size:.3g}; "
+            "rescale it"
         )
 
 

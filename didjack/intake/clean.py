@@ -40,7 +40,6 @@ def clean(df: Any, options: Options) -> CleanData:
     sample, missing, zero = read(df, options)
     rules.complete_rows(sample, missing, zero)
     rules.evaluate_covariates(sample)
-    checks.check_outcome(sample)
     rules.scale_weights(sample)
     if options.panel:
         checks.check_units(sample)

@@ -36,6 +36,7 @@ def read(df: Any, options: Options) -> tuple[Sample, dict[str, Bools], Bools]:
     times = as_times(data[options.tname], data[options.gname])
     checks.check_never_codes(times, options)
     y = as_float(data[options.yname], "yname")
+    checks.check_large(y, options)
     unit, cluster = _unit_and_cluster(data, options, y.size)
     weight = None
     if options.weightsname is not None:

@@ -9,10 +9,16 @@ import pandas as pd
 
 from didjack._typing import NEVER, Bools
 from didjack.errors import DataError
-from didjack.intake.checks import LARGEST, ZERO_IS_A_PERIOD, zero_among_periods
+from didjack.intake.checks import (
+    LARGEST,
+    SMALLEST,
+    ZERO_IS_A_PERIOD,
+    check_covariates,
+    zero_among_periods,
+)
 from didjack.intake.covariates import clean_covariate, design_matrix
 from didjack.intake.sample import Sample
-from didjack.wording import name_some, plural
+from didjack.wording import plural
 
 # ---- rule 1: complete rows ----------------------------------------------------------------------
 
@@ -46,24 +52,31 @@ def evaluate_covariates(sample: Sample, again: bool = False) -> None:
     columns = {name: clean_covariate(column) for name, column in sample.covariates.items()}
     x, names = design_matrix(sample.formula, pd.DataFrame(columns, copy=False))
     sample.rows, sample.x_names = replace(sample.rows, x=x), names
-    if x.min() >= -LARGEST and x.max() <= LARGEST:
+    # Columns are only looked at one by one, which is slow, where that may be needed.
+    within = x.min() >= -LARGEST and x.max() <= LARGEST
+    if within and (np.abs(x[:1000]).max(axis=0) >= SMALLEST).all():
         return
-    bad = ~np.isfinite(x)
-    text = sample.formula.text
-    if not bad.any():
-        large = [names[j] for j in np.flatnonzero(np.abs(x).max(axis=0) > LARGEST)]
-        raise DataError(f"xformla={text!r}: {name_some(large)} is too large to be squared; rescale")
-    listed = ", ".join(
-        f"{names[j]!r} ({int(bad[:, j].sum()):,})" for j in np.flatnonzero(bad.any(axis=0))
+    size = np.maximum(-x.min(axis=0), x.max(axis=0))
+    if np.isfinite(size).all():
+        check_covariates(sample.formula.text, dict(zip(names, size, strict=True)))
+        return
+    _drop_not_finite(sample, ~np.isfinite(x), again)
+    evaluate_covariates(sample, again=True)
+
+
+def _drop_not_finite(sample: Sample, bad: Bools, again: bool) -> None:
+    """Drop rows whose covariates, (N, k), are bad; raise if such rows were dropped before."""
+    assert sample.formula is not None
+    names = ", ".join(
+        f"{sample.x_names[j]!r} ({int(bad[:, j].sum()):,})" for j in np.flatnonzero(bad.any(axis=0))
     )
     if again:
         raise DataError(
-            f"xformla={text!r} gives non-finite values once rows are dropped: {listed}; a term "
-            "that looks at other rows, such as lag(), must be a column"
+            f"xformla={sample.formula.text!r} gives non-finite values once rows are dropped: "
+            f"{names}; a term that looks at other rows, such as lag(), must be a column"
         )
     rows = np.asarray(bad.any(axis=1))
-    sample.drop("1 complete rows", rows, f"non-finite covariate: {listed}")
-    evaluate_covariates(sample, again=True)
+    sample.drop("1 complete rows", rows, f"non-finite covariate: {names}")
 
 
 def scale_weights(sample: Sample) -> None:

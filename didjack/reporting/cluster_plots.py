@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.inference.diagnostics import share_of_variance, treated_weight
-from didjack.reporting.plots import AFTER, BEFORE, GREY, new_axes, set_title, wrapped
+from didjack.reporting.axes import AFTER, BEFORE, GREY, new_axes, set_title, wrapped
+from didjack.reporting.view import Clusters, Deletions, ResultView
 from didjack.wording import label_text, name_some, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from didjack.results.base import Result
 
 FONT_SIZE = 8.0
 MOST_LABELS = 60
@@ -23,77 +21,77 @@ MOST_BARS = 30
 """The variance view sums up the clusters after so many."""
 
 
-def replicates(
-    result: Result, theta: Floats, retargeted: Bools, coefficient: Any, ax: Axes | None
-) -> Axes:
-    """Draw an estimate without each cluster, sorted.
-
-    Parameters
-    ----------
-    theta, retargeted : (R,) the full sample first
-    coefficient : its label; None for the overall ATT
-    """
-    left_out, turned = theta[1:], retargeted[1:]
-    order = np.argsort(left_out, kind="stable")
-    order = order[~np.isnan(left_out[order])]
+def replicates(view: ResultView, deletions: Deletions, ax: Axes | None) -> Axes:
+    """Draw an estimate without each cluster, sorted."""
+    clusters, full = view.clusters, deletions.estimate
+    order = np.argsort(deletions.without, kind="stable")
+    order = order[~np.isnan(deletions.without[order])]
     many = order.size > MOST_LABELS
     if ax is None:
         ax = new_axes(6.4, 6.4 if many else _height(order.size))
-    y, value = np.arange(order.size), left_out[order]
-    treated = treated_weight(result._fit)[order] > 0
+    y, value = np.arange(order.size), deletions.without[order]
     size = 3.0 if many else 5.0
-    ax.axvline(theta[0], color=GREY, lw=1.2, zorder=1, label="all clusters")
+    ax.axvline(full, color=GREY, lw=1.2, zorder=1, label="all clusters")
     if not many:
-        ax.hlines(y, theta[0], value, color="#BBBBBB", lw=0.8, zorder=1)
-    for rows, colour, marker, fill, name in _looks(treated):
+        ax.hlines(y, full, value, color="#BBBBBB", lw=0.8, zorder=1)
+    for rows, colour, marker, fill, name in _looks(clusters.treated[order]):
         if rows.any():
             ax.plot(
                 value[rows], y[rows], marker, color=colour, mfc=fill, ms=size, zorder=3, label=name
             )
-    if turned[order].any():
-        ring = turned[order]
+    ring = deletions.retargeted[order]
+    if ring.any():
         name = "leaves other ATT(g,t) to average"
         ax.plot(value[ring], y[ring], "o", color="black", mfc="none", ms=size + 4, label=name)
-    _cluster_ticks(ax, result, order, np.abs(value - theta[0]))
-    ax.set_xlabel(wrapped(ax, f"estimate without the cluster (effect on {result.options.yname})"))
-    ax.set_ylabel(_cluster_name(result))
-    gone = np.flatnonzero(np.isnan(left_out))
-    title = f"{_name(coefficient)} without each of {plural(left_out.size, 'cluster')}"
-    if gone.size:
-        labels = [label_text(key) for key in result._fit.layout.cluster_labels[gone]]
-        title += f" (cannot be computed without {name_some(labels, 6)})"
-    _finish(ax, title)
+    _cluster_ticks(ax, clusters, order, np.abs(value - full))
+    ax.set_xlabel(wrapped(ax, f"estimate without the cluster (effect on {view.options.yname})"))
+    ax.set_ylabel(clusters.name)
+    _finish(ax, _without(deletions, clusters))
     return ax
 
 
-def variance(
-    result: Result, theta: Floats, retargeted: Bools, coefficient: Any, ax: Axes | None
-) -> Axes:
-    """Draw the share of each cluster in the jackknife variance of an estimate.
+def _without(deletions: Deletions, clusters: Clusters) -> str:
+    """Say what is left out, and where that cannot be done."""
+    gone = np.flatnonzero(np.isnan(deletions.without))
+    title = f"{deletions.name} without each of {plural(deletions.without.size, 'cluster')}"
+    if gone.size:
+        labels = [label_text(key) for key in clusters.labels[gone]]
+        title += f" (cannot be computed without {name_some(labels, 6)})"
+    return title
 
-    Parameters
-    ----------
-    theta, retargeted : (R,) the full sample first
-    coefficient : its label; None for the overall ATT
-    """
-    share = share_of_variance(theta, result.options.vcov == "CV3J")
+
+def variance(view: ResultView, deletions: Deletions, ax: Axes | None) -> Axes:
+    """Draw the share of each cluster in the jackknife variance of an estimate."""
+    share, clusters = deletions.share, view.clusters
     order = np.argsort(-np.nan_to_num(share, nan=-1.0), kind="stable")
     order = order[~np.isnan(share[order])]
     if ax is None:
         ax = new_axes(6.4, _height(min(order.size, MOST_BARS + 1)))
     shown = order[: min(_room(ax), MOST_BARS)]
     rest = order[shown.size :]
-    y = np.arange(shown.size)
-    width = 100.0 * share[shown]
-    texts = [label_text(key) for key in result._fit.layout.cluster_labels[shown]]
-    treated = treated_weight(result._fit)[shown] > 0
-    for rows, colour, _, fill, name in _looks(treated):
+    y, width = np.arange(shown.size), 100.0 * share[shown]
+    texts = [label_text(key) for key in clusters.labels[shown]]
+    for rows, colour, _, fill, name in _looks(clusters.treated[shown]):
         if rows.any():
             ax.barh(y[rows], width[rows], 0.7, color=fill, edgecolor=colour, zorder=2, label=name)
     if rest.size:
         y, width = np.append(y, shown.size), np.append(width, 100.0 * share[rest].sum())
         texts.append(f"{rest.size} others")
         ax.barh(y[-1:], width[-1:], 0.7, color="#BBBBBB", zorder=2)
+    _percentages(ax, y, width)
+    equal = 100.0 / order.size
+    ax.axvline(equal, color=GREY, lw=0.8, ls=":", zorder=3, label=f"equal shares ({equal:.1f}%)")
+    ax.set_yticks(y, texts, fontsize=FONT_SIZE)
+    ax.set_ylim(y.size - 0.4, -0.6)
+    ax.set_xlim(0.0, 1.12 * width.max())
+    ax.set_xlabel(wrapped(ax, f"share of the {view.options.vcov} variance, %"))
+    ax.set_ylabel(clusters.name)
+    _finish(ax, f"{deletions.name}: clusters its variance comes from")
+    return ax
+
+
+def _percentages(ax: Axes, y: Ints, width: Floats) -> None:
+    """Write the length of each bar at its end."""
     for at, percent in zip(y, width, strict=True):
         ax.annotate(
             f"{percent:.0f}%" if percent >= 9.5 else f"{percent:.1f}%",
@@ -103,15 +101,6 @@ def variance(
             va="center",
             fontsize=FONT_SIZE - 1.0,
         )
-    equal = 100.0 / order.size
-    ax.axvline(equal, color=GREY, lw=0.8, ls=":", zorder=3, label=f"equal shares ({equal:.1f}%)")
-    ax.set_yticks(y, texts, fontsize=FONT_SIZE)
-    ax.set_ylim(y.size - 0.4, -0.6)
-    ax.set_xlim(0.0, 1.12 * width.max())
-    ax.set_xlabel(wrapped(ax, f"share of the {result.options.vcov} variance, %"))
-    ax.set_ylabel(_cluster_name(result))
-    _finish(ax, f"{_name(coefficient)}: clusters its variance comes from")
-    return ax
 
 
 def _finish(ax: Axes, title: str) -> None:
@@ -128,14 +117,6 @@ def _looks(treated: Bools) -> list[tuple[Bools, str, str, str, str]]:
     ]
 
 
-def _name(coefficient: Any) -> str:
-    return "overall ATT" if coefficient in (None, "overall") else f"ATT({label_text(coefficient)})"
-
-
-def _cluster_name(result: Result) -> str:
-    return result.options.cluster or result.options.idname or "cluster"
-
-
 def _height(n: int) -> float:
     """Choose the height of a figure for n clusters, in inches."""
     return float(np.clip(1.4 + 0.165 * n, 3.0, 11.0))
@@ -147,9 +128,9 @@ def _room(ax: Axes) -> int:
     return max(int(inches * 72.0 / (1.25 * FONT_SIZE)), 3)
 
 
-def _cluster_ticks(ax: Axes, result: Result, order: Ints, influence: Floats) -> None:
+def _cluster_ticks(ax: Axes, clusters: Clusters, order: Ints, influence: Floats) -> None:
     """Label all clusters, or the most influential ones that do not run into each other."""
-    labels = [label_text(key) for key in result._fit.layout.cluster_labels[order]]
+    labels = [label_text(key) for key in clusters.labels[order]]
     apart = order.size / _room(ax)
     chosen: list[int] = []
     for at in np.argsort(-influence, kind="stable").tolist():

@@ -17,12 +17,13 @@ from didjack.engine.fit import Fit
 from didjack.errors import OptionError
 from didjack.inference.targets import Targets
 from didjack.options import AggregationType, AggregationWeights, Vcov
+from didjack.reporting.coefficient_plots import Intervals, draw_averages
+from didjack.reporting.honest import HonestInputs, honest_inputs
 from didjack.results.base import OVERALL, PlotKind, Result, check_plot
+from didjack.results.comparison import compare as side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from didjack.reporting.export import HonestInputs
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,24 +41,24 @@ class AggregateResult(Result):
         """Average the cells of a fit."""
         by_cell = weights == "cell"
         scheme = SCHEMES[kind]
-        averages = aggregate(CellTable.of(fit, by_cell), kind, window, by_cell)
-        keys = _labels(scheme, averages.keys, fit)
+        found = aggregate(CellTable.of(fit, by_cell), kind, window, by_cell)
+        keys = _labels(scheme, found.keys, fit)
         labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
         cells = np.array([cell.reference for cell in fit.estimates.cells], dtype=bool)
-        reference = (averages.loading[:, cells] != 0).any(axis=1)
-        reference &= ~(averages.loading[:, ~cells] != 0).any(axis=1)
+        reference = (found.loading[:, cells] != 0).any(axis=1)
+        reference &= ~(found.loading[:, ~cells] != 0).any(axis=1)
         status = [
             "reference" if zero else "missing: none of its ATT(g,t) is estimated" if none else "ok"
-            for zero, none in zip(reference, np.isnan(averages.theta[0]), strict=True)
+            for zero, none in zip(reference, np.isnan(found.theta[0]), strict=True)
         ]
         targets = Targets(
             labels=labels,
             index=pd.Index([*keys, OVERALL], name=None if scheme.keys == "none" else scheme.label),
-            theta=averages.theta,
-            retargeted=averages.retargeted,
+            theta=found.theta,
+            retargeted=found.retargeted,
             reference=reference,
             status=status,
-            averages=averages,
+            averages=found,
         )
         return cls(fit, targets, kind, window, weights)
 
@@ -67,16 +68,16 @@ class AggregateResult(Result):
     @property
     def title(self) -> str:
         """What the table of coefficients is called."""
-        return SCHEMES[self.type].title
+        return self._scheme.title
+
+    @property
+    def _scheme(self) -> Scheme:
+        return SCHEMES[self.type]
 
     @property
     def overall(self) -> pd.Series:
         """The overall ATT: estimate, std_error, and the further columns of `tidy`."""
         return self._statistics().iloc[-1].rename(OVERALL)
-
-    @property
-    def _components(self) -> Ints:
-        return np.arange(max(1, len(self._targets.index) - 1))
 
     def compare_vcov(
         self, which: Literal["overall", "all"] = "overall", alpha: float | None = None
@@ -114,13 +115,11 @@ class AggregateResult(Result):
         CV3J          0.0125  1.0000
         CV3           0.0125  1.0000
         """
-        from didjack.results import comparison
-
         if which not in ("overall", "all"):
             raise OptionError(f"which={which!r} is not allowed; allowed: 'overall', 'all'")
         last = len(self._targets.index) - 1
         at = np.array([last]) if which == "overall" else np.arange(last + 1)
-        return comparison.compare(self, at, alpha, which == "all")
+        return side_by_side(self.view, at, self._level(alpha), which == "all")
 
     def honest_inputs(self) -> HonestInputs:
         r"""Hand an event study to a sensitivity analysis of Rambachan and Roth (2023).
@@ -157,9 +156,7 @@ class AggregateResult(Result):
         >>> inputs.betahat.shape, inputs.sigma.shape, inputs.num_pre, inputs.num_post
         ((7,), (7, 7), 3, 4)
         """
-        from didjack.reporting import export
-
-        return export.honest_inputs(self)
+        return honest_inputs(self.view)
 
     def plot(
         self,
@@ -192,16 +189,15 @@ class AggregateResult(Result):
         -------
         matplotlib Axes
         """
-        from didjack.reporting import plots
-
         check_plot(kind)
         if kind != "coefficients":
             return self._plot_clusters(kind, ax, coefficient)
-        if SCHEMES[self.type].keys == "none":
+        if self._scheme.keys == "none":
             raise OptionError(
                 f"a {self.title} is one number; plot another aggregation, or kind='replicates'"
             )
-        return plots.averages(self, ax, self._level(alpha), joint, compare)
+        intervals = Intervals(alpha=self._level(alpha), joint=joint, compare=compare)
+        return draw_averages(self.view, self._scheme, ax, intervals)
 
     @property
     def _overall_targets(self) -> Targets:

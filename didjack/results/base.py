@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 import numpy as np
 import pandas as pd
 
-from didjack._typing import Floats
 from didjack.errors import OptionError
-from didjack.inference import wald as hypotheses
-from didjack.inference.targets import Targets
+from didjack.inference import diagnostics
+from didjack.reporting import cluster_plots, maketables
+from didjack.reporting.summary import summary
+from didjack.reporting.table import Table
 from didjack.results.estimates import Estimates
 from didjack.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from didjack.reporting.writer import Table
 
 OVERALL = "overall"
 PlotKind = Literal["coefficients", "replicates", "variance"]
@@ -28,12 +26,17 @@ PLOT_KINDS = ("coefficients", "replicates", "variance")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Result(Estimates):
-    """What group-time and aggregated results share."""
+    """Coefficients with their inference, and how these are shown."""
 
     # -- the jackknife ------------------------------------------------------------------------
 
     def replicates(self) -> pd.DataFrame:
-        """Return the estimates without each cluster: clusters x coefficients.
+        """Return the estimates without each cluster.
+
+        Returns
+        -------
+        DataFrame
+            Clusters x coefficients; NaN where an estimate cannot be computed.
 
         Raises
         ------
@@ -45,27 +48,24 @@ class Result(Estimates):
         return pd.DataFrame(self._targets.theta[1:], index=labels, columns=self._targets.index)
 
     def influence(self) -> pd.DataFrame:
-        """Return what each cluster does to the estimates: theta - theta_(h).
+        """Return what each cluster does to the estimates.
 
-        Sorted by the absolute influence on the overall ATT, the largest first.
+        Returns
+        -------
+        DataFrame
+            theta - theta_(h), clusters x coefficients, sorted by the absolute influence on the
+            overall ATT, the largest first.
+
+        Raises
+        ------
+        OptionError
+            The result was made without jackknife.
         """
         table = -(self.replicates() - self._targets.theta[0])
-        size = np.abs(self._overall_theta[0] - self._overall_theta[1:])
+        overall = diagnostics.overall_theta(self._fit, self._overall_targets)
+        size = np.abs(overall[0] - overall[1:])
         order = np.argsort(-np.nan_to_num(size, nan=np.inf), kind="stable")
         return pd.DataFrame(table.iloc[order])
-
-    @property
-    @abstractmethod
-    def _overall_targets(self) -> Targets | None:
-        """Targets whose last coefficient is the overall ATT; None where there is none."""
-
-    @property
-    def _overall_theta(self) -> Floats:
-        """The overall ATT in all replicates, (R,); NaN where there is none."""
-        targets = self._overall_targets
-        if targets is None:
-            return np.full(len(self._targets.theta), np.nan)
-        return np.asarray(targets.theta[:, -1])
 
     def clusters(self) -> pd.DataFrame:
         """Describe the clusters, one row each.
@@ -79,9 +79,7 @@ class Result(Estimates):
             group-time result: the simple average); variance_share, its share of the CV3 (CV3J)
             variance of the same. The last two are NaN without a jackknife.
         """
-        from didjack.inference import diagnostics
-
-        return diagnostics.clusters(self)
+        return diagnostics.clusters(self._fit, self._overall_targets)
 
     def _need_replicates(self, what: str) -> None:
         if not self.options.jackknife:
@@ -90,30 +88,20 @@ class Result(Estimates):
                 "call csdid(..., vcov='CV3')"
             )
 
-    def _report_missing(self) -> None:
-        """Warn, once, of standard errors that are missing or skip replicates, or raise."""
-        from didjack.inference import diagnostics
-
-        diagnostics.report_missing(self)
-
     # -- presentation -------------------------------------------------------------------------
 
     def _plot_clusters(
-        self,
-        kind: Literal["replicates", "variance"],
-        ax: Any,
-        coefficient: Any,
+        self, kind: Literal["replicates", "variance"], ax: Any, coefficient: Any
     ) -> Axes:
-        from didjack.reporting import cluster_plots
-
         self._need_replicates(f"plot(kind={kind!r})")
-        draw = cluster_plots.replicates if kind == "replicates" else cluster_plots.variance
-        targets, at = self._overall_targets, -1
-        if coefficient is not None:
-            targets, at = self._targets, hypotheses.position(coefficient, self._targets.index)
-        if targets is None or np.isnan(targets.theta[0, at]):
-            raise OptionError("there is no estimate to draw: name a coefficient that has one")
-        return draw(self, targets.theta[:, at], targets.retargeted[:, at], coefficient, ax)
+        deletions = self.view.deletions(coefficient)
+        match kind:
+            case "replicates":
+                return cluster_plots.replicates(self.view, deletions, ax)
+            case "variance":
+                return cluster_plots.variance(self.view, deletions, ax)
+            case _:
+                assert_never(kind)
 
     def glance(self) -> pd.DataFrame:
         r"""Return one row about sample and options.
@@ -124,35 +112,53 @@ class Result(Estimates):
         of independent units of equal variance this is the effective number :math:`G^*` of Carter,
         Schnepel & Steigerwald (2017), doi:10.1162/REST_a_00639; in general theirs depends on an
         assumed error covariance.
-        """
-        from didjack.inference import diagnostics
 
+        Returns
+        -------
+        DataFrame
+            One row.
+        """
         return pd.DataFrame([self._fit.describe() | diagnostics.effective_numbers(self._fit)])
 
     def summary(self, alpha: float | None = None) -> Table:
-        """Return the printed table: the design, the coefficients, and what to know about them."""
-        from didjack.reporting import tables
+        """Return the printed table: the design, the coefficients, and what to know about them.
 
-        return tables.summary(self, self._level(alpha))
+        Parameters
+        ----------
+        alpha : float, optional
+            One minus the level of the intervals; default: that of the call of `csdid`.
+
+        Returns
+        -------
+        Table
+            Prints as text, shows as HTML in notebooks; ``as_latex()`` for papers.
+        """
+        return summary(self.view, self._level(alpha))
 
     def to_html(self) -> str:
-        """Return the summary as HTML."""
+        """Return the summary as HTML.
+
+        Returns
+        -------
+        str
+        """
         return self.summary().as_html()
 
     def to_latex(self) -> str:
-        r"""Return the summary as LaTeX, for a document with ``\usepackage{booktabs}``."""
+        r"""Return the summary as LaTeX, for a document with ``\usepackage{booktabs}``.
+
+        Returns
+        -------
+        str
+        """
         return self.summary().as_latex()
 
     @property
     def __maketables_coef_table__(self) -> pd.DataFrame:
-        from didjack.reporting import export
-
-        return export.coefficient_table(self)
+        return maketables.coefficient_table(self.view)
 
     def __maketables_stat__(self, key: str) -> Any:
-        from didjack.reporting import export
-
-        return export.statistic(self, key)
+        return maketables.statistic(self.view, key)
 
     @property
     def __maketables_depvar__(self) -> str:
@@ -165,15 +171,11 @@ class Result(Estimates):
 
     @property
     def __maketables_stat_labels__(self) -> dict[str, str]:
-        from didjack.reporting import export
-
-        return dict(export.STATISTICS)
+        return dict(maketables.STATISTICS)
 
     @property
     def __maketables_default_stat_keys__(self) -> list[str]:
-        from didjack.reporting import export
-
-        return list(export.DEFAULT_STATISTICS)
+        return list(maketables.DEFAULT_STATISTICS)
 
     def _repr_html_(self) -> str:
         return self.to_html()
@@ -192,7 +194,11 @@ class Result(Estimates):
             replace(self.options, progress=None) == replace(other.options, progress=None)
             and self._targets.index.equals(other._targets.index)
             and np.array_equal(self._targets.theta, other._targets.theta, equal_nan=True)
-            and np.array_equal(self._variance.std_error, other._variance.std_error, equal_nan=True)
+            and np.array_equal(
+                self._coefficients.own_variance.std_error,
+                other._coefficients.own_variance.std_error,
+                equal_nan=True,
+            )
         )
 
     __hash__ = None  # type: ignore[assignment]

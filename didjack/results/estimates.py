@@ -12,15 +12,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from didjack._typing import Floats, Ints
+from didjack._typing import Floats
+from didjack.averaging.schemes import Scheme
 from didjack.engine.fit import Fit
-from didjack.errors import InferenceWarning, warn
-from didjack.inference import statistics as inference
-from didjack.inference import wald as hypotheses
-from didjack.inference.coefficients import JACKKNIFE, Uncertainty
-from didjack.inference.targets import Targets, combine
-from didjack.options import Options, Vcov, check_alpha, check_choice
-from didjack.wording import name_some, plural
+from didjack.errors import InferenceWarning, UnknownOptionError, warn
+from didjack.inference import wald
+from didjack.inference.coefficients import Coefficients
+from didjack.inference.evidence import Evidence
+from didjack.inference.kinds import KINDS
+from didjack.inference.targets import Targets
+from didjack.options import Options, Vcov, check_alpha, check_choice, reject_unknown
+from didjack.results.view import View
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,61 +61,48 @@ class Estimates(ABC):
 
     @property
     @abstractmethod
-    def _components(self) -> Ints:
-        """Positions of the coefficients that are no average of the others."""
+    def _scheme(self) -> Scheme | None:
+        """What the coefficients are averages over."""
+
+    @property
+    @abstractmethod
+    def _overall_targets(self) -> Targets | None:
+        """Targets whose last coefficient is the overall ATT; None where there is none."""
 
     @abstractmethod
     def _on(self, fit: Fit) -> Self:
         """Return the same coefficients of another fit."""
 
-    def _with_vcov(self, kind: Vcov | None) -> Self:
+    def _with_vcov(self, kind: str) -> Self:
         """Return the same coefficients with another variance."""
-        if kind is None or kind == self.options.vcov:
+        if kind == self.options.vcov:
             return self
         check_choice("vcov", kind)
         return self._on(self._fit.under(vcov=kind))
 
     @cached_property
-    def _uncertainty(self) -> Uncertainty:
-        return Uncertainty(self._fit, self._targets)
+    def _coefficients(self) -> Coefficients:
+        return Coefficients(Evidence(self._fit, self._targets))
 
-    def _uncertainty_for(self, kind: Vcov) -> Uncertainty:
-        """Return what a kind of variance is made from; replicates are computed if it needs them."""
-        if kind in JACKKNIFE and len(self._targets.theta) == 1:
-            return self._with_vcov(kind)._uncertainty
-        return self._uncertainty
+    @property
+    def view(self) -> View:
+        """What tables and pictures read of the result: a `ResultView`, read only."""
+        return View(
+            coefficients=self._coefficients,
+            title=self.title,
+            scheme=self._scheme,
+            overall=lambda: self._overall_targets,
+            under=lambda kind: self._with_vcov(kind).view,
+        )
 
     def _level(self, alpha: float | None) -> float:
         return self.alpha if alpha is None else check_alpha(alpha)
 
-    # -- tables -------------------------------------------------------------------------------
-
-    @cached_property
-    def _variance(self) -> inference.Variance:
-        return self._uncertainty.variance(self.options.vcov)
-
-    def _status(self, targets: Targets) -> list[str]:
-        options = self.options
-        return targets.status_of(
-            options.jackknife, options.undefined == "skip", self._fit.layout.cluster_labels
-        )
-
-    def _table(
-        self, targets: Targets, variance: inference.Variance, alpha: float | None
-    ) -> pd.DataFrame:
-        """Build the columns `STATISTICS` of coefficients."""
-        turned = targets.retargeted[1:] & ~np.isnan(targets.theta[1:])
-        return inference.coefficient_table(
-            targets.theta[0],
-            variance,
-            self._level(alpha),
-            turned.sum(axis=0) * self.options.jackknife,
-            self._status(targets),
-        )
+    # -- coefficients -------------------------------------------------------------------------
 
     def _statistics(self, alpha: float | None = None) -> pd.DataFrame:
         """Build the table of all coefficients without labels."""
-        return self._table(self._targets, self._variance, alpha)
+        return self._coefficients.table(self._level(alpha))
 
     def tidy(self, alpha: float | None = None) -> pd.DataFrame:
         """Return one row for each coefficient.
@@ -133,18 +122,20 @@ class Estimates(ABC):
         table = self._statistics(alpha).iloc[: len(labels)]
         return pd.concat([labels.reset_index(drop=True), table], axis=1)
 
-    def confint(self, level: float = 0.95, joint: bool = False) -> pd.DataFrame:
+    def confint(
+        self, alpha: float | None = None, joint: bool = False, **unknown: Any
+    ) -> pd.DataFrame:
         """Return confidence intervals, one row for each coefficient.
 
         Parameters
         ----------
-        level : float
-            Confidence level.
+        alpha : float, optional
+            One minus the confidence level; default: that of the call of `csdid`.
         joint : bool
             Simultaneous bands: the probability that they cover all coefficients at once is
-            `level`. The critical value is that of the largest absolute value of a t vector with
-            the estimated correlation and the smallest degrees of freedom among the coefficients
-            (normal where these are infinite). It is simulated with `seed` (default 0), with a
+            1 - `alpha`. The critical value is that of the largest absolute value of a t vector
+            with the estimated correlation and the smallest degrees of freedom among the
+            coefficients (normal where these are infinite). It is simulated with `seed`, with a
             standard error below 0.005; with ``vcov="bootstrap"`` it is the quantile of the
             largest absolute t statistic of the draws. A band is never narrower than the pointwise
             interval. Coefficients without a standard error and reference periods do not take
@@ -157,20 +148,28 @@ class Estimates(ABC):
             conf_low and conf_high by coefficient. With `joint`, ``attrs`` has the critical value,
             its simulation_error and n_draws.
 
+        Raises
+        ------
+        OptionError
+            `alpha` is no number between 0 and 0.5: 0.05 is the one of 95 percent.
+
         References
         ----------
         Callaway & Sant'Anna (2021), section 4.1, doi:10.1016/j.jeconom.2020.12.001. Montiel Olea
         & Plagborg-Møller (2019), doi:10.1002/jae.2656.
         """
-        alpha = 1.0 - check_alpha(level)
-        table = self._statistics(alpha)[["conf_low", "conf_high"]].set_axis(self._targets.index)
+        if "level" in unknown:
+            raise UnknownOptionError(
+                "confint has no level, but alpha, which is one minus it: alpha=0.05 for 95 percent"
+            )
+        reject_unknown(unknown, ["alpha", "joint"])
+        alpha = self._level(alpha)
+        names = ["conf_low", "conf_high"]
         if not joint:
-            return table
-        variance, which = self._variance, self._components
-        found = self._uncertainty.critical_value(self.options.vcov, which, alpha)
-        value = np.fmax(found.value, inference.critical_value(alpha, variance.df[which]))
-        estimate, margin = self._targets.theta[0, which], value * variance.std_error[which]
-        table.iloc[which] = np.column_stack([estimate - margin, estimate + margin])
+            ends = self._coefficients.intervals(alpha)
+            return pd.DataFrame(ends, index=self._targets.index, columns=names)
+        ends, found = self._coefficients.band(alpha)
+        table = pd.DataFrame(ends, index=self._targets.index, columns=names)
         table.attrs["critical_value"] = found.value
         table.attrs["simulation_error"] = found.error
         table.attrs["n_draws"] = found.n_draws
@@ -194,9 +193,9 @@ class Estimates(ABC):
         """
         if kind is not None:
             check_choice("vcov", kind)
-        kind = self.options.vcov if kind is None else kind
+        made = KINDS[self.options.vcov if kind is None else kind]
         index = self._targets.index
-        matrix = self._uncertainty_for(kind).covariance(kind)
+        matrix = self.view.made_for(made).covariance(made)
         return pd.DataFrame(matrix, index=index, columns=index)
 
     # -- hypotheses ---------------------------------------------------------------------------
@@ -245,52 +244,18 @@ class Estimates(ABC):
         """
         targets = self._targets
         if R is None:
-            weights = np.eye(len(targets.index))[self._tested_by_default()]
+            tested = targets.components[~targets.reference[targets.components]]
+            weights = np.eye(len(targets.index))[tested]
         else:
-            weights = hypotheses.restrictions(R, targets.index, self._components.size)
-        return self._wald(weights, hypotheses.values_of(q, len(weights)))
-
-    def _tested_by_default(self) -> Ints:
-        return self._components[~self._targets.reference[self._components]]
+            weights = wald.restrictions(R, targets.index, targets.components.size)
+        return self._wald(weights, wald.values_of(q, len(weights)))
 
     def _wald(self, weights: Floats, values: Floats) -> pd.Series:
-        """Test (L, M) restrictions, or say why not."""
-        reason = self._untestable(weights)
-        if not reason:
-            kind = self.options.vcov
-            distance = combine(self._targets.theta[:1], weights)[0] - values
-            covariance = self._uncertainty.covariance(kind, weights)
-            df = float(self._uncertainty.variance(kind, weights).df.min())
-            test = hypotheses.wald(distance, covariance, df)
-            reason = test["reason"]
-        if reason:
-            warn(f"no Wald test: {reason}", InferenceWarning)
-            return hypotheses.untested(reason)
+        """Test (L, M) restrictions, and warn if that cannot be done."""
+        test = self._coefficients.test(weights, values)
+        if test["reason"]:
+            warn(f"no Wald test: {test['reason']}", InferenceWarning)
         return test
-
-    def _untestable(self, weights: Floats) -> str:
-        """Say why restrictions cannot be tested, if so."""
-        targets = self._targets
-        if not len(weights):
-            return "there is no coefficient to test"
-        used = (weights != 0).any(axis=0)
-        bare = np.flatnonzero(used & np.isnan(self._variance.std_error) & ~targets.reference)
-        if bare.size:
-            return (
-                f"{plural(bare.size, 'coefficient')} without a standard error: "
-                f"{name_some(targets.index[bare], 5)}; name the others in R, as a list of labels"
-            )
-        if not (weights[:, ~targets.reference] != 0).any(axis=1).all():
-            return "a restriction is on reference periods alone, which are zero by construction"
-        rank = int(np.linalg.matrix_rank(weights))
-        parts = self._uncertainty.n_independent(self.options.vcov, weights)
-        if rank > parts - 1:
-            what = "replicates" if self.options.jackknife else "clusters or units"
-            return (
-                f"{rank} restrictions with {parts} {what}, which allow {parts - 1} at most; "
-                "test fewer at a time"
-            )
-        return ""
 
     def lincomb(
         self,
@@ -326,7 +291,6 @@ class Estimates(ABC):
         >>> print(f"{cohorts.lincomb({2006: 1, 2007: -1})['p_value']:.3f}")
         0.894
         """
-        row = hypotheses.weights_of(weights, self._targets.index, self._components.size)
-        targets = self._targets.combine(row, "lincomb")
-        variance = self._uncertainty.variance(self.options.vcov, row[None])
-        return self._table(targets, variance, alpha).iloc[0].rename("lincomb")
+        row = wald.weights_of(weights, self._targets.index, self._targets.components.size)
+        table = self._coefficients.combination(row, "lincomb", self._level(alpha))
+        return table.iloc[0].rename("lincomb")

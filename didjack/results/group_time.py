@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from didjack._typing import Ints
 from didjack.averaging.schemes import SCHEMES
 from didjack.averaging.window import Window
 from didjack.engine.fit import Fit
-from didjack.errors import EstimationWarning, FewClustersWarning, warn
+from didjack.inference.concerns import report_missing
 from didjack.inference.targets import Targets
 from didjack.options import (
     AggregationType,
@@ -23,9 +22,10 @@ from didjack.options import (
     check_choice,
     reject_unknown,
 )
+from didjack.reporting.coefficient_plots import Intervals, draw_cells
 from didjack.results.aggregate import AggregateResult
 from didjack.results.base import PlotKind, Result, check_plot
-from didjack.wording import name_some, plural
+from didjack.results.comparison import compare as side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,8 +79,8 @@ class GroupTimeResult(Result):
         return "group-time effects"
 
     @property
-    def _components(self) -> Ints:
-        return np.arange(len(self._targets.index))
+    def _scheme(self) -> None:
+        return None
 
     @property
     def cells(self) -> pd.DataFrame:
@@ -156,7 +156,7 @@ class GroupTimeResult(Result):
             result = self._simple
         else:
             result = AggregateResult.of(self._fit, kind, window, weights)
-        result._report_missing()
+        report_missing(self._fit, result.view.targets, result.title)
         return result
 
     def pretest(self) -> pd.Series:
@@ -228,9 +228,7 @@ class GroupTimeResult(Result):
             kind = aggregation_type(type)
             average = AggregateResult.of(self._fit, kind, Window(), "cohort")
             return average.compare_vcov(which, alpha)
-        from didjack.results import comparison
-
-        return comparison.compare(self, self._components, alpha, True)
+        return side_by_side(self.view, self.view.components, self._level(alpha), True)
 
     def plot(
         self,
@@ -267,44 +265,15 @@ class GroupTimeResult(Result):
         check_plot(kind)
         if kind != "coefficients":
             return self._plot_clusters(kind, ax, coefficient)
-        from didjack.reporting import plots
-
-        return plots.cells(self, ax, self._level(alpha), joint, compare)
+        intervals = Intervals(alpha=self._level(alpha), joint=joint, compare=compare)
+        return draw_cells(self.view, ax, intervals)
 
     @property
     def _overall_targets(self) -> Targets | None:
         if not (self._fit.cell_time >= self._fit.cell_group).any():
             return None
-        return self._simple._targets
+        return self._simple.view.targets
 
     @cached_property
     def _simple(self) -> AggregateResult:
         return AggregateResult.of(self._fit, "simple", Window(), "cohort")
-
-    def _report_design(self) -> None:
-        """Warn, once, of a design in which inference hinges on few clusters."""
-        from didjack.inference import diagnostics
-
-        found = diagnostics.concerns(self)
-        if found:
-            warn(
-                "; ".join(found) + ". t tests can reject far too often in such designs: see "
-                "result.clusters(), result.compare_vcov() and result.plot(kind='replicates')",
-                FewClustersWarning,
-            )
-
-    def _report_failures(self) -> None:
-        """Warn, once, of ATT(g,t) that could not be estimated."""
-        code = self._fit.estimates.code[0]
-        if not code.any():
-            return
-        bad = np.flatnonzero(code)
-        labels = self._targets.labels[["group", "time"]].astype(str)
-        shown = [f"({', '.join(labels.iloc[j])}): {self._targets.status[j]}" for j in bad.tolist()]
-        warn(
-            f"{bad.size} of {plural(code.size, 'ATT(g,t)').removesuffix('s')} could not be "
-            f"estimated and {'are' if bad.size > 1 else 'is'} NaN: {name_some(shown, most=3)}; "
-            "aggregates leave them out (see result.cells; fewer covariates, or collinear='drop' "
-            "for status singular, may help)",
-            EstimationWarning,
-        )

@@ -8,6 +8,7 @@ from small_panels import regression as fit
 
 import didjack
 from didjack.inference import diagnostics
+from didjack.inference.concerns import report_design
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +121,7 @@ def test_effective_numbers_in_glance(drawn):
 def report(result):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result._report_design()
+        report_design(result.view.fit, result.view.overall())
     assert len(caught) <= 1
     return str(caught[0].message) if caught else ""
 

@@ -63,6 +63,25 @@ def results_of(result):
     return [result, *(aggregated(result, kind) for kind in TYPES)]
 
 
+def test_intervals_have_the_level_of_the_call(whole):
+    df, result = whole
+    for kind in TYPES:
+        one, other = result.aggregate(kind), fit(df, alpha=0.1).aggregate(kind)
+        for joint in (False, True):
+            pd.testing.assert_frame_equal(other.confint(joint=joint), one.confint(0.1, joint))
+        table = other.tidy()[["conf_low", "conf_high"]].to_numpy()
+        np.testing.assert_array_equal(other.confint().to_numpy()[: len(table)], table)
+
+
+def test_alpha_is_no_level(whole):
+    with pytest.raises(didjack.OptionError, match=r"alpha=0.95 .*\(did you mean 0.05\?\)"):
+        whole[1].confint(0.95)
+    with pytest.raises(didjack.UnknownOptionError, match="alpha=0.05 for 95 percent"):
+        whole[1].confint(level=0.95)
+    with pytest.raises(didjack.UnknownOptionError, match=r"'joined' \(did you mean 'joint'\?\)"):
+        whole[1].confint(joined=True)
+
+
 # ---- covariance ---------------------------------------------------------------------------------
 
 
@@ -432,11 +451,11 @@ def test_singular_correlation():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("level", [0.5, 0.95])
-def test_joint_is_never_narrower_than_pointwise(whole, holes, kind, level):
+@pytest.mark.parametrize("alpha", [0.5, 0.05])
+def test_joint_is_never_narrower_than_pointwise(whole, holes, kind, alpha):
     for result in (*results_of(whole[1]), *results_of(holes["skip"]), *results_of(holes["nan"])):
         result = result._with_vcov(kind)
-        one, all_ = result.confint(level), result.confint(level, joint=True)
+        one, all_ = result.confint(alpha), result.confint(alpha, joint=True)
         known = one["conf_low"].notna()
         assert one.index.equals(all_.index)
         assert (all_["conf_low"].isna() == ~known).all()

@@ -212,6 +212,13 @@ def test_too_large_covariates_are_refused(df):
     refusal(df.assign(z=df["z"] * 1e200), "z is too large", xformla="~ x1 + z")
 
 
+def test_covariates_whose_squares_vanish_are_refused(df):
+    """A rare dummy has no quartiles to be scaled by."""
+    rare = df.assign(z=(df["id"] % 7 == 0) * 1e-170)
+    refusal(rare, "z is too small to be squared", xformla="~ x1 + z")
+    fit(df.assign(z=(df["id"] % 3 == 0) * 1e-135), xformla="~ z", est_method="reg")
+
+
 # ---- rows that go, and what becomes of the design ------------------------------------------------
 
 

@@ -70,7 +70,7 @@ def test_intervals_are_those_of_confint(drawn):
         if np.isfinite(path.vertices).all()
     }
     for joint in (False, True):
-        table = result.confint(0.9, joint=joint).iloc[:-1].dropna()
+        table = result.confint(0.1, joint=joint).iloc[:-1].dropna()
         for low, high in table.to_numpy():
             assert (round(low, 9), round(high, 9)) in drawn_ends
     assert "90%" in ax.get_title(loc="left")

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 import didjack
-from didjack.reporting.tables import decimals, regression_table
-from didjack.reporting.writer import Table
+from didjack.reporting import regression_table
+from didjack.reporting.numbers import decimals
+from didjack.reporting.table import Table
 
 NAMES = {"yname": "lemp", "tname": "year", "gname": "first.treat", "idname": "countyreal"}
 

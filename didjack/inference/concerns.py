@@ -1,0 +1,163 @@
+"""What a user should know of a fit before believing it: warnings, each given once."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import assert_never
+
+import numpy as np
+
+from didjack.engine.fit import Fit
+from didjack.errors import (
+    EstimationWarning,
+    FewClustersWarning,
+    InferenceWarning,
+    UndefinedReplicateError,
+    warn,
+)
+from didjack.inference.diagnostics import (
+    effective_number,
+    overall_theta,
+    share_of_variance,
+    shares,
+    treated_cohorts,
+    treated_weight,
+)
+from didjack.inference.statistics import first_reason
+from didjack.inference.targets import Targets
+from didjack.wording import name_some, plural
+
+FEW = 5
+"""Fewer treated clusters than this, or clusters to compare with, are worth a warning."""
+MOST = 0.5
+"""So is one cluster with more than this share of the treated weight, or of the variance."""
+
+
+def report_failures(fit: Fit, targets: Targets) -> None:
+    """Warn of ATT(g,t) that could not be estimated."""
+    code = fit.estimates.code[0]
+    if not code.any():
+        return
+    bad = np.flatnonzero(code)
+    labels = targets.labels[["group", "time"]].astype(str)
+    shown = [f"({', '.join(labels.iloc[j])}): {targets.status[j]}" for j in bad.tolist()]
+    warn(
+        f"{bad.size} of {plural(code.size, 'ATT(g,t)').removesuffix('s')} could not be "
+        f"estimated and {'are' if bad.size > 1 else 'is'} NaN: {name_some(shown, most=3)}; "
+        "aggregates leave them out (see result.cells; fewer covariates, or collinear='drop' "
+        "for status singular, may help)",
+        EstimationWarning,
+    )
+
+
+def report_missing(fit: Fit, targets: Targets, title: str) -> None:
+    """Warn of standard errors that are missing or skip replicates, or raise."""
+    options, missing = fit.options, targets.missing()
+    if not options.jackknife or not missing.any():
+        return
+    columns, clusters = missing.any(axis=0), np.flatnonzero(missing.any(axis=1))
+    labels = fit.layout.cluster_labels
+    first = int(np.flatnonzero(columns)[0])
+    why = first_reason(missing[:, first], labels, partial(targets.why_missing, first))
+    what = (
+        f"{int(columns.sum())} of {columns.size} coefficients of the {title} "
+        f"({name_some(targets.index[np.flatnonzero(columns)], most=3)}) cannot be computed without "
+        f"{'cluster' if clusters.size == 1 else 'some clusters:'} "
+        f"{name_some(labels[clusters], most=5)} ({why})"
+    )
+    match options.undefined:
+        case "raise":
+            raise UndefinedReplicateError(
+                what + "; undefined='nan' gives these no standard error, 'skip' leaves the "
+                "replicates out"
+            )
+        case "skip":
+            consequence = "; their standard errors hold no variation from these clusters"
+        case "nan":
+            consequence = (
+                "; their standard errors are NaN. undefined='skip' leaves these replicates out"
+            )
+        case _:
+            assert_never(options.undefined)
+    warn(what + consequence, InferenceWarning)
+
+
+def report_design(fit: Fit, overall: Targets | None) -> None:
+    """Warn of a design in which inference hinges on few clusters.
+
+    Parameters
+    ----------
+    overall : Targets whose last coefficient is the overall ATT, if there is one
+    """
+    found = concerns(fit, overall)
+    if found:
+        warn(
+            "; ".join(found) + ". t tests can reject far too often in such designs: see "
+            "result.clusters(), result.compare_vcov() and result.plot(kind='replicates')",
+            FewClustersWarning,
+        )
+
+
+def concerns(fit: Fit, overall: Targets | None) -> list[str]:
+    """Say what makes inference hinge on few clusters, if anything."""
+    if not treated_weight(fit).any():
+        return []
+    found = [*_few(fit), *_unequal(fit)]
+    return found + (_dominant(fit, overall) if fit.options.jackknife else _alone(fit))
+
+
+def _few(fit: Fit) -> list[str]:
+    """Count the treated clusters, and those to compare with, if these are few."""
+    n = fit.layout.n_clusters
+    n_treated = int((treated_weight(fit) > 0).sum())
+    compared = sorted({cohort for cell in fit.estimates.cells for cohort in cell.comparison})
+    n_compared = int((fit.layout.n_units[:, compared] > 0).any(axis=1).sum())
+    found = []
+    if n_treated < FEW:
+        are = "is" if n_treated == 1 else "are"
+        found.append(f"{n_treated} of {plural(n, 'cluster')} {are} treated")
+    if n_compared < FEW:
+        have = "has" if n_compared == 1 else "have"
+        found.append(f"{n_compared} of {plural(n, 'cluster')} {have} units to compare with")
+    return found
+
+
+def _unequal(fit: Fit) -> list[str]:
+    """Name a cluster that outweighs the other treated ones."""
+    weight = treated_weight(fit)
+    share = shares(weight)
+    if not ((weight > 0).sum() > 1 and share.max() > MOST):
+        return []
+    largest = fit.layout.cluster_labels[int(share.argmax())]
+    return [
+        f"cluster {largest} holds {share.max():.0%} of the weight of treated units (as unequal "
+        f"as {effective_number(weight):.1f} equal treated clusters)"
+    ]
+
+
+def _dominant(fit: Fit, overall: Targets | None) -> list[str]:
+    """Name a cluster that makes up most of the variance of the overall ATT."""
+    share = share_of_variance(overall_theta(fit, overall), fit.options.vcov)
+    if np.isnan(share).all() or not np.nanmax(share) > MOST:
+        return []
+    label = fit.layout.cluster_labels[int(np.nanargmax(share))]
+    return [
+        f"cluster {label} makes up {np.nanmax(share):.0%} of the {fit.options.vcov} variance "
+        "of the overall ATT"
+    ]
+
+
+def _alone(fit: Fit) -> list[str]:
+    """Name cohorts that lie in one cluster: nothing tells how they vary between clusters."""
+    n_units = fit.layout.n_units
+    alone = np.flatnonzero(((n_units > 0).sum(axis=0) == 1) & treated_cohorts(fit))
+    if fit.options.by_unit or not alone.size:
+        return []
+    cohorts = fit.layout.axis.labels(fit.layout.cohorts[alone])
+    clusters = fit.layout.cluster_labels[(n_units[:, alone] > 0).argmax(axis=0)]
+    pairs = [f"cohort {g} in cluster {h}" for g, h in zip(cohorts, clusters, strict=True)]
+    return [
+        f"{plural(alone.size, 'cohort')} {'lies' if alone.size == 1 else 'lie'} in one cluster "
+        f"each ({name_some(pairs, 3)}): standard errors of their effects hold no variation "
+        "between treated clusters"
+    ]

@@ -1,0 +1,70 @@
+"""What variances are made from: the replicates, and the influence of clusters or units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from didjack._typing import Floats
+from didjack.engine.fit import Fit
+from didjack.inference.targets import Targets, combine
+from didjack.options import Options
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """A fit and the coefficients that are read off it.
+
+    Attributes
+    ----------
+    fit : Fit
+    targets : Targets, M coefficients in all R replicates
+    """
+
+    fit: Fit
+    targets: Targets
+
+    @property
+    def options(self) -> Options:
+        """The options of the call of `csdid`."""
+        return self.fit.options
+
+    @property
+    def n_clusters(self) -> int:
+        """How many clusters there are."""
+        return self.fit.layout.n_clusters
+
+    @property
+    def independent(self) -> str:
+        """The column of what is taken to be independent, in words."""
+        return self.options.cluster or self.options.idname or "row"
+
+    @cached_property
+    def influence(self) -> Floats:
+        """Influence of units or clusters on the coefficients, (G, M).
+
+        The derivative with respect to their weight; standard errors are root sums of squares.
+        """
+        on_att = self.fit.influence
+        averages = self.targets.averages
+        if averages is None:
+            return on_att
+        on_weight = self.fit.weight_influence(averages.by_cell)
+        by_att = combine(on_att, averages.loading)
+        return np.asarray(by_att + combine(on_weight, averages.weight_loading))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What the variance of L coefficients, or of combinations of them, is made from.
+
+    Attributes
+    ----------
+    rows : (N, L) replicates, influence or draws
+    evidence : Evidence that they are from
+    """
+
+    rows: Floats
+    evidence: Evidence

@@ -1,0 +1,123 @@
+"""Replicates -> cluster jackknife: CV3, and CV3J, which is centred on their mean.
+
+Sources: MacKinnon, Nielsen & Webb (2023), J. Applied Econometrics, doi:10.1002/jae.2969; Karim,
+Nielsen, MacKinnon & Webb (2026).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from didjack._typing import Bools, Floats, Ints
+from didjack.inference.evidence import Evidence, Material
+from didjack.inference.statistics import Variance, with_diagonal
+from didjack.inference.variance_kind import VarianceKind
+from didjack.options import Undefined
+
+
+def deviations(theta: Floats, centre_on_mean: bool) -> tuple[Floats, Bools]:
+    """Replicates less their centre, (H, M), zero where missing; and where they are not missing."""
+    replicates = theta[1:]
+    valid = ~np.isnan(replicates)
+    centre = theta[0]
+    if centre_on_mean:
+        count = valid.sum(axis=0)
+        total = np.where(valid, replicates, 0.0).sum(axis=0)
+        centre = np.divide(total, count, out=np.full(count.size, np.nan), where=count > 0)
+    return np.where(valid, replicates - centre, 0.0), valid
+
+
+def jackknife(theta: Floats, undefined: Undefined, centre_on_mean: bool = False) -> Variance:
+    r"""Cluster jackknife standard errors, CV3 or CV3J.
+
+    The square roots of the diagonal of
+
+    .. math:: \frac{R-1}{R} \sum_h (\theta_{(h)} - c)(\theta_{(h)} - c)'
+
+    with c the full-sample estimate (CV3) or the mean of the replicates (CV3J), and R the number
+    of replicates. Tests use t(R - 1).
+
+    Parameters
+    ----------
+    theta : (1 + H, M) estimates; row 0 of the full sample, row 1 + h without cluster h
+    undefined : what a missing replicate does: "skip" leaves it out, otherwise the error is NaN
+    centre_on_mean : CV3J
+
+    References
+    ----------
+    MacKinnon, Nielsen & Webb (2023), J. Applied Econometrics, doi:10.1002/jae.2969; Karim,
+    Nielsen, MacKinnon & Webb (2026).
+    """
+    deviation, valid = deviations(theta, centre_on_mean)
+    count = valid.sum(axis=0)
+    bad = (count < 2) | np.isnan(theta[0])
+    if undefined != "skip":
+        bad |= ~valid.all(axis=0)
+    variance = _shrink(count) * (deviation**2).sum(axis=0)
+    return Variance(
+        np.where(bad, np.nan, np.sqrt(variance)), np.where(bad, np.nan, count - 1.0), count
+    )
+
+
+def jackknife_covariance(
+    theta: Floats, undefined: Undefined, centre_on_mean: bool = False
+) -> Floats:
+    """Cluster jackknife covariance, (M, M); its diagonal is that of `jackknife`.
+
+    Where replicates are skipped, a covariance uses those that both coefficients have.
+    """
+    deviation, valid = deviations(theta, centre_on_mean)
+    both = valid.T.astype(float) @ valid.astype(float)
+    error = jackknife(theta, undefined, centre_on_mean).std_error
+    return with_diagonal(_shrink(both) * (deviation.T @ deviation), error)
+
+
+def _shrink(count: Floats | Ints) -> Floats:
+    """(R - 1) / R; NaN for R = 0."""
+    count = np.asarray(count, dtype=float)
+    shrink: Floats = np.divide(
+        count - 1.0, count, out=np.full(count.shape, np.nan), where=count > 0
+    )
+    return shrink
+
+
+class CV3(VarianceKind):
+    """The cluster jackknife, centred on the full-sample estimate."""
+
+    name = "CV3"
+    needs_replicates = True
+    parts = "replicates"
+    centre = "full-sample estimate"
+
+    def rows(self, evidence: Evidence) -> Floats:
+        """Return the estimates in all replicates, the full sample first."""
+        return evidence.targets.theta
+
+    def variance(self, of: Material) -> Variance:
+        """Return `jackknife`."""
+        return jackknife(of.rows, of.evidence.options.undefined, self.centre_on_mean)
+
+    def covariance(self, of: Material) -> Floats:
+        """Return `jackknife_covariance`."""
+        return jackknife_covariance(of.rows, of.evidence.options.undefined, self.centre_on_mean)
+
+    def n_independent(self, of: Material) -> int:
+        """Count the replicates."""
+        return len(of.rows) - 1
+
+    def note(self, of: Material) -> str:
+        """Say how many replicates are used, and what they are centred on."""
+        used, evidence = self.variance(of).n_replicates, of.evidence
+        most = int(used.max()) if used.size else 0
+        return (
+            f"{self.name}: cluster jackknife by {evidence.independent}, {most} of "
+            f"{evidence.n_clusters} replicates, centred on the {self.centre}; t({most - 1})."
+        )
+
+
+class CV3J(CV3):
+    """The cluster jackknife, centred on the mean of the replicates."""
+
+    name = "CV3J"
+    centre = "mean of the replicates"
+    centre_on_mean = True

@@ -1,0 +1,181 @@
+"""Several results -> one table, a column each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from didjack.errors import OptionError
+from didjack.reporting.numbers import decimals, number
+from didjack.reporting.table import Table
+from didjack.reporting.view import ResultView, Viewed
+from didjack.reporting.words import COMPARISONS, columns, estimator
+from didjack.wording import plural
+
+STARS = ((0.01, "***"), (0.05, "**"), (0.1, "*"))
+
+
+def regression_table(
+    results: Sequence[Viewed] | Mapping[str, Viewed],
+    names: Sequence[str] | None = None,
+    *,
+    which: str = "all",
+    stars: bool = False,
+    digits: int | None = None,
+    title: str = "",
+) -> Table:
+    """Put several results in one table: a column each, standard errors in parentheses.
+
+    Parameters
+    ----------
+    results : sequence or mapping from name to result
+        Of any kind; coefficients are matched by their names.
+    names : sequence of str, optional
+        Heads of the columns; default: (1), (2), ...
+    which : {"all", "overall"}
+        All coefficients, or the overall ATT of aggregations only.
+    stars : bool
+        Mark p < 0.1, 0.05 and 0.01.
+    digits : int, optional
+        Decimals; default: as many as show three digits of the smaller standard errors.
+    title : str
+
+    Returns
+    -------
+    Table
+        With ``as_text()`` (and ``print``), ``as_latex()``, ``as_html()`` and, in notebooks, its
+        HTML. Below the coefficients stand the sample, the kind of standard errors, and those
+        options in which the results differ.
+
+    Raises
+    ------
+    OptionError
+        No results, or not as many names.
+
+    Examples
+    --------
+    >>> import didjack
+    >>> from didjack.reporting import regression_table
+    >>> df = didjack.datasets.load_mpdta()
+    >>> names = ["lemp", "year", "first.treat", "countyreal"]
+    >>> models = {
+    ...     method: didjack.csdid(df, *names, "~ lpop", est_method=method).aggregate("group")
+    ...     for method in ("reg", "dr")
+    ... }
+    >>> print(regression_table(models, which="overall"))
+    ===================================================
+                                     reg             dr
+    ---------------------------------------------------
+    overall ATT                 -0.0329        -0.0328
+                                (0.0119)       (0.0120)
+    ---------------------------------------------------
+    Observations                   2,500          2,500
+    Clusters                         500            500
+    Treated clusters                 191            191
+    Standard errors                  CV3            CV3
+    Estimator         outcome regression  doubly robust
+    ===================================================
+    CV3 standard errors in parentheses.
+    """
+    if isinstance(results, Mapping):
+        names = list(results) if names is None else names
+        results = list(results.values())
+    names = [f"({i + 1})" for i in range(len(results))] if names is None else list(names)
+    if not len(results) or len(names) != len(results):
+        raise OptionError(
+            f"regression_table needs one or more results, and a name for each: got "
+            f"{plural(len(results), 'result')} and {plural(len(names), 'name')}"
+        )
+    if which not in ("all", "overall"):
+        raise OptionError(f"which={which!r} is not allowed; allowed: 'all', 'overall'")
+    views = [result.view for result in results]
+    tables = [_by_name(view, which) for view in views]
+    everything = pd.concat(tables)
+    places = decimals(everything["std_error"]) if digits is None else digits
+    rows = []
+    for label in _ordered(tables):
+        found = [_row(table, label) for table in tables]
+        rows.append([label, *(_estimate(row, places, stars) for row in found)])
+        rows.append(["", *(_error(row, places) for row in found)])
+    return Table(
+        title=title,
+        head=[],
+        header=["", *names],
+        body=[rows, _sample_rows(views)],
+        notes=_notes(views, stars),
+        aligned="l" + "r" * len(names),
+    )
+
+
+def _by_name(view: ResultView, which: str) -> pd.DataFrame:
+    """Return the statistics of a result by the names of its coefficients."""
+    table = columns(view)
+    return table.iloc[-1:] if which == "overall" and len(view.components) < len(table) else table
+
+
+def _row(table: pd.DataFrame, label: str) -> pd.Series | None:
+    at = table.index.get_indexer(pd.Index([label]))[0]
+    return None if at < 0 else table.iloc[at]
+
+
+def _ordered(tables: list[pd.DataFrame]) -> list[str]:
+    """Merge the names of all results so that each keeps its order."""
+    order: list[str] = []
+    for table in tables:
+        at = 0
+        for name in table.index:
+            if name in order:
+                at = order.index(name) + 1
+            else:
+                order.insert(at, name)
+                at += 1
+    return order
+
+
+def _estimate(row: pd.Series | None, places: int, stars: bool) -> str:
+    if row is None:
+        return ""
+    marks = [mark for level, mark in STARS if row["p_value"] < level] if stars else []
+    return number(row["estimate"], places) + (marks[0] if marks else " ")
+
+
+def _error(row: pd.Series | None, places: int) -> str:
+    if row is None or np.isnan(row["estimate"]):
+        return ""
+    if row["status"] == "reference":
+        return "(reference)"
+    return f"({number(row['std_error'], places) or 'none'})"
+
+
+def _sample_rows(views: Sequence[ResultView]) -> list[list[str]]:
+    """Return the sample and what the results differ in, a column each."""
+    about = [view.about for view in views]
+    rows = [
+        ["Observations", *(f"{one['n_obs']:,}" for one in about)],
+        ["Clusters", *(f"{one['n_clusters']:,}" for one in about)],
+        ["Treated clusters", *(f"{one['n_treated_clusters']:,}" for one in about)],
+        ["Standard errors", *(view.errors for view in views)],
+    ]
+    options: dict[str, list[str]] = {
+        "Clustered by": [str(one["cluster"] or "row") for one in about],
+        "Outcome": [view.options.yname for view in views],
+        "Estimator": [estimator(view.options) for view in views],
+        "Covariates": [str(one["xformla"]) for one in about],
+        "Comparison group": [COMPARISONS[view.options.control_group] for view in views],
+        "Base period": [view.options.base_period for view in views],
+        "Anticipation": [str(view.options.anticipation) for view in views],
+        "Weights": [view.options.weightsname or "none" for view in views],
+    }
+    rows.extend([name, *values] for name, values in options.items() if len(set(values)) > 1)
+    return rows
+
+
+def _notes(views: Sequence[ResultView], stars: bool) -> list[str]:
+    kinds = {view.errors for view in views}
+    kind = f"{kinds.pop()} standard errors" if len(kinds) == 1 else "Standard errors"
+    lines = [f"{kind[0].upper()}{kind[1:]} in parentheses."]
+    if stars:
+        lines.append("* p < 0.1, ** p < 0.05, *** p < 0.01.")
+    return lines

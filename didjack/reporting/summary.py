@@ -1,0 +1,103 @@
+"""One result -> its summary: the design, the coefficients and what to know about them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from didjack.reporting.numbers import decimals, number
+from didjack.reporting.table import Table
+from didjack.reporting.view import ResultView
+from didjack.reporting.words import COMPARISONS, estimator, label_header
+from didjack.wording import label_text, name_some, plural
+
+
+def summary(view: ResultView, alpha: float) -> Table:
+    """Write the design, the coefficients and the notes of a result."""
+    header, rows = _coefficient_rows(view, alpha)
+    size = view.components.size
+    return Table(
+        title=f"Callaway-Sant'Anna difference in differences: {view.title}",
+        head=_design_rows(view),
+        header=header,
+        body=[section for section in (rows[:size], rows[size:]) if section],
+        notes=notes(view),
+        aligned="l" + "r" * (len(header) - 1),
+    )
+
+
+def _design_rows(view: ResultView) -> list[list[str]]:
+    """Return the head of a summary: name, value, name, value."""
+    about, options = view.about, view.options
+    by = about["cluster"] or "each row"
+    left = [
+        ["Outcome", options.yname],
+        ["Estimator", estimator(options)],
+        ["Covariates", str(about["xformla"])],
+        ["Comparison group", COMPARISONS[options.control_group]],
+        ["Base period", options.base_period],
+        ["Anticipation", plural(options.anticipation, "period")],
+    ]
+    right = [
+        ["Observations", f"{about['n_obs']:,}"],
+        ["Units", f"{about['n_units']:,}"],
+        ["Clusters", f"{about['n_clusters']:,} ({by})"],
+        ["Treated clusters", f"{about['n_treated_clusters']:,}"],
+        ["Cohorts, periods", f"{about['n_groups']}, {about['n_periods']}"],
+        ["Standard errors", view.errors],
+    ]
+    return [[*a, *b] for a, b in zip(left, right, strict=True)]
+
+
+def _coefficient_rows(view: ResultView, alpha: float) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the coefficients as text, labels joined in the first column."""
+    table = view.statistics(alpha)
+    places = decimals(table["std_error"] if table["std_error"].notna().any() else table["estimate"])
+    letter = "t" if np.isfinite(table["df"]).any() else "z"
+    header = [
+        label_header(view.scheme),
+        "ATT",
+        "std. error",
+        letter,
+        f"P>|{letter}|",
+        f"[{100 * (1 - alpha):g}% conf.",
+        "interval]",
+        "status",
+    ]
+    numbers = [
+        ("estimate", places),
+        ("std_error", places),
+        ("statistic", 2),
+        ("p_value", 3),
+        ("conf_low", places),
+        ("conf_high", places),
+    ]
+    columns = [
+        [label_text(key) for key in view.index],
+        *([number(value, digits) for value in table[name]] for name, digits in numbers),
+        [status.split(":")[0] for status in table["status"]],
+    ]
+    return header, [list(row) for row in zip(*columns, strict=True)]
+
+
+def notes(view: ResultView) -> list[str]:
+    """Say how the variance was made, and which clusters it hinges on."""
+    lines = [view.note]
+    empty = int((view.clusters.n_units == 0).sum())
+    if empty:
+        lines.append(f"{plural(empty, 'cluster')} without units in the sample (counted in df).")
+    if not view.options.jackknife:
+        return lines
+    gone = "left out" if view.options.undefined == "skip" else "no standard error"
+    for what, where in (
+        (f"undefined ({gone})", view.missing),
+        ("retargeted", view.retargeted),
+    ):
+        if not where.any():
+            continue
+        clusters = view.clusters.labels[np.flatnonzero(where.any(axis=1))]
+        lines.append(
+            f"{plural(int(where.sum()), 'replicate')} {what}, "
+            f"{plural(int(where.any(axis=0).sum()), 'coefficient')}, without cluster "
+            f"{name_some(clusters, most=8)}."
+        )
+    return lines

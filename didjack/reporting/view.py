@@ -1,0 +1,156 @@
+"""What tables and pictures read of a result: this, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pandas as pd
+
+from didjack._typing import Bools, Floats, Ints
+from didjack.averaging.schemes import Scheme
+from didjack.options import Options, Vcov
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clusters:
+    """The clusters of a sample, H of them.
+
+    Attributes
+    ----------
+    name : what they are
+    labels : (H,)
+    n_units : (H,) units in the sample
+    treated : (H,) whether there are units with an ATT(g,t) from treatment on
+    """
+
+    name: str
+    labels: pd.Index
+    n_units: Ints
+    treated: Bools
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """Where the K ATT(g,t) stand among G cohorts and T periods.
+
+    Attributes
+    ----------
+    cohort : (K,) position of the cohort
+    period : (K,) position of the period
+    cohorts : (G,) labels
+    n_units : (G,) units of each cohort
+    start : (G,) position of the first treated period
+    periods : (T,) labels
+    """
+
+    cohort: Ints
+    period: Ints
+    cohorts: pd.Index
+    n_units: Ints
+    start: Ints
+    periods: pd.Index
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Deletions:
+    """One coefficient without each of H clusters.
+
+    Attributes
+    ----------
+    name : of the coefficient
+    estimate : with all clusters
+    without : (H,) NaN where it cannot be computed
+    retargeted : (H,) whether it then stands for other ATT(g,t)
+    share : (H,) share of each cluster in the jackknife variance
+    """
+
+    name: str
+    estimate: float
+    without: Floats
+    retargeted: Bools
+    share: Floats
+
+
+class ResultView(Protocol):
+    """M coefficients with their inference, read only."""
+
+    @property
+    def options(self) -> Options:
+        """The options of the call of `csdid`."""
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Sample and options, by the names of `glance`."""
+
+    @property
+    def title(self) -> str:
+        """What the table of coefficients is called."""
+
+    @property
+    def scheme(self) -> Scheme | None:
+        """What the coefficients are averages over; None for ATT(g,t) themselves."""
+
+    @property
+    def index(self) -> pd.Index:
+        """Labels of the coefficients, (M,)."""
+
+    @property
+    def components(self) -> Ints:
+        """Positions of the coefficients that are no average of the others."""
+
+    @property
+    def before(self) -> Bools:
+        """Which of the components come before treatment, (m,)."""
+
+    @property
+    def reference(self) -> Bools:
+        """Whether a coefficient is zero by construction, (M,)."""
+
+    @property
+    def missing(self) -> Bools:
+        """Where a replicate lacks a coefficient that the full sample has, (H or 0, M)."""
+
+    @property
+    def retargeted(self) -> Bools:
+        """Where a replicate's coefficient stands for other cells, (H or 0, M)."""
+
+    @property
+    def errors(self) -> str:
+        """Name the kind of standard errors."""
+
+    @property
+    def note(self) -> str:
+        """Say in one sentence how the standard errors were made."""
+
+    @property
+    def clusters(self) -> Clusters:
+        """The clusters of the sample."""
+
+    @property
+    def cells(self) -> Cells:
+        """Where the ATT(g,t) stand, of which the coefficients are made."""
+
+    def statistics(self, alpha: float | None = None) -> pd.DataFrame:
+        """Return estimates, tests and intervals of all coefficients, M rows."""
+
+    def band(self, alpha: float) -> Floats:
+        """Return the ends of simultaneous intervals, (M, 2)."""
+
+    def covariance(self) -> Floats:
+        """Return the covariance matrix, (M, M)."""
+
+    def under(self, kind: Vcov) -> ResultView:
+        """Return the same coefficients with another variance."""
+
+    def deletions(self, coefficient: Any) -> Deletions:
+        """Return one coefficient, by its label, without each cluster; None: the overall ATT."""
+
+
+class Viewed(Protocol):
+    """A result that can be looked at."""
+
+    @property
+    def view(self) -> ResultView:
+        """What tables and pictures read."""

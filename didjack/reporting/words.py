@@ -1,0 +1,42 @@
+"""The words of tables and pictures: for options, and for coefficients."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from didjack.averaging.schemes import Scheme
+from didjack.engine.estimators import ESTIMATORS
+from didjack.options import ControlGroup, Options
+from didjack.reporting.view import ResultView
+from didjack.wording import label_text
+
+COMPARISONS: dict[ControlGroup, str] = {
+    "nevertreated": "never treated",
+    "notyettreated": "not yet treated",
+}
+
+
+def estimator(options: Options) -> str:
+    """Name the estimator in words."""
+    return ESTIMATORS[options.est_method].words
+
+
+def label_header(scheme: Scheme | None) -> str:
+    """Name the column of labels."""
+    return "cohort, period" if scheme is None else scheme.words
+
+
+def coefficient_names(view: ResultView) -> list[str]:
+    """Write the labels of all coefficients in words."""
+    if view.scheme is None:
+        return [f"ATT({label_text(key)})" for key in view.index]
+    words = view.scheme.words
+    return [
+        "overall ATT" if key == "overall" else f"{words} {label_text(key)}".strip()
+        for key in view.index
+    ]
+
+
+def columns(view: ResultView, alpha: float | None = None) -> pd.DataFrame:
+    """Return the statistics by the names of the coefficients."""
+    return view.statistics(alpha).set_axis(pd.Index(coefficient_names(view)))

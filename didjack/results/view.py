@@ -1,0 +1,178 @@
+"""What a result offers to tables, pictures and warnings, all of it read only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import Bools, Floats, Ints
+from didjack.averaging.schemes import Scheme
+from didjack.engine.fit import Fit
+from didjack.errors import OptionError
+from didjack.inference import concerns, wald
+from didjack.inference.coefficients import Coefficients
+from didjack.inference.diagnostics import share_of_variance, treated_weight
+from didjack.inference.targets import Targets
+from didjack.inference.variance_kind import VarianceKind
+from didjack.options import Options
+from didjack.reporting.view import Cells, Clusters, Deletions
+from didjack.wording import label_text
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """The `ResultView` of a result.
+
+    Attributes
+    ----------
+    coefficients : Coefficients
+    title : what the table of coefficients is called
+    scheme : what the coefficients are averages over; None for ATT(g,t) themselves
+    overall : gives the Targets whose last coefficient is the overall ATT, if there is one
+    under : gives the view of the same coefficients with another variance
+    """
+
+    coefficients: Coefficients
+    title: str
+    scheme: Scheme | None
+    overall: Callable[[], Targets | None]
+    under: Callable[[str], View]
+
+    @property
+    def fit(self) -> Fit:
+        """The fit that the coefficients are read off."""
+        return self.coefficients.evidence.fit
+
+    @property
+    def targets(self) -> Targets:
+        """The coefficients in all replicates."""
+        return self.coefficients.targets
+
+    @property
+    def options(self) -> Options:
+        """The options of the call of `csdid`."""
+        return self.fit.options
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Sample and options, by the names of `glance`."""
+        return self.fit.describe()
+
+    @property
+    def index(self) -> pd.Index:
+        """Labels of the coefficients, (M,)."""
+        return self.targets.index
+
+    @property
+    def components(self) -> Ints:
+        """Positions of the coefficients that are no average of the others."""
+        return self.targets.components
+
+    @property
+    def before(self) -> Bools:
+        """Which of the components come before treatment, (m,)."""
+        averages = self.targets.averages
+        if self.scheme is None or averages is None:
+            return self.fit.cell_time < self.fit.cell_group
+        if self.scheme.keys == "none":
+            return np.zeros(self.components.size, dtype=bool)
+        return self.scheme.before(averages.keys)
+
+    @property
+    def reference(self) -> Bools:
+        """Whether a coefficient is zero by construction, (M,)."""
+        return self.targets.reference
+
+    @property
+    def missing(self) -> Bools:
+        """Where a replicate lacks a coefficient that the full sample has, (H or 0, M)."""
+        return self.targets.missing()
+
+    @property
+    def retargeted(self) -> Bools:
+        """Where a replicate's coefficient stands for other cells, (H or 0, M)."""
+        return self.targets.retargeted[1:] & ~np.isnan(self.targets.theta[1:])
+
+    @property
+    def errors(self) -> str:
+        """Name the kind of standard errors."""
+        return self.coefficients.kind.label(self.options)
+
+    @property
+    def note(self) -> str:
+        """Say in one sentence how the standard errors were made."""
+        kind = self.coefficients.kind
+        return kind.note(self.coefficients.material(kind))
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        """The clusters of the sample."""
+        layout, options = self.fit.layout, self.options
+        return Clusters(
+            name=options.cluster or options.idname or "cluster",
+            labels=layout.cluster_labels,
+            n_units=layout.n_units.sum(axis=1),
+            treated=treated_weight(self.fit) > 0,
+        )
+
+    @property
+    def cells(self) -> Cells:
+        """Where the ATT(g,t) stand, of which the coefficients are made."""
+        fit, layout = self.fit, self.fit.layout
+        cohorts, cohort = np.unique(fit.cell_group, return_inverse=True)
+        return Cells(
+            cohort=cohort,
+            period=np.searchsorted(layout.periods, fit.cell_time),
+            cohorts=layout.axis.labels(cohorts),
+            n_units=layout.n_units.sum(axis=0)[np.searchsorted(layout.cohorts, cohorts)],
+            start=np.searchsorted(layout.periods, cohorts),
+            periods=layout.axis.labels(layout.periods),
+        )
+
+    def made_for(self, kind: VarianceKind) -> Coefficients:
+        """Return the coefficients with all that a kind of variance is made from."""
+        if kind.needs_replicates and not self.options.jackknife:
+            return self.under(kind.name).coefficients
+        return self.coefficients
+
+    def statistics(self, alpha: float | None = None) -> pd.DataFrame:
+        """Return estimates, tests and intervals of all coefficients, M rows."""
+        return self.coefficients.table(self.options.alpha if alpha is None else alpha)
+
+    def band(self, alpha: float) -> Floats:
+        """Return the ends of simultaneous intervals, (M, 2)."""
+        return self.coefficients.band(alpha)[0]
+
+    def covariance(self) -> Floats:
+        """Return the covariance matrix, (M, M)."""
+        return self.coefficients.covariance(self.coefficients.kind)
+
+    def deletions(self, coefficient: Any) -> Deletions:
+        """Return one coefficient, by its label, without each cluster; None: the overall ATT."""
+        targets, at, name = self.overall(), -1, "overall ATT"
+        if coefficient is not None:
+            targets, at = self.targets, wald.position(coefficient, self.index)
+            name = name if coefficient == "overall" else f"ATT({label_text(coefficient)})"
+        if targets is None or np.isnan(targets.theta[0, at]):
+            raise OptionError("there is no estimate to draw: name a coefficient that has one")
+        theta = targets.theta[:, at]
+        return Deletions(
+            name=name,
+            estimate=theta[0],
+            without=theta[1:],
+            retargeted=targets.retargeted[1:, at],
+            share=share_of_variance(theta, self.options.vcov),
+        )
+
+
+def report(view: View) -> None:
+    """Warn, once each, of what a user should know of the ATT(g,t)."""
+    view.fit.report_dropped()
+    concerns.report_failures(view.fit, view.targets)
+    concerns.report_missing(view.fit, view.targets, view.title)
+    concerns.report_design(view.fit, view.overall())

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from didjack._typing import Bools, Floats, Ints
-from didjack.engine.fit import Fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +30,3 @@ class CellTable:
     first: Ints
     last: Ints
     n_shown: int
-
-    @classmethod
-    def of(cls, fit: Fit, by_cell: bool = False) -> CellTable:
-        """Take the cells of a fit, with their own weights or those of their cohorts."""
-        estimated = fit.estimated(fit.options.jackknife)
-        parts = (estimated.shown, estimated.extra)
-        cells = estimated.shown.cells + estimated.extra.cells
-        cohort = np.array([cell.cohort for cell in cells], dtype=np.int64)
-        treated = np.hstack([part.treated for part in parts])
-        return cls(
-            group=fit.layout.cohorts[cohort],
-            time=fit.layout.periods[[cell.time for cell in cells]],
-            att=np.hstack([part.att for part in parts]),
-            changed=np.hstack([part.changed for part in parts]),
-            weight=treated if by_cell else estimated.share[:, cohort],
-            first=estimated.shown.first,
-            last=estimated.shown.last,
-            n_shown=len(estimated.shown.cells),
-        )

@@ -29,6 +29,11 @@ Weights = Literal["rademacher", "webb"]
 
 FEW_CLUSTERS = 11
 """Up to so many clusters the default weights are Webb's; see `default_weights`."""
+_POINTS: dict[Weights, Floats] = {
+    "rademacher": np.array([-1.0, 1.0]),
+    "webb": np.array([-np.sqrt(1.5), -1.0, -np.sqrt(0.5), np.sqrt(0.5), 1.0, np.sqrt(1.5)]),
+}
+"""The values of the weights, each with the same probability."""
 _IQR_OF_NORMAL = 1.3489795003921634
 """Distance between the quartiles of the standard normal."""
 
@@ -94,7 +99,7 @@ def multiplier_draws(
     values = np.ascontiguousarray(influence[:, known])
     sums = np.zeros((n_boot, values.shape[1]))
     work = 2.0 * n_boot * (values.size + len(values))
-    run(sum_draws, n_boot, work, values, np.uint64(seed), kind == "rademacher", sums)
+    run(sum_draws, n_boot, work, values, np.uint64(seed), _POINTS[kind], sums)
     draws = np.full((n_boot, influence.shape[1]), np.nan)
     draws[:, known] = sums
     return draws

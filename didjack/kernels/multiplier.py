@@ -11,7 +11,6 @@ from didjack.kernels.compile import jit
 from didjack.kernels.hashing import GAMMA, mix
 
 BLOCK = 16
-SIX_POINTS = np.array([-np.sqrt(1.5), -1.0, -np.sqrt(0.5), np.sqrt(0.5), 1.0, np.sqrt(1.5)])
 
 
 @jit
@@ -22,24 +21,25 @@ def word(seed: Any, draw: int, position: int) -> Any:
 
 
 @jit
-def weight(two_points: bool, seed: Any, draw: int, group: int) -> Any:
-    """Return the random weight of a group in a draw: Rademacher's, or one of Webb's six."""
-    if two_points:
+def weight(points: Floats, seed: Any, draw: int, group: int) -> Any:
+    """Return the random weight of a group in a draw: -1 or 1, or one of six points."""
+    if points.size == 2:
         bit = (word(seed, draw, group >> 6) >> np.uint64(group & 63)) & np.uint64(1)
-        return 1.0 if bit else -1.0
+        return points[1] if bit else points[0]
     uniform = np.float64(word(seed, draw, group) >> np.uint64(11)) / 9007199254740992.0
-    return SIX_POINTS[int(6.0 * uniform)]
+    return points[int(6.0 * uniform)]
 
 
 @jit
 def sum_draws(
-    lo: int, hi: int, influence: Floats, seed: Any, two_points: bool, draws: Floats
+    lo: int, hi: int, influence: Floats, seed: Any, points: Floats, draws: Floats
 ) -> None:
     """Add up the weighted influence of all groups in draws lo:hi.
 
     Parameters
     ----------
     influence : (G, M)
+    points : (2,) or (6,) the values that weights have, with the same probability each
     draws : (n_boot, M)
         Zeros, filled in.
     """
@@ -48,6 +48,6 @@ def sum_draws(
         last = min(first + BLOCK, hi)
         for g in range(n_groups):
             for b in range(first, last):
-                v = weight(two_points, seed, b, g)
+                v = weight(points, seed, b, g)
                 for j in range(m):
                     draws[b, j] += v * influence[g, j]

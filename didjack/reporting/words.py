@@ -5,8 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from didjack.averaging.schemes import Scheme
-from didjack.engine.estimators import ESTIMATORS
-from didjack.options import ControlGroup, Options
+from didjack.options import ControlGroup, Options, registered
 from didjack.reporting.view import ResultView
 from didjack.wording import label_text
 
@@ -18,7 +17,7 @@ COMPARISONS: dict[ControlGroup, str] = {
 
 def estimator(options: Options) -> str:
     """Name the estimator in words."""
-    return ESTIMATORS[options.est_method].words
+    return str(registered("est_method", options.est_method).words)
 
 
 def label_header(scheme: Scheme | None) -> str:

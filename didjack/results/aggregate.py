@@ -10,11 +10,11 @@ import pandas as pd
 
 from didjack._typing import Ints
 from didjack.averaging.average import aggregate
-from didjack.averaging.cells import CellTable
 from didjack.averaging.schemes import SCHEMES, Scheme
 from didjack.averaging.window import Window
 from didjack.engine.fit import Fit
 from didjack.errors import OptionError
+from didjack.inference.cell_table import cell_table
 from didjack.inference.targets import Targets
 from didjack.options import AggregationType, AggregationWeights, Vcov
 from didjack.reporting.coefficient_plots import Intervals, draw_averages
@@ -41,7 +41,7 @@ class AggregateResult(Result):
         """Average the cells of a fit."""
         by_cell = weights == "cell"
         scheme = SCHEMES[kind]
-        found = aggregate(CellTable.of(fit, by_cell), kind, window, by_cell)
+        found = aggregate(cell_table(fit, by_cell), kind, window, by_cell)
         keys = _labels(scheme, found.keys, fit)
         labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
         cells = np.array([cell.reference for cell in fit.estimates.cells], dtype=bool)

@@ -14,7 +14,8 @@ from compare_with_bruteforce import (
     split,
 )
 
-from didjack.averaging.average import CellTable, Window, aggregate
+from didjack.averaging.average import Window, aggregate
+from didjack.inference.cell_table import cell_table
 
 # The data are small: the package says that there are few clusters.
 pytestmark = pytest.mark.filterwarnings(
@@ -176,7 +177,7 @@ def test_influence_on_averages_is_the_derivative(samples, sample, kind, weights)
 
     fit = fit_of(df, **options)
     by_cell = weights == "cell"
-    averages = aggregate(CellTable.of(fit, by_cell), kind, Window(), by_cell)
+    averages = aggregate(cell_table(fit, by_cell), kind, Window(), by_cell)
     by_att = fit.influence @ averages.loading.T
     got = by_att + fit.weight_influence(by_cell) @ averages.weight_loading.T
     want = derivatives(df, df["cluster"].to_numpy(), average)

@@ -23,6 +23,21 @@ _EPOCH = pd.Timestamp(1970, 1, 1)
 """What 0 becomes when it is made a date."""
 
 
+def check_dummy(times: Times, options: Options) -> None:
+    """Raise for cohorts that are only 0 and 1: a treatment dummy, not periods."""
+    cohort = times.cohort[~times.cohort_missing & ~times.zero]
+    if not times.zero.any() or not cohort.size or (cohort != 1).any():
+        return
+    name = options.gname
+    unit = "idname" if options.idname is None else repr(options.idname)
+    raise DataError(
+        f"gname {name!r} holds only 0 and 1, like a treatment dummy; it must hold the first "
+        f"treated period. didjack.first_treated(df, {name!r}, {options.tname!r}, {unit}) finds it "
+        "from a dummy that is 1 once a unit is treated. If 1 is indeed a period, say so by coding "
+        f"never-treated as inf or missing: df[{name!r}].replace(0, np.inf)"
+    )
+
+
 def check_never_codes(times: Times, options: Options) -> None:
     """Raise where never-treated is both missing and coded: one of them may mean 'unknown'."""
     missing = times.cohort_missing

@@ -71,3 +71,45 @@ def test_early_dates_may_be_cohorts(df):
     early["g"] = early["g"].mask(df["id"] == 1, pd.Period("1950", freq="Y"))
     quiet_fit(early)
     assert np.isfinite(quiet_fit(early).tidy()["estimate"]).all()
+
+
+# ---- a treatment dummy --------------------------------------------------------------------------
+
+
+def treated(df):
+    return ((df["g"] > 0) & (df["t"] >= df["g"])).astype(int)
+
+
+def ever_treated(df):
+    return (df["g"] > 0).astype(int)
+
+
+@pytest.mark.parametrize("dummy", [treated, ever_treated])
+@pytest.mark.parametrize("first", [-2, 0, 1, 2001])
+def test_a_dummy_is_no_cohort(df, dummy, first):
+    """With periods 0, 1, ... it would run as cohort 1."""
+    coded = df.assign(g=dummy(df), t=df["t"] - 2001 + first)
+    for dtype in (int, float, "Int64", "int8", object, "category"):
+        frame = coded.astype({"g": dtype})
+        refusal(frame, "gname 'g' holds only 0 and 1", "didjack.first_treated(df, 'g', 't', 'id')")
+    refusal(coded, "didjack.first_treated(df, 'g', 't', idname)", panel=False, idname=None)
+    gaps = coded.astype({"g": float})
+    gaps.loc[3, "g"] = np.nan
+    refusal(gaps, "gname 'g' holds only 0 and 1")
+    refusal(coded.astype({"g": bool}), "'g' is boolean", "didjack.first_treated")
+
+
+def test_one_may_be_a_first_treated_period(df):
+    """It is said by another code of never-treated, or by other numbers."""
+    late = df.assign(t=df["t"] - 2002, g=np.where(df["g"] > 0, 1.0, np.inf))
+    want = fit(late)
+    assert set(want.tidy()["group"]) == {1}
+    assert_same(fit(late.assign(g=late["g"].replace(np.inf, np.nan))), want)
+    assert_same(fit(late.assign(t=df["t"], g=late["g"].map({1.0: 2003, np.inf: 0}))), want)
+    more = df.assign(t=df["t"] - 2002, g=df["g"].map({0: 0, 2003: 1, 2005: 3}))
+    assert set(sample_warnings(more)[0].tidy()["group"]) == {1, 3}
+
+
+def test_all_zero_or_all_one_is_no_dummy(df):
+    refusal(df.assign(g=0), "no treated cohort is left")
+    refusal(df.assign(g=1, t=df["t"] - 2001), "all units belong to cohort 1")

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from didjack._typing import NEVER, Bools, Floats, Ints
+from didjack._typing import NEVER, Floats, Ints
 from didjack.errors import DataError
-from didjack.intake.calendar import Times
 from didjack.intake.numbers import offenders
 from didjack.intake.sample import Sample
 from didjack.options import Options
@@ -19,35 +18,8 @@ from didjack.wording import name_some, plural
 LARGEST, SMALLEST = 1e140, 1e-140
 """Sums over any sample of squares of outcomes and covariates between these are finite, not 0."""
 
-ZERO_IS_A_PERIOD = (
-    "0 is among the periods of {!r}: if it is a first treated period, add the same number to both "
-    "columns"
-)
-
 
 # ---- columns ------------------------------------------------------------------------------------
-
-
-def check_never_codes(times: Times, options: Options) -> None:
-    """Raise where never-treated is both missing and coded: one of them may mean 'unknown'."""
-    missing = times.cohort_missing
-    if not missing.any():
-        return
-    n_coded = int(np.count_nonzero((times.cohort == NEVER) & ~missing))
-    if n_coded:
-        among = zero_among_periods(times.zero, times.period[~times.period_missing])
-        raise DataError(
-            f"gname {options.gname!r} mixes missing values "
-            f"({plural(int(missing.sum()), 'row')}, first at row {np.flatnonzero(missing)[0]}) "
-            f"with 0 or inf ({plural(n_coded, 'row')}): does missing mean never-treated or "
-            "unknown? Recode one, or drop the unknown ones"
-            + (f"; {ZERO_IS_A_PERIOD.format(options.tname)}" if among else "")
-        )
-
-
-def zero_among_periods(zero: Bools, periods: Ints) -> bool:
-    """Whether 0 is the cohort of some rows, and could be a period too."""
-    return bool(zero.any() and periods.size and periods.min() <= 0 <= periods.max())
 
 
 def check_negative(weight: Floats, options: Options) -> None:

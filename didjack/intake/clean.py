@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from didjack.intake import checks, rules
+from didjack.intake.calendar_codes import warn_of_calendar_codes
+from didjack.intake.cohort_codes import check_unknown_code
 from didjack.intake.labels import renumber
 from didjack.intake.ledger import Entry, ledger_table
 from didjack.intake.read import read
@@ -45,6 +47,8 @@ def clean(df: Any, options: Options) -> CleanData:
         checks.check_units(sample)
     _number_clusters(sample)
     checks.check_periods(sample)
+    check_unknown_code(sample)
+    warn_of_calendar_codes(sample)
     horizon = int(sample.periods[-1])
     rules.recode_late_cohorts(sample)
     rules.compare_with_last_cohort(sample)

@@ -10,6 +10,7 @@ import pandas as pd
 from didjack._typing import Bools
 from didjack.intake import checks
 from didjack.intake.calendar import Times, as_times
+from didjack.intake.cohort_codes import check_dummy, check_never_codes
 from didjack.intake.formula import parse
 from didjack.intake.labels import Coded, as_codes, distinct
 from didjack.intake.numbers import as_float
@@ -34,7 +35,8 @@ def read(df: Any, options: Options) -> tuple[Sample, dict[str, Bools], Bools]:
     named = formula.columns(df, column_names(df)) if formula is not None else []
     data = read_columns(df, _roles(options, named))
     times = as_times(data[options.tname], data[options.gname])
-    checks.check_never_codes(times, options)
+    check_dummy(times, options)
+    check_never_codes(times, options)
     y = as_float(data[options.yname], "yname")
     checks.check_large(y, options)
     unit, cluster = _unit_and_cluster(data, options, y.size)

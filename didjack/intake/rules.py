@@ -12,10 +12,9 @@ from didjack.errors import DataError
 from didjack.intake.checks import (
     LARGEST,
     SMALLEST,
-    ZERO_IS_A_PERIOD,
     check_covariates,
-    zero_among_periods,
 )
+from didjack.intake.cohort_codes import ZERO_IS_A_PERIOD, zero_among_periods
 from didjack.intake.covariates import clean_covariate, design_matrix
 from didjack.intake.sample import Sample
 from didjack.wording import plural

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from small_panels import regression as fit
 
 import didjack
+from didjack.engine.fit import Fit
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.InferenceWarning")
 
@@ -188,3 +189,23 @@ def test_mistakes(drawn):
         analytic.plot(kind="replicates")
     with pytest.raises(didjack.OptionError, match="vcov="):
         result.plot(compare="HC1")
+
+
+def test_a_second_estimator_is_estimated_once(drawn, monkeypatch):
+    found = {}
+
+    def watched(self, jackknife):
+        estimated = of(self, jackknife)
+        found.setdefault(jackknife, {})[id(estimated)] = estimated
+        return estimated
+
+    of = Fit.estimated
+    monkeypatch.setattr(Fit, "estimated", watched)
+    result = fit(drawn[0], vcov="analytic")
+    result.plot(compare="CV3")
+    result.aggregate("event").plot(compare="CV3J")
+    result.compare_vcov("group")
+    assert {jackknife: len(objects) for jackknife, objects in found.items()} == {
+        False: 1,
+        True: 1,
+    }

@@ -30,10 +30,10 @@ TREES = {name: ast.parse(source) for name, source in SOURCES.items()}
 
 ROOMS = {
     *("intake", "kernels", "sums", "engine", "averaging", "inference", "reporting", "results"),
-    "datasets",
+    *("datasets", "simulate"),
 }
 LEAVES = {"options", "errors", "wording", "_typing"}
-FILES = {"__init__", "api", "simulate", "demo"} | LEAVES
+FILES = {"__init__", "api", "demo"} | LEAVES
 
 MOST_LINES = 400
 MOST_LINES_OF_HALF = 200

@@ -110,7 +110,9 @@ def _overall_line(ax: Axes, view: ResultView) -> None:
         ax.axhline(overall, color=AFTER, lw=1.0, ls="--", zorder=1, label="overall ATT")
 
 
-def draw_cells(view: ResultView, ax: Axes | NDArray[Any] | None, intervals: Intervals) -> NDArray[Any]:
+def draw_cells(
+    view: ResultView, ax: Axes | NDArray[Any] | None, intervals: Intervals
+) -> NDArray[Any]:
     """Draw ATT(g,t) over time, one panel a cohort."""
     there = view.cells
     panels = _panels(ax, there.cohorts.size)

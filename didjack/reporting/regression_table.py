@@ -41,6 +41,7 @@ def regression_table(
     digits : int, optional
         Decimals; default: as many as show three digits of the smaller standard errors.
     title : str
+        Caption above the table.
 
     Returns
     -------

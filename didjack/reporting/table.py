@@ -65,7 +65,12 @@ class Table:
         return self.as_html()
 
     def as_text(self) -> str:
-        """Write for a terminal, 100 characters wide at most where labels allow."""
+        """Write for a terminal, 100 characters wide at most where labels allow.
+
+        Returns
+        -------
+        str
+        """
         body = self._body_text()
         total = max(len(line) for line in body)
         head = _simple([[row[0], _cut(row[1], WIDTH - 54), *row[2:]] for row in self.head], "llll")
@@ -88,7 +93,12 @@ class Table:
         return str(table.as_text()).splitlines()[1:-1]
 
     def as_latex(self) -> str:
-        r"""Write a LaTeX table; the document needs ``\usepackage{booktabs}``."""
+        r"""Write a LaTeX table; the document needs ``\usepackage{booktabs}``.
+
+        Returns
+        -------
+        str
+        """
         lines = [r"\begin{table}[htbp]", r"\centering"]
         if self.title:
             lines.append(rf"\caption{{{_latex(self.title)}}}")
@@ -106,7 +116,12 @@ class Table:
         return "\n".join([*lines, r"\end{table}"])
 
     def as_html(self) -> str:
-        """Write HTML without a style sheet."""
+        """Write HTML without a style sheet.
+
+        Returns
+        -------
+        str
+        """
         lines = ['<table class="didjack">']
         if self.title:
             lines.append(f"<caption>{html.escape(self.title)}</caption>")

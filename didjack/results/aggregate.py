@@ -38,7 +38,19 @@ class AggregateResult(Result):
     def of(
         cls, fit: Fit, kind: AggregationType, window: Window, weights: AggregationWeights
     ) -> AggregateResult:
-        """Average the cells of a fit."""
+        """Average the cells of a fit.
+
+        Parameters
+        ----------
+        fit : Fit
+        kind : name of a `Scheme`
+        window : which event times are covered
+        weights : whether cells have the weight of their cohort or their own
+
+        Returns
+        -------
+        AggregateResult
+        """
         by_cell = weights == "cell"
         scheme = SCHEMES[kind]
         found = aggregate(cell_table(fit, by_cell), kind, window, by_cell)

@@ -44,7 +44,16 @@ class GroupTimeResult(Result):
 
     @classmethod
     def of(cls, fit: Fit) -> GroupTimeResult:
-        """Label the estimates of a fit."""
+        """Label the estimates of a fit.
+
+        Parameters
+        ----------
+        fit : Fit
+
+        Returns
+        -------
+        GroupTimeResult
+        """
         axis = fit.layout.axis
         group, of_group = np.unique(fit.cell_group, return_inverse=True)
         time, of_time = np.unique(fit.cell_time, return_inverse=True)
@@ -114,6 +123,9 @@ class GroupTimeResult(Result):
         Parameters
         ----------
         type : {"simple", "event", "group", "calendar"}
+            What the average is over: all ATT(g,t) from treatment on ("simple"), those of each
+            event time ("event"), of each cohort ("group") or of each period ("calendar"); the
+            last three have an overall average, too.
         min_e, max_e : float, optional
             First and last event time, in periods ("event"); `max_e` also bounds t - g in
             "simple" and "group".
@@ -129,6 +141,7 @@ class GroupTimeResult(Result):
         Returns
         -------
         AggregateResult
+            With one row for each event time, cohort or period in ``tidy()``, and ``overall``.
 
         Raises
         ------

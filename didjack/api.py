@@ -16,18 +16,19 @@ from didjack.options import (
     Options,
     Undefined,
     Vcov,
-    reject_unknown,
+    told_apart,
 )
 from didjack.results.group_time import GroupTimeResult
 from didjack.results.view import report
 from didjack.sums.in_memory import InMemory
 
 
+@told_apart
 def csdid(
-    df: Any = None,
-    yname: str | None = None,
-    tname: str | None = None,
-    gname: str | None = None,
+    df: Any,
+    yname: str,
+    tname: str,
+    gname: str,
     idname: str | None = None,
     xformla: str | None = None,
     *,
@@ -47,7 +48,6 @@ def csdid(
     n_boot: int = 999,
     seed: int = 0,
     progress: bool | None = None,
-    **unknown: Any,
 ) -> GroupTimeResult:
     r"""Estimate group-time average treatment effects with cluster-jackknife standard errors.
 
@@ -75,38 +75,50 @@ def csdid(
     idname : str, optional
         Column of the unit; required with ``panel=True``.
     xformla : str, optional
-        Covariates as a one-sided formula, such as ``"~ x + C(region) + np.log(pop)"``.
+        Covariates as a one-sided formula, such as ``"~ x + C(region) + np.log(pop)"``. A formula
+        is Python code: do not take it from people you do not trust.
     cluster : str, optional
-        Column of the cluster; default: the unit.
+        Column of the cluster, the level at which treatment is assigned; default: the unit.
+        Required for the jackknife with ``panel=False``.
     weightsname : str, optional
         Column of sampling weights, not negative.
     panel : bool
         Whether units are followed over time; False for repeated cross sections.
     allow_unbalanced_panel : bool
         Keep units that miss some periods, and use the estimators of repeated cross sections.
+        Otherwise such units are dropped, with a warning.
     control_group : {"nevertreated", "notyettreated"}
+        The comparison group of cohort g in period t: units that are never treated, or all that
+        are not treated by then (nor, with `anticipation`, about to be), never-treated included.
     base_period : {"varying", "universal"}
-        Before treatment, compare with the period before, or always with the last one before
-        treatment.
+        Before treatment, compare with the period before ("varying": pre-treatment ATT(g,t) are
+        changes from one period to the next), or always with the last one before treatment.
     anticipation : int
-        Periods before treatment in which there may be effects already.
+        Number of periods before treatment in which there may be effects already; base periods and
+        comparison units keep that distance.
     est_method : {"dr", "ipw", "reg"}
-        Doubly robust, inverse probability weighting, or outcome regression.
+        Doubly robust, inverse probability weighting, or outcome regression. Without covariates
+        they are the same.
     fix_weights : {None, "varying", "base_period", "first_period"}
-        Which weights a cell uses where they vary over time.
+        Which weights an ATT(g,t) of a panel uses where they vary over time: those of the earlier
+        of its two periods (None), of each row's own period (rows are then compared as repeated
+        cross sections), of the base period, or of the unit's first period.
     collinear : {"nan", "drop"}
-        What to do with collinear covariates in a cell.
+        What becomes of an ATT(g,t) whose covariates are collinear among its rows: no estimate,
+        with status "singular", or an estimate without the later ones of these covariates.
     vcov : {"CV3", "CV3J", "analytic", "bootstrap"}
-        CV3 and CV3J: cluster jackknife, centred on the estimate or on the mean of the replicates.
+        "CV3", "CV3J": cluster jackknife, centred on the estimate or on the mean of the replicates.
         "analytic": influence functions; normal if units are independent, t(H - 1) if `cluster`
-        names larger groups.
+        names larger groups. "bootstrap": multiplier bootstrap of these influence functions.
     undefined : {"nan", "skip", "raise"}
         If an estimate cannot be had without some cluster: no standard error, leave the replicate
         out, or an error.
     alpha : float
-        One minus the level of confidence intervals.
-    n_boot, seed : int
-        Draws of the bootstrap and of joint bands, and their seed.
+        One minus the level of confidence intervals, for all methods of the result.
+    n_boot : int
+        Number of draws of the bootstrap.
+    seed : int
+        Seed of the bootstrap and of simulated critical values; nothing else is random.
     progress : bool, optional
         Show a bar; default: when it takes more than a second, on a terminal or in a notebook.
 
@@ -118,11 +130,22 @@ def csdid(
     Raises
     ------
     OptionError
-        An option has a value that is not allowed; UnknownOptionError if there is no such option.
+        An option has a value that is not allowed; UnknownOptionError if there is no such option,
+        or a required one is missing.
     DataError
-        The data cannot be used as they are.
+        The data cannot be used as they are; the message names column, count and first offenders.
     UndefinedReplicateError
         With ``undefined="raise"``.
+
+    Warns
+    -----
+    SampleWarning
+        The sample rules dropped or recoded rows; ``result.sample`` lists what they did.
+    EstimationWarning
+        Some ATT(g,t) could not be estimated, or without some covariates only.
+    InferenceWarning
+        A standard error is missing or leaves clusters out; FewClustersWarning if inference hinges
+        on few of them.
 
     References
     ----------
@@ -133,19 +156,31 @@ def csdid(
 
     Examples
     --------
+    Minimum wages and teen employment in 500 counties, which are clusters of their own here:
+
     >>> import didjack
     >>> df = didjack.datasets.load_mpdta()
     >>> res = didjack.csdid(
     ...     df, yname="lemp", tname="year", gname="first.treat", idname="countyreal",
-    ...     cluster="state", vcov="CV3", undefined="skip",
-    ... )  # doctest: +SKIP
+    ...     xformla="~ lpop", control_group="notyettreated",
+    ... )
+    >>> study = res.aggregate("event").tidy()
+    >>> print(study[["event_time", "estimate", "std_error", "p_value"]].round(3).to_string())
+       event_time  estimate  std_error  p_value
+    0          -3     0.027      0.014    0.055
+    1          -2    -0.005      0.013    0.700
+    2          -1    -0.023      0.015    0.121
+    3           0    -0.020      0.012    0.085
+    4           1    -0.055      0.017    0.001
+    5           2    -0.138      0.036    0.000
+    6           3    -0.107      0.034    0.002
     """
     settings: dict[str, Any] = {name: value for name, value in locals().items() if name != "df"}
-    reject_unknown(settings.pop("unknown"), ["df", *Options.names()])
     if df is None:
         raise UnknownOptionError("df is required: a pandas, polars or pyarrow table")
     options = Options(**settings)
     sample = clean(df, options)
-    result = GroupTimeResult.of(Fit.of(InMemory.of(sample, options), options, sample.ledger))
+    fit = Fit.of(InMemory.of(sample, options), options, sample.ledger)
+    result = GroupTimeResult.of(fit)
     report(result.view)
     return result

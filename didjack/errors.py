@@ -6,8 +6,8 @@ from `DidjackWarning`, so that a script can catch or silence exactly these and n
 
 from __future__ import annotations
 
+import inspect
 import os
-import sys
 import warnings
 from pathlib import Path
 
@@ -68,7 +68,7 @@ class FewClustersWarning(InferenceWarning):
 def warn(message: str, category: type[DidjackWarning]) -> None:
     """Give a warning that points at the user's own line, however deep it arose in the package."""
     package = str(Path(__file__).parent) + os.sep
-    frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
+    frame, level = inspect.currentframe(), 1
+    while frame is not None and frame.f_code.co_filename.startswith(package):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import Any, Generic, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+from functools import wraps
+from typing import (
+    Any,
+    Generic,
+    Literal,
+    ParamSpec,
+    TypeVar,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import numpy as np
 
@@ -23,6 +35,8 @@ AggregationType = Literal["simple", "event", "group", "calendar"]
 AggregationWeights = Literal["cohort", "cell"]
 
 T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Registry(Generic[T]):
@@ -195,6 +209,27 @@ def reject_unknown(unknown: Mapping[str, object], allowed: Iterable[str]) -> Non
     hints = [f"{name!r}" + did_you_mean(nearest(name, allowed, ALIASES)) for name in unknown]
     what = "unknown option" + ("s " if len(hints) > 1 else " ") + ", ".join(hints)
     raise UnknownOptionError(f"{what}; allowed: {', '.join(allowed)}")
+
+
+def told_apart(function: Callable[P, R]) -> Callable[P, R]:
+    """Say in words which keywords a function does not have, or which required ones are missing.
+
+    The function keeps its signature, in which type checkers see the same.
+    """
+    parameters = inspect.signature(function).parameters
+    named = [name for name in parameters if name != "self"]
+    required = [name for name, one in parameters.items() if one.default is one.empty]
+
+    @wraps(function)
+    def call(*args: P.args, **options: P.kwargs) -> R:
+        reject_unknown({k: v for k, v in options.items() if k not in named}, named)
+        missing = [name for name in required[len(args) :] if name not in options]
+        if missing:
+            verb = "is" if len(missing) == 1 else "are"
+            raise UnknownOptionError(f"{', '.join(missing)} {verb} required")
+        return function(*args, **options)
+
+    return call
 
 
 def check_choice(name: str, value: Any, optional: bool = False) -> None:

@@ -66,10 +66,12 @@ def test_not_a_table(kind):
 
 def test_no_table(df):
     refusal(None, "df is required", error=UnknownOptionError)
-    with pytest.raises(UnknownOptionError, match="df is required"):
+    with pytest.raises(UnknownOptionError, match="df, yname, tname, gname are required"):
         didjack.csdid()
-    with pytest.raises(UnknownOptionError, match="yname is required"):
+    with pytest.raises(UnknownOptionError, match="yname, tname, gname are required"):
         didjack.csdid(df)
+    with pytest.raises(UnknownOptionError, match="gname is required"):
+        didjack.csdid(df, "y", "period")
 
 
 def test_lazy_frames(df):

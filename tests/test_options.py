@@ -61,8 +61,10 @@ def test_options_are_frozen_and_follow_the_call():
     with pytest.raises(dataclasses.FrozenInstanceError):
         options.alpha = 0.1
     arguments = list(inspect.signature(didjack.csdid).parameters)
-    assert arguments == ["df", *Options.names(), "unknown"]
+    assert arguments == ["df", *Options.names()]
     defaults = inspect.signature(didjack.csdid).parameters
+    required = [name for name, one in defaults.items() if one.default is one.empty]
+    assert required == ["df", "yname", "tname", "gname"]
     for field in dataclasses.fields(Options):
         if field.default is not dataclasses.MISSING:
             assert defaults[field.name].default == field.default

@@ -67,7 +67,7 @@ def aggregate(
     event
         for each e: sum_g v ATT(g,g+e) / sum_g v; overall: plain mean over e >= 0
     group
-        for each g: plain (`by_cell`: weighted) mean over t >= g; overall: mean of the groups
+        for each g: plain (`by_cell`: weighted) mean over t >= g; overall: mean of the cohorts
         weighted with the mean of their v
     calendar
         for each t: sum_g v ATT(g,t) / sum_g v over g <= t; overall: plain mean over t
@@ -77,7 +77,7 @@ def aggregate(
     exists = eligible & ~np.isnan(table.att)
     component = scheme.component(table)
     keys = np.unique(component[eligible.any(axis=0)])
-    in_full = eligible[0] & (np.arange(table.group.size) < table.n_shown)
+    in_full = eligible[0] & (np.arange(table.cohort.size) < table.n_shown)
     if not in_full.any():
         raise OptionError(f"no ATT(g,t) lies in the window of the {kind!r} aggregation: {window}")
     inside: Bools = np.equal(component, keys[:, None])
@@ -106,7 +106,7 @@ def aggregate(
 
 def _eligible(table: CellTable, scheme: Scheme, window: Window) -> Bools:
     """Return whether a cell belongs to the aggregation at all, (R, K)."""
-    e = table.time - table.group
+    e = table.time - table.cohort
     used = np.ones(table.att.shape, dtype=bool)
     if not scheme.leads:
         used &= e >= 0
@@ -116,7 +116,7 @@ def _eligible(table: CellTable, scheme: Scheme, window: Window) -> Bools:
         used &= e <= window.max_e
     if window.balance_e is not None:
         last, first = table.last[:, None], table.first[:, None]
-        used &= last - table.group >= window.balance_e
+        used &= last - table.cohort >= window.balance_e
         used &= (e >= window.balance_e - last + first) & (e <= window.balance_e)
     return used
 

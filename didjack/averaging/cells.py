@@ -13,7 +13,7 @@ class CellTable:
 
     Attributes
     ----------
-    group, time : (K,) first treated period and period, on the integer axis
+    cohort, time : (K,) first treated period and period, on the integer axis
     att : (R, K) estimates; NaN where there is none
     changed : (R, K) whether a replicate's cell compares other cohorts or periods
     weight : (R, K) weight of each cell: that of its cohort, or of its own treated rows
@@ -22,7 +22,7 @@ class CellTable:
         only some replicates have
     """
 
-    group: Ints
+    cohort: Ints
     time: Ints
     att: Floats
     changed: Bools

@@ -73,7 +73,7 @@ class Simple(Scheme):
 
     def component(self, table: CellTable) -> Ints:
         """Put all cells into one component."""
-        return np.zeros_like(table.group)
+        return np.zeros_like(table.cohort)
 
 
 class Event(Scheme):
@@ -90,7 +90,7 @@ class Event(Scheme):
 
     def component(self, table: CellTable) -> Ints:
         """Return the event time of each cell."""
-        return table.time - table.group
+        return table.time - table.cohort
 
 
 class Group(Scheme):
@@ -108,7 +108,7 @@ class Group(Scheme):
 
     def component(self, table: CellTable) -> Ints:
         """Return the cohort of each cell."""
-        return table.group
+        return table.cohort
 
 
 class Calendar(Scheme):

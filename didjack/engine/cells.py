@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 import numpy as np
 
 from didjack._typing import NEVER, Bools, Ints
-from didjack.options import Options
+from didjack.options import ControlGroup, Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,26 @@ def _cells(
             base = before[-1]
             if not universal and periods[t] < value[g]:
                 base = seen[position - 1]
-            if options.control_group == "nevertreated":
-                others = value == NEVER
-            else:
-                others = value > max(periods[t], periods[base]) + d
-                others[g] = False
+            latest = max(periods[t], periods[base])
+            others = _comparison(value, int(g), latest + d, options.control_group)
             yield Cell(int(g), int(t), int(base), tuple(np.flatnonzero(others).tolist()))
+
+
+def _comparison(value: Ints, g: int, latest: int, control_group: ControlGroup) -> Bools:
+    """Return which cohorts a cohort is compared with, (C,).
+
+    Parameters
+    ----------
+    value : (C,) first treated periods
+    g : position of the cohort
+    latest : last period by which none of the others may be treated
+    """
+    match control_group:
+        case "nevertreated":
+            return np.asarray(value == NEVER)
+        case "notyettreated":
+            others = np.asarray(value > latest)
+            others[g] = False
+            return others
+        case _:
+            assert_never(control_group)

@@ -99,14 +99,14 @@ class Fit:
         return self.source.layout
 
     @cached_property
-    def cell_cohort(self) -> Ints:
+    def cell_cohort_position(self) -> Ints:
         """(K,) position of each cell's cohort in the layout."""
         return np.array([cell.cohort for cell in self.estimates.cells], dtype=np.int64)
 
     @cached_property
-    def cell_group(self) -> Ints:
+    def cell_cohort(self) -> Ints:
         """(K,) first treated period of each cell, on the integer axis."""
-        return self.layout.cohorts[self.cell_cohort]
+        return self.layout.cohorts[self.cell_cohort_position]
 
     @cached_property
     def cell_time(self) -> Ints:
@@ -134,7 +134,7 @@ class Fit:
         """Influence of units or clusters on the weights of the cells, (G, K)."""
         if by_cell:
             return treated_influence(self._independent, self.estimates.cells)
-        return self._independent.by_cohort()[:, self.cell_cohort]
+        return self._independent.by_cohort()[:, self.cell_cohort_position]
 
     def cell_status(self) -> list[str]:
         """Write why each cell has an estimate of the full sample or not, (K,)."""
@@ -165,7 +165,7 @@ class Fit:
         ).reshape(-1, 2)
         table = pd.DataFrame(
             {
-                "group": layout.axis.labels(self.cell_group),
+                "group": layout.axis.labels(self.cell_cohort),
                 "time": layout.axis.labels(self.cell_time),
                 "base_period": layout.axis.labels(layout.periods[[c.base for c in cells]]),
                 "n_treated": counts[:, 0],
@@ -191,7 +191,7 @@ class Fit:
             return
         labels = self.layout.axis.labels
         shown = [
-            f"({labels(self.cell_group[[j]])[0]}, {labels(self.cell_time[[j]])[0]}): {names[j]}"
+            f"({labels(self.cell_cohort[[j]])[0]}, {labels(self.cell_time[[j]])[0]}): {names[j]}"
             for j in cells
         ]
         warn(

@@ -39,7 +39,7 @@ def influence(source: InfluenceSource, options: Options, cells: tuple[Cell, ...]
     cells without an estimate, zero for reference cells.
     """
     solver = TwoByTwo(source.sums, options)
-    result = np.zeros((source.n_groups, len(cells)))
+    result = np.zeros((source.n_independent, len(cells)))
     estimates = solver.estimate(cells, FULL)
     for comparison, members in solver.comparisons(cells).items():
         for j in members:

@@ -172,14 +172,14 @@ def _fit(logits: LogitPasses[Any], part: Part) -> Logit:
     involved = np.isin(replicates, logits.involved(model))
     if involved.all():
         return logits.fit(model, replicates, keep, start)
-    base = np.flatnonzero(~involved)[:1]
-    full = logits.fit(model, replicates[base], keep[base], start[base])
+    whole = np.flatnonzero(~involved)[:1]
+    full = logits.fit(model, replicates[whole], keep[whole], start[whole])
     others = np.flatnonzero(involved)
     first, short = _first_steps(logits, part, full, others)
     result = full.repeat(replicates.size)
     if short.any():
-        near = np.flatnonzero(short & (keep[others] == keep[base]).all(axis=1))
-        asked = taylor.Near(replicates[others[near]], keep[base[0]], first[near], OVERLAP_LIMIT)
+        near = np.flatnonzero(short & (keep[others] == keep[whole]).all(axis=1))
+        asked = taylor.Near(replicates[others[near]], keep[whole[0]], first[near], OVERLAP_LIMIT)
         found, fits = taylor.fit_near(logits, model, asked, full)
         result.put(others[near], fits)
         left = np.ones(others.size, dtype=bool)

@@ -137,13 +137,13 @@ class Near:
 
 
 def fit_near(
-    logits: LogitPasses[Any], model: LogitModel, asked: Near, base: Logit
+    logits: LogitPasses[Any], model: LogitModel, asked: Near, full: Logit
 ) -> tuple[Bools, Logit]:
-    """Fit those replicates whose coefficients are near those of a base fit.
+    """Fit those replicates whose coefficients are near those of the full sample.
 
     Parameters
     ----------
-    base : Logit of the full sample, r = 1
+    full : Logit of the full sample, r = 1
 
     Returns
     -------
@@ -153,11 +153,11 @@ def fit_near(
     replicates, keep, start = asked.replicates, asked.keep, asked.start
     k = keep.size
     fits = Logit(start.copy(), np.zeros(replicates.size, dtype=bool), np.ones(replicates.size))
-    eta = _log_odds(base.top[0])
+    eta = _log_odds(full.top[0])
     room = _log_odds(asked.limit) - eta
 
     def near_at(beta: Floats, degree: int) -> Bools:
-        reach, size = _reach(model, beta - base.beta[0])
+        reach, size = _reach(model, beta - full.beta[0])
         return np.asarray((logit_error(degree, reach, size) < TOLERANCE) & (reach < room))
 
     exact = PASSES * (logit_width(k) + EXPONENTIAL)
@@ -167,7 +167,7 @@ def fit_near(
     if found is None:
         return near, fits
     degree, at = found[0], np.flatnonzero(found[1])
-    about = base.beta[0]
+    about = full.beta[0]
     beta, converged = logits.fit_expanded(model, replicates[at], keep, start[at], about, degree)
     near[at] = converged & near_at(beta, degree)
     reach, _ = _reach(model, beta - about)

@@ -16,7 +16,7 @@ def cell_table(fit: Fit, by_cell: bool = False) -> CellTable:
     cohort = np.array([cell.cohort for cell in cells], dtype=np.int64)
     treated = np.hstack([part.treated for part in parts])
     return CellTable(
-        group=fit.layout.cohorts[cohort],
+        cohort=fit.layout.cohorts[cohort],
         time=fit.layout.periods[[cell.time for cell in cells]],
         att=np.hstack([part.att for part in parts]),
         changed=np.hstack([part.changed for part in parts]),

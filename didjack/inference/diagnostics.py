@@ -45,7 +45,7 @@ def overall_theta(fit: Fit, overall: Targets | None) -> Floats:
 
 def treated_cohorts(fit: Fit) -> Bools:
     """Return which cohorts have an ATT(g,t) from treatment on, (C,)."""
-    post = fit.cell_cohort[fit.cell_time >= fit.cell_group]
+    post = fit.cell_cohort_position[fit.cell_time >= fit.cell_cohort]
     return np.isin(np.arange(fit.layout.cohorts.size), post)
 
 

@@ -120,17 +120,17 @@ class Monomials(NamedTuple):
 
 
 class Expansion(NamedTuple):
-    """Sums over all rows as polynomials in how far coefficients are from a base.
+    """Sums over all rows as polynomials in how far coefficients are from some others.
 
     Attributes
     ----------
-    base : (k,)
+    about : (k,)
     moments : (M,) of the log likelihood, or (M, k + o) of odds-weighted sums
     first, last : (r,) the strata of the cluster that replicate r leaves out are
         chosen[first[r]:last[r]]
     """
 
-    base: Floats
+    about: Floats
     moments: Floats
     first: Ints
     last: Ints

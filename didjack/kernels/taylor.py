@@ -171,13 +171,13 @@ def solve_expanded(
 
     Parameters
     ----------
-    expansion : moments are those of `logit_moments` at its base
+    expansion : moments are those of `logit_moments` at the same coefficients
     keep : (k,) covariates to use
     fits : `converged` is also False where the cluster has more than half of the information on a
         coefficient, as the difference would lose digits; `top` is left as it is
     """
-    base, beta = expansion.base, fits.beta
-    k = base.size
+    about, beta = expansion.about, fits.beta
+    k = about.size
     sums, own = np.empty(k + k * (k + 1) // 2 + 1), np.empty(k + k * (k + 1) // 2 + 1)
     information, lower = np.empty((k, k)), np.empty((k, k))
     norm, step, at = np.empty(k), np.empty(k), np.empty(k)
@@ -186,7 +186,7 @@ def solve_expanded(
         fits.converged[r] = False
         for _ in range(MOST_STEPS):
             for a in range(k):
-                at[a] = beta[r, a] - base[a]
+                at[a] = beta[r, a] - about[a]
             powers(1.0, at, terms, value)
             value *= terms.scale
             expand(expansion.moments, value, terms, sums)
@@ -223,11 +223,11 @@ def odds_expanded(
 
     Parameters
     ----------
-    expansion : moments are those of `odds_moments` at its base
+    expansion : moments are those of `odds_moments` at the same coefficients
     beta : (r, k)
     """
-    base, size, sums, share = expansion.base, into.size, into.sums, into.share
-    k, width = base.size, expansion.moments.shape[1]
+    about, size, sums, share = expansion.about, into.size, into.sums, into.share
+    k, width = about.size, expansion.moments.shape[1]
     at, value, own = np.empty(k), np.empty(terms.parent.size), np.empty(width)
     total = np.zeros(width)
     for j in range(rows.chosen.size):
@@ -235,7 +235,7 @@ def odds_expanded(
             total[c] += size[j, c]
     for r in range(lo, hi):
         for a in range(k):
-            at[a] = beta[r, a] - base[a]
+            at[a] = beta[r, a] - about[a]
         powers(1.0, at, terms, value)
         value *= terms.scale
         for g in range(terms.parent.size):

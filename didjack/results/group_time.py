@@ -55,7 +55,7 @@ class GroupTimeResult(Result):
         GroupTimeResult
         """
         axis = fit.layout.axis
-        group, of_group = np.unique(fit.cell_group, return_inverse=True)
+        group, of_group = np.unique(fit.cell_cohort, return_inverse=True)
         time, of_time = np.unique(fit.cell_time, return_inverse=True)
         levels: Any = [axis.labels(group), axis.labels(time)]
         codes = [of_group.tolist(), of_time.tolist()]
@@ -64,7 +64,7 @@ class GroupTimeResult(Result):
             {
                 "group": levels[0][of_group],
                 "time": levels[1][of_time],
-                "event_time": fit.cell_time - fit.cell_group,
+                "event_time": fit.cell_time - fit.cell_cohort,
             }
         )
         estimates = fit.estimates
@@ -211,7 +211,7 @@ class GroupTimeResult(Result):
         (5, 0.175)
         """
         fit = self._fit
-        before = fit.cell_time < fit.cell_group - self.options.anticipation
+        before = fit.cell_time < fit.cell_cohort - self.options.anticipation
         weights = np.eye(before.size)[before & ~self._targets.reference]
         return self._wald(weights, np.zeros(len(weights)))
 
@@ -283,7 +283,7 @@ class GroupTimeResult(Result):
 
     @property
     def _overall_targets(self) -> Targets | None:
-        if not (self._fit.cell_time >= self._fit.cell_group).any():
+        if not (self._fit.cell_time >= self._fit.cell_cohort).any():
             return None
         return self._simple.view.targets
 

@@ -78,7 +78,7 @@ class View:
         """Which of the components come before treatment, (m,)."""
         averages = self.targets.averages
         if self.scheme is None or averages is None:
-            return self.fit.cell_time < self.fit.cell_group
+            return self.fit.cell_time < self.fit.cell_cohort
         if self.scheme.keys == "none":
             return np.zeros(self.components.size, dtype=bool)
         return self.scheme.before(averages.keys)
@@ -124,7 +124,7 @@ class View:
     def cells(self) -> Cells:
         """Where the ATT(g,t) stand, of which the coefficients are made."""
         fit, layout = self.fit, self.fit.layout
-        cohorts, cohort = np.unique(fit.cell_group, return_inverse=True)
+        cohorts, cohort = np.unique(fit.cell_cohort, return_inverse=True)
         return Cells(
             cohort=cohort,
             period=np.searchsorted(layout.periods, fit.cell_time),

@@ -25,34 +25,34 @@ class InfluenceRows:
 
     def __init__(self, sums: SumSource, rows: RowArrays, codes: Ints) -> None:
         self.sums, self.rows, self.codes = sums, rows, codes
-        self.n_groups = int(codes.max()) + 1
+        self.n_independent = int(codes.max()) + 1
 
     def tally(self) -> TallyOfRows:
         """Begin with no influence."""
-        return TallyOfRows(self.rows, self.codes, self.n_groups)
+        return TallyOfRows(self.rows, self.codes, self.n_independent)
 
     def by_cohort(self) -> Floats:
         """Add up the weights of cohort shares, (G, C)."""
-        shape = (self.n_groups, self.rows.layout.cohorts.size)
+        shape = (self.n_independent, self.rows.layout.cohorts.size)
         key = self.codes * shape[1] + self.rows.strata.cohort_of_rows
         flat = np.bincount(key, weights=self.rows.share_weight, minlength=shape[0] * shape[1])
         return np.asarray(flat, dtype=np.float64).reshape(shape)
 
     def treated(self, cohort: int, arms: tuple[Arm, ...]) -> Floats:
         """Add up the weights of the rows of a cohort in some arms, (G,)."""
-        total = np.zeros(self.n_groups)
+        total = np.zeros(self.n_independent)
         for arm in arms:
             rows = self.rows.strata.rows_of(self.rows.strata.select((cohort,), arm.period))
             weight = self.rows.w[arm.w][rows]
-            total += np.bincount(self.codes[rows], weights=weight, minlength=self.n_groups)
+            total += np.bincount(self.codes[rows], weights=weight, minlength=self.n_independent)
         return total
 
 
 class TallyOfRows:
     """Influence of every row on one estimate, added up piece by piece."""
 
-    def __init__(self, rows: RowArrays, codes: Ints, n_groups: int) -> None:
-        self._rows, self._codes, self._n_groups = rows, codes, n_groups
+    def __init__(self, rows: RowArrays, codes: Ints, n_independent: int) -> None:
+        self._rows, self._codes, self._n_independent = rows, codes, n_independent
         self._psi = np.zeros(rows.strata.start[-1])
 
     def _outcome(self, outcomes: Cohorts) -> Floats:
@@ -88,5 +88,5 @@ class TallyOfRows:
 
     def total(self) -> Floats:
         """Return the influence of each unit or cluster, (G,)."""
-        total = np.bincount(self._codes, weights=self._psi, minlength=self._n_groups)
+        total = np.bincount(self._codes, weights=self._psi, minlength=self._n_independent)
         return np.asarray(total, dtype=np.float64)

@@ -204,17 +204,17 @@ class LogitsInMemory:
         self, model: RowModel, of: OddsOf, beta: Floats, replicates: Ints, degree: int
     ) -> tuple[Floats, Floats, float]:
         """Sum odds from an expansion about the first of the logits; see `LogitPasses`."""
-        rows, base, beta = self._odds_rows(model, of), beta[0], beta[1:]
-        terms, bounds = monomials(base.size, degree), _bounds(rows.chosen)
-        m, width = terms.parent.size, base.size + of.outcomes.size
+        rows, about, beta = self._odds_rows(model, of), beta[0], beta[1:]
+        terms, bounds = monomials(about.size, degree), _bounds(rows.chosen)
+        m, width = terms.parent.size, about.size + of.outcomes.size
         moments = OddsMoments(
             moments=np.zeros((bounds.size - 1, m, width)),
             size=np.zeros((rows.chosen.size, width)),
             gap=np.empty(bounds.size - 1),
         )
-        given = (rows, bounds, base, terms, moments)
+        given = (rows, bounds, about, terms, moments)
         threads.run(taylor_kernels.odds_moments, bounds.size - 1, model.n * m * width, *given)
-        expansion = _expansion(rows, base, moments.moments, replicates)
+        expansion = _expansion(rows, about, moments.moments, replicates)
         into = OddsSums(moments.size, np.zeros((len(beta), width)), np.empty(len(beta)))
         work = len(beta) * m * width
         threads.run(
@@ -229,10 +229,10 @@ def _bounds(chosen: Ints) -> Ints:
 
 
 def _expansion(
-    rows: LogitRows | OddsRows, base: Floats, by_block: Floats, replicates: Ints
+    rows: LogitRows | OddsRows, about: Floats, by_block: Floats, replicates: Ints
 ) -> Expansion:
     """Add up blocks, and find the strata of the clusters that replicates leave out."""
     cluster, deleted = rows.cluster[rows.chosen], replicates - 1
     first = np.searchsorted(cluster, deleted)
     last = np.searchsorted(cluster, deleted, side="right")
-    return Expansion(base, by_block.sum(axis=0), first, last)
+    return Expansion(about, by_block.sum(axis=0), first, last)

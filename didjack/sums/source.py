@@ -226,7 +226,7 @@ class InfluenceSource(Protocol):
         """The sums of the full sample."""
 
     @property
-    def n_groups(self) -> int:
+    def n_independent(self) -> int:
         """Number of units or clusters, G."""
 
     def tally(self) -> Tally[Any]:

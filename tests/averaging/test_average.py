@@ -28,7 +28,7 @@ def table(att=ATT, weight=SHARE, changed=None, first=1, last=5, n_shown=None):
     att, weight = np.atleast_2d(np.array(att, dtype=float)), np.atleast_2d(weight)
     n_rep = len(att)
     return CellTable(
-        group=GROUP,
+        cohort=GROUP,
         time=TIME,
         att=att,
         changed=np.zeros(att.shape, dtype=bool) if changed is None else changed,

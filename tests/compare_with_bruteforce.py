@@ -242,6 +242,6 @@ def estimated(df, **options):
 def statuses(df, **options):
     """Why each replicate has an estimate of each cell or not: clusters x cells, `Code` names."""
     fit = estimated(df, **options)
-    cells = pd.MultiIndex.from_arrays([fit.cell_group, fit.cell_time])
+    cells = pd.MultiIndex.from_arrays([fit.cell_cohort, fit.cell_time])
     table = pd.DataFrame(fit.estimates.code[1:], fit.layout.cluster_labels, cells)
     return table.map(lambda code: Code(code).name)

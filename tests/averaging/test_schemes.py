@@ -33,7 +33,7 @@ class Exposure(Scheme):
     bounds = ("max_e",)
 
     def component(self, table):
-        return (table.time - table.group >= 2).astype(np.int64)
+        return (table.time - table.cohort >= 2).astype(np.int64)
 
 
 @pytest.fixture(autouse=True)

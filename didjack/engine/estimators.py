@@ -123,8 +123,8 @@ class InverseProbabilityWeighting(Estimator):
     words = "inverse probability weighting"
     has_logit = True
 
-    def regressions(self, comparison: Comparison) -> list[tuple[Cohorts, Arm]]:
-        """List no regression."""
+    def regressions(self, comparison: Comparison) -> list[tuple[Cohorts, Arm]]:  # noqa: ARG002
+        """List none, whatever is compared."""
         return []
 
     def contrast(self, side: Side) -> Floats:

@@ -1,8 +1,14 @@
-"""A progress bar for work that takes long, by tqdm."""
+"""A progress bar for work that takes long, by tqdm.
+
+A bar that cannot be shown is not worth an error: services run without a standard error, and one
+that was there may be closed meanwhile.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -16,7 +22,7 @@ class Progress:
     Parameters
     ----------
     show : bool or None
-        None: after a second, on a terminal or in a notebook.
+        None: after a second, on a terminal or in a notebook. Never where nothing can be written.
     total : int
         Amount of work.
     """
@@ -24,16 +30,19 @@ class Progress:
     def __init__(self, show: bool | None, total: int) -> None:
         self.done = 0
         self._bar: Any = None
-        if show or (show is None and _watched()):
+        if _writable() and (show or (show is None and _watched())):
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, delay=0.0 if show else DELAY, desc="didjack", leave=False)
+            delay = 0.0 if show else DELAY
+            with self._or_none():
+                self._bar = tqdm(total=total, delay=delay, desc="didjack", leave=False)
 
     def advance(self, amount: int) -> None:
         """Count more work as done."""
         self.done += amount
         if self._bar is not None:
-            self._bar.update(amount)
+            with self._or_none():
+                self._bar.update(amount)
 
     def reach(self, amount: int) -> None:
         """Count so much work as done in all."""
@@ -49,10 +58,24 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         if self._bar is not None:
-            self._bar.close()
+            with self._or_none():
+                self._bar.close()
+
+    @contextmanager
+    def _or_none(self) -> Iterator[None]:
+        """Give the bar up where it cannot be written any more."""
+        try:
+            yield
+        except (AttributeError, OSError, ValueError):  # ValueError: a closed file, or an encoding
+            self._bar = None
+
+
+def _writable() -> bool:
+    """Whether there is a standard error that is open."""
+    return hasattr(sys.stderr, "write") and not getattr(sys.stderr, "closed", False)
 
 
 def _watched() -> bool:
     """Whether somebody looks at the standard error: a terminal, or a notebook."""
     kernel = sys.modules.get("ipykernel.zmqshell")
-    return sys.stderr.isatty() or kernel is not None
+    return kernel is not None or (hasattr(sys.stderr, "isatty") and sys.stderr.isatty())

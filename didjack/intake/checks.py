@@ -41,16 +41,20 @@ def check_large(y: Floats, options: Options) -> None:
         )
 
 
-def check_covariates(text: str, sizes: Mapping[str, float]) -> None:
-    """Raise for covariates, name -> largest absolute value, whose squares overflow or vanish."""
+def check_covariates(shown: str, sizes: Mapping[str, float]) -> None:
+    """Raise for covariates whose squares overflow or vanish.
+
+    Parameters
+    ----------
+    shown : the formula as messages show it
+    sizes : name of a covariate -> its largest absolute value
+    """
     for what, names in (
         ("large", [name for name, size in sizes.items() if size > LARGEST]),
         ("small", [name for name, size in sizes.items() if 0 < size < SMALLEST]),
     ):
         if names:
-            raise DataError(
-                f"xformla={text!r}: {name_some(names)} is too {what} to be squared; rescale it"
-            )
+            raise DataError(f"{shown}: {name_some(names)} is too {what} to be squared; rescale it")
 
 
 # ---- units --------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,19 @@ from didjack._typing import Floats
 from didjack.errors import DataError
 from didjack.intake.formula import Covariates, reason
 from didjack.intake.numbers import as_float, is_complex
-from didjack.wording import brief
+from didjack.wording import brief, name_some
 
 _LARGE = 2**15
 """Whole numbers beyond this become floats, as their fifth power overflows."""
+
+_OBJECT, _BOOL, _INTEGER = np.dtype(object), np.dtype(bool), np.dtype(np.int64)
+"""Given like this, and not as text or classes, they leave the warning filters alone in pandas.
+
+`warnings.catch_warnings`, which pandas looks other dtypes up within, is not safe for threads.
+"""
+
+_OF_EXPRESSIONS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+"""What an expression of a formula may raise."""
 
 
 def clean_covariate(column: pd.Series) -> pd.Series:
@@ -24,28 +34,42 @@ def clean_covariate(column: pd.Series) -> pd.Series:
     """
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        return column.cat.remove_unused_categories()
+        return _used_categories(column)
     if pd.api.types.is_bool_dtype(dtype):
-        return column.astype(bool)
+        return column.astype(_BOOL)
     if column.dtype == object:
         kinds = {type(value) for value in column}
         if kinds <= {bool, np.bool_}:
-            return column.astype(bool)
+            return column.astype(_BOOL)
         if str in kinds:
-            return column.astype(str).astype("category")
+            return _dummies_of_text(column.map(str))
         return pd.Series(as_float(column, "covariate"), name=column.name)
     if pd.api.types.is_string_dtype(dtype):
-        return column.astype("category")
+        return _dummies_of_text(column)
     if not pd.api.types.is_numeric_dtype(dtype) or is_complex(column):
         raise DataError(
             f"covariate {column.name!r} holds {dtype} values, such as {brief(column.iloc[0], 40)}; "
             "it must hold numbers, truth values, text or categories"
         )
     if pd.api.types.is_integer_dtype(dtype) and -_LARGE <= column.min() <= column.max() <= _LARGE:
-        return _read_only(column) if dtype == np.int64 else column.astype(np.int64)
+        return _read_only(column) if dtype == _INTEGER else column.astype(_INTEGER)
     if dtype == np.float64:
         return _read_only(column)
     return pd.Series(as_float(column, "covariate"), name=column.name)
+
+
+def _dummies_of_text(column: pd.Series) -> pd.Series:
+    codes, labels = pd.factorize(column.to_numpy(dtype=_OBJECT), sort=True)
+    labels = pd.Index(labels, dtype=_OBJECT)
+    return pd.Series(pd.Categorical.from_codes(codes, categories=labels), name=column.name)
+
+
+def _used_categories(column: pd.Series) -> pd.Series:
+    used = column.cat.remove_unused_categories()
+    labels = used.cat.categories
+    if not pd.api.types.is_string_dtype(labels.dtype):
+        return used
+    return used.cat.rename_categories(pd.Index(labels.to_numpy(dtype=_OBJECT), dtype=_OBJECT))
 
 
 def _read_only(column: pd.Series) -> pd.Series:
@@ -59,37 +83,67 @@ def _read_only(column: pd.Series) -> pd.Series:
     return pd.Series(values, name=column.name, copy=False)
 
 
-def design_matrix(covariates: Covariates, frame: pd.DataFrame) -> tuple[Floats, list[str]]:
-    """Evaluate the formula: the (N, k) design with the intercept first, and its k names."""
-    from formulaic.errors import FormulaicError, FormulaicWarning
+def design_matrix(
+    covariates: Covariates, columns: Mapping[str, pd.Series]
+) -> tuple[Floats, list[str]]:
+    """Evaluate the formula: the (N, k) design with the intercept first, and its k names.
 
-    text, n_rows = covariates.text, len(frame)
+    Parameters
+    ----------
+    covariates : Covariates
+    columns : mapping
+        Name -> covariate column, (N,), of a dtype that `clean_covariate` gives.
+    """
+    from formulaic.errors import FormulaicError
+    from formulaic.parser.types import Factor
+
+    frame = pd.DataFrame(columns, copy=False)
+    frame.columns = pd.Index(list(columns), dtype=_OBJECT)
+    shown, n_rows = covariates.shown, len(frame)
+    # Where formulaic has to find the levels, it touches the warning filters.
+    levels = {
+        name: (Factor.Kind.CATEGORICAL, {"categories": column.cat.categories})
+        for name, column in columns.items()
+        if isinstance(column.dtype, pd.CategoricalDtype)
+    }
     try:
-        # log(-1) and the like become NaN rows, counted by us; levels that do not fit are errors.
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("error", FormulaicWarning)
+        with np.errstate(all="ignore"):  # log(-1) and the like become NaN rows, counted by us
             matrix = covariates.formula.get_model_matrix(
-                frame, context={}, na_action="ignore", output="numpy", ensure_full_rank=True
+                frame,
+                context={"C": _categories},
+                na_action="ignore",
+                output="numpy",
+                ensure_full_rank=True,
+                encoder_state=levels,
             )
-            x = np.asarray(matrix, dtype=np.float64)
-    except (
-        FormulaicError,
-        FormulaicWarning,
-        TypeError,
-        ValueError,
-        LookupError,
-        AttributeError,
-        ArithmeticError,
-    ) as error:
+            x = np.asarray(matrix)
+            if not np.iscomplexobj(x):
+                x = x.astype(np.float64, copy=False)
+    except (FormulaicError, RecursionError, *_OF_EXPRESSIONS) as error:
         raise DataError(
-            f"xformla={text!r} cannot be evaluated: {reason(error)}; its names must be columns "
+            f"{shown} cannot be evaluated: {reason(error)}; its names must be columns "
             "of df, or functions such as np.log, C, bs, poly"
         ) from error
     names = [str(name) for name in matrix.model_spec.column_names]
+    if np.iscomplexobj(x):
+        raise DataError(f"{shown} gives complex numbers; write np.real() or np.abs() around them")
     if x.shape != (n_rows, len(names)):
-        raise DataError(f"xformla={text!r} gives {x.shape[0]} rows for {n_rows} rows of data")
+        raise DataError(f"{shown} gives {x.shape[0]} rows for {n_rows} rows of data")
     first = names.index("Intercept")
     if first:
         order = [first] + [j for j in range(len(names)) if j != first]
         x, names = x[:, order], [names[j] for j in order]
     return np.ascontiguousarray(x), names
+
+
+def _categories(data: Any, *args: Any, levels: Iterable[Any] | None = None, **options: Any) -> Any:
+    """Stand in for formulaic's ``C``, which only warns of values outside of its levels."""
+    from formulaic.transforms import C
+
+    known = pd.Categorical(pd.Series(data)).categories
+    if levels is not None:
+        levels = list(levels)
+        outside = [value for value in known if value not in levels]
+        if outside:
+            raise ValueError(f"C() has values outside of its levels: {name_some(outside, most=3)}")
+    return C(data, *args, levels=known if levels is None else levels, **options)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from didjack.errors import DataError, OptionError
+from didjack.intake.expressions import Names
 from didjack.intake.tables import no_column, strings
+from didjack.wording import brief
 
 if TYPE_CHECKING:
-    from formulaic import Formula
+    from formulaic import SimpleFormula
+
+MOST_TERMS = 500
+"""A formula of more terms takes long to evaluate, and is singular in all but huge cells."""
+
+_MOST_CHARACTERS, _MOST_PRODUCTS = 20_000, 50_000
+
+_UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What Python raises for text that is no expression, or too deeply nested a one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +32,17 @@ class Covariates:
     ----------
     text : what the user wrote
     formula : the formula
-    names : names in it that may be columns, in the order of appearance
-    functions : names in it that are called, or whose attributes are taken
+    names : the names in it
     """
 
     text: str
-    formula: Formula
-    names: list[str]
-    functions: list[str]
+    formula: SimpleFormula
+    names: Names
+
+    @property
+    def shown(self) -> str:
+        """The formula as messages show it."""
+        return shown(self.text)
 
     def columns(self, df: Any, present: list[Any]) -> list[str]:
         """List the columns of a table that the formula uses, or raise for unknown names."""
@@ -37,15 +50,21 @@ class Covariates:
 
         words = strings(present)
         quote = _needs_backticks(self.text, words)
-        used = [name for name in self.functions if name in words and name not in TRANSFORMS]
-        for name in [*self.names, *(self.functions if quote else [])]:
+        functions = self.names.functions
+        used = [name for name in functions if name in words and name not in TRANSFORMS]
+        for name in [*self.names.columns, *(functions if quote else [])]:
             if name in words:
                 used.append(name)
             elif name not in TRANSFORMS:
-                raise DataError(f"xformla={self.text!r}: {no_column(df, name, present)}{quote}")
+                raise DataError(f"{self.shown}: {no_column(df, name, present)}{quote}")
         if not used:
-            raise DataError(f"xformla={self.text!r} uses no column of df")
+            raise DataError(f"{self.shown} uses no column of df")
         return list(dict.fromkeys(used))
+
+
+def shown(text: str) -> str:
+    """Write a formula for a message."""
+    return f"xformla={brief(text, 100)}"
 
 
 def _needs_backticks(text: str, names: list[str]) -> str:
@@ -62,81 +81,105 @@ def parse(xformla: str | None) -> Covariates | None:
     if xformla is None or "".join(xformla.split()).lstrip("~") in ("", "1"):
         return None
     _check_text(xformla)
-    from formulaic import Formula
-    from formulaic.errors import FormulaicError
-    from formulaic.formula import SimpleFormula
-
-    try:
-        formula = Formula(xformla.strip())
-    except (FormulaicError, SyntaxError) as error:
-        raise OptionError(f"xformla={xformla!r} cannot be read: {reason(error)}") from error
-    if not isinstance(formula, SimpleFormula):
-        raise OptionError(
-            f"xformla={xformla!r} must have one side and one part, like '~ x1 + x2': the outcome "
-            "is yname, units are idname"
-        )
-    factors = [factor for term in formula for factor in term.factors]
+    formula = _read(xformla)
     if "1" not in [str(term) for term in formula]:
         raise OptionError(
-            f"xformla={xformla!r} drops the intercept; the estimators need it, leave it in"
+            f"{shown(xformla)} drops the intercept; the estimators need it, leave it in"
         )
+    factors = [factor for term in formula for factor in term.factors]
     if all(factor.eval_method.value == "literal" for factor in factors):
         return None
-    names: list[str] = []
-    functions: list[str] = []
+    names = Names()
     for factor in factors:
         if factor.eval_method.value == "lookup":
-            names.append(factor.expr)
+            names.columns.append(factor.expr)
+            names.numbers.append(factor.expr)
         elif factor.eval_method.value == "python":
-            _names_of_expression(xformla, factor.expr, names, functions)
-    return Covariates(xformla, formula, names, functions)
+            try:
+                names.add(factor.expr)
+            except _UNREADABLE as error:
+                what = brief(factor.expr, 100)
+                raise OptionError(f"{shown(xformla)} cannot be read: {what}") from error
+    return Covariates(xformla, formula, names)
 
 
 def _check_text(xformla: str) -> None:
-    """Raise for what formulaic would take for something else, or explain at length."""
+    """Raise for what formulaic would take for something else, explain at length, or not end."""
+    if len(xformla) > _MOST_CHARACTERS:
+        raise OptionError(
+            f"{shown(xformla)} has {len(xformla):,} characters; at most {_MOST_CHARACTERS:,} "
+            f"and {MOST_TERMS} terms can be read"
+        )
     bare = re.sub(r"`[^`]*`|'[^']*'|\"[^\"]*\"", " ", xformla)
     if re.search(r"(?<![\w.)\]])\.(?![\w.])", bare):
         raise OptionError(
-            f"xformla={xformla!r}: '.' for all columns is not available; name the covariates"
+            f"{shown(xformla)}: '.' for all columns is not available; name the covariates"
         )
     if re.search(r"`\s*[01]\s*`", xformla):
         raise OptionError(
-            f"xformla={xformla!r}: a column named '0' or '1' cannot be told from the intercept; "
+            f"{shown(xformla)}: a column named '0' or '1' cannot be told from the intercept; "
             "rename it"
+        )
+    if "``" in re.sub(r"'[^']*'|\"[^\"]*\"", " ", xformla):
+        raise OptionError(
+            f"{shown(xformla)}: a column without a name cannot be told from nothing; rename it"
         )
 
 
-def _names_of_expression(
-    xformla: str, expression: str, names: list[str], functions: list[str]
-) -> None:
-    """Append the names in a Python expression, in which backticks quote odd ones."""
-    quoted: dict[str, str] = {}
+def _read(xformla: str) -> SimpleFormula:
+    """Let formulaic read a formula that is not too large for it."""
+    from formulaic import Formula
+    from formulaic.errors import FormulaicError
+    from formulaic.formula import SimpleFormula
+    from formulaic.parser import DefaultFormulaParser
 
-    def stand_in(match: re.Match[str]) -> str:
-        return quoted.setdefault(match[1], f"_quoted_{len(quoted)}_")
-
+    text = xformla.strip()
     try:
-        tree = ast.parse(re.sub(r"`([^`]*)`", stand_in, expression), mode="eval")
-    except SyntaxError as error:
-        raise OptionError(f"xformla={xformla!r} cannot be read: {expression}") from error
-    original = {new: old for old, new in quoted.items()}
-    nodes = list(ast.walk(tree))
-    heads = {
-        id(node.func if isinstance(node, ast.Call) else node.value)
-        for node in nodes
-        if isinstance(node, (ast.Call, ast.Attribute))
-    }
-    bound = {node.arg for node in nodes if isinstance(node, ast.arg)} | {
-        node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
+        few = _products(DefaultFormulaParser().get_ast(text)) <= _MOST_PRODUCTS
+        formula = Formula(text) if few else None
+    except (FormulaicError, *_UNREADABLE) as error:
+        raise OptionError(f"{shown(xformla)} cannot be read: {reason(error)}") from error
+    if formula is not None and not isinstance(formula, SimpleFormula):
+        raise OptionError(
+            f"{shown(xformla)} must have one side and one part, like '~ x1 + x2': the outcome "
+            "is yname, units are idname"
+        )
+    if formula is None or len(formula) > MOST_TERMS:
+        raise OptionError(f"{shown(xformla)} has more than {MOST_TERMS} terms")
+    return formula
+
+
+def _products(tree: Any) -> int:
+    """Bound the number of products that formulaic forms, or return more than are allowed."""
+    from formulaic.parser.types import ASTNode
+
+    nodes = [tree] if isinstance(tree, ASTNode) else []
     for node in nodes:
-        if isinstance(node, ast.Name) and node.id not in bound:
-            name = original.get(node.id, node.id)
-            (functions if id(node) in heads else names).append(name)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Q":
-            names.extend(str(a.value) for a in node.args if isinstance(a, ast.Constant))
+        nodes.extend(arg for arg in node.args if isinstance(arg, ASTNode))
+    terms: dict[int, int] = {}
+    for node in reversed(nodes):  # what a node is made of comes after it
+        sizes = [terms.get(id(arg), 1) for arg in node.args]
+        terms[id(node)] = _products_of(node, sizes)
+        if terms[id(node)] > _MOST_PRODUCTS:
+            break
+    return max(terms.values(), default=1)
+
+
+def _products_of(node: Any, sizes: list[int]) -> int:
+    """Bound the number of products in one node of a tree, given those of its parts."""
+    if node.operator.symbol in ("**", "^"):
+        power = str(node.args[1])
+        if not power.isdecimal():
+            return 1  # formulaic says what is wrong with it
+        if len(power) > 3:
+            return _MOST_PRODUCTS + 1
+        exponent = int(power)
+        return max(exponent, int(sizes[0] ** exponent))
+    if node.operator.symbol in (":", "*", "in"):
+        return sum(sizes) + prod(sizes)
+    return sum(sizes)
 
 
 def reason(error: Exception) -> str:
-    """Return the first line of an error of formulaic, without its markup."""
-    return re.sub(r"\x1b\[[0-9;]*m|[⧛⧚]", "", str(error)).split("\n")[0]
+    """Return the first line of an error of formulaic, without its markup, and not all of it."""
+    return re.sub(r"\x1b\[[0-9;]*m|[⧛⧚]", "", str(error)).split("\n")[0][:300]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from didjack._typing import NEVER, Bools
 from didjack.errors import DataError
@@ -49,7 +48,7 @@ def evaluate_covariates(sample: Sample, again: bool = False) -> None:
     if sample.formula is None:
         return
     columns = {name: clean_covariate(column) for name, column in sample.covariates.items()}
-    x, names = design_matrix(sample.formula, pd.DataFrame(columns, copy=False))
+    x, names = design_matrix(sample.formula, columns)
     sample.rows, sample.x_names = replace(sample.rows, x=x), names
     # Columns are only looked at one by one, which is slow, where that may be needed.
     within = x.min() >= -LARGEST and x.max() <= LARGEST
@@ -57,7 +56,7 @@ def evaluate_covariates(sample: Sample, again: bool = False) -> None:
         return
     size = np.maximum(-x.min(axis=0), x.max(axis=0))
     if np.isfinite(size).all():
-        check_covariates(sample.formula.text, dict(zip(names, size, strict=True)))
+        check_covariates(sample.formula.shown, dict(zip(names, size, strict=True)))
         return
     _drop_not_finite(sample, ~np.isfinite(x), again)
     evaluate_covariates(sample, again=True)
@@ -71,7 +70,7 @@ def _drop_not_finite(sample: Sample, bad: Bools, again: bool) -> None:
     )
     if again:
         raise DataError(
-            f"xformla={sample.formula.text!r} gives non-finite values once rows are dropped: "
+            f"{sample.formula.shown} gives non-finite values once rows are dropped: "
             f"{names}; a term that looks at other rows, such as lag(), must be a column"
         )
     rows = np.asarray(bad.any(axis=1))

@@ -1,5 +1,8 @@
 """Covariates: what the design is made of."""
 
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -110,6 +113,51 @@ def test_a_formula_changes_no_number_without_need(df):
     pd.testing.assert_frame_equal(
         numbers(fit(shuffled, xformla=text)), numbers(fit(df, xformla=text)), rtol=1e-12
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["~ np.sqrt(x1 + 0j)", "~ x2 + np.sqrt(pop + 0j):x2", "~ I(1j*x1)"]
+)
+def test_complex_covariates_are_refused(df, text):
+    """Also where all imaginary parts are 0."""
+    refusal(df, f"xformla={text!r}", "complex", "np.real()", xformla=text)
+    assert_same(fit(df, xformla="~ np.real(x1 + 2j)"), fit(df, xformla="~ x1"))
+
+
+def test_levels_of_categories(df):
+    want = fit(df, xformla="~ C(region)")
+    for levels in (f"{sorted(LEVELS)}", f"iter({sorted(LEVELS)})"):
+        assert_same(fit(df, xformla=f"~ C(region, levels={levels})"), want)
+    refusal(df, "outside of its levels: 0, 3", xformla="~ C(z, levels=[1, 2, 4])")
+
+
+FORMULAS = ["~ x1 + np.log(pop) + bs(x1, df=4)", "~ region", "~ C(region) + C(z)", "~ region:x1"]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_warning_filters_are_left_alone(df, text, monkeypatch):
+    """Not even for a moment: `warnings.catch_warnings` would change them for all threads."""
+
+    def changed(*args, **kwargs):
+        raise AssertionError("the warning filters of the process are changed")
+
+    frames = [df, df.assign(region=df["region"].astype("category"))]
+    options = Options(**NAMES, xformla=text)
+    want = [clean(frame, options).x for frame in frames]
+    for name in ("catch_warnings", "simplefilter", "filterwarnings", "resetwarnings"):
+        monkeypatch.setattr(warnings, name, changed)
+    got = [clean(frame, options).x for frame in frames]
+    monkeypatch.undo()
+    for one, other in zip(got, want, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_threads_leave_the_warning_filters_alone(df):
+    before = list(warnings.filters)
+    options = [Options(**NAMES, xformla=text) for text in FORMULAS * 20]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda o: clean(df, o), options))
+    assert warnings.filters == before
 
 
 # ---- kinds of covariates -------------------------------------------------------------------------

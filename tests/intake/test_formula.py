@@ -169,7 +169,53 @@ def test_names_are_of_the_formula_only():
         "~ np.log(a) + C(b, contr.treatment('x')) + c.clip(0) + `d e` + I([v for v in f])"
     )
     assert names is not None
-    assert set(names.names) == {"a", "b", "d e", "f"}
-    assert {"np", "C", "contr", "c", "I"} <= set(names.functions)
+    assert set(names.names.columns) == {"a", "b", "d e", "f"}
+    assert {"np", "C", "contr", "c", "I"} <= set(names.names.functions)
     with pytest.raises(DataError, match="no column 'a'"):
         names.columns(pd.DataFrame({"b": [1]}), ["b"])
+
+
+# ---- formulas that would take long --------------------------------------------------------------
+
+MANY = [f"v{i}" for i in range(1000)]
+LONG = {
+    "1,000 terms": ("~ " + " + ".join(MANY), "more than 500 terms"),
+    "1,000 expressions": ("~ " + " + ".join(f"np.log({v})" for v in MANY), "more than 500 terms"),
+    "10,000 terms": ("~ " + " + ".join(MANY * 10), "at most 20,000 and 500 terms"),
+    "a power": ("~ x1**99999999", "more than 500 terms"),
+    "a power of a power": ("~ ((x1 + x2)**50)**50", "more than 500 terms"),
+    "a power of many": ("~ (" + " + ".join(MANY[:100]) + ")**3", "more than 500 terms"),
+    "a huge number": ("~ x1**" + "9" * 5000, "more than 500 terms"),
+    "interactions": ("~ " + " * ".join(MANY[:60]), "more than 500 terms"),
+    "fewer interactions": ("~ " + " * ".join(MANY[:10]), "more than 500 terms"),
+    "a deep expression": ("~ I(" + "-" * 9000 + "x1)", "cannot be read"),
+    "a long expression": ("~ I(" + "+".join(["x1"] * 5000) + ")", "cannot be read"),
+    "deep brackets": ("~ I(" + "(" * 9000 + "x1" + ")" * 9000 + ")", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("kind", LONG)
+def test_formulas_that_would_take_long_are_refused(df, kind):
+    text, part = LONG[kind]
+    message = refusal(df, "xformla='~ ", part, xformla=text, error=OptionError)
+    assert len(message) < 400
+
+
+def test_long_formulas_that_can_be_read():
+    many = parse("~ " + " + ".join(MANY[:400]))
+    assert many is not None
+    assert many.names.columns == MANY[:400]
+    assert len(many.shown) < 120
+    some = parse("~ (a + b + c + d)**3 + e / f + g %in% h")
+    assert some is not None
+    assert len(some.formula) == 1 + (4 + 6 + 4) + 2 + 2
+
+
+@pytest.mark.parametrize("text", ["~ ``", "~ x1 + ``", "~ `` + x1", "~ x1:``", "~ np.add(``, 1)"])
+def test_columns_without_a_name_are_refused(df, text):
+    refusal(df.assign(**{"": df["x2"]}), "without a name", xformla=text, error=OptionError)
+
+
+def test_columns_without_a_name_elsewhere(df):
+    assert_same(fit(df.assign(**{"": 1}), xformla="~ x1"), fit(df, xformla="~ x1"))
+    assert_same(fit(df.assign(**{" ": df["x1"]}), xformla="~ ` `"), fit(df, xformla="~ x1"))

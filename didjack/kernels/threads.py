@@ -13,8 +13,9 @@ import numpy as np
 LEAST_WORK = 5_000_000
 """Less work than this (in multiplications or so) is done before a thread would have started."""
 CHUNKS_PER_THREAD = 4
-MOST_WORK = 1e9
-"""Chunks with more work than this are made smaller, so that progress can be told."""
+MOST_WORK = 2e8
+"""Chunks with more work than this are made smaller: about a fifth of a second, after which progress
+is told, and after which a run that was interrupted has ended."""
 
 
 def run(
@@ -29,21 +30,27 @@ def run(
     What a chunk computes does not depend on where it begins or ends, so neither does the result
     on the number of threads, which is `numba.get_num_threads`.
 
+    Compiled code does not see a Ctrl-C. So whatever takes long runs in other threads than the one
+    that is interrupted, which waits for none of them then: chunks that run end by themselves, and
+    those that wait are never begun.
+
     Parameters
     ----------
     work : rough number of multiplications in all
     tick : called with the number of items of each chunk that is done
     """
-    if work < LEAST_WORK or n_items < 2:
+    if work < LEAST_WORK:
         kernel(0, n_items, *args)
         return
     threads = numba.get_num_threads()
     n_chunks = min(n_items, max(threads * CHUNKS_PER_THREAD, int(work / MOST_WORK)))
-    bounds = np.linspace(0, n_items, n_chunks + 1).astype(int).tolist()
-    with ThreadPoolExecutor(threads) as pool:
-        chunks = list(pairwise(bounds))
+    chunks = list(pairwise(np.linspace(0, n_items, n_chunks + 1).astype(int).tolist()))
+    pool = ThreadPoolExecutor(threads)
+    try:
         running = [pool.submit(kernel, lo, hi, *args) for lo, hi in chunks]
         for (lo, hi), done in zip(chunks, running, strict=True):
             done.result()
             if tick is not None:
                 tick(hi - lo)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -8,7 +8,7 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 from scipy.special import expit
 
-from didjack.kernels import hashing, influence, linear_algebra, logit, taylor, threads
+from didjack.kernels import hashing, influence, linear_algebra, logit, taylor
 from didjack.kernels import sums as sum_kernels
 from didjack.kernels.arguments import (
     Contrast,
@@ -733,37 +733,3 @@ def test_hashes_tell_rows_apart():
     assert (hashes >= 0).all()
     swapped = hashing.hash_rows(x[:, 0].copy(), y[:, None].copy(), np.ones((1, 900)))
     assert (hashes != swapped).sum() == 870
-
-
-# Threads --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("n_threads", [1, 2, 3])
-@pytest.mark.parametrize("n_items", [2, 7, 100])
-def test_threads_cover_all_items_once(n_threads, n_items, monkeypatch):
-    monkeypatch.setattr(threads.numba, "get_num_threads", lambda: n_threads)
-    seen, ticks, chunks = np.zeros(n_items), [], []
-
-    def kernel(lo, hi, step):
-        seen[lo:hi] += step
-        chunks.append((lo, hi))
-
-    threads.run(kernel, n_items, 2 * threads.LEAST_WORK, 1.0, tick=ticks.append)
-    np.testing.assert_array_equal(seen, 1.0)
-    assert sum(ticks) == n_items
-    assert len(chunks) == min(n_items, n_threads * threads.CHUNKS_PER_THREAD)
-
-
-def test_little_work_is_done_without_threads(monkeypatch):
-    monkeypatch.delattr(threads, "ThreadPoolExecutor")
-    seen = []
-    threads.run(lambda lo, hi: seen.append((lo, hi)), 50, threads.LEAST_WORK / 2)
-    assert seen == [(0, 50)]
-
-
-def test_errors_in_threads_come_out():
-    def kernel(lo, hi):
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        threads.run(kernel, 10, 2 * threads.LEAST_WORK)

@@ -1,5 +1,7 @@
 """Whatever is handed in: a clear error of the package, and the caller's frame as it was."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -267,6 +269,22 @@ def test_huge_python_integers(df):
     refusal(df.assign(y=np.array([10**400] * len(df), dtype=object)), "no row is left", "'y' (240)")
     _, texts = sample_warnings(where(df, [3], "y", 10**400))
     assert "'y' (1)" in texts[0]
+
+
+ROLES = {"y": "yname", "w": "weightsname", "t": "tname", "g": "gname", "id": "idname"}
+ROLES |= {"cl": "cluster", "x1": "covariate"}
+
+
+@pytest.mark.parametrize("column", ROLES)
+def test_signalling_nan_is_no_value(df, column):
+    """It cannot even be compared."""
+    options = COVARIATES | {"weightsname": "w"}
+    odd = where(where(df, [7, 9], column, Decimal("sNaN")), [0], column, None)
+    refusal(
+        odd, f"{ROLES[column]} '{column}' holds signalling NaN", "2 rows", "sNaN (row 7)", **options
+    )
+    if column != "g":
+        quiet_fit(where(df, [7], column, Decimal("NaN")), **options)
 
 
 def test_weights(df):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from didjack.errors import DataError
+from didjack.intake.numbers import offenders
 from didjack.wording import did_you_mean, name_some, nearest
 
 if TYPE_CHECKING:
@@ -79,7 +81,23 @@ def read_columns(df: Any, roles: dict[str, str]) -> dict[str, pd.Series]:
         columns = {name: _plain_series(table[name], role) for name, role in roles.items()}
     if not len(next(iter(columns.values()))):
         raise DataError("df has no rows")
+    for name, role in roles.items():
+        _check_decimals(columns[name], role)
     return columns
+
+
+def _check_decimals(column: pd.Series, role: str) -> None:
+    """Raise for signalling NaN, which is no value and raises an error wherever it is looked at."""
+    if column.dtype != object:
+        return
+    try:
+        column.isna()
+    except InvalidOperation as error:
+        bad = np.array([isinstance(value, Decimal) and value.is_snan() for value in column])
+        raise DataError(
+            f"{role} {column.name!r} holds signalling NaN: {offenders(bad, column)}; "
+            "missing values are NaN, None or NA"
+        ) from error
 
 
 def strings(names: list[Any]) -> list[str]:

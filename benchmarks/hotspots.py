@@ -76,7 +76,7 @@ def profile(args: argparse.Namespace) -> None:
     seconds(call)
     print(f"{min(seconds(call) for _ in range(3)):.3f} s a call, with threads, without profiler")
     profiler = cProfile.Profile()
-    with mock.patch.object(didjack.threads, "ThreadPoolExecutor", Inline), quiet():
+    with mock.patch.object(didjack.kernels.threads, "ThreadPoolExecutor", Inline), quiet():
         profiler.runcall(call)
     pstats.Stats(profiler).strip_dirs().sort_stats(args.sort).print_stats(args.lines)
 

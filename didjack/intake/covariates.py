@@ -17,6 +17,9 @@ from didjack.wording import brief, name_some
 _LARGE = 2**15
 """Whole numbers beyond this become floats, as their fifth power overflows."""
 
+MOST_LEVELS = 1000
+"""More categories than this, such as names of units, do not fit into memory as dummies."""
+
 _OBJECT, _BOOL, _INTEGER = np.dtype(object), np.dtype(bool), np.dtype(np.int64)
 """Given like this, and not as text or classes, they leave the warning filters alone in pandas.
 
@@ -31,7 +34,24 @@ def clean_covariate(column: pd.Series) -> pd.Series:
     """Give a complete covariate column a dtype that formulaic treats as the user expects.
 
     Text and categories become dummies; unused categories are dropped.
+
+    Raises
+    ------
+    DataError
+        Values of another kind, or too many categories.
     """
+    cleaned = _with_known_dtype(column)
+    if isinstance(cleaned.dtype, pd.CategoricalDtype):
+        n_levels = len(cleaned.cat.categories)
+        if n_levels > MOST_LEVELS:
+            raise DataError(
+                f"covariate {column.name!r} has {n_levels:,} categories, each of them a column; at "
+                f"most {MOST_LEVELS:,} can be used"
+            )
+    return cleaned
+
+
+def _with_known_dtype(column: pd.Series) -> pd.Series:
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return _used_categories(column)
@@ -141,6 +161,8 @@ def _categories(data: Any, *args: Any, levels: Iterable[Any] | None = None, **op
     from formulaic.transforms import C
 
     known = pd.Categorical(pd.Series(data)).categories
+    if len(known) > MOST_LEVELS:
+        raise ValueError(f"C() has {len(known):,} categories; at most {MOST_LEVELS:,} can be used")
     if levels is not None:
         levels = list(levels)
         outside = [value for value in known if value not in levels]

@@ -16,6 +16,7 @@ from didjack.intake.labels import Coded, as_codes, distinct
 from didjack.intake.numbers import as_float
 from didjack.intake.sample import Rows, Sample
 from didjack.intake.tables import column_names, read_columns
+from didjack.intake.text import check_text
 from didjack.options import Options
 
 
@@ -55,6 +56,9 @@ def read(df: Any, options: Options) -> tuple[Sample, dict[str, Bools], Bools]:
         formula=formula,
         covariates={name: data[name] for name in named},
     )
+    for name in named:
+        if formula is not None and name in formula.names.numbers:
+            check_text(data[name])
     return sample, _missing(sample, times), times.zero
 
 

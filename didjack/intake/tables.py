@@ -128,8 +128,8 @@ def _plain_series(column: nw.Series[Any], role: str) -> pd.Series:
         labels = pd.Categorical(column.cast(nw.String).to_numpy(), categories=levels)
         return pd.Series(labels, name=name)
     if isinstance(dtype, nw.Categorical):
-        column = column.cast(nw.String)
-    elif isinstance(dtype, nw.Date):
+        return pd.Series(pd.Categorical(column.cast(nw.String).to_numpy()), name=name)
+    if isinstance(dtype, nw.Date):
         column = column.cast(nw.Datetime("us"))
     elif isinstance(dtype, nw.Decimal):
         column = column.cast(nw.Float64)

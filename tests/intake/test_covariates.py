@@ -193,9 +193,16 @@ def test_text_that_looks_like_numbers_stands_for_dummies_too(df, how):
     assert_same(fit(table, xformla="~ z"), fit(df, xformla="~ C(z)"))
 
 
-def test_text_mixed_with_numbers_is_text(df):
-    mixed = df["z"].map(lambda v: str(v) if v < 3 else v).astype(object)
-    assert_same(fit(df.assign(z=mixed), xformla="~ z"), fit(df, xformla="~ C(z)"))
+def test_too_many_categories_are_refused(df):
+    """Names of units, by mistake."""
+    large = panel(n_clusters=300, first_period=2001)
+    large = large.assign(name=large["id"].map("unit {}".format), z=large["id"])
+    assert large["id"].nunique() == 1200
+    for text in ("~ name", "~ C(name)", "~ name:x1"):
+        for dtype in (object, "category"):
+            named = large.astype({"name": dtype})
+            refusal(named, "covariate 'name' has 1,200 categories", "at most 1,000", xformla=text)
+    refusal(large, "C() has 1,200 categories", "at most 1,000", xformla="~ C(z)")
 
 
 def test_truth_values_are_zero_and_one(df):

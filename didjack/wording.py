@@ -18,8 +18,19 @@ def name_some(items: Iterable[Any], most: int = 5) -> str:
     '0, 1, 2 and 4 more'
     """
     listed = list(items)
-    text = ", ".join(str(item) for item in listed[:most])
+    text = ", ".join(one_line(item) for item in listed[:most])
     return text + (f" and {len(listed) - most} more" if len(listed) > most else "")
+
+
+def one_line(value: object) -> str:
+    r"""Write a name or a label, whatever is in it, on one line.
+
+    Examples
+    --------
+    >>> one_line("state\nand county")
+    'state and county'
+    """
+    return " ".join(str(value).splitlines())
 
 
 def plural(count: int, noun: str) -> str:
@@ -77,4 +88,4 @@ def label_text(key: object) -> str:
         return str(key.date()) if key == key.normalize() else str(key)
     if isinstance(key, float) and key.is_integer():
         return str(int(key))
-    return str(key)
+    return one_line(key)

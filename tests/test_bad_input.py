@@ -206,6 +206,28 @@ def test_other_kinds_of_frames(df, plain):
         assert_unchanged(frame, before)
 
 
+def test_line_breaks_in_names_and_labels(df):
+    """Messages, warnings and the names of results stay on one line."""
+    columns = {name: f"{name}\nof\r\nthe study" for name in df.columns}
+    names = {role: columns[name] for role, name in NAMES.items()}
+    odd = df.rename(columns=columns)
+    result = fit(odd, **names)
+    assert_same(result, fit(df))
+    refusal(odd, "no column 'y'", "id of the study, cl of the study")
+    text = odd.assign(**{columns["id"]: df["id"].map("unit\n{:03}".format)})
+    text[columns["cl"]] = df["cl"].map("state\n{:02}".format)
+    refusal(pd.concat([text, text.iloc[:1]]), "(unit 001, 2001)", **names)
+    moved = where(text, [0], columns["cl"], "state\n02")
+    refusal(moved, "unit 001 (state 01, state 02)", **names)
+    refusal(text.assign(**{columns["cl"]: "a\nb"}), "1 cluster (a b)", **names)
+    _, texts = sample_warnings(where(text, [0], columns["y"], np.nan), **names)
+    assert "unit 001" in texts[1]
+    assert all("\n" not in warning for warning in texts)
+    with pytest.warns(didjack.EstimationWarning, match="singular: z z"):
+        same = fit(df.assign(**{"z\nz": 1.0}), xformla="~ x1 + `z\nz`")
+    assert set(same.cells["status"]) == {"singular: z z"}
+
+
 # ---- values -------------------------------------------------------------------------------------
 
 

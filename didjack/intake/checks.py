@@ -13,7 +13,7 @@ from didjack.errors import DataError
 from didjack.intake.numbers import offenders
 from didjack.intake.sample import Sample
 from didjack.options import Options
-from didjack.wording import name_some, plural
+from didjack.wording import name_some, one_line, plural
 
 LARGEST, SMALLEST = 1e140, 1e-140
 """Sums over any sample of squares of outcomes and covariates between these are finite, not 0."""
@@ -79,10 +79,10 @@ def _check_constant(sample: Sample, what: str, values: Ints, label: Callable[[in
     if not moved.any():
         return
     units = sample.units(moved)
-    shown = [
-        f"{sample.unit_labels[code]} ({name_some(map(label, np.unique(values[unit == code])))})"
-        for code in units[:3]
-    ]
+    shown = []
+    for code in units[:3]:
+        seen = name_some(map(label, np.unique(values[unit == code])))
+        shown.append(f"{one_line(sample.unit_labels[code])} ({seen})")
     raise DataError(
         f"{plural(units.size, 'unit')} of {sample.options.idname!r} in more than one {what}; "
         f"first: {', '.join(shown)}"
@@ -101,11 +101,11 @@ def _check_duplicates(sample: Sample) -> None:
     twice = pd.Series(key).duplicated(keep=False).to_numpy()
     if not twice.any():
         return
-    first = dict.fromkeys(key[twice].tolist())
-    shown = [
-        f"({sample.unit_labels[k // n_periods]}, {sample.label(sample.periods[k % n_periods])})"
-        for k in list(first)[:3]
-    ]
+    shown = []
+    for first in list(dict.fromkeys(key[twice].tolist()))[:3]:
+        code, period = divmod(first, n_periods)
+        label = sample.label(sample.periods[period])
+        shown.append(f"({one_line(sample.unit_labels[code])}, {label})")
     raise DataError(
         f"({sample.options.idname!r}, {sample.options.tname!r}) is not unique: "
         f"{plural(int(twice.sum()), 'row')} share a unit and a period; first: "
@@ -140,7 +140,7 @@ def check_what_is_left(sample: Sample) -> None:
     if options.jackknife and (cluster == cluster[0]).all():
         raise DataError(
             f"cluster {options.cluster or options.idname!r} has 1 cluster "
-            f"({sample.cluster_labels[cluster[0]]}); the jackknife needs at least 2"
+            f"({one_line(sample.cluster_labels[cluster[0]])}); the jackknife needs at least 2"
         )
     size = np.abs(sample.rows.y).max()
     if 0 < size < SMALLEST:

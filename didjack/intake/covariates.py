@@ -12,7 +12,7 @@ from didjack._typing import Floats
 from didjack.errors import DataError
 from didjack.intake.formula import Covariates, reason
 from didjack.intake.numbers import as_float, is_complex
-from didjack.wording import brief, name_some
+from didjack.wording import brief, name_some, one_line
 
 _LARGE = 2**15
 """Whole numbers beyond this become floats, as their fifth power overflows."""
@@ -144,7 +144,7 @@ def design_matrix(
             f"{shown} cannot be evaluated: {reason(error)}; its names must be columns "
             "of df, or functions such as np.log, C, bs, poly"
         ) from error
-    names = [str(name) for name in matrix.model_spec.column_names]
+    names = [one_line(name) for name in matrix.model_spec.column_names]
     if np.iscomplexobj(x):
         raise DataError(f"{shown} gives complex numbers; write np.real() or np.abs() around them")
     if x.shape != (n_rows, len(names)):

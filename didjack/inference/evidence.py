@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
 from didjack._typing import Floats
 from didjack.engine.fit import Fit
-from didjack.inference.targets import Targets, combine
+from didjack.inference.targets import Targets
 from didjack.options import Options
 
 
@@ -52,8 +50,7 @@ class Evidence:
         if averages is None:
             return on_att
         on_weight = self.fit.weight_influence(averages.by_cell)
-        by_att = combine(on_att, averages.loading)
-        return np.asarray(by_att + combine(on_weight, averages.weight_loading))
+        return averages.loading.times(on_att) + averages.weight_loading.times(on_weight)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

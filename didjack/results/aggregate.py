@@ -57,8 +57,7 @@ class AggregateResult(Result):
         keys = _labels(scheme, found.keys, fit)
         labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
         cells = np.array([cell.reference for cell in fit.estimates.cells], dtype=bool)
-        reference = (found.loading[:, cells] != 0).any(axis=1)
-        reference &= ~(found.loading[:, ~cells] != 0).any(axis=1)
+        reference = found.loading.touches(cells) & ~found.loading.touches(~cells)
         status = [
             "reference" if zero else "missing: none of its ATT(g,t) is estimated" if none else "ok"
             for zero, none in zip(reference, np.isnan(found.theta[0]), strict=True)

@@ -33,6 +33,7 @@ def table(att=ATT, weight=SHARE, changed=None, first=1, last=5, n_shown=None):
         att=att,
         changed=np.zeros(att.shape, dtype=bool) if changed is None else changed,
         weight=np.broadcast_to(weight, att.shape).copy(),
+        of_weight=np.arange(att.shape[1]),
         first=np.broadcast_to(first, n_rep).copy(),
         last=np.broadcast_to(last, n_rep).copy(),
         n_shown=GROUP.size if n_shown is None else n_shown,
@@ -44,6 +45,11 @@ def averages(cells, kind, by_cell=False, **window):
     result = aggregate(cells, kind, Window(**window), by_cell)
     assert result.theta.shape[1] == result.keys.size + 1
     return dict(zip(result.keys.tolist(), result.theta[0, :-1], strict=True)), result.theta[0, -1]
+
+
+def dense(loading):
+    """Write derivatives as a matrix, (M + 1, K)."""
+    return loading.times(np.eye(loading.own.size)).T
 
 
 def approx(values):
@@ -195,7 +201,7 @@ def test_cells_that_only_a_replicate_has():
         for j, key in enumerate(result.keys.tolist()):
             assert result.theta[1, j] == approx(own[key])
         assert 5 not in result.keys.tolist() or kind != "group"  # has no cell in the full sample
-        assert result.loading.shape == (result.keys.size + 1, 14)
+        assert dense(result.loading).shape == (result.keys.size + 1, 14)
         assert result.retargeted[1, -1]
         assert not result.retargeted[0].any()
 
@@ -237,6 +243,30 @@ def test_each_replicate_is_averaged_by_itself(kind, window, by_cell):
         np.testing.assert_array_equal(result.theta[r, :-1], want)
         compared += 1
     assert compared > 3
+
+
+@BY_WINDOW
+def test_blocks_of_replicates_make_no_difference(kind, window, monkeypatch):
+    rng = np.random.default_rng(3)
+    att = rng.normal(size=(12, 15))
+    att[1:][rng.random((11, 15)) < 0.3] = NAN
+    cells = table(att, changed=rng.random((12, 15)) < 0.1, last=rng.integers(4, 6, 12))
+    whole = aggregate(cells, kind, Window(**window))
+    monkeypatch.setattr("didjack.averaging.average.MOST_AT_ONCE", 40)
+    monkeypatch.setattr("didjack.averaging.loading.MOST_AT_ONCE", 40)
+    other = aggregate(cells, kind, Window(**window))
+    np.testing.assert_array_equal(other.theta, whole.theta)
+    np.testing.assert_array_equal(other.retargeted, whole.retargeted)
+    np.testing.assert_array_equal(other.loading.times(att), whole.loading.times(att))
+
+
+def test_derivatives_ignore_what_they_do_not_depend_on():
+    result = aggregate(table(), "event", Window(min_e=0))
+    values = np.where(TIME < GROUP, NAN, ATT)[None]
+    np.testing.assert_allclose(result.loading.times(values), result.theta[:1], rtol=1e-14)
+    values[0, 14] = NAN  # ATT(5,5), of event time 0
+    got = result.loading.times(values)[0]
+    assert np.isnan(got).tolist() == [True, False, False, False, True]
 
 
 def test_retargeted_replicates():
@@ -295,7 +325,7 @@ def test_derivatives(kind, window, by_cell, missing):
     cells = table(att, weight)
     result = aggregate(cells, kind, Window(**window), by_cell)
     for name, field in (("loading", "att"), ("weight_loading", "weight")):
-        got = getattr(result, name)
+        got = dense(getattr(result, name))
         want = derivative(cells, field, kind, by_cell, window)
         want[np.isnan(result.theta[0])] = 0.0  # nothing moves what cannot be had
         want[:, list(missing)] = 0.0
@@ -306,10 +336,10 @@ def test_derivatives(kind, window, by_cell, missing):
 @BY_WEIGHT
 def test_averages_have_weights_that_sum_to_one(kind, window, by_cell):
     result = aggregate(table(), kind, Window(**window), by_cell)
-    np.testing.assert_allclose(result.loading.sum(axis=1), 1.0, rtol=1e-14)
-    np.testing.assert_allclose(result.loading @ ATT, result.theta[0], rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(dense(result.loading).sum(axis=1), 1.0, rtol=1e-14)
+    np.testing.assert_allclose(dense(result.loading) @ ATT, result.theta[0], rtol=1e-13, atol=1e-15)
     # A common factor of the weights changes nothing.
-    np.testing.assert_allclose(result.weight_loading @ SHARE, 0.0, atol=1e-14)
+    np.testing.assert_allclose(dense(result.weight_loading) @ SHARE, 0.0, atol=1e-14)
 
 
 # On data --------------------------------------------------------------------------------------

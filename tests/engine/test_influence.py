@@ -178,8 +178,8 @@ def test_influence_on_averages_is_the_derivative(samples, sample, kind, weights)
     fit = fit_of(df, **options)
     by_cell = weights == "cell"
     averages = aggregate(cell_table(fit, by_cell), kind, Window(), by_cell)
-    by_att = fit.influence @ averages.loading.T
-    got = by_att + fit.weight_influence(by_cell) @ averages.weight_loading.T
+    by_att = averages.loading.times(fit.influence)
+    got = by_att + averages.weight_loading.times(fit.weight_influence(by_cell))
     want = derivatives(df, df["cluster"].to_numpy(), average)
     close(got, want)
 

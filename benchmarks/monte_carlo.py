@@ -4,251 +4,270 @@ Run from the root of the repository::
 
     python benchmarks/monte_carlo.py
 
-It draws panels with `didjack.simulate.panel`, tests the overall ATT (the simple average) under
-every variance estimator, and writes the table of rejection rates to docs/monte_carlo.md. Seeds are
-fixed: the numbers do not depend on the number of processes.
+It draws panels and cross sections without effect, tests the overall ATT (the simple average), the
+pre-treatment ATT(g,t) and whole event studies, and writes the tables to docs/monte_carlo.md. Seeds
+are fixed: the numbers do not depend on the number of processes.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
-import platform
-import textwrap
 import time
 import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import numba
 import numpy as np
 import pandas as pd
+from monte_carlo_page import page
+from scipy import stats
 
 import didjack
 
 ALPHA = 0.05
 SEED = 20240607
-ESTIMATORS = ["analytic", "clustered", "bootstrap", "CV3J", "CV3"]
-N_CLUSTERS = (10, 20, 50)
-N_TREATED = (1, 2, 3, 5)
-SIZES = ("equal", "unequal")
 MEAN_SIZE = 10
 SPREAD = 3.0
-CHUNK = 100
+CHUNK = 50
+N_PERIODS = 6
+PERMUTATIONS = 199
 OUTPUT = Path(__file__).parents[1] / "docs" / "monte_carlo.md"
 
 
-def designs():
-    """All cells of the table: sizes of clusters, their number, and how many are treated."""
-    for sizes, n_clusters in product(SIZES, N_CLUSTERS):
-        for treated in sorted({*N_TREATED, n_clusters // 2}):
-            yield sizes, n_clusters, treated
+@dataclass(frozen=True)
+class Design:
+    """What is drawn.
+
+    Attributes
+    ----------
+    sizes : "equal", or "unequal" clusters
+    clusters, treated : number of clusters, and of treated ones
+    shocks : what differs from normal shocks with intra-cluster correlation 0.2, autocorrelation 0.5
+    effect : of treatment, in every treated period
+    """
+
+    sizes: str
+    clusters: int
+    treated: int
+    shocks: str = "normal"
+    effect: float = 0.0
 
 
-def cluster_sizes(sizes, n_clusters):
+SHOCKS = {
+    "normal": "normal",
+    "persistent": "autocorrelation 0.9, intra-cluster correlation 0.5",
+    "skewed": "skewed (exponential)",
+    "t(3)": "heavy tails, t(3)",
+    "noisier": "treated clusters twice as noisy",
+    "cross sections": "repeated cross sections",
+    "covariates": "dr with two covariates",
+}
+
+
+def base_designs() -> Iterator[Design]:
+    """Normal shocks: sizes of clusters, their number, and how many are treated."""
+    for sizes, clusters in product(("equal", "unequal"), (10, 20, 50)):
+        for treated in sorted({1, 2, 3, 5, clusters // 2}):
+            yield Design(sizes, clusters, treated)
+
+
+def other_designs() -> Iterator[Design]:
+    """Other shocks and data, with 20 clusters of unequal size."""
+    for shocks, treated in product(list(SHOCKS)[1:], (1, 2, 3, 5)):
+        yield Design("unequal", 20, treated, shocks)
+
+
+def joint_designs() -> Iterator[Design]:
+    """Designs of the joint tests."""
+    for sizes, treated in product(("equal", "unequal"), (1, 2, 4, 10)):
+        yield Design(sizes, 20, treated)
+    yield Design("unequal", 50, 4)
+
+
+def power_designs() -> Iterator[Design]:
+    """Designs with an effect."""
+    for clusters, treated in product((20, 50), (1, 2, 3, 5)):
+        yield Design("unequal", clusters, treated, effect=1.5)
+
+
+# Data -----------------------------------------------------------------------------------------
+
+
+def cluster_sizes(sizes: str, clusters: int) -> float | np.ndarray:
     """Equal sizes, or sizes that grow exponentially by the factor exp(SPREAD) from end to end."""
     if sizes == "equal":
         return MEAN_SIZE
-    weight = np.exp(SPREAD * np.arange(n_clusters) / n_clusters)
-    return np.maximum(1.0, MEAN_SIZE * n_clusters * weight / weight.sum())
+    weight = np.exp(SPREAD * np.arange(clusters) / clusters)
+    return np.maximum(1.0, MEAN_SIZE * clusters * weight / weight.sum())
 
 
-def draw(design, number):
-    """p-values of one simulated panel, in the order of ESTIMATORS; NaN where there is no test."""
-    sizes, n_clusters, treated = design
-    cohorts = [3, 5] if treated > 1 else [3]
-    seed = np.random.SeedSequence([SEED, SIZES.index(sizes), n_clusters, treated, number])
-    data = didjack.simulate.panel(
-        n_clusters=n_clusters,
-        cluster_size=cluster_sizes(sizes, n_clusters),
-        n_periods=6,
-        cohorts=cohorts,
-        treated_clusters=treated,
-        effect=0.0,
-        seed=np.random.default_rng(seed),
-    )
-    result = didjack.csdid(
-        data,
-        "y",
-        "period",
-        "cohort",
-        "id",
-        cluster="cluster",
-        est_method="reg",
-        undefined="skip",
-        seed=number,
-        progress=False,
-    )
-    return result.aggregate("simple").compare_vcov().loc[ESTIMATORS, "p_value"].to_numpy()
+def innovations(kind: str, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw independent shocks of mean 0 and variance 1."""
+    if kind == "skewed":
+        return rng.exponential(size=shape) - 1.0
+    if kind == "t(3)":
+        return rng.standard_t(3, size=shape) / np.sqrt(3.0)
+    return rng.standard_normal(shape)
 
 
-def run_chunk(task):
+def add_shocks(data: pd.DataFrame, design: Design, rng: np.random.Generator) -> pd.DataFrame:
+    """Add shocks that are common to a cluster in a period, and shocks of single rows."""
+    icc, rho = (0.5, 0.9) if design.shocks == "persistent" else (0.2, 0.5)
+    common = innovations(design.shocks, rng, (design.clusters, N_PERIODS))
+    common[:, 1:] *= np.sqrt(1.0 - rho**2)
+    for period in range(1, N_PERIODS):
+        common[:, period] += rho * common[:, period - 1]
+    own = innovations(design.shocks, rng, (len(data),))
+    shock = np.sqrt(icc) * common[data["cluster"] - 1, data["period"] - 1]
+    shock = shock + np.sqrt(1.0 - icc) * own
+    if design.shocks == "noisier":
+        shock = np.where(data["cohort"] > 0, 2.0, 1.0) * shock
+    return data.assign(y=data["y"] + shock)
+
+
+def data_of(design: Design, number: int) -> tuple[pd.DataFrame, dict]:
+    """Draw data, and say how they are estimated."""
+    place = [list(SHOCKS).index(design.shocks), ("equal", "unequal").index(design.sizes)]
+    seeds = np.random.SeedSequence([SEED, *place, design.clusters, design.treated, number])
+    rng = np.random.default_rng(seeds)
+    options = {"yname": "y", "tname": "period", "gname": "cohort", "cluster": "cluster"}
+    options |= {"est_method": "reg", "progress": False}
+    model = {
+        "n_clusters": design.clusters,
+        "cluster_size": cluster_sizes(design.sizes, design.clusters),
+        "n_periods": N_PERIODS,
+        "cohorts": [3, 5] if design.treated > 1 else [3],
+        "treated_clusters": design.treated,
+        "effect": design.effect,
+        "shock_sd": 0.0,
+        "seed": rng,
+    }
+    if design.shocks == "covariates":
+        model |= {"n_covariates": 1, "n_dummies": 1, "covariate_shift": 0.25}
+        options |= {"est_method": "dr", "xformla": "~ x1 + x2"}
+    if design.shocks == "cross sections":
+        data = didjack.simulate.repeated_cross_section(**model)
+        options |= {"panel": False}
+    else:
+        data = didjack.simulate.panel(**model)
+        options |= {"idname": "id"}
+    return add_shocks(data, design, rng), options
+
+
+# Tests ----------------------------------------------------------------------------------------
+
+
+def single_tests(design: Design, number: int, permute: bool) -> dict[str, float]:
+    """p-values of the overall ATT; NaN where there is no test."""
+    data, options = data_of(design, number)
+    average = didjack.csdid(data, **options).aggregate("simple")
+    published = didjack.csdid(data, **options, undefined="skip", reference="t")
+    overall = average.overall
+    error = np.sqrt(average.vcov("analytic").to_numpy()[0, 0])
+    found = {
+        "clustered": 2.0 * stats.t.sf(abs(overall["estimate"] / error), design.clusters - 1),
+        "CV3, t(R-1)": published.aggregate("simple").overall["p_value"],
+        "CV3, model": overall["p_value"],
+    }
+    if design.treated == 1:
+        found["placebo"] = average.placebo_test()["p_value"]
+    elif permute:
+        test = average.randomization_test(n_permutations=PERMUTATIONS, seed=number)
+        found["randomization, t"] = test["p_value"]
+    return found
+
+
+def joint_tests(design: Design, number: int, permute: bool) -> dict[str, float]:
+    """p-values of pre-tests, and 0 where a joint band misses a true value, 1 where it does not."""
+    data, options = data_of(design, number)
+    found = {}
+    for name, more in (("model", {}), ("t(R-1)", {"reference": "t", "undefined": "skip"})):
+        result = didjack.csdid(data, **options, **more)
+        found[f"pre-test, {name}"] = result.pretest()["p_value"]
+        study = result.aggregate("event")
+        band = study.confint(joint=True).iloc[:-1]
+        covered = (band["conf_low"] <= 0.0) & (band["conf_high"] >= 0.0)
+        known = band["conf_low"].notna()
+        found[f"band, {name}"] = float(covered[known].all()) if known.any() else np.nan
+    return found
+
+
+Tests = Callable[[Design, int, bool], dict[str, float]]
+
+
+def run_chunk(task: tuple[Tests, Design, range, int]) -> tuple[Design, pd.DataFrame, int]:
     """Simulate some draws of a design; a draw that fails counts as one without a test."""
-    design, numbers = task
+    tests, design, numbers, n_permuted = task
     numba.set_num_threads(1)
-    p_values, failures = [], 0
+    rows, failures = [], 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", didjack.DidjackWarning)
         for number in numbers:
             try:
-                p_values.append(draw(design, number))
+                rows.append(tests(design, number, number < n_permuted))
             except didjack.DidjackError:
                 failures += 1
-                p_values.append(np.full(len(ESTIMATORS), np.nan))
-    return design, np.array(p_values), failures
+                rows.append({})
+    return design, pd.DataFrame(rows), failures
 
 
-def simulate(n_draws, n_processes):
-    """Rejection rates by design, with Monte Carlo errors and failures."""
+def simulate(
+    tests: Tests, designs: list[Design], n_draws: int, n_permuted: int, n_processes: int
+) -> pd.DataFrame:
+    """Rejection rates by design in percent, with Monte Carlo errors, and the draws without test."""
     tasks = [
-        (design, range(start, min(start + CHUNK, n_draws)))
-        for design in designs()
+        (tests, design, range(start, min(start + CHUNK, n_draws)), n_permuted)
+        for design in designs
         for start in range(0, n_draws, CHUNK)
     ]
-    found = {design: [] for design in designs()}
-    failures = dict.fromkeys(found, 0)
+    found: dict[Design, list[pd.DataFrame]] = {design: [] for design in designs}
+    failures = dict.fromkeys(designs, 0)
     with multiprocessing.Pool(n_processes) as pool:
         for design, p_values, failed in pool.imap_unordered(run_chunk, tasks):
             found[design].append(p_values)
             failures[design] += failed
     rows = []
     for design, parts in found.items():
-        p_values = np.concatenate(parts)
-        tested = ~np.isnan(p_values)
-        rate = (p_values < ALPHA).sum(axis=0) / np.maximum(tested.sum(axis=0), 1)
-        error = np.sqrt(rate * (1.0 - rate) / np.maximum(tested.sum(axis=0), 1))
-        row = dict(zip(["sizes", "clusters", "treated"], design, strict=True))
-        row |= {name: 100.0 * value for name, value in zip(ESTIMATORS, rate, strict=True)}
-        row |= {f"{name} error": 100.0 * v for name, v in zip(ESTIMATORS, error, strict=True)}
-        row["no_test"] = int((~tested).any(axis=1).sum())
-        row["failures"] = failures[design]
+        p_values = pd.concat(parts)
+        row: dict[str, object] = {**vars(design), "failures": failures[design]}
+        for name in p_values:
+            known = p_values[name].dropna()
+            rate = (known < ALPHA).mean()
+            row[name] = 100.0 * rate
+            row[f"{name} error"] = 100.0 * np.sqrt(rate * (1.0 - rate) / max(len(known), 1))
+            row[f"{name} draws"] = len(known)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def markdown_table(table):
-    """Rates in percent, with Monte Carlo errors in parentheses."""
-    heads = ["clusters", "treated", "analytic, by unit", "analytic, clustered"]
-    heads += ["bootstrap", "CV3J", "CV3"]
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---:|" * len(heads)]
-    for row in table.to_dict("records"):
-        cells = [str(row["clusters"]), str(row["treated"])]
-        cells += [f"{row[name]:.1f} ({row[name + ' error']:.1f})" for name in ESTIMATORS]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def between(table, name):
-    """The range of a column of rates."""
-    low, high = table[name].min(), table[name].max()
-    return f"{low:.0f} %" if round(low) == round(high) else f"{low:.0f} to {high:.0f} %"
-
-
-def reading(table):
-    """What the table says, with its numbers."""
-    names = ["clustered", "bootstrap", "CV3"]
-
-    def rates(rows):
-        clustered, bootstrap, cv3 = (between(rows, name) for name in names)
-        return f"clustered analytic {clustered}, bootstrap {bootstrap}, CV3 {cv3}"
-
-    few = table[table["treated"].isin([2, 3])]
-    some = table[table["treated"].isin([2, 3, 5])]
-    half = table[(table["treated"] == table["clusters"] // 2) & (table["clusters"] > 10)]
-    one = table[table["treated"] == 1]
-    points = [
-        "Analytic standard errors by unit ignore that shocks are common to a cluster. They reject "
-        f"in {between(table, 'analytic')} of the samples, whatever the number of clusters.",
-        f"One treated cluster: {rates(one)}. Nothing works: no estimator can learn from one "
-        "cluster how treated clusters vary. The jackknife cannot leave that cluster out, so by "
-        'default didjack gives no standard error; here it was told `undefined="skip"`, and CV3 is '
-        "made from the other clusters alone.",
-        f"Two or three treated clusters: {rates(few)}. CV3 is much closer and still off.",
-        f"Five treated clusters: {rates(table[table['treated'] == 5])}.",
-        f"Half of 20 or 50 clusters treated: {rates(half)}.",
-        "More untreated clusters are no remedy: with 2, 3 or 5 treated ones CV3 rejects in "
-        f"{between(some[some['clusters'] == 10], 'CV3')} where there are 10 clusters in all, in "
-        f"{between(some[some['clusters'] == 50], 'CV3')} where there are 50.",
-        "CV3J differs from CV3 by "
-        f"{(table['CV3J'] - table['CV3']).abs().max():.1f} percentage points at most.",
-    ]
-    return "\n".join(
-        textwrap.fill(point, 110, initial_indent="- ", subsequent_indent="  ") for point in points
-    )
-
-
-def page(table, n_draws, n_processes, seconds):
-    """The page of the documentation."""
-    parts = {sizes: markdown_table(table[table["sizes"] == sizes]) for sizes in SIZES}
-    sizes = np.rint(cluster_sizes("unequal", 20))
-    lost, failed = int(table["no_test"].sum()), int(table["failures"].sum())
-    paragraphs = [
-        "# Monte Carlo",
-        "How often does a test at the 5 % level find an effect where there is none? The tables "
-        "give rejection rates in percent for the overall ATT (the simple average of all ATT(g,t) "
-        "from treatment on), with their Monte Carlo standard errors in parentheses. A good test "
-        "rejects in 5 %.",
-        f"Each cell has {n_draws:,} panels from {{py:func}}`didjack.simulate.panel` without "
-        f"effect: six periods, {MEAN_SIZE} units a cluster on average, intra-cluster correlation "
-        "of the shocks 0.2, their autocorrelation 0.5, treatment by cluster from period 3 or 5 "
-        "(from period 3 if one cluster is treated), treated clusters chosen at random. Estimates "
-        "are those of outcome regression without covariates against the never treated. Tests are "
-        "those of `compare_vcov()`: normal for analytic standard errors by unit and for the "
-        "bootstrap (999 draws; Webb's weights with 10 clusters, otherwise Rademacher's), t with "
-        "the number of clusters less one for clustered analytic standard errors, t with the "
-        "number of replicates less one for CV3J and CV3.",
-        "## Clusters of equal size",
-        parts["equal"],
-        "## Clusters of very unequal size",
-        f"Sizes grow exponentially: with 20 clusters from {sizes.min():.0f} to {sizes.max():.0f} "
-        "units. Small and large clusters are treated with the same probability.",
-        parts["unequal"],
-        "## What comes out",
-        reading(table),
-        "If a cohort lies in one cluster, the replicate without it averages over other ATT(g,t) "
-        "than the full sample (`n_retargeted` counts such replicates): always so with two treated "
-        f"clusters. Draws without a test: {lost:,} of {n_draws * len(table):,}; draws that failed "
-        f"with an error: {failed:,}.",
-        "## How it was made",
-        f"`python benchmarks/monte_carlo.py --draws {n_draws} --processes {n_processes}` on "
-        f"{machine()}, in {seconds / 60.0:.0f} minutes. Seeds are fixed: the numbers do not depend "
-        "on the number of processes.",
-    ]
-    filled = [
-        text
-        if text.startswith(("|", "-", "#"))
-        else textwrap.fill(text, 110, break_on_hyphens=False)
-        for text in paragraphs
-    ]
-    return "\n\n".join(filled) + "\n"
-
-
-def machine():
-    """The processor and the software."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        name = models[0].split(":")[1].strip() if models else name
-    return (
-        f"{name} ({os.cpu_count()} cores), Python {platform.python_version()}, "
-        f"numpy {np.__version__}, didjack {didjack.__version__}"
-    )
-
-
-def main():
+def main() -> None:
+    """Simulate everything and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--draws", type=int, default=2000, help="panels in each cell")
+    parser.add_argument("--draws", type=int, default=2000, help="draws of each design")
+    parser.add_argument("--permuted", type=int, default=200, help="of these, randomised")
+    parser.add_argument("--joint", type=int, default=500, help="draws of each joint design")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
     start = time.perf_counter()
-    table = simulate(options.draws, options.processes)
-    seconds = time.perf_counter() - start
-    print(table.round(1).to_string())
-    print(f"{seconds:.0f} seconds")
-    options.output.write_text(page(table, options.draws, options.processes, seconds))
+    shared = {"n_permuted": options.permuted, "n_processes": options.processes}
+    single = [*base_designs(), *other_designs()]
+    level = simulate(single_tests, single, options.draws, **shared)
+    power = simulate(single_tests, list(power_designs()), options.draws, **shared)
+    joint = simulate(joint_tests, list(joint_designs()), options.joint, **shared)
+    for table in (level, power, joint):
+        print(table.round(1).to_string())
+    command = (
+        f"python benchmarks/monte_carlo.py --draws {options.draws} --permuted {options.permuted} "
+        f"--joint {options.joint} --processes {options.processes}"
+    )
+    sizes = np.rint(cluster_sizes("unequal", 20))
+    minutes = (time.perf_counter() - start) / 60.0
+    options.output.write_text(page(level, power, joint, sizes, f"`{command}`", minutes))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from didjack.sums.layout import Arm, Cohorts, Layout
 from didjack.sums.logit_rows import LogitsInMemory
 from didjack.sums.panel import panel_rows
 from didjack.sums.rows import RowArrays
-from didjack.sums.source import InfluenceSource, Presence, Sums, SumSource
+from didjack.sums.source import ClusterSums, InfluenceSource, Presence, Sums, SumSource
 
 
 def arrange(clean: CleanData, options: Options, collapse: bool = True) -> RowArrays:
@@ -125,6 +125,15 @@ class InMemory:
             total = self._deletion.deleted(by_stratum, chosen)[:, 0]
             self._counts[key] = np.rint(total).astype(np.int64)
         return self._counts[key]
+
+    def by_cluster(self, arm: Arm, outcomes: Ints) -> ClusterSums:
+        """Return sums of weights, and of some outcomes, by cluster and cohort."""
+        strata = self.rows.strata
+        there = np.flatnonzero(strata.period == arm.period)
+        sums = self._deletion.moments(arm.w, outcomes, there)
+        table = np.zeros((self.layout.n_clusters, self.layout.cohorts.size, sums.shape[1]))
+        table[strata.cluster[there], strata.cohort[there]] = sums
+        return ClusterSums(table[..., 0], table[..., 1], table[..., 2:])
 
     def balanced_without(self) -> Iterator[tuple[int, SumSource]]:
         """Yield clusters of an unbalanced panel without which it is balanced, and the rest."""

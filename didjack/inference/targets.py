@@ -40,6 +40,13 @@ class Targets:
     code: Codes | None = None
     averages: Averages | None = None
 
+    def __post_init__(self) -> None:
+        """Let nobody write to the arrays, of which users may come to see parts."""
+        for name in ("theta", "retargeted", "reference"):
+            read_only = getattr(self, name).view()
+            read_only.flags.writeable = False
+            object.__setattr__(self, name, read_only)
+
     @property
     def components(self) -> Ints:
         """Positions of the coefficients that are no average of the others."""

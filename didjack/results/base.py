@@ -13,6 +13,7 @@ from didjack.inference import diagnostics
 from didjack.reporting import cluster_plots, maketables
 from didjack.reporting.summary import summary
 from didjack.reporting.table import Table
+from didjack.results.copies import labelled, own_frame
 from didjack.results.estimates import Estimates
 from didjack.wording import plural
 
@@ -45,7 +46,7 @@ class Result(Estimates):
         """
         self._need_replicates("replicates()")
         labels = self._fit.layout.cluster_labels.rename(self.options.cluster or self.options.idname)
-        return pd.DataFrame(self._targets.theta[1:], index=labels, columns=self._targets.index)
+        return labelled(self._targets.theta[1:], labels, self._targets.index)
 
     def influence(self) -> pd.DataFrame:
         """Return what each cluster does to the estimates.
@@ -79,7 +80,7 @@ class Result(Estimates):
             group-time result: the simple average); variance_share, its share of the CV3 (CV3J)
             variance of the same. The last two are NaN without a jackknife.
         """
-        return diagnostics.clusters(self._fit, self._overall_targets)
+        return own_frame(diagnostics.clusters(self._fit, self._overall_targets))
 
     def _need_replicates(self, what: str) -> None:
         if not self.options.jackknife:

@@ -22,6 +22,7 @@ from didjack.inference.evidence import Evidence
 from didjack.inference.kinds import KINDS
 from didjack.inference.targets import Targets
 from didjack.options import Options, Vcov, check_alpha, check_choice, reject_unknown
+from didjack.results.copies import labelled, own_frame
 from didjack.results.view import View
 
 
@@ -52,7 +53,7 @@ class Estimates(ABC):
     @property
     def sample(self) -> pd.DataFrame:
         """The ledger of the sample rules: what each one dropped or recoded, and why."""
-        return self._fit.ledger.copy()
+        return own_frame(self._fit.ledger)
 
     @property
     @abstractmethod
@@ -118,7 +119,7 @@ class Estimates(ABC):
             Labels, then estimate, std_error, statistic, df, p_value, conf_low, conf_high (in
             units of the outcome), n_replicates (used), n_retargeted and status.
         """
-        labels = self._targets.labels
+        labels = own_frame(self._targets.labels)
         table = self._statistics(alpha).iloc[: len(labels)]
         return pd.concat([labels.reset_index(drop=True), table], axis=1)
 
@@ -166,10 +167,9 @@ class Estimates(ABC):
         alpha = self._level(alpha)
         names = ["conf_low", "conf_high"]
         if not joint:
-            ends = self._coefficients.intervals(alpha)
-            return pd.DataFrame(ends, index=self._targets.index, columns=names)
+            return labelled(self._coefficients.intervals(alpha), self._targets.index, names)
         ends, found = self._coefficients.band(alpha)
-        table = pd.DataFrame(ends, index=self._targets.index, columns=names)
+        table = labelled(ends, self._targets.index, names)
         table.attrs["critical_value"] = found.value
         table.attrs["simulation_error"] = found.error
         table.attrs["n_draws"] = found.n_draws
@@ -195,8 +195,7 @@ class Estimates(ABC):
             check_choice("vcov", kind)
         made = KINDS[self.options.vcov if kind is None else kind]
         index = self._targets.index
-        matrix = self.view.made_for(made).covariance(made)
-        return pd.DataFrame(matrix, index=index, columns=index)
+        return labelled(self.view.made_for(made).covariance(made), index, index)
 
     # -- hypotheses ---------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from didjack.inference.targets import Targets
 from didjack.inference.variance_kind import VarianceKind
 from didjack.options import Options
 from didjack.reporting.view import Cells, Clusters, Deletions
+from didjack.results.copies import own_index
 from didjack.wording import label_text
 
 
@@ -66,7 +67,7 @@ class View:
     @property
     def index(self) -> pd.Index:
         """Labels of the coefficients, (M,)."""
-        return self.targets.index
+        return own_index(self.targets.index)
 
     @property
     def components(self) -> Ints:
@@ -115,7 +116,7 @@ class View:
         layout, options = self.fit.layout, self.options
         return Clusters(
             name=options.cluster or options.idname or "cluster",
-            labels=layout.cluster_labels,
+            labels=own_index(layout.cluster_labels),
             n_units=layout.n_units.sum(axis=1),
             treated=treated_weight(self.fit) > 0,
         )
@@ -131,7 +132,7 @@ class View:
             cohorts=layout.axis.labels(cohorts),
             n_units=layout.n_units.sum(axis=0)[np.searchsorted(layout.cohorts, cohorts)],
             start=np.searchsorted(layout.periods, cohorts),
-            periods=layout.axis.labels(layout.periods),
+            periods=own_index(layout.axis.labels(layout.periods)),
         )
 
     def made_for(self, kind: VarianceKind) -> Coefficients:

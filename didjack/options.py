@@ -30,7 +30,8 @@ EstMethod = Literal["dr", "ipw", "reg"]
 FixWeights = Literal["varying", "base_period", "first_period"]
 Collinear = Literal["nan", "drop"]
 Vcov = Literal["CV3", "CV3J", "analytic", "bootstrap"]
-Undefined = Literal["nan", "skip", "raise"]
+Reference = Literal["model", "t"]
+Undefined = Literal["model", "nan", "skip", "raise"]
 AggregationType = Literal["simple", "event", "group", "calendar"]
 AggregationWeights = Literal["cohort", "cell"]
 
@@ -130,6 +131,7 @@ CHOICES: dict[str, tuple[str, ...] | Registry[Any]] = {
     "fix_weights": get_args(FixWeights),
     "collinear": get_args(Collinear),
     "vcov": get_args(Vcov),
+    "reference": get_args(Reference),
     "undefined": get_args(Undefined),
     "type": get_args(AggregationType),
     "weights": get_args(AggregationWeights),
@@ -290,7 +292,8 @@ class Options:
     fix_weights: FixWeights | None = None
     collinear: Collinear = "nan"
     vcov: Vcov = "CV3"
-    undefined: Undefined = "nan"
+    reference: Reference = "model"
+    undefined: Undefined = "model"
     alpha: float = 0.05
     n_boot: int = 999
     seed: int = 0
@@ -308,6 +311,7 @@ class Options:
             self._check_bool("progress")
         for name in ("control_group", "base_period", "est_method", "collinear", "vcov"):
             check_choice(name, getattr(self, name))
+        check_choice("reference", self.reference)
         check_choice("undefined", self.undefined)
         check_choice("fix_weights", self.fix_weights, optional=True)
         object.__setattr__(self, "alpha", check_alpha(self.alpha))
@@ -369,6 +373,11 @@ class Options:
     def jackknife(self) -> bool:
         """Whether standard errors need the estimates without each cluster."""
         return bool(registered("vcov", self.vcov).needs_replicates)
+
+    @property
+    def missing_replicates(self) -> Undefined:
+        """What becomes of an error with undefined replicates: "model" is of no use without one."""
+        return "nan" if (self.undefined, self.reference) == ("model", "t") else self.undefined
 
     @property
     def by_unit(self) -> bool:

@@ -114,6 +114,35 @@ class AverageShares:
         return own, u[:, components.of_cell] * own
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CombinedShares:
+    """One linear combination of coefficients.
+
+    Attributes
+    ----------
+    shares : of these coefficients
+    weights : (M,)
+    """
+
+    shares: Shares
+    weights: Floats
+
+    def of(self, position: int = 0) -> Share:
+        """Return the shares of the combination, the only one."""
+        assert position == 0
+        parts = [self.shares.of(m) for m in np.flatnonzero(self.weights).tolist()]
+        cells = np.unique(np.concatenate([part.cells for part in parts]))
+        share = np.zeros((len(parts[0].share), cells.size))
+        for part, weight in zip(parts, self.weights[self.weights != 0], strict=True):
+            share[:, np.searchsorted(cells, part.cells)] += weight * part.share
+        return Share(share, cells)
+
+    @property
+    def n_numbers(self) -> int:
+        """How many numbers are made for one of them."""
+        return self.shares.n_numbers
+
+
 def _divided(values: Floats, total: Floats) -> Floats:
     """Divide by totals; zero where these are not positive."""
     return np.divide(values, total, out=np.zeros(values.shape), where=total > 0)

@@ -235,6 +235,7 @@ class Fit:
             "weightsname": options.weightsname,
             "panel": options.panel,
             "vcov": options.vcov,
+            "reference": options.reference if options.jackknife else "t",
             "undefined": options.undefined,
             "alpha": options.alpha,
         }

@@ -56,7 +56,7 @@ class Coefficients:
         rows = self._rows[kind.name]
         if weights is not None:
             rows = kind.together(combine(rows, weights), self.evidence.options)
-        return Material(rows, self.evidence)
+        return Material(rows, self.evidence, weights)
 
     def variance(self, kind: VarianceKind, weights: Floats | None = None) -> Variance:
         """Return standard errors and degrees of freedom of coefficients, or of combinations."""
@@ -68,6 +68,7 @@ class Coefficients:
             np.where(gone, np.nan, found.std_error),
             np.where(gone, np.nan, found.df),
             found.n_replicates,
+            found.law,
         )
 
     def covariance(self, kind: VarianceKind, weights: Floats | None = None) -> Floats:
@@ -96,11 +97,27 @@ class Coefficients:
         turned = targets.retargeted[1:] & ~np.isnan(targets.theta[1:])
         status = targets.status_of(
             options.jackknife,
-            options.undefined == "skip",
+            options.missing_replicates,
             self.evidence.fit.layout.cluster_labels,
         )
         n_retargeted = turned.sum(axis=0) * options.jackknife
         return statistics.coefficient_table(targets.theta[0], variance, alpha, n_retargeted, status)
+
+    def critical_words(self, alpha: float) -> str:
+        """Say which critical values the model has, and which t; of the overall if there is one."""
+        variance, targets = self.own_variance, self.targets
+        known = np.flatnonzero(~np.isnan(variance.std_error))
+        if variance.law is None or not known.size:
+            return ""
+        last = len(targets.index) - 1
+        one = last in known and targets.averages is not None
+        at = np.array([last]) if one else known
+        ends = np.unique(np.round(variance.critical_value(alpha)[at], 2))
+        values = " to ".join(f"{end:.2f}" for end in dict.fromkeys([ends[0], ends[-1]]))
+        df = int(variance.df[at].max())
+        student = variance.student(alpha)[at].min()
+        what = "Overall ATT: critical value" if one else "Critical values"
+        return f"{what} {values} (model), {student:.2f} (t({df}))."
 
     def critical_value(self, among: Ints, alpha: float) -> CriticalValue:
         """Return the critical value of a band over some coefficients, (m,) positions.
@@ -123,7 +140,7 @@ class Coefficients:
         """
         which, variance = self.targets.components, self.own_variance
         found = self.critical_value(which, alpha)
-        value = np.fmax(found.value, statistics.critical_value(alpha, variance.df[which]))
+        value = np.fmax(found.value, variance.critical_value(alpha)[which])
         estimate, margin = self.targets.theta[0, which], value * variance.std_error[which]
         ends = self.intervals(alpha)
         ends[which] = np.column_stack([estimate - margin, estimate + margin])

@@ -9,6 +9,7 @@ from didjack._typing import NEVER, Bools, Floats
 from didjack.engine.fit import Fit
 from didjack.inference.jackknife import deviations
 from didjack.inference.kinds import KINDS
+from didjack.inference.overall import OverallLaw, share_of_retargeted
 from didjack.inference.targets import Targets
 from didjack.options import Vcov
 
@@ -22,6 +23,7 @@ def clusters(fit: Fit, overall: Targets | None) -> pd.DataFrame:
     """
     layout, options = fit.layout, fit.options
     theta = overall_theta(fit, overall)
+    law = OverallLaw.of(fit, overall)
     return pd.DataFrame(
         {
             "n_obs": layout.n_rows,
@@ -31,6 +33,7 @@ def clusters(fit: Fit, overall: Targets | None) -> pd.DataFrame:
             "treated_share": shares(treated_weight(fit)),
             "influence": theta[0] - theta[1:],
             "variance_share": share_of_variance(theta, options.vcov),
+            "partial_leverage": np.full(layout.n_clusters, np.nan) if law is None else law.leverage,
         },
         index=layout.cluster_labels.rename(options.cluster or options.idname),
     )
@@ -97,9 +100,20 @@ def effective_number(weights: Floats) -> float:
     return float(weights.sum() ** 2 / square) if square > 0 else float("nan")
 
 
-def effective_numbers(fit: Fit) -> dict[str, float]:
-    """Count all clusters and the treated ones by their weight, for `glance`."""
+def at_a_glance(fit: Fit, overall: Targets | None) -> dict[str, object]:
+    """Tell what the overall ATT hinges on, for `glance`.
+
+    Parameters
+    ----------
+    overall : Targets whose last coefficient is the overall ATT, if there is one
+    """
+    law = OverallLaw.of(fit, overall)
     return {
         "effective_clusters": effective_number(fit.layout.share.sum(axis=1)),
         "effective_treated_clusters": effective_number(treated_weight(fit)),
+        "g_star": np.nan if law is None else effective_number(law.leverage),
+        "critical_value": np.nan if law is None else law.critical_value,
+        "critical_value_t": np.nan if law is None else law.student,
+        "law": "" if law is None else law.method,
+        "retargeted_share": share_of_retargeted(fit, overall),
     }

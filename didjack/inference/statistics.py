@@ -29,6 +29,10 @@ STATISTICS = [
 class Law(Protocol):
     """The laws of M statistics, where these are not t."""
 
+    @property
+    def method(self) -> str:
+        """How they are computed, in words."""
+
     def p_value(self, statistic: Floats) -> Floats:
         """Two-sided p-values, (M,)."""
 
@@ -65,6 +69,10 @@ class Variance:
         if self.law is None:
             return critical_value(alpha, self.df)
         return self.law.critical_value(alpha)
+
+    def student(self, alpha: float) -> Floats:
+        """Two-sided critical values of t, (M,), whatever the law."""
+        return critical_value(alpha, self.df)
 
     def df_at(self, alpha: float) -> Floats:
         """Degrees of freedom of the t that has the same critical values, (M,)."""

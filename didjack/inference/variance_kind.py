@@ -45,7 +45,7 @@ class VarianceKind(ABC):
 
         Where replicates may be skipped, these are the ones that all combinations have.
         """
-        if not self.needs_replicates or options.undefined != "skip":
+        if not self.needs_replicates or options.missing_replicates != "skip":
             return rows
         whole = np.flatnonzero(~np.isnan(rows[1:]).any(axis=1))
         return np.concatenate([rows[:1], rows[1 + whole]])

@@ -7,9 +7,9 @@ instead of 0.1, and nothing of the process may be changed to prevent it.
 from __future__ import annotations
 
 import numpy as np
-from didjack.kernels.compile import jit
 
 from didjack._typing import Floats
+from didjack.kernels.compile import jit
 
 MOST_SWEEPS = 60
 

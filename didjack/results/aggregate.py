@@ -11,6 +11,7 @@ import pandas as pd
 from didjack._typing import Ints
 from didjack.averaging.average import aggregate
 from didjack.averaging.schemes import SCHEMES, Scheme
+from didjack.averaging.shares import AverageShares
 from didjack.averaging.window import Window
 from didjack.engine.fit import Fit
 from didjack.errors import OptionError
@@ -53,7 +54,8 @@ class AggregateResult(Result):
         """
         by_cell = weights == "cell"
         scheme = SCHEMES[kind]
-        found = aggregate(cell_table(fit, by_cell), kind, window, by_cell)
+        table = cell_table(fit, by_cell)
+        found = aggregate(table, kind, window, by_cell)
         keys = _labels(scheme, found.keys, fit)
         labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
         cells = np.array([cell.reference for cell in fit.estimates.cells], dtype=bool)
@@ -69,6 +71,7 @@ class AggregateResult(Result):
             retargeted=found.retargeted,
             reference=reference,
             status=status,
+            shares=AverageShares(table, kind, window, by_cell),
             averages=found,
         )
         return cls(fit, targets, kind, window, weights)

@@ -26,14 +26,12 @@ def compare(view: View, at: Ints, alpha: float, labelled: bool) -> pd.DataFrame:
     names = list(found)
     # One row for each coefficient and, within it, each estimator.
     which = np.repeat(at, len(names))
-    variance = Variance(
-        np.stack([one.std_error[at] for one in found.values()], axis=1).ravel(),
-        np.stack([one.df[at] for one in found.values()], axis=1).ravel(),
-        np.zeros(which.size, dtype=np.int64),
-    )
-    values = statistics.statistics(view.targets.theta[0, which], variance, alpha)
+    tables = [statistics.statistics(view.targets.theta[0], one, alpha) for one in found.values()]
+    values = {
+        name: np.stack([table[name][at] for table in tables], axis=1).ravel() for name in tables[0]
+    }
     reference = found["CV3"].std_error if "CV3" in found else np.full(at.max() + 1, np.nan)
-    values["ratio"] = variance.std_error / reference[which]
+    values["ratio"] = values["std_error"] / reference[which]
     rows = pd.Index(names * at.size, name="vcov")
     if labelled:
         key = view.index[which]

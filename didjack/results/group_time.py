@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from didjack.averaging.schemes import SCHEMES
+from didjack.averaging.shares import CellShares
 from didjack.averaging.window import Window
 from didjack.engine.fit import Fit
 from didjack.inference.concerns import report_missing
@@ -75,6 +76,7 @@ class GroupTimeResult(Result):
             retargeted=estimates.changed,
             reference=np.array([cell.reference for cell in estimates.cells], dtype=bool),
             status=fit.cell_status(),
+            shares=CellShares(estimates.att),
             code=estimates.code,
         )
         return cls(fit, targets)

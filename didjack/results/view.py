@@ -110,6 +110,10 @@ class View:
         kind = self.coefficients.kind
         return kind.note(self.coefficients.material(kind))
 
+    def critical_values(self, alpha: float) -> str:
+        """Say which critical values the working model has, and which t, if it is used."""
+        return self.coefficients.critical_words(alpha)
+
     @cached_property
     def clusters(self) -> Clusters:
         """The clusters of the sample."""

@@ -106,8 +106,8 @@ class ClusterSums(NamedTuple):
     ----------
     weight : (H, C) sum of w
     square : (H, C) sum of w^2
-    cross : (H, C, o) sum of w y of some outcomes, measured from anything that all rows of all periods have in common
-        (or, where weights are constant over time, all rows of the unit)
+    cross : (H, C, o) sum of w y of some outcomes, measured from anything that the rows of all
+        periods have in common (where weights are constant over time: those of the unit)
     """
 
     weight: Floats

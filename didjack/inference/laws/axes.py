@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from didjack._typing import Floats, Ints
-from didjack.kernels.axes import axes_seen_from
 from didjack.inference.laws.second_moments import Parts
+from didjack.kernels.axes import axes_seen_from
 
 NEGLIGIBLE = 1e-13
 """Eigenvalues below this share of the largest are zero."""

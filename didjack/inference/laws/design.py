@@ -148,6 +148,9 @@ def _period_sums(source: SumSource) -> PeriodSums:
     for arm, periods in by_arm.items():
         outcomes = np.array([layout.outcome(period) for period in periods])
         found = source.by_cluster(arm, outcomes)
-        weight[..., periods], square[..., periods] = found.weight[..., None], found.square[..., None]
+        weight[..., periods], square[..., periods] = (
+            found.weight[..., None],
+            found.square[..., None],
+        )
         cross[..., periods] = found.cross
     return PeriodSums(weight, square, cross, layout.cohorts, layout.periods)

@@ -7,13 +7,13 @@ working model, so that its square is unbiased under the model.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.inference.laws.axes import Axes, student
+from didjack.inference.laws.axes import TOP, Axes, student
 from didjack.inference.laws.design import Design
 from didjack.inference.laws.law import Laws, equivalent_df, laws
 from didjack.inference.laws.loadings import Loadings
@@ -35,6 +35,15 @@ class Reference:
     which: Ints
     scale: Floats
     _critical: dict[float, Floats] = field(default_factory=dict, repr=False)
+
+    @property
+    def method(self) -> str:
+        """How the laws are computed, in words."""
+        if not (self.laws.bulk > 0).any():
+            return "exact"
+        if not self.laws.delta.any():
+            return "t(R - 1), for want of memory"
+        return f"the {TOP} largest deviations and the moments of the others"
 
     def p_value(self, statistic: Floats) -> Floats:
         """Two-sided p-values of t statistics, (M,)."""
@@ -61,7 +70,7 @@ class Reference:
 
 def reference(
     design: Design,
-    loadings: list[Callable[[], Loadings | None]],
+    loadings: Sequence[Callable[[], Loadings | None]],
     kept: Bools,
     centre_on_mean: bool,
     scaled: bool,

@@ -16,7 +16,7 @@ OVERLAP = 0.999  # largest fitted value of the unweighted logit at which a cell 
 TRIM = 0.995  # comparison rows with a propensity score from here on get ratio weight 0
 CAP = 1 - 1e-6  # propensity scores are capped here
 RCOND = 2.2e-16  # reciprocal condition number of a normal matrix below which a cell fails
-BASE_SIGN = -1  # rcs_dr, see there: -1 as in the reference results, +1 as the derivative says
+BASE_SIGN = 1  # rcs_dr, see there: the derivative; -1 is what the reference results need
 RANK = 1e-8  # relative size of what is left of a column that depends on the others
 
 

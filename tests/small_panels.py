@@ -110,7 +110,8 @@ def where(df, rows, column, value):
     for row in rows:
         values[row] = value
     floats = isinstance(value, float) and df[column].dtype.kind in "iuf"
-    return df.assign(**{column: np.array(values, dtype=float if floats else object)})
+    dtype = float if floats else object
+    return df.assign(**{column: pd.Series(values, index=df.index, dtype=dtype)})
 
 
 def as_periods(df, start, freq):

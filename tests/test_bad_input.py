@@ -288,7 +288,9 @@ def test_outcomes_may_all_be_zero(df):
 
 
 def test_huge_python_integers(df):
-    refusal(df.assign(y=np.array([10**400] * len(df), dtype=object)), "no row is left", "'y' (240)")
+    refusal(
+        df.assign(y=pd.Series([10**400] * len(df), dtype=object)), "no row is left", "'y' (240)"
+    )
     _, texts = sample_warnings(where(df, [3], "y", 10**400))
     assert "'y' (1)" in texts[0]
 

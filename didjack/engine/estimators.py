@@ -162,15 +162,9 @@ class DoublyRobust(Estimator):
     def derivatives(self, point: Point) -> Derivatives:
         """Differentiate the correction."""
         sign, none = point.sign, np.zeros(point.beta.size)
-        if not point.pooled:
-            by_beta = -sign * (point.pooled_x - point.odds_x)
-            return Derivatives(-sign * point.beta, none, by_beta, none)
         by_beta = -sign * (point.pooled_x - point.odds_x)
-        if sign < 0:
-            # The reference (DRDID 1.2.3) turns the sign of the base-period regression's effect on
-            # the two means, which is not the derivative of the estimate. Standard errors follow
-            # the reference so that they agree with it; docs/method.md has the derivative.
-            by_beta = (point.pooled_x - point.own_x) - (point.own_x - point.odds_x)
+        if not point.pooled:
+            return Derivatives(-sign * point.beta, none, by_beta, none)
         return Derivatives(
             by_own_x=-sign * point.own_beta,
             by_pooled_x=sign * (point.own_beta - point.beta),

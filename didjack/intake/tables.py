@@ -74,15 +74,19 @@ def read_columns(df: Any, roles: dict[str, str]) -> dict[str, pd.Series]:
         if count > 1:
             raise DataError(f"{role}: df has {count} columns named {name!r}; keep one")
     if isinstance(df, pd.DataFrame):
-        columns = {name: pd.Series(df[name].array, name=name, copy=False) for name in roles}
+        columns = {}
+        for name, role in roles.items():
+            column = df[name]
+            _check_decimals(column, role)
+            # Objects are to stay what they are: dates among them may be of several kinds.
+            dtype = column.dtype if column.dtype == object else None
+            columns[name] = pd.Series(column.array, dtype=dtype, name=name, copy=False)
     else:
         # Taken out natively: other columns may have the same name twice.
         table = _eager(df.select(list(roles)) if _is_arrow(df) else df)
         columns = {name: _plain_series(table[name], role) for name, role in roles.items()}
     if not len(next(iter(columns.values()))):
         raise DataError("df has no rows")
-    for name, role in roles.items():
-        _check_decimals(columns[name], role)
     return columns
 
 

@@ -115,6 +115,13 @@ class ClusterSums(NamedTuple):
     cross: Floats
 
 
+class Spans(NamedTuple):
+    """First and last period that replicates keep, (R,) each, on the integer axis."""
+
+    first: Ints
+    last: Ints
+
+
 class OddsOf(NamedTuple):
     """What is weighted by the odds of treatment: outcomes of comparison cohorts in an arm.
 
@@ -276,8 +283,12 @@ class SumSource(Protocol):
     def presence(self) -> Presence:
         """Return where the full sample has rows."""
 
-    def shares(self) -> Floats:
-        """Return the weight of each cohort, (R, C)."""
+    def shares(self, n_periods: int) -> Floats:
+        """Return the weight of each cohort over the rows of the first periods, (R, C).
+
+        A unit counts once, with the mean weight of these rows; on a balanced panel, with the
+        weight of the first period.
+        """
 
     def sums(self, cohorts: Cohorts, arm: Arm) -> Sums:
         """Return the sums over the rows of some cohorts in an arm."""
@@ -288,10 +299,11 @@ class SumSource(Protocol):
     def by_cluster(self, arm: Arm, outcomes: Ints) -> ClusterSums:
         """Return sums of weights, and of some outcomes, by cluster and cohort."""
 
-    def balanced_without(self) -> Iterator[tuple[int, SumSource]]:
+    def balanced_without(self, spans: Spans) -> Iterator[tuple[int, SumSource]]:
         """Yield clusters of an unbalanced panel without which it is balanced, and the rest.
 
-        The rest is a source of its own, of a balanced panel without replicates.
+        The rest, of the rows that a replicate keeps, is a source of its own, of a balanced panel
+        without replicates.
         """
 
     def influence(self, by_unit: bool) -> InfluenceSource:

@@ -133,8 +133,8 @@ class CV3(VarianceKind):
         return with_diagonal(matrix, found.std_error)
 
     def n_independent(self, of: Material) -> int:
-        """Count the replicates."""
-        return len(of.rows) - 1
+        """Count the replicates that have all of the coefficients or combinations."""
+        return int((~np.isnan(of.rows[1:])).all(axis=1).sum())
 
     def note(self, of: Material) -> str:
         """Say how many replicates are used, and what they are centred on."""

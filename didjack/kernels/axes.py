@@ -16,21 +16,21 @@ MOST_SWEEPS = 60
 
 @jit
 def axes_seen_from(matrix: Floats, vector: Floats) -> tuple[Floats, Floats]:
-    """Return the eigenvalues of a matrix and the coordinates of a vector on its eigenvectors.
+    """Return the eigenvalues of a matrix and a vector's squared coordinates on its eigenvectors.
 
     Householder reflections that begin with the vector make the matrix tridiagonal; implicit QL
     steps then follow the first coordinate only (Golub & Welsch 1969).
 
     Parameters
     ----------
-    matrix : (n, n) symmetric; overwritten
+    matrix : (n, n) symmetric
     vector : (n,)
 
     Returns
     -------
-    eigenvalues, (n,), in no order, and coordinates, (n,)
+    eigenvalues, (n,), the smallest first, and squared coordinates, (n,)
     """
-    n = vector.size
+    n, matrix = vector.size, matrix.copy()
     diagonal, beside = np.empty(n), np.zeros(n)
     first = np.zeros(n)
     first[0] = reflect(matrix, vector, 0)
@@ -39,12 +39,19 @@ def axes_seen_from(matrix: Floats, vector: Floats) -> tuple[Floats, Floats]:
         beside[k] = reflect(matrix, matrix[k + 1 :, k].copy(), k + 1)
     diagonal[n - 1] = matrix[n - 1, n - 1]
     ql_steps(diagonal, beside, first)
-    return diagonal, first
+    order = np.argsort(diagonal)
+    return diagonal[order], first[order] ** 2
 
 
 @jit
 def reflect(matrix: Floats, x: Floats, start: int) -> float:
-    """Reflect matrix[start:, start:] so that x comes to lie on the first axis; return its place."""
+    """Reflect matrix[start:, start:] so that x comes to lie on the first axis; return its place.
+
+    Parameters
+    ----------
+    matrix : (n, n) symmetric; overwritten
+    x : (n - start,)
+    """
     length = np.sqrt((x**2).sum())
     if length == 0.0 or x.size == 1:
         return float(x[0])
@@ -71,7 +78,14 @@ def reflect(matrix: Floats, x: Floats, start: int) -> float:
 
 @jit
 def ql_steps(d: Floats, e: Floats, z: Floats) -> None:
-    """Make a tridiagonal matrix diagonal and turn a vector with it; all three are overwritten."""
+    """Make a tridiagonal matrix diagonal and turn a vector with it; all three are overwritten.
+
+    Parameters
+    ----------
+    d : (n,) diagonal
+    e : (n,) what is beside it, the last zero
+    z : (n,) vector
+    """
     n = d.size
     for low in range(n):
         for _ in range(MOST_SWEEPS):
@@ -80,31 +94,27 @@ def ql_steps(d: Floats, e: Floats, z: Floats) -> None:
                 m += 1
             if m == low:
                 break
-            ql_step(d, e, z, low, m)
-
-
-@jit
-def ql_step(d: Floats, e: Floats, z: Floats, low: int, m: int) -> None:
-    """Do one implicit QL step on rows low..m."""
-    g = (d[low + 1] - d[low]) / (2.0 * e[low])
-    r = np.sqrt(g * g + 1.0)
-    g = d[m] - d[low] + e[low] / (g + (r if g >= 0 else -r))
-    s, c, p = 1.0, 1.0, 0.0
-    for i in range(m - 1, low - 1, -1):
-        f, b = s * e[i], c * e[i]
-        r = np.sqrt(f * f + g * g)
-        e[i + 1] = r
-        if r == 0.0:
-            d[i + 1] -= p
-            e[m] = 0.0
-            return
-        s, c = f / r, g / r
-        g = d[i + 1] - p
-        r = (d[i] - g) * s + 2.0 * c * b
-        p = s * r
-        d[i + 1] = g + p
-        g = c * r - b
-        z[i + 1], z[i] = s * z[i] + c * z[i + 1], c * z[i] - s * z[i + 1]
-    d[low] -= p
-    e[low] = g
-    e[m] = 0.0
+            g = (d[low + 1] - d[low]) / (2.0 * e[low])
+            r = np.sqrt(g * g + 1.0)
+            g = d[m] - d[low] + e[low] / (g + (r if g >= 0 else -r))
+            s, c, p, split = 1.0, 1.0, 0.0, False
+            for i in range(m - 1, low - 1, -1):
+                f, b = s * e[i], c * e[i]
+                r = np.sqrt(f * f + g * g)
+                e[i + 1] = r
+                if r == 0.0:
+                    d[i + 1] -= p
+                    e[m] = 0.0
+                    split = True
+                    break
+                s, c = f / r, g / r
+                g = d[i + 1] - p
+                r = (d[i] - g) * s + 2.0 * c * b
+                p = s * r
+                d[i + 1] = g + p
+                g = c * r - b
+                z[i + 1], z[i] = s * z[i] + c * z[i + 1], c * z[i] - s * z[i + 1]
+            if not split:
+                d[low] -= p
+                e[low] = g
+                e[m] = 0.0

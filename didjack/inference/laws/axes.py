@@ -89,10 +89,10 @@ def axes_of(parts: Parts, centre_on_mean: bool = False) -> Axes | None:
 
 
 def _decompose(estimate: float, cross: Floats, gram: Floats) -> Axes:
-    values, coordinates = axes_seen_from(gram / estimate, cross / estimate)
+    values, square = axes_seen_from(gram / estimate, cross / estimate)
     kept = values > NEGLIGIBLE * values.max()
     values = values[kept]
-    square = coordinates[kept] ** 2 / values
+    square = square[kept] / values
     outside = 1.0 - float(square.sum())
     return Axes(values, square, outside if outside > 1e-10 else 0.0, 0.0, 0.0)
 

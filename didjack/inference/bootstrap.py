@@ -12,7 +12,7 @@ doi:10.1016/j.jeconom.2020.12.001; weights: Webb (2023), doi:10.1111/caje.12661.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -34,6 +34,8 @@ _POINTS: dict[Weights, Floats] = {
     "webb": np.array([-np.sqrt(1.5), -1.0, -np.sqrt(0.5), np.sqrt(0.5), 1.0, np.sqrt(1.5)]),
 }
 """The values of the weights, each with the same probability."""
+MOST_AT_ONCE = 2**22
+"""Quantiles are taken of so many draws at a time, or of one column."""
 _IQR_OF_NORMAL = 1.3489795003921634
 """Distance between the quartiles of the standard normal."""
 
@@ -99,15 +101,29 @@ def multiplier_draws(
     values = np.ascontiguousarray(influence[:, known])
     sums = np.zeros((n_boot, values.shape[1]))
     work = 2.0 * n_boot * (values.size + len(values))
-    run(sum_draws, n_boot, work, values, np.uint64(seed), _POINTS[kind], sums)
+    run(_sum_draws, n_boot, work, values, np.uint64(seed), _POINTS[kind], sums)
     draws = np.full((n_boot, influence.shape[1]), np.nan)
     draws[:, known] = sums
     return draws
 
 
+def _sum_draws(lo: int, hi: int, *args: Any) -> None:
+    """Call `sum_draws`, whose integers wrap around on purpose: numpy warns if it is not compiled."""
+    with np.errstate(over="ignore"):
+        sum_draws(lo, hi, *args)
+
+
 def _quantile(draws: Floats, level: float) -> Floats:
-    """Take quantiles of the columns as the inverse of the distribution function (R's type 1)."""
-    return np.asarray(np.quantile(draws, level, axis=0, method="inverted_cdf"))
+    """Take quantiles of the columns as the inverse of the distribution function (R's type 1).
+
+    A few columns at a time: numpy sees a Ctrl-C between them only.
+    """
+    step = max(1, MOST_AT_ONCE // len(draws))
+    parts = [
+        np.quantile(draws[:, first : first + step], level, axis=0, method="inverted_cdf")
+        for first in range(0, max(draws.shape[1], 1), step)
+    ]
+    return np.concatenate(parts)
 
 
 def variance(draws: Floats) -> Variance:

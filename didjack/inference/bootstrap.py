@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from didjack._typing import Floats, Ints
+from didjack.errors import OptionError
 from didjack.inference.analytic import analytic
 from didjack.inference.bands import CriticalValue
 from didjack.inference.evidence import Evidence, Material
@@ -24,6 +25,7 @@ from didjack.inference.statistics import Variance, with_diagonal
 from didjack.inference.variance_kind import VarianceKind
 from didjack.kernels.multiplier import sum_draws
 from didjack.kernels.threads import run
+from didjack.wording import plural
 
 Weights = Literal["rademacher", "webb"]
 
@@ -99,16 +101,22 @@ def multiplier_draws(
     kind = default_weights(len(influence)) if weights is None else weights
     known = np.isfinite(influence).all(axis=0)
     values = np.ascontiguousarray(influence[:, known])
-    sums = np.zeros((n_boot, values.shape[1]))
+    try:
+        sums = np.zeros((n_boot, values.shape[1]))
+        draws = np.full((n_boot, influence.shape[1]), np.nan)
+    except MemoryError as error:
+        raise OptionError(
+            f"n_boot={n_boot}: so many draws of {plural(influence.shape[1], 'coefficient')} do not "
+            "fit into memory"
+        ) from error
     work = 2.0 * n_boot * (values.size + len(values))
     run(_sum_draws, n_boot, work, values, np.uint64(seed), _POINTS[kind], sums)
-    draws = np.full((n_boot, influence.shape[1]), np.nan)
     draws[:, known] = sums
     return draws
 
 
 def _sum_draws(lo: int, hi: int, *args: Any) -> None:
-    """Call `sum_draws`, whose integers wrap around on purpose: numpy warns if it is not compiled."""
+    """Call `sum_draws`; its integers wrap around on purpose, of which only numpy warns."""
     with np.errstate(over="ignore"):
         sum_draws(lo, hi, *args)
 

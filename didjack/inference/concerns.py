@@ -17,8 +17,7 @@ from didjack.errors import (
 )
 from didjack.inference.diagnostics import (
     effective_number,
-    overall_theta,
-    share_of_variance,
+    overall_share,
     shares,
     treated_cohorts,
     treated_weight,
@@ -120,14 +119,15 @@ def concerns(fit: Fit, overall: Targets | None) -> list[str]:
     if not fit.options.jackknife:
         return found + _alone(fit)
     law = OverallLaw.of(fit, overall)
-    found += _dominant(fit, overall)
-    if law is None:
-        return found
-    whole = overall is None or not overall.missing()[:, -1].any()
-    if whole and law.critical_value <= MOST_TIMES * law.student:
+    dominant = _dominant(fit, overall)
+    if law is None or overall is None:
+        return found + dominant
+    usual = law.critical_value <= MOST_TIMES * law.student and not overall.missing()[:, -1].any()
+    if usual and not dominant:
         return []
     return [
-        *found,
+        *([] if usual else found),
+        *dominant,
         f"the critical value of the overall ATT is {law.critical_value:.2f} under the working "
         f"model, where t({law.df}) has {law.student:.2f}",
     ]
@@ -164,7 +164,7 @@ def _unequal(fit: Fit) -> list[str]:
 
 def _dominant(fit: Fit, overall: Targets | None) -> list[str]:
     """Name a cluster that makes up most of the variance of the overall ATT."""
-    share = share_of_variance(overall_theta(fit, overall), fit.options.vcov)
+    share = overall_share(fit, overall)
     if np.isnan(share).all() or not np.nanmax(share) > MOST:
         return []
     label = fit.layout.cluster_labels[int(np.nanargmax(share))]

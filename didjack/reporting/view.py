@@ -128,6 +128,10 @@ class ResultView(Protocol):
         """Say which critical values the working model has, and which t, if it is used."""
 
     @property
+    def normal(self) -> bool:
+        """Whether tests use the normal distribution, not t."""
+
+    @property
     def clusters(self) -> Clusters:
         """The clusters of the sample."""
 

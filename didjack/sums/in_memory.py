@@ -46,8 +46,13 @@ def arrange(clean: CleanData, options: Options, collapse: bool = True) -> RowArr
     return pooled_rows(clean, options, collapse)
 
 
+MOST_KEPT = 4
+"""So many `Sums` are kept: those of one comparison, of two cohorts in two periods. Where clusters
+are units, each of them is as large as the columns of the sample."""
+
+
 class InMemory:
-    """Sums over the rows of a sample; those that are asked for twice are kept.
+    """Sums over the rows of a sample; those that are asked for again soon are kept.
 
     Attributes
     ----------
@@ -118,12 +123,22 @@ class InMemory:
     def sums(self, cohorts: Cohorts, arm: Arm) -> Sums:
         """Return the sums over the rows of some cohorts in an arm."""
         key = (cohorts, arm)
-        if key not in self._sums:
-            gram, cross = self._stratum_products(arm)
-            chosen = self._deletion.select(cohorts, arm.period)
-            deleted = self._deletion.deleted
-            self._sums[key] = Sums(deleted(gram, chosen), deleted(cross, chosen))
-        return self._sums[key]
+        found = self._sums.pop(key, None) or self._add_up(cohorts, arm)
+        self._sums[key] = found  # at the end: what was asked for last is kept longest
+        if len(self._sums) > MOST_KEPT:
+            self._sums.pop(next(iter(self._sums)))
+        return found
+
+    def _add_up(self, cohorts: Cohorts, arm: Arm) -> Sums:
+        gram, cross = self._stratum_products(arm)
+        chosen, deleted = self._deletion.select(cohorts, arm.period), self._deletion.deleted
+        return Sums(deleted(gram, chosen), deleted(cross, chosen))
+
+    def weights(self, cohorts: Cohorts, arm: Arm) -> Floats:
+        """Return the weight of the rows of some cohorts in an arm, (R,), as in their `sums`."""
+        gram, _ = self._stratum_products(arm)
+        chosen = self._deletion.select(cohorts, arm.period)
+        return self._deletion.deleted(gram[:, :1, 0], chosen)[:, 0]
 
     def _stratum_products(self, arm: Arm) -> tuple[Floats, Floats]:
         key = (arm.x, arm.w)

@@ -23,7 +23,7 @@ TYPES = ["simple", "event", "group", "calendar"]
 
 def fit(df, **options):
     names = {"yname": "y", "tname": "period", "gname": "cohort", "idname": "id"}
-    settings = {"cluster": "cluster", "est_method": "reg", **names, **options}
+    settings = {"cluster": "cluster", "est_method": "reg", "reference": "t", **names, **options}
     return didjack.csdid(df, **settings)
 
 

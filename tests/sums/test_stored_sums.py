@@ -115,6 +115,9 @@ class StoredSums:
         parts = (self.gram[slot], self.cross[slot])
         return Sums(*(self._replicates(part, chosen) for part in parts))
 
+    def weights(self, cohorts, arm):
+        return self.sums(cohorts, arm).weight
+
     def counts(self, cohorts, arm):
         number = self.count[arm.w if len(self.count) > 1 else 0]
         return self._replicates(number, self._chosen(cohorts, arm)).round().astype(int)

@@ -11,6 +11,7 @@ import pandas as pd
 from didjack._typing import Floats
 from didjack.errors import DataError
 from didjack.intake.formula import Covariates, reason
+from didjack.intake.labels import renumber
 from didjack.intake.numbers import as_float, is_complex
 from didjack.wording import brief, name_some, one_line
 
@@ -33,7 +34,7 @@ _OF_EXPRESSIONS = (TypeError, ValueError, LookupError, AttributeError, Arithmeti
 def clean_covariate(column: pd.Series) -> pd.Series:
     """Give a complete covariate column a dtype that formulaic treats as the user expects.
 
-    Text and categories become dummies; unused categories are dropped.
+    Categories become dummies; those that do not occur are dropped.
 
     Raises
     ------
@@ -61,11 +62,7 @@ def _with_known_dtype(column: pd.Series) -> pd.Series:
         kinds = {type(value) for value in column}
         if kinds <= {bool, np.bool_}:
             return column.astype(_BOOL)
-        if str in kinds:
-            return _dummies_of_text(column.map(str))
         return pd.Series(as_float(column, "covariate"), name=column.name)
-    if pd.api.types.is_string_dtype(dtype):
-        return _dummies_of_text(column)
     if not pd.api.types.is_numeric_dtype(dtype) or is_complex(column):
         raise DataError(
             f"covariate {column.name!r} holds {dtype} values, such as {brief(column.iloc[0], 40)}; "
@@ -78,18 +75,14 @@ def _with_known_dtype(column: pd.Series) -> pd.Series:
     return pd.Series(as_float(column, "covariate"), name=column.name)
 
 
-def _dummies_of_text(column: pd.Series) -> pd.Series:
-    codes, labels = pd.factorize(column.to_numpy(dtype=_OBJECT), sort=True)
-    labels = pd.Index(labels, dtype=_OBJECT)
-    return pd.Series(pd.Categorical.from_codes(codes, categories=labels), name=column.name)
-
-
 def _used_categories(column: pd.Series) -> pd.Series:
-    used = column.cat.remove_unused_categories()
-    labels = used.cat.categories
-    if not pd.api.types.is_string_dtype(labels.dtype):
-        return used
-    return used.cat.rename_categories(pd.Index(labels.to_numpy(dtype=_OBJECT), dtype=_OBJECT))
+    """Return the column without the categories that do not occur."""
+    labels = column.cat.categories
+    codes, used = renumber(np.asarray(column.cat.codes, dtype=np.int64), len(labels))
+    if pd.api.types.is_string_dtype(labels.dtype):
+        labels = pd.Index(labels.to_numpy(dtype=_OBJECT), dtype=_OBJECT)
+    values = pd.Categorical.from_codes(codes, labels[used], ordered=column.cat.ordered)
+    return pd.Series(values, name=column.name)
 
 
 def _read_only(column: pd.Series) -> pd.Series:

@@ -107,12 +107,27 @@ def design_matrix(
     columns : mapping
         Name -> covariate column, (N,), of a dtype that `clean_covariate` gives.
     """
+    shown, n_rows = covariates.shown, len(next(iter(columns.values())))
+    matrix, x = _evaluated(covariates, columns)
+    names = [one_line(name) for name in matrix.model_spec.column_names]
+    if np.iscomplexobj(x):
+        raise DataError(f"{shown} gives complex numbers; write np.real() or np.abs() around them")
+    if x.shape != (n_rows, len(names)):
+        raise DataError(f"{shown} gives {x.shape[0]} rows for {n_rows} rows of data")
+    first = names.index("Intercept")
+    if first:
+        order = [first] + [j for j in range(len(names)) if j != first]
+        x, names = x[:, order], [names[j] for j in order]
+    return np.ascontiguousarray(x), names
+
+
+def _evaluated(covariates: Covariates, columns: Mapping[str, pd.Series]) -> tuple[Any, Any]:
+    """Return formulaic's model matrix, and its values as floats unless they are complex."""
     from formulaic.errors import FormulaicError
     from formulaic.parser.types import Factor
 
     frame = pd.DataFrame(columns, copy=False)
     frame.columns = pd.Index(list(columns), dtype=_OBJECT)
-    shown, n_rows = covariates.shown, len(frame)
     # Where formulaic has to find the levels, it touches the warning filters.
     levels = {
         name: (Factor.Kind.CATEGORICAL, {"categories": column.cat.categories})
@@ -130,23 +145,12 @@ def design_matrix(
                 encoder_state=levels,
             )
             x = np.asarray(matrix)
-            if not np.iscomplexobj(x):
-                x = x.astype(np.float64, copy=False)
+            return matrix, x if np.iscomplexobj(x) else x.astype(np.float64, copy=False)
     except (FormulaicError, RecursionError, *_OF_EXPRESSIONS) as error:
         raise DataError(
-            f"{shown} cannot be evaluated: {reason(error)}; its names must be columns "
+            f"{covariates.shown} cannot be evaluated: {reason(error)}; its names must be columns "
             "of df, or functions such as np.log, C, bs, poly"
         ) from error
-    names = [one_line(name) for name in matrix.model_spec.column_names]
-    if np.iscomplexobj(x):
-        raise DataError(f"{shown} gives complex numbers; write np.real() or np.abs() around them")
-    if x.shape != (n_rows, len(names)):
-        raise DataError(f"{shown} gives {x.shape[0]} rows for {n_rows} rows of data")
-    first = names.index("Intercept")
-    if first:
-        order = [first] + [j for j in range(len(names)) if j != first]
-        x, names = x[:, order], [names[j] for j in order]
-    return np.ascontiguousarray(x), names
 
 
 def _categories(data: Any, *args: Any, levels: Iterable[Any] | None = None, **options: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import wraps
 from typing import (
     Any,
@@ -328,16 +328,17 @@ class Options:
             object.__setattr__(self, name, check_flag(name, getattr(self, name)))
         if self.progress is not None:
             object.__setattr__(self, "progress", check_flag("progress", self.progress, True))
-        for name in ("control_group", "base_period", "est_method", "collinear", "vcov"):
-            check_choice(name, getattr(self, name))
-        check_choice("reference", self.reference)
-        check_choice("undefined", self.undefined)
-        check_choice("fix_weights", self.fix_weights, optional=True)
+        for name in CHOICES:
+            if name in self.__slots__:
+                check_choice(name, getattr(self, name), optional=name == "fix_weights")
         object.__setattr__(self, "alpha", check_alpha(self.alpha))
-        anticipation = check_count("anticipation", self.anticipation, 0, MOST_PERIODS)
-        object.__setattr__(self, "anticipation", anticipation)
-        object.__setattr__(self, "n_boot", check_count("n_boot", self.n_boot, 2, MOST_DRAWS))
-        object.__setattr__(self, "seed", check_count("seed", self.seed, 0, MOST_SEED))
+        bounds = {
+            "anticipation": (0, MOST_PERIODS),
+            "n_boot": (2, MOST_DRAWS),
+            "seed": (0, MOST_SEED),
+        }
+        for name, (least, most) in bounds.items():
+            object.__setattr__(self, name, check_count(name, getattr(self, name), least, most))
         self._check_together()
 
     def _check_string(self, name: str) -> None:
@@ -395,11 +396,6 @@ class Options:
     def by_unit(self) -> bool:
         """Whether units are the clusters."""
         return self.cluster is None or self.cluster == self.idname
-
-    @classmethod
-    def names(cls) -> list[str]:
-        """List the options in the order of `csdid`'s arguments."""
-        return [field.name for field in fields(cls)]
 
 
 def aggregation_type(value: Any) -> AggregationType:

@@ -128,6 +128,7 @@ def at_a_glance(fit: Fit, overall: Targets | None) -> dict[str, object]:
     """
     law = OverallLaw.of(fit, overall)
     return {
+        "n_empty_clusters": int((fit.layout.n_units.sum(axis=1) == 0).sum()),
         "effective_clusters": effective_number(fit.layout.share.sum(axis=1)),
         "effective_treated_clusters": effective_number(treated_weight(fit)),
         "g_star": np.nan if law is None else effective_number(law.leverage),

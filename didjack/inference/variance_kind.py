@@ -53,8 +53,8 @@ class VarianceKind(ABC):
         """
         if not self.needs_replicates or options.missing_replicates not in ("model", "skip"):
             return rows
-        gone = np.isnan(rows[1:]).any(axis=1)
-        return np.vstack([rows[:1], np.where(gone[:, None], np.nan, rows[1:])])
+        gone = np.isnan(rows[1:]).any(axis=1, keepdims=True)
+        return np.vstack([rows[:1], np.where(gone, np.nan, rows[1:])])
 
     @abstractmethod
     def variance(self, of: Material) -> Variance:

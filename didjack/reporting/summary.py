@@ -92,7 +92,8 @@ def notes(view: ResultView, alpha: float) -> list[str]:
     lines = [line for line in (view.note, view.critical_values(alpha)) if line]
     empty = int((view.clusters.n_units == 0).sum())
     if empty:
-        lines.append(f"{plural(empty, 'cluster')} without units in the sample (counted in df).")
+        counted = "" if view.normal else " (counted in df)"
+        lines.append(f"{plural(empty, 'cluster')} without units in the sample{counted}.")
     if not view.options.jackknife:
         return lines
     gone = MISSING[view.options.missing_replicates]

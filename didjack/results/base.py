@@ -110,6 +110,9 @@ class Result(Estimates):
     def glance(self) -> pd.DataFrame:
         r"""Return one row about sample and options.
 
+        n_empty_clusters is the number of clusters that the sample rules left without units; they
+        are among n_clusters and count in the degrees of freedom, as in the reference packages.
+
         effective_clusters and effective_treated_clusters are
         :math:`(\sum_h w_h)^2 / \sum_h w_h^2` with the weight of all units, and of all treated
         units, by cluster: as many clusters of equal weight are as unequal as these. For the mean
@@ -128,9 +131,8 @@ class Result(Estimates):
         DataFrame
             One row.
         """
-        return pd.DataFrame(
-            [self._fit.describe() | diagnostics.at_a_glance(self._fit, self._overall_targets)]
-        )
+        overall = diagnostics.at_a_glance(self._fit, self._overall_targets)
+        return pd.DataFrame([self._fit.describe() | overall])
 
     def summary(self, alpha: float | None = None) -> Table:
         """Return the printed table: the design, the coefficients, and what to know about them.

@@ -7,17 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from typing import (
-    Any,
-    Generic,
-    Literal,
-    ParamSpec,
-    TypeVar,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -402,4 +392,5 @@ def aggregation_type(value: Any) -> AggregationType:
     """Return the aggregation type, with the alias ``"dynamic"`` resolved, or raise."""
     value = "event" if isinstance(value, str) and value == "dynamic" else value
     check_choice("type", value)
-    return cast(AggregationType, value)
+    kind: AggregationType = value
+    return kind

@@ -48,7 +48,7 @@ def holes():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", didjack.InferenceWarning)
         return {
-            undefined: didjack.csdid(df, **options, undefined=undefined)
+            undefined: didjack.csdid(df, **options, reference="t", undefined=undefined)
             for undefined in ("nan", "skip")
         }
 

@@ -18,6 +18,9 @@ from didjack.kernels.axes import axes_seen_from
 
 NEGLIGIBLE = 1e-13
 """Eigenvalues below this share of the largest are zero."""
+CANCELLED = 1e-13
+"""An estimate whose variance is below this share of what it would be if no shocks cancelled out is
+not moved by shocks of clusters: treated and comparison rows of each cluster are alike."""
 NO_MOVEMENT = 1e-24
 """Replicates whose variance is below this share of the largest do not move: that is rounding."""
 MOST_EXACT = 128
@@ -71,7 +74,7 @@ def axes_of(parts: Parts, centre_on_mean: bool = False) -> Axes | None:
     in proportion only, so that the statistic is a constant
     """
     diagonal, count = parts.diagonal, parts.own.size
-    if not (parts.estimate > 0 and diagonal.max(initial=0.0) > 0):
+    if not (parts.estimate > CANCELLED * parts.bound and diagonal.max(initial=0.0) > 0):
         return None
     moving = np.flatnonzero(diagonal > NO_MOVEMENT * diagonal.max())
     parts, n = parts.take(moving), moving.size

@@ -242,9 +242,5 @@ class Loadings:
     def leverage(self, v: Floats) -> Floats:
         """(H,) share of each cluster in the variance of the estimate under the working model."""
         part = v * (self.estimate**2).sum(axis=1)
-        return np.asarray(part / part.sum())
-
-
-def effective_number(leverage: Floats) -> float:
-    """G* = (sum gamma)^2 / sum gamma^2."""
-    return float(leverage.sum() ** 2 / (leverage**2).sum())
+        total = part.sum()
+        return np.asarray(part / total if total > 0 else np.full(part.size, np.nan))

@@ -42,7 +42,7 @@ class Reference:
         if not (self.laws.bulk > 0).any():
             return "exact"
         if not self.laws.delta.any():
-            return "t(R - 1), for want of memory"
+            return "t(R - 1)"
         return f"the {TOP} largest deviations and the moments of the others"
 
     def p_value(self, statistic: Floats) -> Floats:
@@ -107,7 +107,11 @@ def reference(
 def _axes(
     design: Design, loadings: Loadings | None, kept: Bools, centre_on_mean: bool
 ) -> Axes | None:
-    """Return the axes of a coefficient; those of t(R - 1) where there are too many loadings."""
-    if loadings is not None:
-        return design.axes(loadings, kept, centre_on_mean)
-    return student(int(kept.sum())) if kept.all() else None
+    """Return the axes of a coefficient.
+
+    Those of t(R - 1) where there are too many loadings, or where shocks of clusters do not move the
+    estimate, as treated and comparison units of each cluster share them; None if replicates are
+    undefined then.
+    """
+    found = None if loadings is None else design.axes(loadings, kept, centre_on_mean)
+    return student(int(kept.sum())) if found is None and kept.all() else found

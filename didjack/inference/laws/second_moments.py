@@ -39,6 +39,12 @@ class Parts(NamedTuple):
         return float(self.first @ self.psi @ self.first)
 
     @property
+    def bound(self) -> float:
+        """What the variance of the estimate would be if nothing cancelled out."""
+        size = np.abs(self.first)
+        return float(size @ self.psi @ size)
+
+    @property
     def cross(self) -> Floats:
         """(R',) covariance of the estimate and each deviation."""
         return np.asarray(self.shift @ (self.psi @ self.first) - self.mixed @ self.first)

@@ -63,8 +63,9 @@ def squared_movements(sums: PeriodSums, anticipation: int) -> Floats:
         both = np.flatnonzero((weight[:, before] > 0) & (weight[:, after] > 0))
         if both.size < LEAST_CLUSTERS:
             continue
-        mean = cross[both] / weight[both]
-        own = _less_others(mean[:, after] - mean[:, before], weight[both, after])
+        ends = [before, after]
+        mean = cross[both][:, ends] / weight[both][:, ends]
+        own = _less_others(mean[:, 1] - mean[:, 0], weight[both, after])
         total[both] += own**2
         count[both] += 1
     nothing = np.full(total.size, np.nan)

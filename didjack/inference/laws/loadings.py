@@ -218,14 +218,6 @@ class Loadings:
         indicator = (self.period[:, None] == self.periods).astype(float)
         return np.asarray((self.beta[0] * self.weight.T) @ indicator)
 
-    def dense(self) -> Floats:
-        """(R, H, T') the loadings themselves: of the estimate, then of each replicate."""
-        indicator = (self.period[:, None] == self.periods).astype(float)
-        full = np.einsum("rq,qh,qt->rht", self.beta, self.weight, indicator)
-        at = np.arange(self.weight.shape[1])
-        full[1 + at, at] = 0.0
-        return np.asarray(full)
-
     def parts(self, v: Floats, kept: Ints) -> Parts:
         """Return second moments with variances v, (H,), of the kept replicates, (R',)."""
         same = self.period[:, None] == self.period

@@ -14,7 +14,7 @@ from didjack._typing import Bools, Floats, Ints
 from didjack.inference.evidence import Evidence, Material
 from didjack.inference.laws.reference import Reference, reference
 from didjack.inference.statistics import Variance, with_diagonal
-from didjack.inference.targets import LEAST_REPLICATES
+from didjack.inference.targets import LEAST_REPLICATES, combine
 from didjack.inference.variance_kind import VarianceKind
 from didjack.options import Undefined
 
@@ -108,8 +108,7 @@ class CV3(VarianceKind):
         found = jackknife(of.rows, options.missing_replicates, self.centre_on_mean)
         if options.reference == "t":
             return found
-        make = partial(self._law, of, found.std_error)
-        law = of.evidence.laws(self.name, of.weights, make)
+        law = of.evidence.laws(self.name, of.weights, partial(self._law, of))
         none = law.which < 0
         return Variance(
             np.where(none, np.nan, law.scale * found.std_error),
@@ -118,11 +117,15 @@ class CV3(VarianceKind):
             law,
         )
 
-    def _law(self, of: Material, error: Floats) -> Reference:
-        """Find the laws of the statistics of coefficients that have an error."""
-        kept = ~np.isnan(of.rows[1:]) & ~np.isnan(error)
+    def _law(self, of: Material) -> Reference:
+        """Find the laws of the statistics of coefficients, each with all its own replicates."""
+        rows, rule = of.evidence.targets.theta, of.evidence.options.missing_replicates
+        if of.weights is not None:
+            rows = combine(rows, of.weights)
+        error = jackknife(rows, rule, self.centre_on_mean).std_error
+        kept = ~np.isnan(rows[1:]) & ~np.isnan(error)
         loadings = [partial(of.loadings, m) for m in range(error.size)]
-        scaled = of.evidence.options.missing_replicates == "model"
+        scaled = rule == "model"
         return reference(of.evidence.design, loadings, kept, self.centre_on_mean, scaled)
 
     def covariance(self, of: Material) -> Floats:

@@ -61,7 +61,7 @@ class OverallLaw:
 
 def _last(evidence: Evidence) -> Material:
     """Return what the variance of the last coefficient is made from."""
-    weights = np.zeros((1, len(evidence.targets.index)))
+    weights = np.zeros((1, evidence.targets.theta.shape[1]))
     weights[0, -1] = 1.0
     return Material(evidence.targets.theta[:, [-1]], evidence, weights)
 

@@ -170,8 +170,10 @@ class Estimates(ABC):
             return labelled(self._coefficients.intervals(alpha), self._targets.index, names)
         ends, found = self._coefficients.band(alpha)
         table = labelled(ends, self._targets.index, names)
-        table.attrs["critical_value"] = found.value
-        table.attrs["simulation_error"] = found.error
+        index = self._targets.index[self._targets.components].tolist()
+        table.attrs["critical_values"] = dict(zip(index, found.value.tolist(), strict=True))
+        table.attrs["critical_value"] = float(np.nanmax(found.value, initial=-np.inf))
+        table.attrs["simulation_error"] = float(np.nanmax(found.error, initial=0.0))
         table.attrs["n_draws"] = found.n_draws
         return table
 

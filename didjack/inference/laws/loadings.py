@@ -183,7 +183,7 @@ class Loadings:
 
     @classmethod
     def combine(cls, parts: Sequence[Loadings], weights: Floats) -> Loadings:
-        """Return the loadings of a linear combination, (L,) weights of L targets."""
+        """Return the loadings of a linear combination, (L,) weights of L targets, by all means."""
         used, at = np.unique(np.concatenate([part.used for part in parts]), return_index=True)
         beta = np.zeros((len(parts[0].beta), used.size))
         for part, weight in zip(parts, weights, strict=True):

@@ -240,14 +240,18 @@ def check_choice(name: str, value: Any, optional: bool = False) -> None:
     )
 
 
+def check_share(name: str, value: Any) -> float:
+    """Return `value` as a float strictly between 0 and 1, or raise."""
+    number = isinstance(value, (int, float, np.floating)) and not isinstance(value, bool)
+    if number and 0 < value < 1:
+        return float(value)
+    allowed = "it must be a number strictly between 0 and 1"
+    raise OptionError(f"{name}={brief(value)} is not allowed; {allowed}")
+
+
 def check_alpha(alpha: Any) -> float:
     """Return `alpha` as a float above 0 and up to 0.5, or raise."""
-    number = isinstance(alpha, (int, float, np.floating)) and not isinstance(alpha, bool)
-    if not number or not 0 < alpha < 1:
-        raise OptionError(
-            f"alpha={brief(alpha)} is not allowed; it must be a number strictly between 0 and 1"
-        )
-    if alpha > 0.5:
+    if check_share("alpha", alpha) > 0.5:
         raise OptionError(
             f"alpha={brief(alpha)} is not allowed; it is one minus the level of an interval "
             f"(did you mean {1.0 - float(alpha):.12g}?)"

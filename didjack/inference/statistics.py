@@ -70,6 +70,14 @@ class Variance:
             return critical_value(alpha, self.df)
         return self.law.critical_value(alpha)
 
+    def detectable(self, alpha: float, power: float) -> Floats:
+        """Return the effects that tests find with a probability, (M,); the laws are symmetric."""
+        quantile = np.zeros(self.std_error.size)
+        if power != 0.5:
+            tails = self.critical_value(2.0 * min(power, 1.0 - power))
+            quantile = np.copysign(tails, power - 0.5)
+        return np.asarray((self.critical_value(alpha) + quantile) * self.std_error)
+
     def student(self, alpha: float) -> Floats:
         """Two-sided critical values of t, (M,), whatever the law."""
         return critical_value(alpha, self.df)

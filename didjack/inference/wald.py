@@ -178,9 +178,9 @@ def wald(distance: Floats, covariance: Floats, df: float, law: WaldLaw | None = 
 
     is compared with F(k, df), or k F with :math:`\chi^2_k` where df is infinite, unless its law
     is known. k is the rank of V: the number of eigenvalues of the correlation matrix that are at
-    least 1e-10 times the largest, and :math:`V^+` the inverse on their eigenvectors. So redundant restrictions count
-    once. Where V is singular and d not zero in the same direction there is no test, and the
-    values are NaN.
+    least 1e-10 times the largest, and :math:`V^+` the inverse on their eigenvectors. So redundant
+    restrictions count once. Where V is singular and d not zero in the same direction there is no
+    test, and the values are NaN.
 
     Parameters
     ----------

@@ -89,7 +89,8 @@ def _coefficient_rows(view: ResultView, alpha: float) -> tuple[list[str], list[l
 
 def notes(view: ResultView, alpha: float) -> list[str]:
     """Say how the variance was made, and which clusters it hinges on."""
-    lines = [line for line in (view.note, view.critical_values(alpha)) if line]
+    told = (view.note, view.critical_values(alpha), view.pretest(alpha))
+    lines = [line for line in told if line]
     empty = int((view.clusters.n_units == 0).sum())
     if empty:
         counted = "" if view.normal else " (counted in df)"

@@ -100,6 +100,14 @@ class AggregateResult(Result):
         return SCHEMES[self.type]
 
     @property
+    def _before(self) -> Ints:
+        averages = self._targets.averages
+        if averages is None or not self._scheme.leads:
+            return np.empty(0, dtype=np.int64)
+        before = averages.keys < -self.options.anticipation
+        return np.flatnonzero(before & ~self._targets.reference[: before.size])
+
+    @property
     def overall(self) -> pd.Series:
         """The overall ATT: estimate, std_error, and the further columns of `tidy`."""
         return self._statistics().iloc[-1].rename(OVERALL)

@@ -33,6 +33,7 @@ Vcov = Literal["CV3", "CV3J", "analytic", "bootstrap"]
 Undefined = Literal["nan", "skip", "raise"]
 AggregationType = Literal["simple", "event", "group", "calendar"]
 AggregationWeights = Literal["cohort", "cell"]
+RandomizationStatistic = Literal["t", "estimate"]
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -133,6 +134,7 @@ CHOICES: dict[str, tuple[str, ...] | Registry[Any]] = {
     "undefined": get_args(Undefined),
     "type": get_args(AggregationType),
     "weights": get_args(AggregationWeights),
+    "statistic": get_args(RandomizationStatistic),
 }
 """What options may be. A registry takes the place of its option's names when it is made."""
 

@@ -258,9 +258,10 @@ class GroupTimeResult(Result):
         ----------
         ax : matplotlib Axes, or an array of one for each cohort, optional
             Where to draw; default: a new figure.
-        kind : {"coefficients", "replicates", "variance"}
+        kind : {"coefficients", "replicates", "variance", "placebo"}
             The ATT(g,t) over time with their intervals; the estimates without each cluster; the
-            clusters' shares of the jackknife variance.
+            clusters' shares of the jackknife variance; the simple average and its placebos, see
+            `AggregateResult.placebo_test`.
         alpha : float, optional
             One minus the level of the intervals.
         joint : bool
@@ -276,6 +277,9 @@ class GroupTimeResult(Result):
         matplotlib Axes; for "coefficients" an array of them, one a cohort
         """
         check_plot(kind)
+        if kind == "placebo":
+            single: Any = ax
+            return self._simple.plot(single, kind, alpha)
         if kind != "coefficients":
             return self._plot_clusters(kind, ax, coefficient)
         intervals = Intervals(alpha=self._level(alpha), joint=joint, compare=compare)

@@ -17,8 +17,15 @@ from didjack.sums.influence_rows import InfluenceRows
 from didjack.sums.layout import Arm, Cohorts, Layout
 from didjack.sums.logit_rows import LogitsInMemory
 from didjack.sums.panel import panel_rows
+from didjack.sums.relabel import (
+    relabelled_rows,
+    relabelled_sample,
+    treatment_rows,
+    treatment_sample,
+)
 from didjack.sums.rows import RowArrays
 from didjack.sums.source import InfluenceSource, Presence, Sums, SumSource
+from didjack.sums.stratum_sums import StratumSums
 
 
 def arrange(clean: CleanData, options: Options, collapse: bool = True) -> RowArrays:
@@ -55,13 +62,14 @@ class InMemory:
         rows: RowArrays,
         origin: tuple[CleanData, Options] | None = None,
         jackknife: bool = True,
+        by_stratum: StratumSums | None = None,
     ) -> None:
         self.rows = rows
         self.origin = origin
         self.n_deleted = rows.layout.n_clusters if jackknife else 0
         self._deletion = Deletion(rows, self.n_deleted)
         self.logits = LogitsInMemory(self._deletion)
-        self._products: dict[tuple[int, int], tuple[Floats, Floats]] = {}
+        self._by_stratum = by_stratum or StratumSums(self._deletion)
         self._sums: dict[tuple[Cohorts, Arm], Sums] = {}
         self._counts: dict[tuple[Cohorts, Arm], Ints] = {}
 
@@ -79,14 +87,37 @@ class InMemory:
 
     def replicated(self, jackknife: bool) -> InMemory:
         """Return the source with R = 1 + H replicates, or with the full sample alone."""
-        return InMemory(self.rows, self.origin, jackknife)
+        return InMemory(self.rows, self.origin, jackknife, self._by_stratum)
+
+    def relabelled(self, cohort: Ints) -> InMemory:
+        """Return the sample with clusters in other cohorts, (H,) positions; -1 leaves one out."""
+        rows, origin = relabelled_rows(self.rows, cohort), None
+        if self.origin is not None:
+            clean, options = self.origin
+            origin = relabelled_sample(clean, self.layout, cohort), options
+            out = np.flatnonzero((cohort < 0) & (self.layout.n_units > 0).any(axis=1)).tolist()
+            if len(out) == 1 and out[0] in clusters_to_balance(clean, options):
+                rest = arrange(without_cluster(origin[0], out[0]), options)
+                return InMemory(rest, jackknife=self.n_deleted > 0)
+            origin = None if out else origin
+        return InMemory(rows, origin, self.n_deleted > 0, self._by_stratum)
+
+    def of_treatment(self) -> InMemory:
+        """Return the sample with the indicator of treatment as its outcome."""
+        origin = None
+        if self.origin is not None:
+            origin = treatment_sample(self.origin[0]), self.origin[1]
+        return InMemory(treatment_rows(self.rows), origin, self.n_deleted > 0)
 
     def presence(self) -> Presence:
         """Count the clusters with rows by cohort and period, and name one of them."""
         layout, strata = self.layout, self.rows.strata
         shape = (layout.cohorts.size, layout.periods.size)
         count, some = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-        row, column, cluster = strata.cohort, strata.period, strata.cluster
+        there = strata.cohort >= 0
+        row, column, cluster = (
+            codes[there] for codes in (strata.cohort, strata.period, strata.cluster)
+        )
         if layout.panel:
             row, column, cluster = row[:, None], np.arange(shape[1]), cluster[:, None]
         np.add.at(count, (row, column), 1)
@@ -103,26 +134,18 @@ class InMemory:
         """Return the sums over the rows of some cohorts in an arm."""
         key = (cohorts, arm)
         if key not in self._sums:
-            gram, cross = self._stratum_products(arm)
+            gram, cross = self._by_stratum.products(arm)
             chosen = self._deletion.select(cohorts, arm.period)
             deleted = self._deletion.deleted
             self._sums[key] = Sums(deleted(gram, chosen), deleted(cross, chosen))
         return self._sums[key]
-
-    def _stratum_products(self, arm: Arm) -> tuple[Floats, Floats]:
-        key = (arm.x, arm.w)
-        if key not in self._products:
-            x, w = self.rows.x[arm.x], self.rows.w[arm.w]
-            self._products[key] = self._deletion.products(x, w, self.rows.y)
-        return self._products[key]
 
     def counts(self, cohorts: Cohorts, arm: Arm) -> Ints:
         """Return the number of units (unit-periods) of some cohorts in an arm, (R,)."""
         key = (cohorts, arm)
         if key not in self._counts:
             chosen = self._deletion.select(cohorts, arm.period)
-            by_stratum = self._deletion.by_stratum(self.rows.count_at(arm))
-            total = self._deletion.deleted(by_stratum, chosen)[:, 0]
+            total = self._deletion.deleted(self._by_stratum.counts(arm), chosen)[:, 0]
             self._counts[key] = np.rint(total).astype(np.int64)
         return self._counts[key]
 

@@ -7,10 +7,9 @@ more options.
 
 import warnings
 
-import bruteforce as bf
 import numpy as np
 import pytest
-from compare_with_bruteforce import compare, draw, fast, split
+from compare_with_bruteforce import compare, draw, fast
 
 import didjack
 from didjack import (
@@ -226,14 +225,69 @@ def test_no_never_treated_unit_is_complete():
     gaps = df[(df["cohort"] > 0) | (df["period"] > 1)]
     with pytest.raises(DataError, match="no comparison unit"), pytest.warns(SampleWarning):
         fast(gaps, est_method="reg")
-    options = {"est_method": "reg", "control_group": "notyettreated"}
-    with pytest.warns(SampleWarning, match="not seen in all 6 periods"):
-        table = fast(gaps, **options).tidy().set_index(["group", "time"])
-    # Until period 5, cohort 5 is not yet treated.
-    want = bf.fit(gaps, **split(options)).table.set_index(["group", "time"])["estimate"]
-    for time in (2, 3, 4):
-        assert table.loc[(3, time), "estimate"] == pytest.approx(want[3, time], rel=1e-12)
+    # Until period 5, cohort 5 is not yet treated; in replicates others are compared with it.
+    table = check(gaps, est_method="reg", control_group="notyettreated").tidy()
+    table = table.set_index(["group", "time"])
+    assert np.isfinite(table.loc[3, "std_error"]).all()
+    assert table.loc[(5, 2), "status"].startswith("undefined: cluster 0: the period or its base")
     assert table.index.get_level_values("time").max() == 4
+
+
+# ---- periods that replicates drop, as nobody is never-treated in them ----------------------------
+
+
+def late_cohorts(sample, sizes=(9, 12, 7, 14, 8, 10, 6)):
+    """Cluster 0 alone is never treated; cohorts differ in when their rows and units are seen."""
+    df = draw((0, 3, 5, 3, 5, 4, 6), sizes, range(1, 8), panel=sample != "repeated")
+    often = np.random.default_rng(0).random(len(df)) < 1 - 0.08 * df["period"]
+    latecomer = (df["cohort"] == 5) & (df["x1"] > 0.5) & (df["period"] < 6)
+    return df[(often | df["cohort"].isin([0, 4])) & ~latecomer]
+
+
+SPARSE = {"unbalanced": {"allow_unbalanced_panel": True}, "repeated": {"panel": False}}
+
+
+@pytest.mark.parametrize("weights", [{}, {"weightsname": "wt"}, {"xformla": "~ x2"}])
+@pytest.mark.parametrize("anticipation", [0, 1])
+@pytest.mark.parametrize("control_group", ["nevertreated", "notyettreated"])
+@pytest.mark.parametrize("sample", SPARSE)
+def test_rows_of_dropped_periods_do_not_count_in_shares(
+    sample, control_group, anticipation, weights
+):
+    options = {"control_group": control_group, "anticipation": anticipation} | weights
+    result = check(late_cohorts(sample), est_method="reg", **options, **SPARSE[sample])
+    share, source = result._fit.estimated(True).share, result._fit.source.replicated(True)
+    whole = source.shares(7)
+    np.testing.assert_array_equal(share[[0, *range(2, 8)]], whole[[0, *range(2, 8)]])
+    assert (share[1] / share[1].sum() != whole[1] / whole[1].sum()).any()
+
+
+@pytest.mark.parametrize("control_group", ["nevertreated", "notyettreated"])
+@pytest.mark.parametrize("gaps", [6, 7])
+def test_gaps_in_dropped_periods_leave_a_balanced_panel(control_group, gaps):
+    """Without cluster 0, periods 6 and 7 are dropped, in which units have gaps."""
+    df = draw((0, 3, 5, 3, 5, 4, 6), 10, range(1, 8))
+    df = df[(df["period"] < gaps) | (np.random.default_rng(1).random(len(df)) < 0.7)]
+    options = {"xformla": "~ x3", "weightsname": "wt", "control_group": control_group}
+    check(df, est_method="reg", allow_unbalanced_panel=True, **options)
+
+
+@pytest.mark.parametrize("control_group", ["nevertreated", "notyettreated"])
+@pytest.mark.parametrize("anticipation", [0, 1])
+def test_only_never_treated_units_have_gaps(control_group, anticipation):
+    """Without their cluster, the panel is balanced, and rule 3 holds for it as well."""
+    df = draw((0, 3, 5, 3, 5, 4, 6), 10, range(1, 8))
+    df = df[(df["cluster"] > 0) | (np.random.default_rng(1).random(len(df)) < 0.7)]
+    options = {"control_group": control_group, "anticipation": anticipation}
+    check(df, xformla="~ x1", allow_unbalanced_panel=True, **options)
+
+
+def test_a_balanced_replicate_without_a_cell():
+    """Without cluster 0 there is no comparison before cohort 3 is treated."""
+    df = draw((0, 2, 3, 3, 3), 10, range(1, 6))
+    df = df[(df["cluster"] > 0) | (np.random.default_rng(1).random(len(df)) < 0.7)]
+    options = {"est_method": "reg", "allow_unbalanced_panel": True, "anticipation": 1}
+    assert check(df, **options).tidy()["std_error"].isna().all()
 
 
 # ---- covariates ---------------------------------------------------------------------------------

@@ -42,9 +42,25 @@ class Estimated:
 def _estimate(source: SumSource, options: Options, jackknife: bool) -> Estimated:
     """Estimate all cells, and cohort weights, in the full sample or in all replicates."""
     replicated = source.replicated(jackknife)
-    estimates, share = estimate(replicated, options), replicated.shares()
+    estimates = estimate(replicated, options)
+    share = _shares(replicated, estimates[0].last)
     put_balanced(replicated, options, estimates, share)
     return Estimated(*estimates, share)
+
+
+def _shares(source: SumSource, last: Ints) -> Floats:
+    """Return the weight of each cohort over the rows that a replicate keeps, (R, C).
+
+    Parameters
+    ----------
+    last : (R,) last period of each replicate, on the integer axis
+    """
+    periods = source.layout.periods
+    share, left = source.shares(periods.size), np.searchsorted(periods, last, side="right")
+    for n_periods in np.unique(left[left < periods.size]).tolist():
+        at = left == n_periods
+        share[at] = source.shares(n_periods)[at]
+    return share
 
 
 @dataclass(frozen=True, eq=False, repr=False)

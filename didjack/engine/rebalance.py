@@ -9,7 +9,7 @@ from didjack.engine.estimates import CellEstimates, Code
 from didjack.engine.replan import estimate
 from didjack.options import Options
 from didjack.sums.layout import Layout
-from didjack.sums.source import SumSource
+from didjack.sums.source import Spans, SumSource
 
 
 def put_balanced(
@@ -21,9 +21,9 @@ def put_balanced(
     """Write the estimates of balanced replicates over the pooled ones, and their shares."""
     if len(share) == 1:
         return
-    layout = source.layout
-    for cluster, rest in source.balanced_without():
-        own, _ = estimate(rest, options)
+    layout, spans = source.layout, Spans(estimates[0].first, estimates[0].last)
+    for cluster, rest in source.balanced_without(spans):
+        own, _ = estimate(rest, options, full=False)
         row, of_rest = 1 + cluster, rest.layout
         position = {_label(of_rest, cell.cohort, cell.time): j for j, cell in enumerate(own.cells)}
         for part in estimates:
@@ -35,7 +35,7 @@ def put_balanced(
                 elif part.code[row, j] == Code.OK:
                     part.att[row, j], part.code[row, j] = np.nan, Code.NO_PERIOD
         share[row] = 0.0
-        share[row, _positions(layout, of_rest)] = rest.shares()[0]
+        share[row, _positions(layout, of_rest)] = rest.shares(of_rest.periods.size)[0]
 
 
 def _label(layout: Layout, cohort: int, period: int) -> tuple[int, int]:

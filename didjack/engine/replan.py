@@ -15,8 +15,15 @@ from didjack.options import Options
 from didjack.sums.source import Presence, SumSource
 
 
-def estimate(source: SumSource, options: Options) -> tuple[CellEstimates, CellEstimates]:
+def estimate(
+    source: SumSource, options: Options, full: bool = True
+) -> tuple[CellEstimates, CellEstimates]:
     """Estimate every ATT(g,t) in every replicate.
+
+    Parameters
+    ----------
+    full : whether the source is of the full sample, to which all rules have been applied; a
+        replicate that is a source of its own may have no ATT(g,t)
 
     Returns
     -------
@@ -26,9 +33,9 @@ def estimate(source: SumSource, options: Options) -> tuple[CellEstimates, CellEs
     solver, layout = TwoByTwo(source, options), source.layout
     presence = source.presence()
     axes = (layout.cohorts, layout.periods, layout.horizon, options)
-    planned = plan_cells(presence.clusters > 0, *axes, full=True)
+    planned = plan_cells(presence.clusters > 0, *axes, full=full)
     cells = tuple(cell for cell in planned.cells if not solver.empty(cell)[0])
-    if not cells:
+    if full and not cells:
         raise DataError(
             "no ATT(g,t) can be formed: no cohort has rows before and after a base period, with "
             "comparison rows in both "
@@ -36,8 +43,9 @@ def estimate(source: SumSource, options: Options) -> tuple[CellEstimates, CellEs
     result = solver.estimate(cells, np.arange(1 + source.n_deleted))
     result.first[:], result.last[:] = planned.first, planned.last
     others = [
-        (replicates, plan_cells(present, *axes))
-        for replicates, present in (_other_samples(presence) if source.n_deleted else ())
+        (replicates, plan)
+        for replicates, present in _samples(presence, source.n_deleted)
+        if replicates.size and (plan := plan_cells(present, *axes)) != planned
     ]
     known = {(cell.cohort, cell.time) for cell in cells}
     extra = {(cell.cohort, cell.time): cell for _, plan in others for cell in plan.cells}
@@ -50,14 +58,16 @@ def estimate(source: SumSource, options: Options) -> tuple[CellEstimates, CellEs
     return result.take(columns[: len(cells)]), result.take(columns[len(cells) :])
 
 
-def _other_samples(presence: Presence) -> Iterable[tuple[Ints, Bools]]:
-    """Group the replicates in which a cohort (in a period) vanishes by what is left."""
+def _samples(presence: Presence, n_deleted: int) -> Iterable[tuple[Ints, Bools]]:
+    """Group the replicates by which cohorts they have in which periods."""
     count, some = presence
     full = count > 0
     samples: dict[bytes, list[int]] = {}
-    for cluster in np.unique(some[count == 1]):
+    alone = np.unique(some[count == 1]) if n_deleted else np.empty(0, dtype=np.int64)
+    for cluster in alone.tolist():
         left = full & ~((count == 1) & (some == cluster))
-        samples.setdefault(left.tobytes(), []).append(1 + int(cluster))
+        samples.setdefault(left.tobytes(), []).append(1 + cluster)
+    yield np.setdiff1d(np.arange(1, 1 + n_deleted), 1 + alone), full
     for left_bytes, replicates in samples.items():
         yield np.array(replicates), np.frombuffer(left_bytes, dtype=bool).reshape(full.shape)
 

@@ -33,6 +33,8 @@ class Analytic(VarianceKind):
     needs_replicates = False
     parts = "clusters or units"
     clustered = "clustered"
+    no_variation = "no unit or cluster has any influence on the estimate"
+    normal_by_unit = True
 
     def rows(self, evidence: Evidence) -> Floats:
         """Return the influence of units or clusters."""

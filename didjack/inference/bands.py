@@ -13,6 +13,8 @@ RANK_TOLERANCE = 1e-10
 TARGET_ERROR = 0.002
 _BATCH, _LEAST, _MOST = 2**14, 2**16, 2**19
 _BINS = 2**11
+FARTHEST = 1e100
+"""Critical values are looked for up to here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def max_t(correlation: Floats, df: float, level: float = 0.95, seed: int = 0) ->
         largest = np.concatenate([largest, *new])
         result = _solve(largest, k, df, level)
         needed = largest.size * (result.error / TARGET_ERROR) ** 2
-        if result.error < TARGET_ERROR or size == _MOST:
+        if not result.error >= TARGET_ERROR or size == _MOST:
             return result
         size = min(_BATCH * int(np.ceil(1.1 * needed / _BATCH)), _MOST)
 
@@ -107,11 +109,17 @@ def _solve(largest: Floats, k: int, df: float, level: float) -> CriticalValue:
     def surplus(c: float) -> float:
         return float(_coverage(c, points, k, df).mean()) - level
 
-    value = float(optimize.brentq(surplus, 1e-3, 1e6))
+    most = 1e6
+    while surplus(most) < 0.0 and most < FARTHEST:  # 1 degree of freedom has long tails
+        most *= 1e3
+    if surplus(most) < 0.0:
+        return CriticalValue(np.inf, np.nan, largest.size)
+    value = float(optimize.brentq(surplus, 1e-3, most))
     step = 1e-4 * value
     slope = (surplus(value + step) - surplus(value - step)) / (2.0 * step)
     spread = _coverage(value, points, k, df).std() / np.sqrt(largest.size)
-    return CriticalValue(value, float(spread / slope), largest.size)
+    error = float(spread / slope) if slope > 0.0 else float("nan")
+    return CriticalValue(value, error, largest.size)
 
 
 def _coverage(c: float, largest: Floats, k: int, df: float) -> Floats:

@@ -160,6 +160,8 @@ class Bootstrap(VarianceKind):
     name = "bootstrap"
     needs_replicates = False
     parts = "clusters or units"
+    no_variation = "the quartiles of the draws are the same"
+    normal = True
 
     def rows(self, evidence: Evidence) -> Floats:
         """Return the draws, (n_boot, M)."""

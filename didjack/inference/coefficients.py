@@ -13,10 +13,14 @@ from didjack.inference import statistics, wald
 from didjack.inference.bands import CriticalValue
 from didjack.inference.evidence import Evidence, Material
 from didjack.inference.kinds import KINDS
+from didjack.inference.size import target_size, varies
 from didjack.inference.statistics import Variance
 from didjack.inference.targets import Targets, combine
 from didjack.inference.variance_kind import VarianceKind
 from didjack.wording import name_some, plural
+
+WITH_ERROR = ("ok", "retargeted", "skipped")
+"""With one of these a coefficient has a standard error, unless nothing varies."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +65,21 @@ class Coefficients:
     def variance(self, kind: VarianceKind, weights: Floats | None = None) -> Variance:
         """Return standard errors and degrees of freedom of coefficients, or of combinations."""
         found = kind.variance(self.material(kind, weights))
-        gone = self.targets.reference
+        gone, size = self.targets.reference, self._size
         if weights is not None:
             gone = ~(weights[:, ~gone] != 0).any(axis=1)
+            size = np.abs(weights) @ size
+        gone = gone | ~varies(found.std_error, size)
         return Variance(
             np.where(gone, np.nan, found.std_error),
             np.where(gone, np.nan, found.df),
-            found.n_replicates,
+            np.where(gone, 0, found.n_replicates),
         )
+
+    @cached_property
+    def _size(self) -> Floats:
+        """The size of what the coefficients are made of, (M,): rounding errors go by it."""
+        return target_size(self.evidence.fit, self.targets)
 
     def covariance(self, kind: VarianceKind, weights: Floats | None = None) -> Floats:
         """Return the covariance matrix, (M, M) or (L, L); its diagonal is that of `variance`."""
@@ -79,6 +90,12 @@ class Coefficients:
     def own_variance(self) -> Variance:
         """The variance of the kind that the call of `csdid` asked for."""
         return self.variance(self.kind)
+
+    def note(self) -> str:
+        """Say in one sentence how standard errors were made, or that there are none."""
+        if np.isnan(self.own_variance.std_error).all():
+            return f"{self.kind.name}: no coefficient has a standard error; the status says why."
+        return self.kind.note(self.material(self.kind))
 
     # -- tables -------------------------------------------------------------------------------
 
@@ -99,6 +116,10 @@ class Coefficients:
             options.undefined == "skip",
             self.evidence.fit.layout.cluster_labels,
         )
+        bare = np.isnan(variance.std_error) & ~np.isnan(targets.theta[0])
+        for m in np.flatnonzero(bare).tolist():
+            if status[m].split(":")[0] in WITH_ERROR:
+                status[m] = f"no variation: {self.kind.no_variation}"
         n_retargeted = turned.sum(axis=0) * options.jackknife
         return statistics.coefficient_table(targets.theta[0], variance, alpha, n_retargeted, status)
 

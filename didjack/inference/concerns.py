@@ -17,8 +17,7 @@ from didjack.errors import (
 )
 from didjack.inference.diagnostics import (
     effective_number,
-    overall_theta,
-    share_of_variance,
+    overall_share,
     shares,
     treated_cohorts,
     treated_weight,
@@ -137,7 +136,7 @@ def _unequal(fit: Fit) -> list[str]:
 
 def _dominant(fit: Fit, overall: Targets | None) -> list[str]:
     """Name a cluster that makes up most of the variance of the overall ATT."""
-    share = share_of_variance(overall_theta(fit, overall), fit.options.vcov)
+    share = overall_share(fit, overall)
     if np.isnan(share).all() or not np.nanmax(share) > MOST:
         return []
     label = fit.layout.cluster_labels[int(np.nanargmax(share))]

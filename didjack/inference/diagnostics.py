@@ -9,6 +9,7 @@ from didjack._typing import NEVER, Bools, Floats
 from didjack.engine.fit import Fit
 from didjack.inference.jackknife import deviations
 from didjack.inference.kinds import KINDS
+from didjack.inference.size import ROUNDING, target_size
 from didjack.inference.targets import Targets
 from didjack.options import Vcov
 
@@ -30,7 +31,7 @@ def clusters(fit: Fit, overall: Targets | None) -> pd.DataFrame:
             "treated": (layout.n_units[:, treated_cohorts(fit)] > 0).any(axis=1),
             "treated_share": shares(treated_weight(fit)),
             "influence": theta[0] - theta[1:],
-            "variance_share": share_of_variance(theta, options.vcov),
+            "variance_share": overall_share(fit, overall),
         },
         index=layout.cluster_labels.rename(options.cluster or options.idname),
     )
@@ -41,6 +42,24 @@ def overall_theta(fit: Fit, overall: Targets | None) -> Floats:
     if overall is None or not fit.options.jackknife:
         return np.full(1 + fit.layout.n_clusters, np.nan)
     return np.asarray(overall.theta[:, -1])
+
+
+def overall_share(fit: Fit, overall: Targets | None) -> Floats:
+    """Return the share of each cluster in the variance of the overall ATT, (H,), or NaN."""
+    if overall is None or not fit.options.jackknife:
+        return np.full(fit.layout.n_clusters, np.nan)
+    return share_in_target(fit, overall, -1)
+
+
+def share_in_target(fit: Fit, targets: Targets, at: int) -> Floats:
+    """Return the share of each cluster in the variance of a coefficient, (H,).
+
+    NaN where a replicate is missing; all of them if replicates differ by rounding errors only.
+    """
+    theta = targets.theta[:, at]
+    share = share_of_variance(theta, fit.options.vcov)
+    spread = np.sqrt(np.nansum((theta[1:] - theta[0]) ** 2))
+    return share if spread > ROUNDING * target_size(fit, targets)[at] else share * np.nan
 
 
 def treated_cohorts(fit: Fit) -> Bools:

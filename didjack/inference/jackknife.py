@@ -87,6 +87,7 @@ class CV3(VarianceKind):
     name = "CV3"
     needs_replicates = True
     parts = "replicates"
+    no_variation = "the estimate is the same without any cluster that can be deleted"
     centre = "full-sample estimate"
 
     def rows(self, evidence: Evidence) -> Floats:
@@ -107,8 +108,8 @@ class CV3(VarianceKind):
 
     def note(self, of: Material) -> str:
         """Say how many replicates are used, and what they are centred on."""
-        used, evidence = self.variance(of).n_replicates, of.evidence
-        most = int(used.max()) if used.size else 0
+        found, evidence = self.variance(of), of.evidence
+        most = int(found.n_replicates[~np.isnan(found.std_error)].max(initial=0))
         return (
             f"{self.name}: cluster jackknife by {evidence.independent}, {most} of "
             f"{evidence.n_clusters} replicates, centred on the {self.centre}; t({most - 1})."

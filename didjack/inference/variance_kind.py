@@ -28,6 +28,9 @@ class VarianceKind(ABC):
     centre_on_mean : whether deviations of replicates are taken from their mean
     clustered : its name in comparisons where units are not independent; it then stands there
         under `name`, too, as if they were. Empty if that makes no difference
+    normal, normal_by_unit : whether tests use the normal distribution, not t: always, or where
+        units are independent
+    no_variation : what it means that a standard error is zero, but for rounding: it is none
     """
 
     name: str
@@ -35,6 +38,9 @@ class VarianceKind(ABC):
     parts: str
     centre_on_mean: bool = False
     clustered: str = ""
+    no_variation: str = "nothing that a standard error is made from varies"
+    normal: bool = False
+    normal_by_unit: bool = False
 
     @abstractmethod
     def rows(self, evidence: Evidence) -> Floats:

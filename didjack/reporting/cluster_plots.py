@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
+from didjack.errors import OptionError
 from didjack.reporting.axes import AFTER, BEFORE, GREY, new_axes, set_title, wrapped
 from didjack.reporting.view import Clusters, Deletions, ResultView
 from didjack.wording import label_text, name_some, plural
@@ -65,6 +66,11 @@ def variance(view: ResultView, deletions: Deletions, ax: Axes | None) -> Axes:
     share, clusters = deletions.share, view.clusters
     order = np.argsort(-np.nan_to_num(share, nan=-1.0), kind="stable")
     order = order[~np.isnan(share[order])]
+    if not order.size:
+        raise OptionError(
+            f"no cluster has a share in the variance of the {deletions.name}: no deletion that can "
+            "be computed changes it"
+        )
     if ax is None:
         ax = new_axes(6.4, _height(min(order.size, MOST_BARS + 1)))
     shown = order[: min(_room(ax), MOST_BARS)]

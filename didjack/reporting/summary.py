@@ -52,7 +52,7 @@ def _coefficient_rows(view: ResultView, alpha: float) -> tuple[list[str], list[l
     """Return the header and the coefficients as text, labels joined in the first column."""
     table = view.statistics(alpha)
     places = decimals(table["std_error"] if table["std_error"].notna().any() else table["estimate"])
-    letter = "t" if np.isfinite(table["df"]).any() else "z"
+    letter = "z" if view.normal else "t"
     header = [
         label_header(view.scheme),
         "ATT",

@@ -125,6 +125,10 @@ class ResultView(Protocol):
         """Say in one sentence how the standard errors were made."""
 
     @property
+    def normal(self) -> bool:
+        """Whether tests use the normal distribution, not t."""
+
+    @property
     def clusters(self) -> Clusters:
         """The clusters of the sample."""
 

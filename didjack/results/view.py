@@ -16,7 +16,7 @@ from didjack.engine.fit import Fit
 from didjack.errors import OptionError
 from didjack.inference import concerns, wald
 from didjack.inference.coefficients import Coefficients
-from didjack.inference.diagnostics import share_of_variance, treated_weight
+from didjack.inference.diagnostics import share_in_target, treated_weight
 from didjack.inference.targets import Targets
 from didjack.inference.variance_kind import VarianceKind
 from didjack.options import Options
@@ -107,8 +107,13 @@ class View:
     @property
     def note(self) -> str:
         """Say in one sentence how the standard errors were made."""
+        return self.coefficients.note()
+
+    @property
+    def normal(self) -> bool:
+        """Whether tests use the normal distribution, not t."""
         kind = self.coefficients.kind
-        return kind.note(self.coefficients.material(kind))
+        return kind.normal or (kind.normal_by_unit and self.options.by_unit)
 
     @cached_property
     def clusters(self) -> Clusters:
@@ -167,7 +172,7 @@ class View:
             estimate=theta[0],
             without=theta[1:],
             retargeted=targets.retargeted[1:, at],
-            share=share_of_variance(theta, self.options.vcov),
+            share=share_in_target(self.fit, targets, at),
         )
 
 

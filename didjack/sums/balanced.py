@@ -1,44 +1,74 @@
 """Replicates of an unbalanced panel that are balanced ones.
 
-Where the units that miss a period all lie in one cluster, the sample without this cluster is a
-balanced panel, to which the estimators of balanced panels apply.
+Where the units that miss a period all lie in one cluster, or miss periods that a replicate drops
+anyway, the sample without this cluster is a balanced panel, to which the estimators of balanced
+panels apply.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
+from didjack._typing import NEVER, Bools, Ints
 from didjack.intake.sample import CleanData
 from didjack.options import Options
+from didjack.sums.source import Spans
 
 
-def clusters_to_balance(clean: CleanData, options: Options) -> list[int]:
-    """List the clusters without which an unbalanced panel is balanced.
+def may_balance(clean: CleanData, options: Options) -> bool:
+    """Whether there may be a cluster without which an unbalanced panel is balanced.
 
-    Without such a cluster all units are seen in all periods that are left: either it holds all
-    units with gaps, or it alone has rows in the periods that the others miss.
+    Either it holds all units with gaps, or the sample without it has other periods: it alone has
+    rows in one of them, or it alone has never-treated units, so that the last periods are dropped.
     """
     if not clean.pooled or not options.panel or options.fix_weights == "varying":
-        return []
-    n_periods = clean.periods.size
-    seen = np.zeros((len(clean.cluster_labels), n_periods), dtype=bool)
-    seen[clean.cluster, clean.period] = True
-    sole = np.flatnonzero(seen[:, seen.sum(axis=0) == 1].any(axis=1))
-    times = np.bincount(clean.unit)[clean.unit]
-    gappy = np.unique(clean.cluster[times < n_periods])
-    candidates = np.union1d(sole, gappy if gappy.size == 1 else gappy[:0])
-    return [
-        h
-        for h in candidates.tolist()
-        if (times[clean.cluster != h] == np.delete(seen, h, axis=0).any(axis=0).sum()).all()
-    ]
+        return False
+    everything = np.ones(clean.y.size, dtype=bool)
+    never = np.unique(clean.cluster[clean.cohort == NEVER])
+    return bool(never.size < 2 or _gappy(clean, everything).size == 1 or _sole(clean, everything))
 
 
-def without_cluster(clean: CleanData, cluster: int) -> CleanData:
-    """Take a cluster out of the rows, and call the rest a balanced panel."""
-    rest = clean.take(clean.cluster != cluster)
-    last = int(rest.periods[-1])
+def clusters_to_balance(
+    clean: CleanData, spans: Spans, anticipation: int
+) -> Iterator[tuple[int, Bools]]:
+    """Yield the clusters without which an unbalanced panel is balanced, and the rows left, (N,).
+
+    Parameters
+    ----------
+    spans : of the R = 1 + H replicates
+    """
+    own = np.column_stack(spans)[1:]
+    period = clean.periods[clean.period]
+    for first, last in np.unique(own, axis=0).tolist():
+        kept = (period <= last) & (clean.cohort > first + anticipation)
+        replicates = np.flatnonzero((own == (first, last)).all(axis=1))
+        sole, gappy = _sole(clean, kept), set(_gappy(clean, kept).tolist())
+        for cluster in replicates.tolist():
+            if cluster in sole or gappy <= {cluster}:
+                rest = kept & (clean.cluster != cluster)
+                if rest.any() and not _gappy(clean, rest).size:
+                    yield cluster, rest
+
+
+def _gappy(clean: CleanData, rows: Bools) -> Ints:
+    """Return the clusters of units that miss some period of the rows."""
+    unit = clean.unit[rows]
+    times = np.bincount(unit)[unit]
+    return np.unique(clean.cluster[rows][times < np.unique(clean.period[rows]).size])
+
+
+def _sole(clean: CleanData, rows: Bools) -> set[int]:
+    """Return the clusters that alone have some of the rows of a period."""
+    seen = np.zeros((len(clean.cluster_labels), clean.periods.size), dtype=bool)
+    seen[clean.cluster[rows], clean.period[rows]] = True
+    return set(np.flatnonzero(seen[:, seen.sum(axis=0) == 1].any(axis=1)).tolist())
+
+
+def without_cluster(clean: CleanData, cluster: int, rows: Bools) -> CleanData:
+    """Take the rows that are left without a cluster, and call them a balanced panel."""
+    last = int(clean.periods[clean.period[clean.cluster != cluster].max()])
     horizon = clean.horizon if last == clean.periods[-1] else last
-    return replace(rest, horizon=horizon, pooled=False)
+    return replace(clean.take(rows), horizon=horizon, pooled=False)

@@ -12,6 +12,7 @@ from didjack.intake.labels import distinct
 from didjack.intake.sample import CleanData
 from didjack.kernels import sums as kernels
 from didjack.options import Options
+from didjack.sums import shares
 from didjack.sums.collapse import by_content, patterns
 from didjack.sums.covariates import binary_columns, standardise
 from didjack.sums.layout import Layout, Slots
@@ -169,14 +170,7 @@ def _pooled_weights(clean: CleanData, options: Options, everyone: Floats) -> tup
 def _unit_shares(
     clean: CleanData, options: Options, w: Floats, everyone: Floats
 ) -> tuple[Floats, Floats]:
-    """Return what each row adds to the weight and the number of units of its cohort, (N,) each.
-
-    A unit counts once, with the mean of its weights.
-    """
+    """Return what each row adds to the weight and the number of units of its cohort, (N,) each."""
     weight = w[0] if len(w) == 1 else clean.weight
     assert weight is not None
-    if not options.panel:
-        return weight, everyone
-    seen = np.bincount(clean.unit)[clean.unit]
-    total = kernels.collapse(clean.unit, int(clean.unit.max()) + 1, weight, weight)[1][clean.unit]
-    return total / seen**2, 1.0 / seen
+    return shares.of_units(clean.unit, weight) if options.panel else (weight, everyone)

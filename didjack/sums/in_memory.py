@@ -10,7 +10,7 @@ from didjack._typing import Floats, Ints
 from didjack.intake.sample import CleanData
 from didjack.kernels import sums as kernels
 from didjack.options import Options
-from didjack.sums.balanced import clusters_to_balance, without_cluster
+from didjack.sums.balanced import clusters_to_balance, may_balance, without_cluster
 from didjack.sums.cross_sections import pooled_rows
 from didjack.sums.deletion import Deletion
 from didjack.sums.influence_rows import InfluenceRows
@@ -24,7 +24,8 @@ from didjack.sums.relabel import (
     treatment_sample,
 )
 from didjack.sums.rows import RowArrays
-from didjack.sums.source import InfluenceSource, Presence, Sums, SumSource
+from didjack.sums.shares import of_first_periods
+from didjack.sums.source import InfluenceSource, Presence, Spans, Sums, SumSource
 from didjack.sums.stratum_sums import StratumSums
 
 
@@ -77,7 +78,7 @@ class InMemory:
     def of(cls, clean: CleanData, options: Options, collapse: bool = True) -> InMemory:
         """Arrange a clean sample."""
         rows = arrange(clean, options, collapse)
-        needed = rows.unit.size == 0 or bool(clusters_to_balance(clean, options))
+        needed = rows.unit.size == 0 or may_balance(clean, options)
         return cls(rows, (clean, options) if needed else None, jackknife=False)
 
     @property
@@ -90,16 +91,11 @@ class InMemory:
         return InMemory(self.rows, self.origin, jackknife, self._by_stratum)
 
     def relabelled(self, cohort: Ints) -> InMemory:
-        """Return the sample with clusters in other cohorts, (H,) positions; -1 leaves one out."""
+        """Return the sample with its clusters in other cohorts, (H,) positions."""
         rows, origin = relabelled_rows(self.rows, cohort), None
         if self.origin is not None:
             clean, options = self.origin
             origin = relabelled_sample(clean, self.layout, cohort), options
-            out = np.flatnonzero((cohort < 0) & (self.layout.n_units > 0).any(axis=1)).tolist()
-            if len(out) == 1 and out[0] in clusters_to_balance(clean, options):
-                rest = arrange(without_cluster(origin[0], out[0]), options)
-                return InMemory(rest, jackknife=self.n_deleted > 0)
-            origin = None if out else origin
         return InMemory(rows, origin, self.n_deleted > 0, self._by_stratum)
 
     def of_treatment(self) -> InMemory:
@@ -114,21 +110,26 @@ class InMemory:
         layout, strata = self.layout, self.rows.strata
         shape = (layout.cohorts.size, layout.periods.size)
         count, some = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-        there = strata.cohort >= 0
-        row, column, cluster = (
-            codes[there] for codes in (strata.cohort, strata.period, strata.cluster)
-        )
+        row, column, cluster = strata.cohort, strata.period, strata.cluster
         if layout.panel:
             row, column, cluster = row[:, None], np.arange(shape[1]), cluster[:, None]
         np.add.at(count, (row, column), 1)
         some[row, column] = cluster
         return Presence(count, some)
 
-    def shares(self) -> Floats:
-        """Return the weight of each cohort, (R, C)."""
-        clusters = np.arange(self.layout.n_clusters)
-        total = kernels.deleted_sums(self.layout.share, clusters, clusters, self.n_deleted)
-        return np.asarray(total)
+    def shares(self, n_periods: int) -> Floats:
+        """Return the weight of each cohort in the first periods, (R, C)."""
+        layout, clusters = self.layout, np.arange(self.layout.n_clusters)
+        share = layout.share
+        if not layout.panel and n_periods < layout.periods.size:
+            share = of_first_periods(self._rows_of_units(), n_periods)
+        return np.asarray(kernels.deleted_sums(share, clusters, clusters, self.n_deleted))
+
+    def _rows_of_units(self) -> RowArrays:
+        """Return rows of one unit each."""
+        if self.rows.unit.size == 0 and self.origin is not None:
+            return arrange(*self.origin, collapse=False)
+        return self.rows
 
     def sums(self, cohorts: Cohorts, arm: Arm) -> Sums:
         """Return the sums over the rows of some cohorts in an arm."""
@@ -149,19 +150,17 @@ class InMemory:
             self._counts[key] = np.rint(total).astype(np.int64)
         return self._counts[key]
 
-    def balanced_without(self) -> Iterator[tuple[int, SumSource]]:
+    def balanced_without(self, spans: Spans) -> Iterator[tuple[int, SumSource]]:
         """Yield clusters of an unbalanced panel without which it is balanced, and the rest."""
-        if self.origin is None:
+        if self.origin is None or not may_balance(*self.origin):
             return
         clean, options = self.origin
-        for cluster in clusters_to_balance(clean, options):
-            rest = arrange(without_cluster(clean, cluster), options)
+        for cluster, kept in clusters_to_balance(clean, spans, options.anticipation):
+            rest = arrange(without_cluster(clean, cluster, kept), options)
             yield cluster, InMemory(rest, jackknife=False)
 
     def influence(self, by_unit: bool) -> InfluenceSource:
         """Return the sums that influence functions are made of, by unit or by cluster."""
-        rows = self.rows
-        if by_unit and rows.unit.size == 0 and self.origin is not None:
-            rows = arrange(*self.origin, collapse=False)
+        rows = self._rows_of_units() if by_unit else self.rows
         codes = rows.unit if by_unit else rows.strata.cluster_of_rows
         return InfluenceRows(InMemory(rows, jackknife=False), rows, codes)

@@ -100,11 +100,11 @@ class Layout:
         return np.where(some.any(axis=1), some.argmax(axis=1), -1)
 
     def relabelled(self, cohort: Ints) -> Layout:
-        """Put clusters, each in one cohort, into other ones, (H,) positions; -1 is none at all."""
-        there = np.flatnonzero(cohort >= 0)
+        """Put clusters, each in one cohort, into other ones, (H,) positions."""
         share, n_units = np.zeros_like(self.share), np.zeros_like(self.n_units)
-        share[there, cohort[there]] = self.share[there].sum(axis=1)
-        n_units[there, cohort[there]] = self.n_units[there].sum(axis=1)
+        rows = np.arange(self.n_clusters)
+        share[rows, cohort] = self.share.sum(axis=1)
+        n_units[rows, cohort] = self.n_units.sum(axis=1)
         return replace(self, share=share, n_units=n_units)
 
     def outcome(self, time: int) -> int:

@@ -16,17 +16,14 @@ from didjack.sums.rows import RowArrays
 
 
 def relabelled_rows(rows: RowArrays, cohort: Ints) -> RowArrays:
-    """Put clusters, each in one cohort, into other ones, (H,) positions; -1 is none at all."""
+    """Put clusters, each in one cohort, into other ones, (H,) positions."""
     strata = replace(rows.strata, cohort=cohort[rows.strata.cluster])
     return replace(rows, layout=rows.layout.relabelled(cohort), strata=strata)
 
 
 def relabelled_sample(clean: CleanData, layout: Layout, cohort: Ints) -> CleanData:
-    """Do the same to the sample that the rows were made of.
-
-    Rows of no cohort keep their place; where they are to go, it is for the caller to do.
-    """
-    return replace(clean, cohort=layout.cohorts[np.maximum(cohort, 0)[clean.cluster]])
+    """Do the same to the sample that the rows were made of."""
+    return replace(clean, cohort=layout.cohorts[cohort[clean.cluster]])
 
 
 def treatment_rows(rows: RowArrays) -> RowArrays:

@@ -99,6 +99,13 @@ class Presence(NamedTuple):
     some: Ints
 
 
+class Spans(NamedTuple):
+    """First and last period that replicates keep, (R,) each, on the integer axis."""
+
+    first: Ints
+    last: Ints
+
+
 class OddsOf(NamedTuple):
     """What is weighted by the odds of treatment: outcomes of comparison cohorts in an arm.
 
@@ -262,7 +269,7 @@ class SumSource(Protocol):
 
         Parameters
         ----------
-        cohort : (H,) positions in the layout's cohorts; -1 leaves a cluster out
+        cohort : (H,) positions in the layout's cohorts; any for clusters without units
         """
 
     def of_treatment(self) -> SumSource:
@@ -271,8 +278,12 @@ class SumSource(Protocol):
     def presence(self) -> Presence:
         """Return where the full sample has rows."""
 
-    def shares(self) -> Floats:
-        """Return the weight of each cohort, (R, C)."""
+    def shares(self, n_periods: int) -> Floats:
+        """Return the weight of each cohort over the rows of the first periods, (R, C).
+
+        A unit counts once, with the mean weight of these rows; on a balanced panel, with the
+        weight of the first period.
+        """
 
     def sums(self, cohorts: Cohorts, arm: Arm) -> Sums:
         """Return the sums over the rows of some cohorts in an arm."""
@@ -280,10 +291,11 @@ class SumSource(Protocol):
     def counts(self, cohorts: Cohorts, arm: Arm) -> Ints:
         """Return the number of units (unit-periods) of some cohorts in an arm, (R,)."""
 
-    def balanced_without(self) -> Iterator[tuple[int, SumSource]]:
+    def balanced_without(self, spans: Spans) -> Iterator[tuple[int, SumSource]]:
         """Yield clusters of an unbalanced panel without which it is balanced, and the rest.
 
-        The rest is a source of its own, of a balanced panel without replicates.
+        The rest, of the rows that a replicate keeps, is a source of its own, of a balanced panel
+        without replicates.
         """
 
     def influence(self, by_unit: bool) -> InfluenceSource:

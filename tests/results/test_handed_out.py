@@ -116,5 +116,5 @@ def test_missing_replicates_stay_missing():
     result = didjack.csdid(df, **NAMES, cluster="state")
     before = result.tidy()
     replicates = result.replicates()
-    replicates.fillna(0, inplace=True)
+    replicates[replicates.isna()] = 0.0
     pd.testing.assert_frame_equal(result.tidy(), before)

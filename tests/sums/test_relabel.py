@@ -62,7 +62,7 @@ def fit_of(df, options):
 def relabelled(fit, cohorts, of_treatment=False):
     """Estimate the same sums with other cohorts, given by their first treated periods."""
     position = {int(g): at for at, g in enumerate(fit.layout.cohorts)}
-    labels = np.array([position[int(g) or int(NEVER)] if g >= 0 else -1 for g in cohorts])
+    labels = np.array([position[int(g) or int(NEVER)] for g in cohorts])
     source = fit.source.of_treatment() if of_treatment else fit.source
     return Fit.of(source.relabelled(labels), fit.options, fit.ledger)
 
@@ -104,21 +104,6 @@ def test_the_indicator_of_actual_treatment_is_an_outcome(case):
         np.testing.assert_allclose(averages(again), averages(other), rtol=0, atol=1e-11)
     actual = relabelled(fit, COHORTS, of_treatment=True)
     np.testing.assert_allclose(averages(actual)[:, -1], 1.0, rtol=0, atol=1e-11)
-
-
-def test_a_cluster_without_cohort_is_left_out(case):
-    df, options = case
-    fit = fit_of(df, options)
-    for cohorts in permutations(3):
-        for cluster in (1, 3):
-            gone = np.where(np.arange(COHORTS.size) == cluster, -1, cohorts)
-            rest = df[df["cluster"] != cluster]
-            again = fit_of(rest.assign(cohort=cohorts[rest["cluster"]]), options)
-            other = relabelled(fit, gone)
-            kept = np.delete(np.arange(1 + COHORTS.size), 1 + cluster)
-            np.testing.assert_allclose(
-                averages(again)[0], averages(other)[kept][0], rtol=1e-9, atol=1e-12
-            )
 
 
 def test_the_source_stays_what_it_was(case):

@@ -1,7 +1,9 @@
 """Placebo test for one treated cluster (Conley & Taber 2011; Ferman & Pinto 2019).
 
 Without the treated cluster, its cohort is given to each never-treated cluster in turn. What is
-then estimated shows how far estimates lie from zero where there is no effect.
+then estimated shows how far estimates lie from zero where there is no effect. Leaving a cluster out
+is what the jackknife does, so a placebo is the replicate without the treated cluster of the sample
+in which another one is of its cohort, too.
 """
 
 from __future__ import annotations
@@ -72,7 +74,7 @@ def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> Placebo
     v : (H,) relative variance of the shocks of each cluster
     """
     treated = _treated(fit, cohort)
-    silent = fit.under(vcov="analytic", progress=False)
+    silent = fit.under(vcov="CV3", progress=False)
     estimate = float(overall.of(silent)[0])
     if np.isnan(estimate):
         raise OptionError("there is no estimate of the overall ATT to test")
@@ -81,8 +83,9 @@ def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> Placebo
     with Progress(fit.options.progress, never.size) as progress:
         for position, cluster in enumerate(never.tolist()):
             other = cohort.copy()
-            other[cluster], other[treated] = cohort[treated], -1
-            found[position] = overall.of_source(silent, silent.source.relabelled(other))[0]
+            other[cluster] = cohort[treated]
+            replicates = overall.of_source(silent, silent.source.relabelled(other))
+            found[position] = replicates[1 + treated]
             progress.advance(1)
     known = ~np.isnan(found)
     labels = fit.layout.cluster_labels

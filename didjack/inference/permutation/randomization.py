@@ -20,13 +20,12 @@ from didjack.inference.kinds import KINDS
 from didjack.inference.permutation.assignments import assignments, n_assignments
 from didjack.inference.permutation.curves import Curves
 from didjack.inference.permutation.overall import Overall
+from didjack.inference.size import ROUNDING, cell_size
 from didjack.options import RandomizationStatistic
 from didjack.wording import label_text, name_some
 
 MOST_UNDEFINED = 0.05
 """There is no p-value if more assignments than this share have no statistic."""
-ROUNDING = 1e-13
-"""A standard error this small, relative to the estimates, is zero but for rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +94,54 @@ class RandomizationTest:
         return 1.0 / self.n_assignments
 
 
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What the statistic of an assignment is made of.
+
+    Attributes
+    ----------
+    studentised : whether it is a t statistic
+    centre_on_mean : whether deviations of replicates are taken from their mean
+    skip : whether missing replicates are left out
+    rounding : standard errors up to this are zero but for rounding
+    """
+
+    studentised: bool
+    centre_on_mean: bool
+    skip: bool
+    rounding: float
+
+    def enough(self, valid: Bools) -> bool:
+        """Whether replicates, (H,), give a standard error."""
+        return bool(valid.sum() > 1 if self.skip else valid.all())
+
+    def moments(self, y: Floats, b: Floats, centre: float) -> tuple[float, ...]:
+        """Return what gives the statistic at any effect under the null.
+
+        Parameters
+        ----------
+        y, b : (R,) estimates from the outcome and from E
+        centre : an effect, from which others are measured
+
+        Returns
+        -------
+        a = y - `centre` b and b of the full sample, the variance of a, their covariance, and the
+        variance of b; NaN if there is no statistic
+        """
+        a = y - centre * b
+        if not self.studentised:
+            return a[0], b[0], 1.0, 0.0, 0.0
+        nothing = (np.nan,) * 5
+        deviation, valid = deviations(np.column_stack([a, b]), self.centre_on_mean)
+        both = np.asarray(valid.all(axis=1))
+        if np.isnan(a[0]) or not self.enough(both):
+            return nothing
+        used = deviation[both]
+        shrink = (len(used) - 1.0) / len(used)
+        aa, ab, bb = (shrink * float(used[:, i] @ used[:, j]) for i, j in ((0, 0), (0, 1), (1, 1)))
+        return (a[0], b[0], aa, ab, bb) if aa > self.rounding**2 else nothing
+
+
 def randomization_test(
     fit: Fit, overall: Overall, draws: Draws, statistic: RandomizationStatistic, null: float
 ) -> RandomizationTest:
@@ -108,43 +155,37 @@ def randomization_test(
     statistic : the t statistic with the jackknife standard error, or the estimate itself
     null : the effect under the null
     """
-    kind = KINDS[fit.options.vcov]
+    kind, silent = KINDS[fit.options.vcov], fit.under(progress=False)
     if statistic == "estimate":
-        silent = fit.under(vcov="analytic", progress=False)
-    else:
-        silent = fit.under(vcov=kind.name if kind.needs_replicates else "CV3", progress=False)
-    centre = _actual(silent, overall, statistic)
+        silent = silent.under(vcov="analytic")
+    elif not kind.needs_replicates:
+        silent = silent.under(vcov="CV3")
+    rule = _Rule(
+        studentised=statistic == "t",
+        centre_on_mean=kind.centre_on_mean,
+        skip=fit.options.undefined == "skip",
+        rounding=ROUNDING * float(np.nanmax(cell_size(silent), initial=0.0)),
+    )
+    centre = _actual(silent, overall, rule)
     moments = np.empty((draws.count, 5))
     sources = silent.source, silent.source.of_treatment()
     with Progress(fit.options.progress, draws.count) as progress:
         for row, cohort in zip(moments, draws, strict=True):
-            a, b = (overall.of_source(silent, source.relabelled(cohort)) for source in sources)
-            row[:] = _moments(a, b, centre, silent, statistic)
+            y, b = (overall.of_source(silent, source.relabelled(cohort)) for source in sources)
+            row[:] = rule.moments(y, b, centre)
             progress.advance(1)
     return _compare(moments, centre, fit.options.alpha, null)
 
 
-def _compare(moments: Floats, centre: float, alpha: float, null: float) -> RandomizationTest:
-    """Compare the first of (P, 5) `_moments` with the others."""
-    defined = ~np.isnan(moments).any(axis=1)
-    n, n_failed = int(defined.sum()), int((~defined).sum())
-    curves = _curves(moments[defined], centre)
-    statistic = float(np.copysign(curves.actual(null), centre - null))
-    p_value, ends = np.nan, (np.nan, np.nan)
-    if n_failed <= MOST_UNDEFINED * defined.size:
-        p_value, ends = curves.p_value(null), curves.interval(alpha)
-    return RandomizationTest(centre, statistic, p_value, *ends, n, n_failed)
-
-
-def _actual(fit: Fit, overall: Overall, statistic: RandomizationStatistic) -> float:
+def _actual(fit: Fit, overall: Overall, rule: _Rule) -> float:
     """Return the actual estimate, or say why there is none or no t statistic."""
     theta = overall.of(fit)
     if np.isnan(theta[0]):
         raise OptionError("there is no estimate of the overall ATT to test")
-    if statistic == "estimate":
+    if not rule.studentised:
         return float(theta[0])
-    layout, missing = fit.layout, np.flatnonzero(np.isnan(theta[1:]))
-    if missing.size and not _enough(~np.isnan(theta[1:]), fit):
+    layout, missing = fit.layout, np.isnan(theta[1:])
+    if not rule.enough(~missing):
         alone = layout.treated_clusters.sum() == 1
         named = name_some(map(label_text, layout.cluster_labels[missing]), 3)
         raise OptionError(
@@ -153,50 +194,24 @@ def _actual(fit: Fit, overall: Overall, statistic: RandomizationStatistic) -> fl
             + "; use statistic='estimate'"
             + (", or placebo_test()" if alone else "")
         )
-    if np.isnan(_moments(theta, np.zeros(theta.size), 0.0, fit, "t")).any():
+    if np.isnan(rule.moments(theta, np.zeros(theta.size), 0.0)[0]):
         raise OptionError(
-            "there is no t statistic: the standard error is zero but for rounding; use "
-            "statistic='estimate'"
+            "there is no t statistic: the estimate is the same without any cluster but for "
+            "rounding; use statistic='estimate'"
         )
     return float(theta[0])
 
 
-def _enough(valid: Bools, fit: Fit) -> bool:
-    """Whether replicates, (H,), give a standard error."""
-    skip = fit.options.undefined == "skip"
-    return bool(valid.sum() > 1 if skip else valid.all())
-
-
-def _moments(
-    y: Floats, b: Floats, centre: float, fit: Fit, statistic: RandomizationStatistic
-) -> tuple[float, float, float, float, float]:
-    """Return what the statistic of an assignment is made of, at any effect under the null.
-
-    Parameters
-    ----------
-    y, b : (R,) estimates from the outcome and from E
-    centre : an effect, from which others are measured
-
-    Returns
-    -------
-    a = y - `centre` b and b of the full sample, the variance of a, their covariance, and the
-    variance of b; NaN if there is no statistic
-    """
-    a = y - centre * b
-    if statistic == "estimate":
-        return float(a[0]), float(b[0]), 1.0, 0.0, 0.0
-    nothing = (np.nan,) * 5
-    deviation, valid = deviations(np.column_stack([a, b]), KINDS[fit.options.vcov].centre_on_mean)
-    both = np.asarray(valid.all(axis=1))
-    if np.isnan(a[0]) or not _enough(both, fit):
-        return nothing
-    used = deviation[both]
-    shrink = (len(used) - 1.0) / len(used)
-    aa, ab, bb = (shrink * float(used[:, i] @ used[:, j]) for i, j in ((0, 0), (0, 1), (1, 1)))
-    size = np.nanmax(np.abs(y)) + abs(centre) * np.nanmax(np.abs(b))
-    if aa <= (ROUNDING * size) ** 2:
-        return nothing
-    return float(a[0]), float(b[0]), aa, ab, bb
+def _compare(moments: Floats, centre: float, alpha: float, null: float) -> RandomizationTest:
+    """Compare the first of (P, 5) moments with the others."""
+    defined = ~np.isnan(moments).any(axis=1)
+    n, n_failed = int(defined.sum()), int((~defined).sum())
+    curves = _curves(moments[defined], centre)
+    statistic = float(np.copysign(curves.actual(null), centre - null))
+    p_value, ends = np.nan, (np.nan, np.nan)
+    if n_failed <= MOST_UNDEFINED * defined.size:
+        p_value, ends = curves.p_value(null), curves.interval(alpha)
+    return RandomizationTest(centre, statistic, p_value, *ends, n, n_failed)
 
 
 def _curves(moments: Floats, centre: float) -> Curves:

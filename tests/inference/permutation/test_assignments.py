@@ -51,9 +51,7 @@ def test_as_many_as_there_may_be_are_enumerated():
 
 def test_random_ones_follow_the_seed_and_stay_within_strata():
     cohort, strata = np.arange(40) % 4, np.arange(40) // 20
-    one, two, other = (
-        np.array(list(assignments(cohort, strata, 50, seed))) for seed in (7, 7, 8)
-    )
+    one, two, other = (np.array(list(assignments(cohort, strata, 50, seed))) for seed in (7, 7, 8))
     assert np.array_equal(one, two)
     assert not np.array_equal(one, other)
     assert np.array_equal(one[0], cohort)

@@ -33,7 +33,6 @@ Vcov = Literal["CV3", "CV3J", "analytic", "bootstrap"]
 Undefined = Literal["nan", "skip", "raise"]
 AggregationType = Literal["simple", "event", "group", "calendar"]
 AggregationWeights = Literal["cohort", "cell"]
-RandomizationStatistic = Literal["t", "estimate"]
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -134,7 +133,6 @@ CHOICES: dict[str, tuple[str, ...] | Registry[Any]] = {
     "undefined": get_args(Undefined),
     "type": get_args(AggregationType),
     "weights": get_args(AggregationWeights),
-    "statistic": get_args(RandomizationStatistic),
 }
 """What options may be. A registry takes the place of its option's names when it is made."""
 
@@ -201,6 +199,10 @@ VALUE_ALIASES = {
 
 MOST_PERIODS = 2**53
 """Periods, cohorts and spans of them stay below this, so that adding two never overflows."""
+MOST_DRAWS = 10**8
+"""Draws of the bootstrap are kept: so many take 0.8 GB for each coefficient."""
+MOST_SEED = 2**64 - 1
+"""A seed is a number of 64 bits."""
 
 
 def reject_unknown(unknown: Mapping[str, object], allowed: Iterable[str]) -> None:
@@ -272,6 +274,21 @@ def check_count(name: str, value: Any, least: int, most: int | None = None) -> i
     return int(value)
 
 
+def check_flag(name: str, value: Any, optional: bool = False) -> bool:
+    """Return `value` as a bool, or raise: a text, even "False", is not one."""
+    if not isinstance(value, (bool, np.bool_)):
+        none = " or None" if optional else ""
+        raise OptionError(f"{name}={brief(value)} is not allowed: True or False{none}")
+    return bool(value)
+
+
+def check_listed(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    """Raise unless `value` is one of some words."""
+    if not isinstance(value, str) or value not in allowed:
+        listed = ", ".join(map(repr, allowed))
+        raise OptionError(f"{name}={brief(value)} is not allowed; allowed: {listed}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """The options of one call of `csdid`, checked; the fields have the names of its arguments."""
@@ -305,9 +322,9 @@ class Options:
         for name in ("yname", "tname", "gname", "idname", "cluster", "weightsname", "xformla"):
             self._check_string(name)
         for name in ("panel", "allow_unbalanced_panel"):
-            self._check_bool(name)
+            object.__setattr__(self, name, check_flag(name, getattr(self, name)))
         if self.progress is not None:
-            self._check_bool("progress")
+            object.__setattr__(self, "progress", check_flag("progress", self.progress, True))
         for name in ("control_group", "base_period", "est_method", "collinear", "vcov"):
             check_choice(name, getattr(self, name))
         check_choice("undefined", self.undefined)
@@ -315,8 +332,8 @@ class Options:
         object.__setattr__(self, "alpha", check_alpha(self.alpha))
         anticipation = check_count("anticipation", self.anticipation, 0, MOST_PERIODS)
         object.__setattr__(self, "anticipation", anticipation)
-        object.__setattr__(self, "n_boot", check_count("n_boot", self.n_boot, 1))
-        object.__setattr__(self, "seed", check_count("seed", self.seed, 0))
+        object.__setattr__(self, "n_boot", check_count("n_boot", self.n_boot, 2, MOST_DRAWS))
+        object.__setattr__(self, "seed", check_count("seed", self.seed, 0, MOST_SEED))
         self._check_together()
 
     def _check_string(self, name: str) -> None:
@@ -329,13 +346,6 @@ class Options:
         elif name == "cluster" and isinstance(value, (list, tuple)):
             hint += "; clustering is one-way, the unit is nested in it"
         raise OptionError(f"{name}={brief(value)} is not allowed: {hint}")
-
-    def _check_bool(self, name: str) -> None:
-        value = getattr(self, name)
-        if not isinstance(value, (bool, np.bool_)):
-            none = " or None" if name == "progress" else ""
-            raise OptionError(f"{name}={brief(value)} is not allowed: True or False{none}")
-        object.__setattr__(self, name, bool(value))
 
     def _check_together(self) -> None:
         self._check_roles()
@@ -385,6 +395,6 @@ class Options:
 
 def aggregation_type(value: Any) -> AggregationType:
     """Return the aggregation type, with the alias ``"dynamic"`` resolved, or raise."""
-    value = "event" if value == "dynamic" else value
+    value = "event" if isinstance(value, str) and value == "dynamic" else value
     check_choice("type", value)
     return cast(AggregationType, value)

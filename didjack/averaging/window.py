@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from didjack.averaging.schemes import Scheme
 from didjack.errors import OptionError
+from didjack.options import MOST_PERIODS
+from didjack.wording import brief
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +21,24 @@ class Window:
     max_e: float | None = None
     balance_e: float | None = None
 
+    @staticmethod
+    def _check_number(name: str, value: Any) -> None:
+        number = isinstance(value, (int, float, np.integer, np.floating))
+        if not number or isinstance(value, (bool, np.timedelta64)) or value != value:
+            raise OptionError(f"{name}={brief(value)} is not allowed; it must be a number or None")
+        if MOST_PERIODS < abs(value) < np.inf:
+            raise OptionError(
+                f"{name}={brief(value)} is not allowed; it must be at most {MOST_PERIODS:,} "
+                "periods from treatment, or infinite"
+            )
+
     def check(self, scheme: Scheme) -> None:
         """Raise for bounds that are not numbers, or that the aggregation does not have."""
         for name in (field.name for field in fields(self)):
             value = getattr(self, name)
             if value is None:
                 continue
-            number = isinstance(value, (int, float, np.integer, np.floating))
-            if not number or isinstance(value, bool) or np.isnan(value):
-                raise OptionError(f"{name}={value!r} is not allowed; it must be a number or None")
+            self._check_number(name, value)
             infinite = np.isinf(value) and (value > 0) == (name == "max_e")
             if name not in scheme.bounds and not infinite:
                 raise OptionError(

@@ -27,18 +27,24 @@ class Comparison(NamedTuple):
 
 
 class Regression(NamedTuple):
-    """Regressions of all outcomes on the covariates among some cohorts in an arm.
+    """Regressions on the covariates among some cohorts in an arm.
 
     Attributes
     ----------
-    beta : (R, O, k)
+    lower, scale : (R, k, k) and (R, k), the factors of `linear_algebra.factor`
     dependent : (R,) first column that depends on those before it, -1 if none
-    keep : (R, k) columns that are used
+    beta : outcome -> (R, k), of the outcomes that were asked for so far
     """
 
-    beta: Floats
+    lower: Floats
+    scale: Floats
     dependent: Ints
-    keep: Bools
+    beta: dict[int, Floats]
+
+    @property
+    def keep(self) -> Bools:
+        """(R, k) columns that are used."""
+        return self.scale > 0
 
 
 class Fits(Protocol):
@@ -48,8 +54,8 @@ class Fits(Protocol):
     def source(self) -> SumSource:
         """The sums they are fitted to."""
 
-    def regression(self, cohorts: Cohorts, arm: Arm) -> Regression:
-        """Regress outcomes on covariates among some cohorts in an arm."""
+    def coefficients(self, cohorts: Cohorts, arm: Arm, outcomes: Ints) -> Floats:
+        """Regress outcomes, (o,), on covariates among some cohorts in an arm, (R, o, k)."""
 
     def propensity(self, comparison: Comparison) -> Propensity:
         """Fit the propensity of a comparison."""
@@ -126,8 +132,7 @@ class Side:
         return self._odds[:, 0]
 
     def _beta(self, cohorts: Cohorts) -> Floats:
-        regression = self._fits.regression(cohorts, self.arm)
-        return regression.beta[np.ix_(self._replicates, self._outcomes)]
+        return self._fits.coefficients(cohorts, self.arm, self._outcomes)[self._replicates]
 
     @cached_property
     def beta(self) -> Floats:

@@ -156,22 +156,21 @@ def fit_near(
     eta = _log_odds(full.top[0])
     room = _log_odds(asked.limit) - eta
 
-    def near_at(beta: Floats, degree: int) -> Bools:
-        reach, size = _reach(model, beta - full.beta[0])
-        return np.asarray((logit_error(degree, reach, size) < TOLERANCE) & (reach < room))
+    def near_at(degree: int, moved: tuple[Floats, Floats]) -> Bools:
+        return np.asarray((logit_error(degree, *moved) < TOLERANCE) & (moved[0] < room))
 
     exact = PASSES * (logit_width(k) + EXPONENTIAL)
     near = np.zeros(replicates.size, dtype=bool)
     work = Work(replicates.size, k, model.n, 1, exact)
-    found = _cheapest(partial(near_at, start), work)
+    found = _cheapest(partial(near_at, moved=_reach(model, start - full.beta[0])), work)
     if found is None:
         return near, fits
     degree, at = found[0], np.flatnonzero(found[1])
     about = full.beta[0]
     beta, converged = logits.fit_expanded(model, replicates[at], keep, start[at], about, degree)
-    near[at] = converged & near_at(beta, degree)
-    reach, _ = _reach(model, beta - about)
-    fits.put(at, Logit(beta, converged, 1.0 / (1.0 + np.exp(-eta - reach))))
+    moved = _reach(model, beta - about)
+    near[at] = converged & near_at(degree, moved)
+    fits.put(at, Logit(beta, converged, 1.0 / (1.0 + np.exp(-eta - moved[0]))))
     if logits.tick is not None:
         logits.tick(int(np.count_nonzero(near)))
     return near, fits
@@ -184,7 +183,10 @@ def _log_odds(p: float) -> float:
 def _reach(model: LogitModel, step: Floats) -> tuple[Floats, Floats]:
     """Bound how far linear predictors move, (r,); and the largest element of (r, k) steps."""
     size = np.abs(step)
-    return size @ model.largest, size.max(axis=1)
+    largest = size[:, 0].copy()
+    for column in size.T[1:]:  # as size.max(axis=1), which is slow for long and narrow arrays
+        np.maximum(largest, column, out=largest)
+    return size @ model.largest, largest
 
 
 def odds_sums(

@@ -52,7 +52,7 @@ class TwoByTwo:
                 (comparison.others, Code.NO_COMPARISON),
                 ((comparison.cohort,), Code.NO_TREATED),
             ):
-                weight = self.source.sums(cohorts, arm).weight
+                weight = self.source.weights(cohorts, arm)
                 code[(self.source.counts(cohorts, arm) == 0) | (weight <= 0)] = reason
         return code
 
@@ -80,8 +80,8 @@ class TwoByTwo:
     def _treated_weight(self, comparison: Comparison) -> Floats:
         """Add up the weights of the treated rows of all arms, (R,)."""
         cohort = (comparison.cohort,)
-        sums = [self.source.sums(cohort, arm).weight for arm in comparison.arms]
-        return np.asarray(np.sum(sums, axis=0))
+        weights = [self.source.weights(cohort, arm) for arm in comparison.arms]
+        return np.asarray(np.sum(weights, axis=0))
 
     def _estimate_members(
         self, comparison: Comparison, members: list[int], replicates: Ints, into: CellEstimates
@@ -123,17 +123,26 @@ class TwoByTwo:
         into.dropped[members] = self._dropped(comparison)
 
     def regression(self, cohorts: Cohorts, arm: Arm) -> Regression:
-        """Regress outcomes on covariates among some cohorts in an arm, in all replicates."""
+        """Prepare regressions on covariates among some cohorts in an arm, in all replicates."""
         key = (cohorts, arm)
         if key not in self._regressions:
-            sums = self.source.sums(cohorts, arm)
-            keep = np.ones(sums.gram.shape[:2], dtype=bool)
-            lower, scale, dependent = linear_algebra.factor(sums.gram, keep, self._drop)
+            gram = self.source.sums(cohorts, arm).gram
+            keep = np.ones(gram.shape[:2], dtype=bool)
+            lower, scale, dependent = linear_algebra.factor(gram, keep, self._drop)
             if not self._drop:
                 lower[dependent >= 0] = 0.0
-            beta = linear_algebra.solve(lower, scale, sums.cross)
-            self._regressions[key] = Regression(beta, dependent, scale > 0)
+            self._regressions[key] = Regression(lower, scale, dependent, {})
         return self._regressions[key]
+
+    def coefficients(self, cohorts: Cohorts, arm: Arm, outcomes: Ints) -> Floats:
+        """Regress outcomes, (o,), on covariates among some cohorts in an arm, (R, o, k)."""
+        lower, scale, _, beta = self.regression(cohorts, arm)
+        new = [o for o in outcomes.tolist() if o not in beta]
+        if new:
+            cross = np.ascontiguousarray(self.source.sums(cohorts, arm).cross[:, new])
+            solved = linear_algebra.solve(lower, scale, cross)
+            beta.update({o: solved[:, number] for number, o in enumerate(new)})
+        return np.stack([beta[o] for o in outcomes.tolist()], axis=1)
 
     def propensity(self, comparison: Comparison) -> Propensity:
         """Fit the propensity of a comparison in all replicates; the last one is kept."""

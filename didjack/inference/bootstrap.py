@@ -12,11 +12,12 @@ doi:10.1016/j.jeconom.2020.12.001; weights: Webb (2023), doi:10.1111/caje.12661.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from didjack._typing import Floats, Ints
+from didjack.errors import OptionError
 from didjack.inference.analytic import analytic
 from didjack.inference.bands import CriticalValue
 from didjack.inference.evidence import Evidence, Material
@@ -24,6 +25,7 @@ from didjack.inference.statistics import Variance, with_diagonal
 from didjack.inference.variance_kind import VarianceKind
 from didjack.kernels.multiplier import sum_draws
 from didjack.kernels.threads import run
+from didjack.wording import plural
 
 Weights = Literal["rademacher", "webb"]
 
@@ -34,6 +36,8 @@ _POINTS: dict[Weights, Floats] = {
     "webb": np.array([-np.sqrt(1.5), -1.0, -np.sqrt(0.5), np.sqrt(0.5), 1.0, np.sqrt(1.5)]),
 }
 """The values of the weights, each with the same probability."""
+MOST_AT_ONCE = 2**22
+"""Quantiles are taken of so many draws at a time, or of one column."""
 _IQR_OF_NORMAL = 1.3489795003921634
 """Distance between the quartiles of the standard normal."""
 
@@ -97,17 +101,37 @@ def multiplier_draws(
     kind = default_weights(len(influence)) if weights is None else weights
     known = np.isfinite(influence).all(axis=0)
     values = np.ascontiguousarray(influence[:, known])
-    sums = np.zeros((n_boot, values.shape[1]))
+    try:
+        sums = np.zeros((n_boot, values.shape[1]))
+        draws = np.full((n_boot, influence.shape[1]), np.nan)
+    except MemoryError as error:
+        raise OptionError(
+            f"n_boot={n_boot}: so many draws of {plural(influence.shape[1], 'coefficient')} do not "
+            "fit into memory"
+        ) from error
     work = 2.0 * n_boot * (values.size + len(values))
-    run(sum_draws, n_boot, work, values, np.uint64(seed), _POINTS[kind], sums)
-    draws = np.full((n_boot, influence.shape[1]), np.nan)
+    run(_sum_draws, n_boot, work, values, np.uint64(seed), _POINTS[kind], sums)
     draws[:, known] = sums
     return draws
 
 
+def _sum_draws(lo: int, hi: int, *args: Any) -> None:
+    """Call `sum_draws`; its integers wrap around on purpose, of which only numpy warns."""
+    with np.errstate(over="ignore"):
+        sum_draws(lo, hi, *args)
+
+
 def _quantile(draws: Floats, level: float) -> Floats:
-    """Take quantiles of the columns as the inverse of the distribution function (R's type 1)."""
-    return np.asarray(np.quantile(draws, level, axis=0, method="inverted_cdf"))
+    """Take quantiles of the columns as the inverse of the distribution function (R's type 1).
+
+    A few columns at a time: numpy sees a Ctrl-C between them only.
+    """
+    step = max(1, MOST_AT_ONCE // len(draws))
+    parts = [
+        np.quantile(draws[:, first : first + step], level, axis=0, method="inverted_cdf")
+        for first in range(0, max(draws.shape[1], 1), step)
+    ]
+    return np.concatenate(parts)
 
 
 def variance(draws: Floats) -> Variance:

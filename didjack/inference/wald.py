@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import pandas as pd
 
 from didjack._typing import Floats
 from didjack.errors import OptionError
-from didjack.wording import label_text, name_some, plural
+from didjack.wording import brief, label_text, name_some, plural
 
 RANK_TOLERANCE = 1e-10
 """Eigenvalues of the restrictions' correlation matrix below this share of the largest are zero."""
@@ -85,13 +87,17 @@ def position(label: Any, index: pd.Index) -> int:
     """Find a coefficient by its label, or raise."""
     found = _find(label, index)
     if found is None:
-        raise OptionError(f"there is no coefficient {label!r}; there are: {name_some(index, 30)}")
+        raise OptionError(
+            f"there is no coefficient {brief(label)}; there are: {name_some(index, 30)}"
+        )
     return found
 
 
 def _find(label: Any, index: pd.Index) -> int | None:
     """Find a label by its value, or by the way it is written (for dates)."""
     label = tuple(label) if isinstance(label, list) else label
+    if isinstance(label, (bool, np.bool_)) or not pd.api.types.is_hashable(label):
+        return None  # True is no event time 1
     if isinstance(label, float) and label.is_integer():
         label = int(label)
     for at, key in enumerate(index):
@@ -103,14 +109,21 @@ def _find(label: Any, index: pd.Index) -> int | None:
 
 
 def _numbers(values: Any) -> Floats:
-    """Convert weights to floats, or raise."""
+    """Convert weights to floats, or raise: texts, booleans and time differences are no numbers."""
     try:
-        array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError) as error:
+        given = np.asarray(values)
+        if given.dtype.kind not in "iuf" and not all(map(_is_number, given.ravel().tolist())):
+            raise TypeError(f"got {brief(values)}")
+        array = given.astype(float)
+    except (TypeError, ValueError, OverflowError) as error:
         raise OptionError(f"weights must be numbers or labels of coefficients: {error}") from error
     if not np.isfinite(array).all():
         raise OptionError("weights must be finite numbers")
     return array
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (Real, Decimal)) and not isinstance(value, bool)
 
 
 def _padded(rows: Floats, index: pd.Index, n_components: int) -> Floats:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from didjack._typing import Floats
+from didjack.errors import OptionError
+from didjack.wording import brief
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +34,16 @@ def new_axes(width: float, height: float) -> Axes:
 
     _, ax = plt.subplots(figsize=(width, height), layout="constrained")
     return ax
+
+
+def check_axes(ax: Any) -> None:
+    """Raise for anything but matplotlib Axes."""
+    from matplotlib.axes import Axes
+
+    if not isinstance(ax, Axes):
+        raise OptionError(
+            f"ax={brief(ax)} is not allowed: matplotlib Axes, or None for a new figure"
+        )
 
 
 def treatment_line(ax: Axes, x: float, anticipation: int) -> None:

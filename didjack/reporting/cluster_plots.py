@@ -8,7 +8,7 @@ import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.errors import OptionError
-from didjack.reporting.axes import AFTER, BEFORE, GREY, new_axes, set_title, wrapped
+from didjack.reporting.axes import AFTER, BEFORE, GREY, check_axes, new_axes, set_title, wrapped
 from didjack.reporting.view import Clusters, Deletions, ResultView
 from didjack.wording import label_text, name_some, plural
 
@@ -24,6 +24,8 @@ MOST_BARS = 30
 
 def replicates(view: ResultView, deletions: Deletions, ax: Axes | None) -> Axes:
     """Draw an estimate without each cluster, sorted."""
+    if ax is not None:
+        check_axes(ax)
     clusters, full = view.clusters, deletions.estimate
     order = np.argsort(deletions.without, kind="stable")
     order = order[~np.isnan(deletions.without[order])]
@@ -63,6 +65,8 @@ def _without(deletions: Deletions, clusters: Clusters) -> str:
 
 def variance(view: ResultView, deletions: Deletions, ax: Axes | None) -> Axes:
     """Draw the share of each cluster in the jackknife variance of an estimate."""
+    if ax is not None:
+        check_axes(ax)
     share, clusters = deletions.share, view.clusters
     order = np.argsort(-np.nan_to_num(share, nan=-1.0), kind="stable")
     order = order[~np.isnan(share[order])]

@@ -13,6 +13,7 @@ from didjack.errors import OptionError
 from didjack.options import Vcov
 from didjack.reporting.axes import (
     AFTER,
+    check_axes,
     label_ticks,
     legend,
     new_axes,
@@ -80,6 +81,8 @@ class Intervals:
 
 def draw_averages(view: ResultView, scheme: Scheme, ax: Axes | None, intervals: Intervals) -> Axes:
     """Draw the components of an aggregation."""
+    if ax is not None:
+        check_axes(ax)
     n = view.components.size
     labels = view.index[view.components]
     numbers = scheme.keys == "numbers"
@@ -127,13 +130,17 @@ def draw_cells(
         panel.set_title(f"cohort {name} ({count})", fontsize="medium")
     if ax is None:
         figure = panels[0].figure
-        for panel in panels:
-            if panel.xaxis.get_tick_params()["labelbottom"]:
-                panel.set_xlabel("period")
+        for panel in panels[-_columns(panels.size) :]:  # the lowest of each column
+            panel.set_xlabel("period")
         figure.supylabel(f"effect on {view.options.yname}", fontsize="medium")
         figure.suptitle(intervals.title(view, points), fontsize="medium")
         shared_legend(figure, panels)
     return panels
+
+
+def _columns(n: int) -> int:
+    """Choose the number of columns for n panels."""
+    return n if n <= 3 else int(np.ceil(np.sqrt(n)))
 
 
 def _panels(ax: Axes | NDArray[Any] | None, n: int) -> NDArray[Any]:
@@ -145,10 +152,12 @@ def _panels(ax: Axes | NDArray[Any] | None, n: int) -> NDArray[Any]:
                 f"ATT(g,t) are drawn in {plural(n, 'panel')}, one a cohort; ax has {given.size}. "
                 "Give an array of that many Axes, or plot an aggregation"
             )
+        for one in given[:n]:
+            check_axes(one)
         return given[:n]
     import matplotlib.pyplot as plt
 
-    columns = n if n <= 3 else int(np.ceil(np.sqrt(n)))
+    columns = _columns(n)
     rows = int(np.ceil(n / columns))
     grid = plt.subplots(
         rows,

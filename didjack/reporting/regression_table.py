@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from didjack.errors import OptionError
+from didjack.options import check_count, check_flag, check_listed
 from didjack.reporting.numbers import decimals, number
 from didjack.reporting.table import Table
 from didjack.reporting.view import ResultView, Viewed
 from didjack.reporting.words import COMPARISONS, columns, estimator
-from didjack.wording import plural
+from didjack.wording import brief, plural
 
+MOST_DIGITS = 20
 STARS = ((0.01, "***"), (0.05, "**"), (0.1, "*"))
 
 
@@ -80,21 +83,16 @@ def regression_table(
     ===================================================
     CV3 standard errors in parentheses.
     """
-    if isinstance(results, Mapping):
-        names = list(results) if names is None else names
-        results = list(results.values())
-    names = [f"({i + 1})" for i in range(len(results))] if names is None else list(names)
-    if not len(results) or len(names) != len(results):
-        raise OptionError(
-            f"regression_table needs one or more results, and a name for each: got "
-            f"{plural(len(results), 'result')} and {plural(len(names), 'name')}"
-        )
-    if which not in ("all", "overall"):
-        raise OptionError(f"which={which!r} is not allowed; allowed: 'all', 'overall'")
-    views = [result.view for result in results]
+    names, views = _named(results, names)
+    check_listed("which", which, ("all", "overall"))
+    stars = check_flag("stars", stars)
+    if not isinstance(title, str):
+        raise OptionError(f"title={brief(title)} is not allowed: a text")
     tables = [_by_name(view, which) for view in views]
     everything = pd.concat(tables)
-    places = decimals(everything["std_error"]) if digits is None else digits
+    places = decimals(everything["std_error"])
+    if digits is not None:
+        places = check_count("digits", digits, 0, MOST_DIGITS)
     rows = []
     for label in _ordered(tables):
         found = [_row(table, label) for table in tables]
@@ -108,6 +106,30 @@ def regression_table(
         notes=_notes(views, stars),
         aligned="l" + "r" * len(names),
     )
+
+
+def _named(results: Any, names: Any) -> tuple[list[str], list[ResultView]]:
+    """Return the heads of the columns and what stands in them, or raise."""
+    if isinstance(results, Mapping):
+        names = list(results) if names is None else names
+        results = list(results.values())
+    if not isinstance(results, Sequence) or isinstance(results, str):
+        raise OptionError(f"results={brief(results)} is not allowed: a list or dict of results")
+    for one in results:
+        if not hasattr(getattr(one, "view", None), "statistics"):
+            raise OptionError(f"results has {brief(one)}, which is no result of csdid")
+    names = [f"({i + 1})" for i in range(len(results))] if names is None else names
+    if not isinstance(names, (Sequence, pd.Index)) or isinstance(names, str):
+        raise OptionError(f"names={brief(names)} is not allowed: a list of texts")
+    if not all(isinstance(name, str) for name in names):
+        raise OptionError(f"names={brief(names)} is not allowed: a list of texts")
+    names = list(names)
+    if not len(results) or len(names) != len(results):
+        raise OptionError(
+            f"regression_table needs one or more results, and a name for each: got "
+            f"{plural(len(results), 'result')} and {plural(len(names), 'name')}"
+        )
+    return names, [result.view for result in results]
 
 
 def _by_name(view: ResultView, which: str) -> pd.DataFrame:

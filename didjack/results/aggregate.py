@@ -16,12 +16,14 @@ from didjack.engine.fit import Fit
 from didjack.errors import OptionError
 from didjack.inference.cell_table import cell_table
 from didjack.inference.permutation.overall import Overall
+from didjack.inference.permutation.randomization import Statistic
 from didjack.inference.targets import Targets
 from didjack.options import (
     AggregationType,
     AggregationWeights,
-    RandomizationStatistic,
     Vcov,
+    check_flag,
+    check_listed,
     told_apart,
 )
 from didjack.reporting.coefficient_plots import Intervals, draw_averages
@@ -106,7 +108,7 @@ class AggregateResult(Result):
     @told_apart
     def randomization_test(
         self,
-        statistic: RandomizationStatistic = "t",
+        statistic: Statistic = "t",
         n_permutations: int = 999,
         seed: int = 0,
         strata: Any = None,
@@ -252,8 +254,7 @@ class AggregateResult(Result):
         CV3J          0.0125  1.0000
         CV3           0.0125  1.0000
         """
-        if which not in ("overall", "all"):
-            raise OptionError(f"which={which!r} is not allowed; allowed: 'overall', 'all'")
+        check_listed("which", which, ("overall", "all"))
         last = len(self._targets.index) - 1
         at = np.array([last]) if which == "overall" else np.arange(last + 1)
         return side_by_side(self.view, at, self._level(alpha), which == "all")
@@ -336,7 +337,9 @@ class AggregateResult(Result):
             raise OptionError(
                 f"a {self.title} is one number; plot another aggregation, or kind='replicates'"
             )
-        intervals = Intervals(alpha=self._level(alpha), joint=joint, compare=compare)
+        intervals = Intervals(
+            alpha=self._level(alpha), joint=check_flag("joint", joint), compare=compare
+        )
         return draw_averages(self.view, self._scheme, ax, intervals)
 
     def _plot_placebos(self, ax: Axes | None, alpha: float | None) -> Axes:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from didjack.errors import OptionError
 from didjack.inference import diagnostics
+from didjack.options import check_listed
 from didjack.reporting import cluster_plots, maketables
 from didjack.reporting.summary import summary
 from didjack.reporting.table import Table
@@ -207,6 +208,4 @@ class Result(Estimates):
 
 def check_plot(kind: str) -> None:
     """Raise unless `kind` is one of the kinds of plots."""
-    if kind not in PLOT_KINDS:
-        allowed = ", ".join(repr(name) for name in PLOT_KINDS)
-        raise OptionError(f"kind={kind!r} is not allowed; allowed: {allowed}")
+    check_listed("kind", kind, PLOT_KINDS)

@@ -21,7 +21,7 @@ from didjack.inference.coefficients import Coefficients
 from didjack.inference.evidence import Evidence
 from didjack.inference.kinds import KINDS
 from didjack.inference.targets import Targets
-from didjack.options import Options, Vcov, check_alpha, check_choice, reject_unknown
+from didjack.options import Options, Vcov, check_alpha, check_choice, check_flag, reject_unknown
 from didjack.results.copies import labelled, own_frame
 from didjack.results.view import View
 
@@ -76,9 +76,9 @@ class Estimates(ABC):
 
     def _with_vcov(self, kind: str) -> Self:
         """Return the same coefficients with another variance."""
+        check_choice("vcov", kind)
         if kind == self.options.vcov:
             return self
-        check_choice("vcov", kind)
         return self._on(self._fit.under(vcov=kind))
 
     @cached_property
@@ -164,7 +164,7 @@ class Estimates(ABC):
                 "confint has no level, but alpha, which is one minus it: alpha=0.05 for 95 percent"
             )
         reject_unknown(unknown, ["alpha", "joint"])
-        alpha = self._level(alpha)
+        alpha, joint = self._level(alpha), check_flag("joint", joint)
         names = ["conf_low", "conf_high"]
         if not joint:
             return labelled(self._coefficients.intervals(alpha), self._targets.index, names)

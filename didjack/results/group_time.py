@@ -20,6 +20,7 @@ from didjack.options import (
     Vcov,
     aggregation_type,
     check_choice,
+    check_flag,
     reject_unknown,
 )
 from didjack.reporting.coefficient_plots import Intervals, draw_cells
@@ -282,7 +283,9 @@ class GroupTimeResult(Result):
             return self._simple.plot(single, kind, alpha)
         if kind != "coefficients":
             return self._plot_clusters(kind, ax, coefficient)
-        intervals = Intervals(alpha=self._level(alpha), joint=joint, compare=compare)
+        intervals = Intervals(
+            alpha=self._level(alpha), joint=check_flag("joint", joint), compare=compare
+        )
         return draw_cells(self.view, ax, intervals)
 
     @property

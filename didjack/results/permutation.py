@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -15,10 +15,11 @@ from didjack.inference.permutation.randomization import (
     MOST_UNDEFINED,
     Draws,
     RandomizationTest,
+    Statistic,
     randomization_test,
 )
 from didjack.inference.permutation.strata import strata_codes
-from didjack.options import RandomizationStatistic, check_choice, check_count
+from didjack.options import MOST_SEED, check_count, check_listed
 from didjack.wording import brief, plural
 
 MOST_PERMUTATIONS = 1_000_000
@@ -27,7 +28,7 @@ MOST_PERMUTATIONS = 1_000_000
 def draws(fit: Fit, n_permutations: int, seed: int, strata: Any) -> Draws:
     """Check how assignments are to be drawn."""
     n_permutations = check_count("n_permutations", n_permutations, 1, MOST_PERMUTATIONS)
-    seed = check_count("seed", seed, 0)
+    seed = check_count("seed", seed, 0, MOST_SEED)
     cohort = one_cohort_each(fit, "randomization_test()")
     code = np.zeros(cohort.size, dtype=np.int64)
     there = cohort >= 0
@@ -36,10 +37,10 @@ def draws(fit: Fit, n_permutations: int, seed: int, strata: Any) -> Draws:
 
 
 def randomization(
-    fit: Fit, overall: Overall, drawn: Draws, statistic: RandomizationStatistic, null: float
+    fit: Fit, overall: Overall, drawn: Draws, statistic: Statistic, null: float
 ) -> pd.Series:
     """Run a randomisation test, and warn of what its p-value cannot be."""
-    check_choice("statistic", statistic)
+    check_listed("statistic", statistic, get_args(Statistic))
     number = isinstance(null, (int, float, np.integer, np.floating)) and not isinstance(null, bool)
     if not number or not np.isfinite(null):
         raise OptionError(f"null={brief(null)} is not allowed; it must be a finite number")

@@ -163,7 +163,8 @@ class View:
         targets, at, name = self.overall(), -1, "overall ATT"
         if coefficient is not None:
             targets, at = self.targets, wald.position(coefficient, self.index)
-            name = name if coefficient == "overall" else f"ATT({label_text(coefficient)})"
+            overall = isinstance(coefficient, str) and coefficient == "overall"
+            name = name if overall else f"ATT({label_text(coefficient)})"
         if targets is None or np.isnan(targets.theta[0, at]):
             raise OptionError("there is no estimate to draw: name a coefficient that has one")
         theta = targets.theta[:, at]

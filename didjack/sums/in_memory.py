@@ -46,8 +46,13 @@ def arrange(clean: CleanData, options: Options, collapse: bool = True) -> RowArr
     return pooled_rows(clean, options, collapse)
 
 
+MOST_KEPT = 4
+"""So many `Sums` are kept: those of one comparison, of two cohorts in two periods. Where clusters
+are units, each of them is as large as the columns of the sample."""
+
+
 class InMemory:
-    """Sums over the rows of a sample; those that are asked for twice are kept.
+    """Sums over the rows of a sample; those that are asked for again soon are kept.
 
     Attributes
     ----------
@@ -56,6 +61,10 @@ class InMemory:
         needs them; otherwise None
     n_deleted : H, or 0 for the full sample alone
     logits : passes over the rows of propensity models
+
+    Parameters
+    ----------
+    by_stratum : of the same rows in other cohorts; None: its own, given back with the source
     """
 
     def __init__(
@@ -70,6 +79,7 @@ class InMemory:
         self.n_deleted = rows.layout.n_clusters if jackknife else 0
         self._deletion = Deletion(rows, self.n_deleted)
         self.logits = LogitsInMemory(self._deletion)
+        self._shared = by_stratum
         self._by_stratum = by_stratum or StratumSums(self._deletion)
         self._sums: dict[tuple[Cohorts, Arm], Sums] = {}
         self._counts: dict[tuple[Cohorts, Arm], Ints] = {}
@@ -88,10 +98,13 @@ class InMemory:
 
     def replicated(self, jackknife: bool) -> InMemory:
         """Return the source with R = 1 + H replicates, or with the full sample alone."""
-        return InMemory(self.rows, self.origin, jackknife, self._by_stratum)
+        return InMemory(self.rows, self.origin, jackknife, self._shared)
 
     def relabelled(self, cohort: Ints) -> InMemory:
-        """Return the sample with its clusters in other cohorts, (H,) positions."""
+        """Return the sample with its clusters in other cohorts, (H,) positions.
+
+        What all of these have in common is kept as long as this source is.
+        """
         rows, origin = relabelled_rows(self.rows, cohort), None
         if self.origin is not None:
             clean, options = self.origin
@@ -134,12 +147,22 @@ class InMemory:
     def sums(self, cohorts: Cohorts, arm: Arm) -> Sums:
         """Return the sums over the rows of some cohorts in an arm."""
         key = (cohorts, arm)
-        if key not in self._sums:
-            gram, cross = self._by_stratum.products(arm)
-            chosen = self._deletion.select(cohorts, arm.period)
-            deleted = self._deletion.deleted
-            self._sums[key] = Sums(deleted(gram, chosen), deleted(cross, chosen))
-        return self._sums[key]
+        found = self._sums.pop(key, None) or self._add_up(cohorts, arm)
+        self._sums[key] = found  # at the end: what was asked for last is kept longest
+        if len(self._sums) > MOST_KEPT:
+            self._sums.pop(next(iter(self._sums)))
+        return found
+
+    def _add_up(self, cohorts: Cohorts, arm: Arm) -> Sums:
+        gram, cross = self._by_stratum.products(arm)
+        chosen, deleted = self._deletion.select(cohorts, arm.period), self._deletion.deleted
+        return Sums(deleted(gram, chosen), deleted(cross, chosen))
+
+    def weights(self, cohorts: Cohorts, arm: Arm) -> Floats:
+        """Return the weight of the rows of some cohorts in an arm, (R,), as in their `sums`."""
+        gram, _ = self._by_stratum.products(arm)
+        chosen = self._deletion.select(cohorts, arm.period)
+        return self._deletion.deleted(gram[:, :1, 0], chosen)[:, 0]
 
     def counts(self, cohorts: Cohorts, arm: Arm) -> Ints:
         """Return the number of units (unit-periods) of some cohorts in an arm, (R,)."""

@@ -111,7 +111,10 @@ class LogitsInMemory:
         """Return the replicates whose deleted cluster has rows in the model."""
         if not self._deletion.n_deleted:
             return np.empty(0, dtype=np.int64)
-        return 1 + np.unique(model.rows.cluster[model.rows.chosen])
+        cluster = model.rows.cluster[model.rows.chosen]  # sorted
+        first = np.ones(cluster.size, dtype=bool)
+        first[1:] = cluster[1:] != cluster[:-1]
+        return np.asarray(1 + cluster[first])
 
     def _sides(self, model: RowModel) -> list[Ints]:
         """Return the strata of comparison and of treated rows."""

@@ -288,6 +288,9 @@ class SumSource(Protocol):
     def sums(self, cohorts: Cohorts, arm: Arm) -> Sums:
         """Return the sums over the rows of some cohorts in an arm."""
 
+    def weights(self, cohorts: Cohorts, arm: Arm) -> Floats:
+        """Return the weight of the rows of some cohorts in an arm, (R,), as in their `sums`."""
+
     def counts(self, cohorts: Cohorts, arm: Arm) -> Ints:
         """Return the number of units (unit-periods) of some cohorts in an arm, (R,)."""
 

@@ -79,12 +79,12 @@ def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> Placebo
     if np.isnan(estimate):
         raise OptionError("there is no estimate of the overall ATT to test")
     never = np.flatnonzero((cohort >= 0) & (fit.layout.cohorts[cohort] == NEVER))
-    found = np.empty(never.size)
+    source, found = silent.source.replicated(False), np.empty(never.size)
     with Progress(fit.options.progress, never.size) as progress:
         for position, cluster in enumerate(never.tolist()):
             other = cohort.copy()
             other[cluster] = cohort[treated]
-            replicates = overall.of_source(silent, silent.source.relabelled(other))
+            replicates = overall.of_source(silent, source.relabelled(other))
             found[position] = replicates[1 + treated]
             progress.advance(1)
     known = ~np.isnan(found)

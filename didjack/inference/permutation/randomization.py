@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -21,9 +22,9 @@ from didjack.inference.permutation.assignments import assignments, n_assignments
 from didjack.inference.permutation.curves import Curves
 from didjack.inference.permutation.overall import Overall
 from didjack.inference.size import ROUNDING, cell_size
-from didjack.options import RandomizationStatistic
 from didjack.wording import label_text, name_some
 
+Statistic = Literal["t", "estimate"]
 MOST_UNDEFINED = 0.05
 """There is no p-value if more assignments than this share have no statistic."""
 
@@ -143,7 +144,7 @@ class _Rule:
 
 
 def randomization_test(
-    fit: Fit, overall: Overall, draws: Draws, statistic: RandomizationStatistic, null: float
+    fit: Fit, overall: Overall, draws: Draws, statistic: Statistic, null: float
 ) -> RandomizationTest:
     """Compare the actual assignment of cohorts with the others.
 
@@ -168,10 +169,11 @@ def randomization_test(
     )
     centre = _actual(silent, overall, rule)
     moments = np.empty((draws.count, 5))
-    sources = silent.source, silent.source.of_treatment()
+    source = silent.source.replicated(False)  # a copy, which keeps sums for as long as the test
+    sources = source, source.of_treatment()
     with Progress(fit.options.progress, draws.count) as progress:
         for row, cohort in zip(moments, draws, strict=True):
-            y, b = (overall.of_source(silent, source.relabelled(cohort)) for source in sources)
+            y, b = (overall.of_source(silent, one.relabelled(cohort)) for one in sources)
             row[:] = rule.moments(y, b, centre)
             progress.advance(1)
     return _compare(moments, centre, fit.options.alpha, null)

@@ -58,7 +58,7 @@ def test_mpdta_without_its_only_state_of_2004():
         event = result.aggregate("event").tidy().set_index("event_time")
     assert event.loc[[2, 3], ["std_error", "p_value", "conf_low", "df"]].isna().all(axis=None)
     assert event.loc[3, "estimate"] == pytest.approx(-0.1008, abs=5e-5)
-    assert event.loc[3, "n_replicates"] == 28
+    assert event.loc[3, "n_replicates"] == 0
     assert event.loc[[0, 1], "n_retargeted"].tolist() == [1, 1]
     assert event.loc[-3, "status"] == "ok"
 

@@ -116,9 +116,10 @@ def effective_number(weights: Floats) -> float:
     return float(weights.sum() ** 2 / square) if square > 0 else float("nan")
 
 
-def effective_numbers(fit: Fit) -> dict[str, float]:
-    """Count all clusters and the treated ones by their weight, for `glance`."""
+def cluster_numbers(fit: Fit) -> dict[str, float]:
+    """Count clusters without units, and all and the treated ones by their weight, for `glance`."""
     return {
+        "n_empty_clusters": int((fit.layout.n_units.sum(axis=1) == 0).sum()),
         "effective_clusters": effective_number(fit.layout.share.sum(axis=1)),
         "effective_treated_clusters": effective_number(treated_weight(fit)),
     }

@@ -34,6 +34,8 @@ def check_negative(weight: Floats, options: Options) -> None:
 
 def check_large(y: Floats, options: Options) -> None:
     """Raise for outcomes whose squares overflow; infinite ones are missing."""
+    if max(-y.min(), y.max()) <= LARGEST:
+        return
     large = np.isfinite(y) & (np.abs(y) > LARGEST)
     if large.any():
         raise DataError(

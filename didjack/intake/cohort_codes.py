@@ -25,8 +25,9 @@ _EPOCH = pd.Timestamp(1970, 1, 1)
 
 def check_dummy(times: Times, options: Options) -> None:
     """Raise for cohorts that are only 0 and 1: a treatment dummy, not periods."""
-    cohort = times.cohort[~times.cohort_missing & ~times.zero]
-    if not times.zero.any() or not cohort.size or (cohort != 1).any():
+    if times.cohort.min() != 1 or not times.zero.any():
+        return
+    if (times.cohort[~times.cohort_missing & ~times.zero] != 1).any():
         return
     name = options.gname
     unit = "idname" if options.idname is None else repr(options.idname)

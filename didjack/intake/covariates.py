@@ -11,6 +11,7 @@ import pandas as pd
 from didjack._typing import Floats
 from didjack.errors import DataError
 from didjack.intake.formula import Covariates, reason
+from didjack.intake.labels import renumber
 from didjack.intake.numbers import as_float, is_complex
 from didjack.wording import brief, name_some, one_line
 
@@ -33,7 +34,7 @@ _OF_EXPRESSIONS = (TypeError, ValueError, LookupError, AttributeError, Arithmeti
 def clean_covariate(column: pd.Series) -> pd.Series:
     """Give a complete covariate column a dtype that formulaic treats as the user expects.
 
-    Text and categories become dummies; unused categories are dropped.
+    Categories become dummies; those that do not occur are dropped.
 
     Raises
     ------
@@ -61,11 +62,7 @@ def _with_known_dtype(column: pd.Series) -> pd.Series:
         kinds = {type(value) for value in column}
         if kinds <= {bool, np.bool_}:
             return column.astype(_BOOL)
-        if str in kinds:
-            return _dummies_of_text(column.map(str))
         return pd.Series(as_float(column, "covariate"), name=column.name)
-    if pd.api.types.is_string_dtype(dtype):
-        return _dummies_of_text(column)
     if not pd.api.types.is_numeric_dtype(dtype) or is_complex(column):
         raise DataError(
             f"covariate {column.name!r} holds {dtype} values, such as {brief(column.iloc[0], 40)}; "
@@ -78,18 +75,14 @@ def _with_known_dtype(column: pd.Series) -> pd.Series:
     return pd.Series(as_float(column, "covariate"), name=column.name)
 
 
-def _dummies_of_text(column: pd.Series) -> pd.Series:
-    codes, labels = pd.factorize(column.to_numpy(dtype=_OBJECT), sort=True)
-    labels = pd.Index(labels, dtype=_OBJECT)
-    return pd.Series(pd.Categorical.from_codes(codes, categories=labels), name=column.name)
-
-
 def _used_categories(column: pd.Series) -> pd.Series:
-    used = column.cat.remove_unused_categories()
-    labels = used.cat.categories
-    if not pd.api.types.is_string_dtype(labels.dtype):
-        return used
-    return used.cat.rename_categories(pd.Index(labels.to_numpy(dtype=_OBJECT), dtype=_OBJECT))
+    """Return the column without the categories that do not occur."""
+    labels = column.cat.categories
+    codes, used = renumber(np.asarray(column.cat.codes, dtype=np.int64), len(labels))
+    if pd.api.types.is_string_dtype(labels.dtype):
+        labels = pd.Index(labels.to_numpy(dtype=_OBJECT), dtype=_OBJECT)
+    values = pd.Categorical.from_codes(codes, labels[used], ordered=column.cat.ordered)
+    return pd.Series(values, name=column.name)
 
 
 def _read_only(column: pd.Series) -> pd.Series:
@@ -114,12 +107,27 @@ def design_matrix(
     columns : mapping
         Name -> covariate column, (N,), of a dtype that `clean_covariate` gives.
     """
+    shown, n_rows = covariates.shown, len(next(iter(columns.values())))
+    matrix, x = _evaluated(covariates, columns)
+    names = [one_line(name) for name in matrix.model_spec.column_names]
+    if np.iscomplexobj(x):
+        raise DataError(f"{shown} gives complex numbers; write np.real() or np.abs() around them")
+    if x.shape != (n_rows, len(names)):
+        raise DataError(f"{shown} gives {x.shape[0]} rows for {n_rows} rows of data")
+    first = names.index("Intercept")
+    if first:
+        order = [first] + [j for j in range(len(names)) if j != first]
+        x, names = x[:, order], [names[j] for j in order]
+    return np.ascontiguousarray(x), names
+
+
+def _evaluated(covariates: Covariates, columns: Mapping[str, pd.Series]) -> tuple[Any, Any]:
+    """Return formulaic's model matrix, and its values as floats unless they are complex."""
     from formulaic.errors import FormulaicError
     from formulaic.parser.types import Factor
 
     frame = pd.DataFrame(columns, copy=False)
     frame.columns = pd.Index(list(columns), dtype=_OBJECT)
-    shown, n_rows = covariates.shown, len(frame)
     # Where formulaic has to find the levels, it touches the warning filters.
     levels = {
         name: (Factor.Kind.CATEGORICAL, {"categories": column.cat.categories})
@@ -137,23 +145,12 @@ def design_matrix(
                 encoder_state=levels,
             )
             x = np.asarray(matrix)
-            if not np.iscomplexobj(x):
-                x = x.astype(np.float64, copy=False)
+            return matrix, x if np.iscomplexobj(x) else x.astype(np.float64, copy=False)
     except (FormulaicError, RecursionError, *_OF_EXPRESSIONS) as error:
         raise DataError(
-            f"{shown} cannot be evaluated: {reason(error)}; its names must be columns "
+            f"{covariates.shown} cannot be evaluated: {reason(error)}; its names must be columns "
             "of df, or functions such as np.log, C, bs, poly"
         ) from error
-    names = [one_line(name) for name in matrix.model_spec.column_names]
-    if np.iscomplexobj(x):
-        raise DataError(f"{shown} gives complex numbers; write np.real() or np.abs() around them")
-    if x.shape != (n_rows, len(names)):
-        raise DataError(f"{shown} gives {x.shape[0]} rows for {n_rows} rows of data")
-    first = names.index("Intercept")
-    if first:
-        order = [first] + [j for j in range(len(names)) if j != first]
-        x, names = x[:, order], [names[j] for j in order]
-    return np.ascontiguousarray(x), names
 
 
 def _categories(data: Any, *args: Any, levels: Iterable[Any] | None = None, **options: Any) -> Any:

@@ -11,12 +11,12 @@ from didjack._typing import Bools
 from didjack.intake import checks
 from didjack.intake.calendar import Times, as_times
 from didjack.intake.cohort_codes import check_dummy, check_never_codes
-from didjack.intake.formula import parse
+from didjack.intake.formula import Covariates, parse
 from didjack.intake.labels import Coded, as_codes, distinct
 from didjack.intake.numbers import as_float
 from didjack.intake.sample import Rows, Sample
 from didjack.intake.tables import column_names, read_columns
-from didjack.intake.text import check_text
+from didjack.intake.text import text_as_categories
 from didjack.options import Options
 
 
@@ -54,11 +54,8 @@ def read(df: Any, options: Options) -> tuple[Sample, dict[str, Bools], Bools]:
         unit_labels=unit.labels,
         cluster_labels=cluster.labels,
         formula=formula,
-        covariates={name: data[name] for name in named},
+        covariates=_covariates(data, formula, named),
     )
-    for name in named:
-        if formula is not None and name in formula.names.numbers:
-            check_text(data[name])
     return sample, _missing(sample, times), times.zero
 
 
@@ -82,6 +79,14 @@ def _unit_and_cluster(data: dict[str, pd.Series], options: Options, n: int) -> t
     if options.cluster is not None and options.cluster != options.idname:
         return unit, as_codes(data[options.cluster], "cluster")
     return unit, unit if options.idname is not None else Coded(np.arange(n), unit.labels)
+
+
+def _covariates(
+    data: dict[str, pd.Series], formula: Covariates | None, names: list[str]
+) -> dict[str, pd.Series]:
+    """Return the columns of a formula, with text as categories."""
+    numbers = set() if formula is None else set(formula.names.numbers)
+    return {name: text_as_categories(data[name], labels=name not in numbers) for name in names}
 
 
 def _missing(sample: Sample, times: Times) -> dict[str, Bools]:

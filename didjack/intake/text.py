@@ -1,4 +1,4 @@
-"""Text among the numbers of a covariate, which would turn each of its values into a dummy."""
+"""Text in a covariate: categories, unless it stands among numbers."""
 
 from __future__ import annotations
 
@@ -9,36 +9,56 @@ import pandas as pd
 
 from didjack._typing import Bools
 from didjack.errors import DataError
+from didjack.intake.labels import Coded, as_codes
 from didjack.intake.numbers import is_number, offenders
 from didjack.wording import brief
 
+_OBJECT = np.dtype(object)
+"""Given like this, pandas does not set warning filters, which all threads share, to look it up."""
 
-def check_text(column: pd.Series) -> None:
-    """Raise for a covariate, used outside of ``C()``, that is mostly numbers and has text.
 
-    Whole numbers that are all text, such as codes of occupations, are labels. So is everything in a
-    categorical column.
+def text_as_categories(column: pd.Series, labels: bool) -> pd.Series:
+    """Make a covariate column with text categorical; return others as they are.
+
+    Parameters
+    ----------
+    labels : bool
+        Its values are labels, as within ``C()``, even if most of them are numbers. Otherwise that
+        is an error, as each number would have a dummy. Whole numbers that are all text, such as
+        codes of occupations, always are labels, and so is what is categorical already.
     """
-    text = column.dtype == object or pd.api.types.is_string_dtype(column.dtype)
-    if not text or isinstance(column.dtype, pd.CategoricalDtype):
-        return
-    try:
-        codes, values = pd.factorize(column.to_numpy(dtype=np.dtype(object)))
-    except TypeError:  # values that cannot be labels either
-        return
-    bad = _text_among_numbers(values, np.bincount(codes[codes >= 0], minlength=len(values)))
+    if column.dtype == object:
+        if not any(isinstance(value, str) for value in column):
+            return column
+    elif not pd.api.types.is_string_dtype(column.dtype):
+        return column
+    coded = as_codes(column, "covariate")
+    if not labels:
+        _check_numbers(column, coded)
+    # Numbers among text are text.
+    names = as_codes(pd.Series([str(label) for label in coded.labels], dtype=_OBJECT), "covariate")
+    codes = np.append(names.codes, -1)[coded.codes]
+    index = pd.Index(list(names.labels), dtype=_OBJECT)
+    return pd.Series(pd.Categorical.from_codes(codes, categories=index), name=column.name)
+
+
+def _check_numbers(column: pd.Series, coded: Coded) -> None:
+    """Raise for a column that is mostly numbers and has text."""
+    values = np.array([*coded.labels, None], dtype=object)[:-1]  # also of tuples, one dimension
+    counts = np.bincount(coded.codes[coded.codes >= 0], minlength=values.size)
+    bad = _text_among_numbers(values, counts)
     if not bad.any():
         return
-    rows = np.append(bad, False)[codes]
-    written = np.array([brief(value, 40) for value in values], dtype=object)
+    rows = np.append(bad, False)[coded.codes]
+    written = np.array([brief(value, 40) for value in [*values, None]], dtype=object)
     what = "is mostly numbers, but has text"
     if all(_reads_as_number(value) for value in values[bad]):
         what = "holds numbers as text"
     name = str(column.name)
     quoted = name if name.isidentifier() else f"`{name}`"
     raise DataError(
-        f"covariate {name!r} {what}: {offenders(rows, written[codes])}; make it numeric, or write "
-        f"C({quoted}) for a dummy for each value"
+        f"covariate {name!r} {what}: {offenders(rows, written[coded.codes])}; make it numeric, or "
+        f"write C({quoted}) for a dummy for each value"
     )
 
 

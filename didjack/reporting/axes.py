@@ -70,6 +70,11 @@ def label_ticks(ax: Axes, texts: list[str]) -> None:
     ax.set_xlim(-0.6, len(texts) - 0.4)
 
 
+def plain(text: str) -> str:
+    """Have dollar signs of names drawn as they are: matplotlib reads mathematics between two."""
+    return text.replace("$", r"\$")
+
+
 def set_title(ax: Axes, text: str) -> None:
     """Put a title above the axes, wrapped to their width."""
     ax.set_title(wrapped(ax, text), fontsize="medium", loc="left")
@@ -78,7 +83,8 @@ def set_title(ax: Axes, text: str) -> None:
 def wrapped(ax: Axes, text: str) -> str:
     """Break lines so that they are about as wide as the axes."""
     room = int(ax.bbox.width / ax.figure.dpi * 72.0 / 5.5)
-    return "\n".join(textwrap.fill(line, max(room, 20)) for line in text.split("\n"))
+    lines = [textwrap.fill(line, max(room, 20)) for line in text.split("\n")]
+    return "\n".join(plain(line) for line in lines)
 
 
 def legend(ax: Axes) -> None:

@@ -8,9 +8,19 @@ import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.errors import OptionError
-from didjack.reporting.axes import AFTER, BEFORE, GREY, check_axes, new_axes, set_title, wrapped
+from didjack.reporting.axes import (
+    AFTER,
+    BEFORE,
+    GREY,
+    check_axes,
+    new_axes,
+    plain,
+    set_title,
+    wrapped,
+)
 from didjack.reporting.view import Clusters, Deletions, ResultView
-from didjack.wording import label_text, name_some, plural
+from didjack.reporting.words import effect
+from didjack.wording import label_text, name_some, one_line, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,8 +57,8 @@ def replicates(view: ResultView, deletions: Deletions, ax: Axes | None) -> Axes:
         name = "leaves other ATT(g,t) to average"
         ax.plot(value[ring], y[ring], "o", color="black", mfc="none", ms=size + 4, label=name)
     _cluster_ticks(ax, clusters, order, np.abs(value - full))
-    ax.set_xlabel(wrapped(ax, f"estimate without the cluster (effect on {view.options.yname})"))
-    ax.set_ylabel(clusters.name)
+    ax.set_xlabel(wrapped(ax, f"estimate without the cluster ({effect(view)})"))
+    ax.set_ylabel(plain(one_line(clusters.name)))
     _finish(ax, _without(deletions, clusters))
     return ax
 
@@ -58,7 +68,7 @@ def _without(deletions: Deletions, clusters: Clusters) -> str:
     gone = np.flatnonzero(np.isnan(deletions.without))
     title = f"{deletions.name} without each of {plural(deletions.without.size, 'cluster')}"
     if gone.size:
-        labels = [label_text(key) for key in clusters.labels[gone]]
+        labels = [one_line(label_text(key)) for key in clusters.labels[gone]]
         title += f" (cannot be computed without {name_some(labels, 6)})"
     return title
 
@@ -80,7 +90,7 @@ def variance(view: ResultView, deletions: Deletions, ax: Axes | None) -> Axes:
     shown = order[: min(_room(ax), MOST_BARS)]
     rest = order[shown.size :]
     y, width = np.arange(shown.size), 100.0 * share[shown]
-    texts = [label_text(key) for key in clusters.labels[shown]]
+    texts = [plain(one_line(label_text(key))) for key in clusters.labels[shown]]
     for rows, colour, _, fill, name in _looks(clusters.treated[shown]):
         if rows.any():
             ax.barh(y[rows], width[rows], 0.7, color=fill, edgecolor=colour, zorder=2, label=name)
@@ -95,7 +105,7 @@ def variance(view: ResultView, deletions: Deletions, ax: Axes | None) -> Axes:
     ax.set_ylim(y.size - 0.4, -0.6)
     ax.set_xlim(0.0, 1.12 * width.max())
     ax.set_xlabel(wrapped(ax, f"share of the {view.options.vcov} variance, %"))
-    ax.set_ylabel(clusters.name)
+    ax.set_ylabel(plain(one_line(clusters.name)))
     _finish(ax, f"{deletions.name}: clusters its variance comes from")
     return ax
 
@@ -140,7 +150,7 @@ def _room(ax: Axes) -> int:
 
 def _cluster_ticks(ax: Axes, clusters: Clusters, order: Ints, influence: Floats) -> None:
     """Label all clusters, or the most influential ones that do not run into each other."""
-    labels = [label_text(key) for key in clusters.labels[order]]
+    labels = [plain(one_line(label_text(key))) for key in clusters.labels[order]]
     apart = order.size / _room(ax)
     chosen: list[int] = []
     for at in np.argsort(-influence, kind="stable").tolist():

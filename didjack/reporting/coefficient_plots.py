@@ -17,6 +17,7 @@ from didjack.reporting.axes import (
     label_ticks,
     legend,
     new_axes,
+    plain,
     set_title,
     shared_legend,
     treatment_line,
@@ -24,6 +25,7 @@ from didjack.reporting.axes import (
 )
 from didjack.reporting.points import Names, Points, draw
 from didjack.reporting.view import ResultView
+from didjack.reporting.words import effect
 from didjack.wording import label_text, plural
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ def draw_averages(view: ResultView, scheme: Scheme, ax: Axes | None, intervals: 
     else:
         _overall_line(ax, view)
     ax.set_xlabel(scheme.axis_label)
-    ax.set_ylabel(f"effect on {view.options.yname}")
+    ax.set_ylabel(plain(effect(view)))
     set_title(ax, intervals.title(view, points))
     legend(ax)
     return ax
@@ -132,7 +134,7 @@ def draw_cells(
         figure = panels[0].figure
         for panel in panels[-_columns(panels.size) :]:  # the lowest of each column
             panel.set_xlabel("period")
-        figure.supylabel(f"effect on {view.options.yname}", fontsize="medium")
+        figure.supylabel(plain(effect(view)), fontsize="medium")
         figure.suptitle(intervals.title(view, points), fontsize="medium")
         shared_legend(figure, panels)
     return panels

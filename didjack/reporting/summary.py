@@ -84,7 +84,8 @@ def notes(view: ResultView) -> list[str]:
     lines = [view.note]
     empty = int((view.clusters.n_units == 0).sum())
     if empty:
-        lines.append(f"{plural(empty, 'cluster')} without units in the sample (counted in df).")
+        counted = "" if view.normal else " (counted in df)"
+        lines.append(f"{plural(empty, 'cluster')} without units in the sample{counted}.")
     if not view.options.jackknife:
         return lines
     gone = "left out" if view.options.undefined == "skip" else "no standard error"

@@ -7,7 +7,9 @@ import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from didjack.wording import one_line
 
 if TYPE_CHECKING:
     from statsmodels.iolib.table import SimpleTable
@@ -54,6 +56,11 @@ class Table:
     body: list[list[list[str]]]
     notes: list[str]
     aligned: str
+
+    def __post_init__(self) -> None:
+        """Have each cell in one line, whatever the names of columns and clusters are."""
+        for name in ("title", "head", "header", "body", "notes"):
+            object.__setattr__(self, name, _in_one_line(getattr(self, name)))
 
     def __str__(self) -> str:
         return self.as_text()
@@ -141,6 +148,11 @@ class Table:
             style = 'style="text-align: left"'
             lines.append(f'<tfoot><tr><td colspan="{columns}" {style}>{text}</td></tr></tfoot>')
         return "\n".join([*lines, "</table>"])
+
+
+def _in_one_line(part: Any) -> Any:
+    """Write a text, or all texts in nested lists, without line breaks."""
+    return one_line(part) if isinstance(part, str) else [_in_one_line(one) for one in part]
 
 
 def _simple(rows: list[list[str]], aligned: str, header: list[str] | None = None) -> SimpleTable:

@@ -7,7 +7,7 @@ import pandas as pd
 from didjack.averaging.schemes import Scheme
 from didjack.options import ControlGroup, Options, registered
 from didjack.reporting.view import ResultView
-from didjack.wording import label_text
+from didjack.wording import label_text, one_line
 
 COMPARISONS: dict[ControlGroup, str] = {
     "nevertreated": "never treated",
@@ -18,6 +18,11 @@ COMPARISONS: dict[ControlGroup, str] = {
 def estimator(options: Options) -> str:
     """Name the estimator in words."""
     return str(registered("est_method", options.est_method).words)
+
+
+def effect(view: ResultView) -> str:
+    """Name what is estimated, in one line."""
+    return f"effect on {one_line(view.options.yname)}"
 
 
 def label_header(scheme: Scheme | None) -> str:

@@ -69,9 +69,14 @@ class AggregateResult(Result):
         labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
         cells = np.array([cell.reference for cell in fit.estimates.cells], dtype=bool)
         reference = found.loading.touches(cells) & ~found.loading.touches(~cells)
+        without = _without_weight(fit, by_cell)
+        missing = [
+            f"missing: {without if some else 'none of its ATT(g,t) is estimated'}"
+            for some in found.estimated
+        ]
         status = [
-            "reference" if zero else "missing: none of its ATT(g,t) is estimated" if none else "ok"
-            for zero, none in zip(reference, np.isnan(found.theta[0]), strict=True)
+            "reference" if zero else why if none else "ok"
+            for zero, none, why in zip(reference, np.isnan(found.theta[0]), missing, strict=True)
         ]
         targets = Targets(
             labels=labels,
@@ -349,6 +354,14 @@ class AggregateResult(Result):
     @property
     def _overall_targets(self) -> Targets:
         return self._targets
+
+
+def _without_weight(fit: Fit, by_cell: bool) -> str:
+    """Say why estimated ATT(g,t) cannot be averaged: their weights are zero."""
+    if by_cell:
+        return "its ATT(g,t) have no weight, as their treated rows have none"
+    of = " in the first period" if fit.layout.panel else ""
+    return f"its ATT(g,t) have no weight: the shares of its cohorts, by weights{of}, are zero"
 
 
 def _labels(scheme: Scheme, keys: Ints, fit: Fit) -> pd.Index:

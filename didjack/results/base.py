@@ -108,6 +108,9 @@ class Result(Estimates):
     def glance(self) -> pd.DataFrame:
         r"""Return one row about sample and options.
 
+        n_empty_clusters is the number of clusters that the sample rules left without units; they
+        are among n_clusters and count in the degrees of freedom, as in the reference packages.
+
         effective_clusters and effective_treated_clusters are
         :math:`(\sum_h w_h)^2 / \sum_h w_h^2` with the weight of all units, and of all treated
         units, by cluster: as many clusters of equal weight are as unequal as these. For the mean
@@ -120,7 +123,7 @@ class Result(Estimates):
         DataFrame
             One row.
         """
-        return pd.DataFrame([self._fit.describe() | diagnostics.effective_numbers(self._fit)])
+        return pd.DataFrame([self._fit.describe() | diagnostics.cluster_numbers(self._fit)])
 
     def summary(self, alpha: float | None = None) -> Table:
         """Return the printed table: the design, the coefficients, and what to know about them.

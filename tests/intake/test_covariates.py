@@ -25,6 +25,7 @@ from small_panels import (
 from didjack import EstimationWarning
 from didjack.intake.clean import clean
 from didjack.intake.covariates import clean_covariate
+from didjack.intake.text import text_as_categories
 from didjack.options import Options
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")
@@ -266,7 +267,7 @@ def test_whole_numbers_do_not_overflow(df):
     ],
 )
 def test_dtypes_that_formulas_see(values, dtype):
-    column = clean_covariate(pd.Series(values, name="x"))
+    column = clean_covariate(text_as_categories(pd.Series(values, name="x"), labels=False))
     if dtype is pd.CategoricalDtype:
         assert isinstance(column.dtype, dtype)
         assert "c" not in column.cat.categories

@@ -1,0 +1,67 @@
+"""Why there is no average, and which clusters have no units."""
+
+import numpy as np
+import pytest
+
+import didjack
+
+pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.DidjackWarning")
+
+NAMES = {"yname": "y", "tname": "period", "gname": "cohort", "idname": "id", "cluster": "cluster"}
+
+
+@pytest.fixture(scope="module")
+def df():
+    return didjack.simulate.panel(
+        n_clusters=14, cluster_size=4, n_periods=6, cohorts=[3, 5], seed=2
+    ).assign(w=1.0)
+
+
+def status(result):
+    table = result.tidy()
+    return dict(zip(table.iloc[:, 0].tolist(), table["status"], strict=True))
+
+
+def test_shares_of_zero_are_named(df):
+    df = df.assign(w=np.where((df["period"] == df["period"].min()) & (df["cohort"] == 5), 0.0, 1.0))
+    result = didjack.csdid(df, **NAMES, weightsname="w", est_method="reg")
+    cells = result.tidy()
+    assert cells.loc[(cells["group"] == 5) & (cells["time"] > 5), "estimate"].notna().all()
+    found = status(result.aggregate("event"))
+    alone = [e for e, text in found.items() if text.startswith("missing")]
+    assert alone
+    for e in alone:
+        assert "shares of its cohorts, by weights in the first period, are zero" in found[e]
+    group = result.aggregate("group")
+    assert group.tidy()["estimate"].notna().all()
+    only = df[df["cohort"].isin([0, 5])]
+    result = didjack.csdid(only, **NAMES, weightsname="w", est_method="reg")
+    for kind in ("simple", "event", "group", "calendar"):
+        overall = result.aggregate(kind).overall
+        assert np.isnan(overall["estimate"])
+        assert "shares of its cohorts" in overall["status"]
+
+
+def test_nothing_estimated_is_still_said(df):
+    bad = df.assign(
+        x=np.where(df["cohort"] == 5, 1.0, np.random.default_rng(0).normal(size=len(df)))
+    )
+    result = didjack.csdid(bad, **NAMES, xformla="~ x", est_method="ipw")
+    if result.tidy()["estimate"].isna().any():
+        missing = [text for text in status(result.aggregate("group")).values() if text != "ok"]
+        assert all("no weight" not in text for text in missing)
+
+
+@pytest.mark.parametrize("vcov", ["CV3", "analytic"])
+def test_clusters_without_units_are_counted(df, vcov):
+    gone = df["cluster"].isin(df["cluster"].unique()[:2])
+    # Units that miss a period leave the panel.
+    part = df[~(gone & (df["period"] == 2))]
+    result = didjack.csdid(part, **NAMES, vcov=vcov)
+    about = result.glance().iloc[0]
+    assert about["n_empty_clusters"] == 2
+    assert about["n_clusters"] == 14
+    assert "2 clusters without units in the sample (counted in df)." in str(result.summary())
+    whole = didjack.csdid(df, **NAMES, vcov=vcov)
+    assert whole.glance()["n_empty_clusters"].item() == 0
+    assert "without units" not in str(whole.summary())

@@ -16,29 +16,30 @@ from didjack.engine.fit import Fit
 from didjack.errors import OptionError
 from didjack.inference.cell_table import cell_table
 from didjack.inference.permutation.overall import Overall
-from didjack.inference.permutation.randomization import Statistic
 from didjack.inference.targets import Targets
 from didjack.options import (
     AggregationType,
     AggregationWeights,
     Vcov,
+    check_count,
     check_flag,
     check_listed,
-    told_apart,
 )
 from didjack.reporting.coefficient_plots import Intervals, draw_averages
 from didjack.reporting.honest import HonestInputs, honest_inputs
-from didjack.reporting.placebo_plot import draw_placebos
 from didjack.results import permutation
-from didjack.results.base import OVERALL, PlotKind, Result, check_plot
+from didjack.results.base import OVERALL, PlotKind, check_plot
+from didjack.results.comparison import MOST_CLUSTERS, N_PERMUTATIONS
 from didjack.results.comparison import compare as side_by_side
+from didjack.results.permutable import Permutable
+from didjack.results.permutation import MOST_PERMUTATIONS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AggregateResult(Result):
+class AggregateResult(Permutable):
     """Averages of ATT(g,t): by event time, cohort or period, and overall."""
 
     type: AggregationType
@@ -110,121 +111,11 @@ class AggregateResult(Result):
     def _overall(self) -> Overall:
         return Overall(self.type, self.window, self.weights == "cell")
 
-    @told_apart
-    def randomization_test(
-        self,
-        statistic: Statistic = "t",
-        n_permutations: int = 999,
-        seed: int = 0,
-        strata: Any = None,
-        null: float = 0.0,
-        alpha: float | None = None,
-    ) -> pd.Series:
-        r"""Test the overall ATT by giving cohorts to other clusters.
-
-        Each assignment is estimated anew with the same options, all replicates included. The
-        p-value is the share of assignments, the actual one included, whose statistic is as large
-        in absolute value. It is exact if the effect is the same constant in all treated
-        unit-periods and clusters are exchangeable, and with "t" nearly right if they are not quite
-        alike.
-
-        Parameters
-        ----------
-        statistic : {"t", "estimate"}
-            The t statistic with the cluster-jackknife error (CV3; CV3J if the call of `csdid`
-            asked for it), or the estimate itself. One treated cluster has no t statistic.
-        n_permutations : int
-            All distinct assignments are used if there are at most one more than this, otherwise
-            the actual one and so many random ones.
-        seed : int
-            Seed of the random assignments.
-        strata : mapping or Series, optional
-            Stratum of each cluster, by its label: cohorts change places within strata only. A
-            Series may name a cluster several times: ``df.set_index("state")["region"]``.
-        null : float
-            The effect that is tested.
-        alpha : float, optional
-            One minus the level of the interval; default: that of the call of `csdid`.
-
-        Returns
-        -------
-        Series
-            estimate; statistic; p_value, NaN if more than 5 percent of the assignments have no
-            statistic; conf_low and conf_high, the ends of the effects that are not rejected, which
-            may be infinite; smallest_p, the smallest p-value there can be; n_assignments, those
-            with a statistic; n_failed, those without.
-
-        Raises
-        ------
-        DataError
-            A cluster has several cohorts or strata, or there is only one assignment.
-        OptionError
-            An argument is not allowed, or there is no t statistic.
-
-        Warns
-        -----
-        InferenceWarning
-            There are too few assignments to reject, or no p-value.
-
-        References
-        ----------
-        MacKinnon & Webb (2020), Randomization inference for difference-in-differences with few
-        treated clusters, J. Econometrics 218, doi:10.1016/j.jeconom.2020.04.024.
-        """
-        fit = self._fit.under(alpha=self._level(alpha))
-        drawn = permutation.draws(fit, n_permutations, seed, strata)
-        return permutation.randomization(fit, self._overall, drawn, statistic, null)
-
-    @told_apart
-    def placebo_test(self, alpha: float | None = None) -> pd.Series:
-        r"""Test the overall ATT of one treated cluster by placebos.
-
-        Without the treated cluster, its cohort is given to each never-treated cluster in turn and
-        the same average is estimated: what there is where there is no effect. The p-value is the
-        share of these and the actual estimate that are as large in absolute value. Placebos are
-        scaled by :math:`\sqrt{v(n) / v(n_j)}`, the standard deviations of shocks in clusters as
-        large as the treated one and as theirs, which a working model fits to untreated rows.
-
-        It assumes that the shocks of the treated cluster are like those of the others but for its
-        size. No test can check that.
-
-        Parameters
-        ----------
-        alpha : float, optional
-            One minus the level of the interval; default: that of the call of `csdid`.
-
-        Returns
-        -------
-        Series
-            estimate; statistic, the same; p_value; conf_low and conf_high, the estimate and the
-            m-th largest placebo, m the whole part of alpha (C + 1) with C placebos, infinite if
-            m = 0; smallest_p, 1 / (C + 1); n_placebos, C; n_failed, clusters without a placebo.
-            ``attrs["placebos"]`` has them by cluster; ``plot(kind="placebo")`` draws them.
-
-        Raises
-        ------
-        OptionError
-            Not exactly one cluster is treated.
-        DataError
-            A cluster has several cohorts.
-
-        Warns
-        -----
-        InferenceWarning
-            There are too few placebos to reject.
-
-        References
-        ----------
-        Conley & Taber (2011), Inference with "difference in differences" with a small number of
-        policy changes, Rev. Economics and Statistics 93, doi:10.1162/REST_a_00049. Ferman & Pinto
-        (2019), Inference in differences-in-differences with few treated groups and
-        heteroskedasticity, Rev. Economics and Statistics 101, doi:10.1162/rest_a_00759.
-        """
-        fit = self._fit.under(alpha=self._level(alpha))
-        return permutation.placebo(fit, permutation.placebos(fit, self._overall))
-
     def compare_vcov(
-        self, which: Literal["overall", "all"] = "overall", alpha: float | None = None
+        self,
+        which: Literal["overall", "all"] = "overall",
+        alpha: float | None = None,
+        n_permutations: int = N_PERMUTATIONS,
     ) -> pd.DataFrame:
         """Put the variance estimators side by side.
 
@@ -234,15 +125,20 @@ class AggregateResult(Result):
             The overall ATT, or every coefficient.
         alpha : float, optional
             One minus the level of the intervals.
+        n_permutations : int
+            As of `randomization_test`; 0: no such row.
 
         Returns
         -------
         DataFrame
             Rows: ``"analytic"`` (units independent), ``"clustered"`` (analytic, by `cluster`;
             where there is one), ``"bootstrap"``, ``"CV3J"``, ``"CV3"`` (these where there are
-            clusters to delete). Columns: estimate, std_error, df, statistic, p_value, conf_low,
-            conf_high, and ratio, the standard error over that of CV3. With ``which="all"``, rows
-            are (coefficient, estimator).
+            clusters to delete); of the overall ATT, with up to 200 clusters and where they can be
+            had, ``"randomization"``, see `randomization_test`, and ``"placebo"``, see
+            `placebo_test`. Columns: estimate, std_error, df, statistic, p_value, conf_low,
+            conf_high; ratio, the standard error over that of CV3; and invalid, why a row is known
+            to be wrong in the design at hand, empty where it is not. With ``which="all"``, rows are
+            (coefficient, estimator).
 
         Examples
         --------
@@ -262,7 +158,11 @@ class AggregateResult(Result):
         check_listed("which", which, ("overall", "all"))
         last = len(self._targets.index) - 1
         at = np.array([last]) if which == "overall" else np.arange(last + 1)
-        return side_by_side(self.view, at, self._level(alpha), which == "all")
+        fit, tests = self._fit.under(alpha=self._level(alpha)), {}
+        n_permutations = check_count("n_permutations", n_permutations, 0, MOST_PERMUTATIONS)
+        if fit.layout.n_clusters <= MOST_CLUSTERS:
+            tests = permutation.rows_to_compare(fit, self._overall, n_permutations)
+        return side_by_side(self.view, at, fit.options.alpha, which == "all", tests)
 
     def honest_inputs(self) -> HonestInputs:
         r"""Hand an event study to a sensitivity analysis of Rambachan and Roth (2023).
@@ -346,10 +246,6 @@ class AggregateResult(Result):
             alpha=self._level(alpha), joint=check_flag("joint", joint), compare=compare
         )
         return draw_averages(self.view, self._scheme, ax, intervals)
-
-    def _plot_placebos(self, ax: Axes | None, alpha: float | None) -> Axes:
-        test = permutation.placebos(self._fit.under(alpha=self._level(alpha)), self._overall)
-        return draw_placebos(test, self.view.clusters.name, self.options.yname, ax)
 
     @property
     def _overall_targets(self) -> Targets:

@@ -26,6 +26,7 @@ from didjack.options import (
 from didjack.reporting.coefficient_plots import Intervals, draw_cells
 from didjack.results.aggregate import AggregateResult
 from didjack.results.base import PlotKind, Result, check_plot
+from didjack.results.comparison import N_PERMUTATIONS
 from didjack.results.comparison import compare as side_by_side
 
 if TYPE_CHECKING:
@@ -221,6 +222,7 @@ class GroupTimeResult(Result):
         type: AggregationType | None = "simple",
         which: Literal["overall", "all"] = "overall",
         alpha: float | None = None,
+        n_permutations: int = N_PERMUTATIONS,
     ) -> pd.DataFrame:
         """Put the variance estimators side by side, for an average of ATT(g,t).
 
@@ -232,6 +234,8 @@ class GroupTimeResult(Result):
             The overall ATT, or every coefficient. Without aggregation there are only "all".
         alpha : float, optional
             One minus the level of the intervals.
+        n_permutations : int
+            Of the randomisation test of the overall ATT; 0: no such row.
 
         Returns
         -------
@@ -241,7 +245,7 @@ class GroupTimeResult(Result):
         if type is not None:
             kind = aggregation_type(type)
             average = AggregateResult.of(self._fit, kind, Window(), "cohort")
-            return average.compare_vcov(which, alpha)
+            return average.compare_vcov(which, alpha, n_permutations)
         return side_by_side(self.view, self.view.components, self._level(alpha), True)
 
     def plot(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
 from didjack.engine.fit import Fit
-from didjack.errors import InferenceWarning, OptionError, warn
+from didjack.errors import DataError, InferenceWarning, OptionError, warn
 from didjack.inference.permutation.overall import Overall, one_cohort_each
 from didjack.inference.permutation.placebo import PlaceboTest, placebo_test
 from didjack.inference.permutation.randomization import (
@@ -89,6 +90,30 @@ def placebo(fit: Fit, test: PlaceboTest) -> pd.Series:
     # Not a Series: pandas compares attrs when it puts tables together.
     table.attrs["placebos"] = dict(zip(test.clusters, test.placebos.tolist(), strict=True))
     return table
+
+
+def rows_to_compare(fit: Fit, overall: Overall, n_permutations: int) -> dict[str, pd.Series]:
+    """Run the tests that can be had of the overall ATT, as rows of a comparison of errors."""
+    found: dict[str, pd.Series] = {}
+    with suppress(OptionError):  # without clusters there is nothing to permute
+        fit = fit.under(vcov="CV3")
+    if n_permutations:
+        with suppress(DataError, OptionError):  # there is no such test here, as these say
+            drawn = draws(fit, n_permutations, fit.options.seed, None)
+            test = randomization_test(fit, overall, drawn, "t", 0.0)
+            found["randomization"] = _row(test, test.statistic, test.low, test.high)
+    with suppress(DataError, OptionError):
+        placebo = placebos(fit, overall)
+        ends = placebo.estimate - placebo.margin, placebo.estimate + placebo.margin
+        found["placebo"] = _row(placebo, placebo.estimate, *ends)
+    return found
+
+
+def _row(
+    test: RandomizationTest | PlaceboTest, statistic: float, low: float, high: float
+) -> pd.Series:
+    values = {"estimate": test.estimate, "statistic": statistic, "p_value": test.p_value}
+    return pd.Series(values | {"conf_low": low, "conf_high": high})
 
 
 def _warn_of_few(what: str, number: str, test: RandomizationTest | PlaceboTest, fit: Fit) -> None:

@@ -110,7 +110,10 @@ def run(args: argparse.Namespace) -> Report:
     head = ["rows", "data", "package", "columns", "MiB", "extra MiB", "extra ÷ columns", "seconds"]
     note = (
         "*MiB*: the columns used. *Extra*: highest resident memory during the call, less that "
-        "before it."
+        "before it. Where clusters are units, there are as many replicates as units, each with "
+        "sums and regressions of its own, of (k + 1)k numbers or so with k columns of covariates, "
+        "the intercept included, for every set of cohorts compared: then the replicates, not the "
+        "rows, decide on memory and time."
     )
     report = Report([Table("Memory", head, note=note, n_text=3)])
     for spec in specs(args):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import TracebackType
 from typing import Any
 
@@ -31,11 +32,9 @@ class Progress:
         self.done = 0
         self._bar: Any = None
         if _writable() and (show or (show is None and _watched())):
-            from tqdm import tqdm
-
             delay = 0.0 if show else DELAY
             with self._or_none():
-                self._bar = tqdm(total=total, delay=delay, desc="didjack", leave=False)
+                self._bar = _bar_class()(total=total, delay=delay, desc="didjack", leave=False)
 
     def advance(self, amount: int) -> None:
         """Count more work as done."""
@@ -68,6 +67,34 @@ class Progress:
             yield
         except (AttributeError, OSError, ValueError):  # ValueError: a closed file, or an encoding
             self._bar = None
+
+
+class _Open:
+    """A lock that is always open: a bar is written by one thread alone."""
+
+    def acquire(self, *_args: Any, **_options: Any) -> bool:
+        return True
+
+    def release(self) -> None:
+        pass
+
+    def __enter__(self) -> bool:
+        return True
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+
+@cache
+def _bar_class() -> Any:
+    """Return tqdm's bar without its lock and its monitor.
+
+    All bars of a process share these. A write that fails leaves the lock held, and then the bars
+    of others, and the monitor when Python ends, would wait for it forever.
+    """
+    from tqdm import tqdm
+
+    return type("Bar", (tqdm,), {"monitor_interval": 0, "_lock": _Open()})
 
 
 def _writable() -> bool:

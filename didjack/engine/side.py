@@ -31,20 +31,16 @@ class Regression(NamedTuple):
 
     Attributes
     ----------
-    lower, scale : (R, k, k) and (R, k), the factors of `linear_algebra.factor`
     dependent : (R,) first column that depends on those before it, -1 if none
+    keep : (R, k) columns that are used
+    factors : (R, k, k) and (R, k), those of `linear_algebra.factor`, until all outcomes are solved
     beta : outcome -> (R, k), of the outcomes that were asked for so far
     """
 
-    lower: Floats
-    scale: Floats
     dependent: Ints
+    keep: Bools
+    factors: list[Floats]
     beta: dict[int, Floats]
-
-    @property
-    def keep(self) -> Bools:
-        """(R, k) columns that are used."""
-        return self.scale > 0
 
 
 class Fits(Protocol):

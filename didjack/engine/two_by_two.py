@@ -131,17 +131,20 @@ class TwoByTwo:
             lower, scale, dependent = linear_algebra.factor(gram, keep, self._drop)
             if not self._drop:
                 lower[dependent >= 0] = 0.0
-            self._regressions[key] = Regression(lower, scale, dependent, {})
+            self._regressions[key] = Regression(dependent, scale > 0, [lower, scale], {})
         return self._regressions[key]
 
     def coefficients(self, cohorts: Cohorts, arm: Arm, outcomes: Ints) -> Floats:
         """Regress outcomes, (o,), on covariates among some cohorts in an arm, (R, o, k)."""
-        lower, scale, _, beta = self.regression(cohorts, arm)
+        _, _, factors, beta = self.regression(cohorts, arm)
         new = [o for o in outcomes.tolist() if o not in beta]
         if new:
-            cross = np.ascontiguousarray(self.source.sums(cohorts, arm).cross[:, new])
-            solved = linear_algebra.solve(lower, scale, cross)
+            cross = self.source.sums(cohorts, arm).cross
+            lower, scale = factors
+            solved = linear_algebra.solve(lower, scale, np.ascontiguousarray(cross[:, new]))
             beta.update({o: solved[:, number] for number, o in enumerate(new)})
+            if len(beta) == cross.shape[1]:
+                factors.clear()
         return np.stack([beta[o] for o in outcomes.tolist()], axis=1)
 
     def propensity(self, comparison: Comparison) -> Propensity:

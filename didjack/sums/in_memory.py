@@ -46,9 +46,9 @@ def arrange(clean: CleanData, options: Options, collapse: bool = True) -> RowArr
     return pooled_rows(clean, options, collapse)
 
 
-MOST_KEPT = 4
-"""So many `Sums` are kept: those of one comparison, of two cohorts in two periods. Where clusters
-are units, each of them is as large as the columns of the sample."""
+KEPT_BY_ARM = 2
+"""So many `Sums` are kept for each arm of a comparison: those of treated and of comparison rows.
+Where clusters are units, each of them is as large as the columns of the sample."""
 
 
 class InMemory:
@@ -149,7 +149,8 @@ class InMemory:
         key = (cohorts, arm)
         found = self._sums.pop(key, None) or self._add_up(cohorts, arm)
         self._sums[key] = found  # at the end: what was asked for last is kept longest
-        if len(self._sums) > MOST_KEPT:
+        n_arms = 1 if self.layout.panel else 2
+        if len(self._sums) > KEPT_BY_ARM * n_arms:
             self._sums.pop(next(iter(self._sums)))
         return found
 

@@ -2,6 +2,7 @@
 
 import io
 import sys
+import threading
 
 import pytest
 from small_panels import numbers, panel, quiet_fit
@@ -70,3 +71,24 @@ def test_no_bar_where_nobody_looks(monkeypatch):
     with Progress(None, 2) as progress:
         progress.advance(2)
     assert sys.stderr.getvalue() == ""
+
+
+def test_a_failed_write_leaves_the_bars_of_others_alone(monkeypatch):
+    """Not in a lock that they wait for, nor in a thread that watches over them."""
+    tqdm = pytest.importorskip("tqdm").tqdm
+    monkeypatch.setattr(sys, "stderr", Broken())
+    with Progress(True, 3) as progress:
+        progress.reach(3)
+    free = []
+
+    def take():
+        for lock in tqdm.get_lock().locks:
+            free.append(lock.acquire(timeout=5))
+            lock.release()
+
+    other = threading.Thread(target=take)
+    other.start()
+    other.join()
+    assert free
+    assert all(free)
+    assert tqdm.monitor is None or not tqdm.monitor.is_alive()

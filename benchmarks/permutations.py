@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from functools import partial
 
 from contenders import Case
 from report import Check, Report, Table, main, number
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> Report:
             average.randomization_test(n_permutations=9)
         taken = {
             kind: [
-                seconds(lambda kind=kind: average.randomization_test(kind, n_permutations=n))
+                seconds(partial(average.randomization_test, kind, n_permutations=n))
                 for _ in range(1 if args.quick else 3)
             ]
             for kind in ("t", "estimate")

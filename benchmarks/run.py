@@ -19,7 +19,7 @@ from report import Report, Table, targets
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "build" / "benchmarks"
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-SCRIPTS = ["startup", "fit", "jackknife", "scaling", "memory"]
+SCRIPTS = ["startup", "fit", "jackknife", "scaling", "memory", "permutations"]
 PACKAGES = ["didjack", "numpy", "pandas", "scipy", "numba", "narwhals", "formulaic", "polars"]
 PEERS = ["diff-diff", "csdid", "statspai", "moderndid"]
 TITLES = {
@@ -28,6 +28,7 @@ TITLES = {
     3: "Target 3: survey microdata in the time of diff-diff's plain reg fit; 3 times for ipw, dr",
     4: "Target 4: growth with rows and clusters, and memory",
     5: "Target 5: import and first call",
+    6: "Target 6: 999 permutations with all replicates, 20,000 rows in 50 clusters",
 }
 INTRO = """# Benchmarks
 

@@ -29,6 +29,10 @@ from didjack.wording import name_some, plural
 
 FEW = 5
 """Fewer treated clusters than this, or clusters to compare with, are worth a warning."""
+ONE_TREATED = (
+    " (tests for that: placebo_test() and randomization_test(statistic='estimate') of "
+    "result.aggregate())"
+)
 MOST = 0.5
 """So is one cluster with more than this share of the treated weight, or of the variance."""
 
@@ -142,7 +146,8 @@ def _few(fit: Fit) -> list[str]:
     found = []
     if n_treated < FEW:
         are = "is" if n_treated == 1 else "are"
-        found.append(f"{n_treated} of {plural(n, 'cluster')} {are} treated")
+        tests = ONE_TREATED if n_treated == 1 else ""
+        found.append(f"{n_treated} of {plural(n, 'cluster')} {are} treated{tests}")
     if n_compared < FEW:
         have = "has" if n_compared == 1 else "have"
         found.append(f"{n_compared} of {plural(n, 'cluster')} {have} units to compare with")

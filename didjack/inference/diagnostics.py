@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from didjack._typing import NEVER, Bools, Floats
+from didjack._typing import NEVER, Bools, Floats, Ints
 from didjack.engine.fit import Fit
 from didjack.inference.jackknife import deviations
 from didjack.inference.kinds import KINDS
@@ -69,6 +69,16 @@ def treated_cohorts(fit: Fit) -> Bools:
     """Return which cohorts have an ATT(g,t) from treatment on, (C,)."""
     post = fit.cell_cohort_position[fit.cell_time >= fit.cell_cohort]
     return np.isin(np.arange(fit.layout.cohorts.size), post)
+
+
+def treated_clusters(fit: Fit, targets: Targets) -> Ints:
+    """Count the clusters of the cohorts that each coefficient is an effect on, (M,)."""
+    there, position = fit.layout.n_units > 0, fit.cell_cohort_position
+    if targets.averages is None:
+        return np.asarray(there[:, position].sum(axis=0))
+    cohorts = np.unique(position)
+    moves = np.array([targets.averages.loading.touches(position == c) for c in cohorts])
+    return np.asarray((there[:, cohorts].astype(np.int64) @ moves > 0).sum(axis=0))
 
 
 def _cohorts(fit: Fit) -> list[tuple[object, ...]]:

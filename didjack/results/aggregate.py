@@ -16,25 +16,31 @@ from didjack.averaging.window import Window
 from didjack.engine.fit import Fit
 from didjack.errors import OptionError
 from didjack.inference.cell_table import cell_table
+from didjack.inference.permutation.overall import Overall
 from didjack.inference.targets import Targets
 from didjack.options import (
     AggregationType,
     AggregationWeights,
     Vcov,
+    check_count,
     check_flag,
     check_listed,
 )
 from didjack.reporting.coefficient_plots import Intervals, draw_averages
 from didjack.reporting.honest import HonestInputs, honest_inputs
-from didjack.results.base import OVERALL, PlotKind, Result, check_plot
+from didjack.results import permutation
+from didjack.results.base import OVERALL, PlotKind, check_plot
+from didjack.results.comparison import MOST_CLUSTERS, N_PERMUTATIONS
 from didjack.results.comparison import compare as side_by_side
+from didjack.results.permutable import Permutable
+from didjack.results.permutation import MOST_PERMUTATIONS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AggregateResult(Result):
+class AggregateResult(Permutable):
     """Averages of ATT(g,t): by event time, cohort or period, and overall."""
 
     type: AggregationType
@@ -112,8 +118,15 @@ class AggregateResult(Result):
         """The overall ATT: estimate, std_error, and the further columns of `tidy`."""
         return self._statistics().iloc[-1].rename(OVERALL)
 
+    @property
+    def _overall(self) -> Overall:
+        return Overall(self.type, self.window, self.weights == "cell")
+
     def compare_vcov(
-        self, which: Literal["overall", "all"] = "overall", alpha: float | None = None
+        self,
+        which: Literal["overall", "all"] = "overall",
+        alpha: float | None = None,
+        n_permutations: int = N_PERMUTATIONS,
     ) -> pd.DataFrame:
         """Put the variance estimators side by side.
 
@@ -123,15 +136,20 @@ class AggregateResult(Result):
             The overall ATT, or every coefficient.
         alpha : float, optional
             One minus the level of the intervals.
+        n_permutations : int
+            As of `randomization_test`; 0: no such row.
 
         Returns
         -------
         DataFrame
             Rows: ``"analytic"`` (units independent), ``"clustered"`` (analytic, by `cluster`;
             where there is one), ``"bootstrap"``, ``"CV3J"``, ``"CV3"`` (these where there are
-            clusters to delete). Columns: estimate, std_error, df, statistic, p_value, conf_low,
-            conf_high, and ratio, the standard error over that of CV3. With ``which="all"``, rows
-            are (coefficient, estimator).
+            clusters to delete); of the overall ATT, with up to 200 clusters and where they can be
+            had, ``"randomization"``, see `randomization_test`, and ``"placebo"``, see
+            `placebo_test`. Columns: estimate, std_error, df, statistic, p_value, conf_low,
+            conf_high; ratio, the standard error over that of CV3; and invalid, why a row is known
+            to be wrong in the design at hand, empty where it is not. With ``which="all"``, rows are
+            (coefficient, estimator).
 
         Examples
         --------
@@ -151,7 +169,11 @@ class AggregateResult(Result):
         check_listed("which", which, ("overall", "all"))
         last = len(self._targets.index) - 1
         at = np.array([last]) if which == "overall" else np.arange(last + 1)
-        return side_by_side(self.view, at, self._level(alpha), which == "all")
+        fit, tests = self._fit.under(alpha=self._level(alpha)), {}
+        n_permutations = check_count("n_permutations", n_permutations, 0, MOST_PERMUTATIONS)
+        if fit.layout.n_clusters <= MOST_CLUSTERS:
+            tests = permutation.rows_to_compare(fit, self._overall, n_permutations)
+        return side_by_side(self.view, at, fit.options.alpha, which == "all", tests)
 
     def honest_inputs(self) -> HonestInputs:
         r"""Hand an event study to a sensitivity analysis of Rambachan and Roth (2023).
@@ -205,9 +227,10 @@ class AggregateResult(Result):
         ----------
         ax : matplotlib Axes, optional
             Where to draw; default: a new figure.
-        kind : {"coefficients", "replicates", "variance"}
+        kind : {"coefficients", "replicates", "variance", "placebo"}
             The coefficients with their intervals; the estimates without each cluster; the
-            clusters' shares of the jackknife variance.
+            clusters' shares of the jackknife variance; the overall ATT and its placebos, see
+            `placebo_test`.
         alpha : float, optional
             One minus the level of the intervals.
         joint : bool
@@ -222,6 +245,8 @@ class AggregateResult(Result):
         matplotlib Axes
         """
         check_plot(kind)
+        if kind == "placebo":
+            return self._plot_placebos(ax, alpha)
         if kind != "coefficients":
             return self._plot_clusters(kind, ax, coefficient)
         if self._scheme.keys == "none":

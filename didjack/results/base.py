@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, assert_never
+from typing import TYPE_CHECKING, Any, Literal, assert_never, get_args
 
 import numpy as np
 import pandas as pd
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 OVERALL = "overall"
-PlotKind = Literal["coefficients", "replicates", "variance"]
-PLOT_KINDS = ("coefficients", "replicates", "variance")
+PlotKind = Literal["coefficients", "replicates", "variance", "placebo"]
+PLOT_KINDS = get_args(PlotKind)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

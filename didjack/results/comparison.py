@@ -8,6 +8,7 @@ import pandas as pd
 from didjack._typing import Ints
 from didjack.inference import statistics
 from didjack.inference.coefficients import Coefficients
+from didjack.inference.diagnostics import treated_clusters
 from didjack.inference.evidence import Evidence
 from didjack.inference.kinds import KINDS
 from didjack.inference.statistics import Variance
@@ -16,13 +17,25 @@ from didjack.results.view import View
 COLUMNS = ["estimate", "std_error", "df", "statistic", "p_value", "conf_low", "conf_high"]
 
 
-def compare(view: View, at: Ints, alpha: float, labelled: bool) -> pd.DataFrame:
+MOST_CLUSTERS = 200
+"""With more clusters than this, permutations and placebos take long and add little."""
+N_PERMUTATIONS = 199
+ONE_TREATED = "one treated cluster: its own variation is not in the standard error"
+
+
+def compare(
+    view: View, at: Ints, alpha: float, labelled: bool, tests: dict[str, pd.Series] | None = None
+) -> pd.DataFrame:
     """Tabulate coefficients, (m,) positions, under every variance that can be had.
 
     Rows are (coefficient, estimator) where they are `labelled`, otherwise estimators.
     Replicates are computed if the result has none; nothing else is estimated again.
+
+    Parameters
+    ----------
+    tests : further rows of the last coefficient, by name
     """
-    found = _variances(view)
+    found, tests = _variances(view), tests or {}
     names = list(found)
     # One row for each coefficient and, within it, each estimator.
     which = np.repeat(at, len(names))
@@ -31,14 +44,24 @@ def compare(view: View, at: Ints, alpha: float, labelled: bool) -> pd.DataFrame:
         name: np.stack([table[name][at] for table in tables], axis=1).ravel() for name in tables[0]
     }
     reference = found["CV3"].std_error if "CV3" in found else np.full(at.max() + 1, np.nan)
-    values["ratio"] = values["std_error"] / reference[which]
-    rows = pd.Index(names * at.size, name="vcov")
-    if labelled:
-        key = view.index[which]
-        levels = [key.get_level_values(level) for level in range(key.nlevels)]
-        labels = [str(name or "coefficient") for name in key.names]
-        rows = pd.MultiIndex.from_arrays([*levels, rows], names=[*labels, "vcov"])
-    return pd.DataFrame(values, index=rows)[[*COLUMNS, "ratio"]]
+    table = pd.DataFrame(values)
+    table["ratio"] = table["std_error"] / reference[which]
+    alone = treated_clusters(view.fit, view.targets)[which] == 1
+    table["invalid"] = np.where(alone & ~table["std_error"].isna(), ONE_TREATED, "")
+    further = pd.DataFrame(list(tests.values()), columns=table.columns).astype(table.dtypes)
+    further["invalid"] = ""
+    key, rows = view.index[[*which, *[at[-1]] * len(tests)]], [*names * at.size, *tests]
+    table = pd.concat([table, further]) if tests else table
+    return table.set_axis(_labels(key, rows, labelled))[[*COLUMNS, "ratio", "invalid"]]
+
+
+def _labels(key: pd.Index, rows: list[str], labelled: bool) -> pd.Index:
+    """Label rows by their coefficient, if that is asked for, and their estimator."""
+    if not labelled:
+        return pd.Index(rows, name="vcov")
+    levels = [key.get_level_values(level) for level in range(key.nlevels)]
+    labels = [str(name or "coefficient") for name in key.names]
+    return pd.MultiIndex.from_arrays([*levels, rows], names=[*labels, "vcov"])
 
 
 def _variances(view: View) -> dict[str, Variance]:

@@ -28,6 +28,7 @@ from didjack.options import (
 from didjack.reporting.coefficient_plots import Intervals, draw_cells
 from didjack.results.aggregate import AggregateResult
 from didjack.results.base import PlotKind, Result, check_plot
+from didjack.results.comparison import N_PERMUTATIONS
 from didjack.results.comparison import compare as side_by_side
 
 if TYPE_CHECKING:
@@ -187,6 +188,7 @@ class GroupTimeResult(Result):
         type: AggregationType | None = "simple",
         which: Literal["overall", "all"] = "overall",
         alpha: float | None = None,
+        n_permutations: int = N_PERMUTATIONS,
     ) -> pd.DataFrame:
         """Put the variance estimators side by side, for an average of ATT(g,t).
 
@@ -198,6 +200,8 @@ class GroupTimeResult(Result):
             The overall ATT, or every coefficient. Without aggregation there are only "all".
         alpha : float, optional
             One minus the level of the intervals.
+        n_permutations : int
+            Of the randomisation test of the overall ATT; 0: no such row.
 
         Returns
         -------
@@ -207,7 +211,7 @@ class GroupTimeResult(Result):
         if type is not None:
             kind = aggregation_type(type)
             average = AggregateResult.of(self._fit, kind, Window(), "cohort")
-            return average.compare_vcov(which, alpha)
+            return average.compare_vcov(which, alpha, n_permutations)
         return side_by_side(self.view, self.view.components, self._level(alpha), True)
 
     def plot(
@@ -225,9 +229,10 @@ class GroupTimeResult(Result):
         ----------
         ax : matplotlib Axes, or an array of one for each cohort, optional
             Where to draw; default: a new figure.
-        kind : {"coefficients", "replicates", "variance"}
+        kind : {"coefficients", "replicates", "variance", "placebo"}
             The ATT(g,t) over time with their intervals; the estimates without each cluster; the
-            clusters' shares of the jackknife variance.
+            clusters' shares of the jackknife variance; the simple average and its placebos, see
+            `AggregateResult.placebo_test`.
         alpha : float, optional
             One minus the level of the intervals.
         joint : bool
@@ -243,6 +248,9 @@ class GroupTimeResult(Result):
         matplotlib Axes; for "coefficients" an array of them, one a cohort
         """
         check_plot(kind)
+        if kind == "placebo":
+            single: Any = ax
+            return self._simple.plot(single, kind, alpha)
         if kind != "coefficients":
             return self._plot_clusters(kind, ax, coefficient)
         intervals = Intervals(

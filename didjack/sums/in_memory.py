@@ -17,16 +17,16 @@ from didjack.sums.influence_rows import InfluenceRows
 from didjack.sums.layout import Arm, Cohorts, Layout
 from didjack.sums.logit_rows import LogitsInMemory
 from didjack.sums.panel import panel_rows
+from didjack.sums.relabel import (
+    relabelled_rows,
+    relabelled_sample,
+    treatment_rows,
+    treatment_sample,
+)
 from didjack.sums.rows import RowArrays
 from didjack.sums.shares import of_first_periods
-from didjack.sums.source import (
-    ClusterSums,
-    InfluenceSource,
-    Presence,
-    Spans,
-    Sums,
-    SumSource,
-)
+from didjack.sums.source import ClusterSums, InfluenceSource, Presence, Spans, Sums, SumSource
+from didjack.sums.stratum_sums import StratumSums
 
 
 def arrange(clean: CleanData, options: Options, collapse: bool = True) -> RowArrays:
@@ -61,6 +61,10 @@ class InMemory:
         needs them; otherwise None
     n_deleted : H, or 0 for the full sample alone
     logits : passes over the rows of propensity models
+
+    Parameters
+    ----------
+    by_stratum : of the same rows in other cohorts; None: its own, given back with the source
     """
 
     def __init__(
@@ -68,13 +72,15 @@ class InMemory:
         rows: RowArrays,
         origin: tuple[CleanData, Options] | None = None,
         jackknife: bool = True,
+        by_stratum: StratumSums | None = None,
     ) -> None:
         self.rows = rows
         self.origin = origin
         self.n_deleted = rows.layout.n_clusters if jackknife else 0
         self._deletion = Deletion(rows, self.n_deleted)
         self.logits = LogitsInMemory(self._deletion)
-        self._products: dict[tuple[int, int], tuple[Floats, Floats]] = {}
+        self._shared = by_stratum
+        self._by_stratum = by_stratum or StratumSums(self._deletion)
         self._sums: dict[tuple[Cohorts, Arm], Sums] = {}
         self._counts: dict[tuple[Cohorts, Arm], Ints] = {}
 
@@ -92,7 +98,25 @@ class InMemory:
 
     def replicated(self, jackknife: bool) -> InMemory:
         """Return the source with R = 1 + H replicates, or with the full sample alone."""
-        return InMemory(self.rows, self.origin, jackknife)
+        return InMemory(self.rows, self.origin, jackknife, self._shared)
+
+    def relabelled(self, cohort: Ints) -> InMemory:
+        """Return the sample with its clusters in other cohorts, (H,) positions.
+
+        What all of these have in common is kept as long as this source is.
+        """
+        rows, origin = relabelled_rows(self.rows, cohort), None
+        if self.origin is not None:
+            clean, options = self.origin
+            origin = relabelled_sample(clean, self.layout, cohort), options
+        return InMemory(rows, origin, self.n_deleted > 0, self._by_stratum)
+
+    def of_treatment(self) -> InMemory:
+        """Return the sample with the indicator of treatment as its outcome."""
+        origin = None
+        if self.origin is not None:
+            origin = treatment_sample(self.origin[0]), self.origin[1]
+        return InMemory(treatment_rows(self.rows), origin, self.n_deleted > 0)
 
     def presence(self) -> Presence:
         """Count the clusters with rows by cohort and period, and name one of them."""
@@ -131,30 +155,22 @@ class InMemory:
         return found
 
     def _add_up(self, cohorts: Cohorts, arm: Arm) -> Sums:
-        gram, cross = self._stratum_products(arm)
+        gram, cross = self._by_stratum.products(arm)
         chosen, deleted = self._deletion.select(cohorts, arm.period), self._deletion.deleted
         return Sums(deleted(gram, chosen), deleted(cross, chosen))
 
     def weights(self, cohorts: Cohorts, arm: Arm) -> Floats:
         """Return the weight of the rows of some cohorts in an arm, (R,), as in their `sums`."""
-        gram, _ = self._stratum_products(arm)
+        gram, _ = self._by_stratum.products(arm)
         chosen = self._deletion.select(cohorts, arm.period)
         return self._deletion.deleted(gram[:, :1, 0], chosen)[:, 0]
-
-    def _stratum_products(self, arm: Arm) -> tuple[Floats, Floats]:
-        key = (arm.x, arm.w)
-        if key not in self._products:
-            x, w = self.rows.x[arm.x], self.rows.w[arm.w]
-            self._products[key] = self._deletion.products(x, w, self.rows.y)
-        return self._products[key]
 
     def counts(self, cohorts: Cohorts, arm: Arm) -> Ints:
         """Return the number of units (unit-periods) of some cohorts in an arm, (R,)."""
         key = (cohorts, arm)
         if key not in self._counts:
             chosen = self._deletion.select(cohorts, arm.period)
-            by_stratum = self._deletion.by_stratum(self.rows.count_at(arm))
-            total = self._deletion.deleted(by_stratum, chosen)[:, 0]
+            total = self._deletion.deleted(self._by_stratum.counts(arm), chosen)[:, 0]
             self._counts[key] = np.rint(total).astype(np.int64)
         return self._counts[key]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -92,6 +92,20 @@ class Layout:
     def treated_clusters(self) -> Bools:
         """(H,) whether a cluster has treated units."""
         return np.asarray((self.n_units[:, self.cohorts != NEVER] > 0).any(axis=1))
+
+    @property
+    def cohort_of_clusters(self) -> Ints:
+        """(H,) position of the cohort of each cluster, the first of several; -1 without units."""
+        some = self.n_units > 0
+        return np.where(some.any(axis=1), some.argmax(axis=1), -1)
+
+    def relabelled(self, cohort: Ints) -> Layout:
+        """Put clusters, each in one cohort, into other ones, (H,) positions."""
+        share, n_units = np.zeros_like(self.share), np.zeros_like(self.n_units)
+        rows = np.arange(self.n_clusters)
+        share[rows, cohort] = self.share.sum(axis=1)
+        n_units[rows, cohort] = self.n_units.sum(axis=1)
+        return replace(self, share=share, n_units=n_units)
 
     def outcome(self, time: int) -> int:
         """Return which outcome is that of a period."""

@@ -280,6 +280,17 @@ class SumSource(Protocol):
     def replicated(self, jackknife: bool) -> SumSource:
         """Return the source with R = 1 + H replicates, or with the full sample alone."""
 
+    def relabelled(self, cohort: Ints) -> SumSource:
+        """Return the sample with its clusters, each in one cohort, in other ones.
+
+        Parameters
+        ----------
+        cohort : (H,) positions in the layout's cohorts; any for clusters without units
+        """
+
+    def of_treatment(self) -> SumSource:
+        """Return the sample with another outcome: 1 in a treated unit's period, otherwise 0."""
+
     def presence(self) -> Presence:
         """Return where the full sample has rows."""
 

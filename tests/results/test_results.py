@@ -1,6 +1,7 @@
 """Results as objects: comparison of estimators, pickles, exports."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -56,7 +57,7 @@ def test_results_are_frozen(by_state):
 
 
 def test_compare_vcov_is_what_each_call_gives(by_state):
-    table = by_state.compare_vcov("group", alpha=0.1)
+    table = by_state.compare_vcov("group", alpha=0.1, n_permutations=0)
     assert list(table.index) == ["analytic", "clustered", "bootstrap", "CV3J", "CV3"]
     calls = {
         "analytic": fit(vcov="analytic"),
@@ -68,7 +69,7 @@ def test_compare_vcov_is_what_each_call_gives(by_state):
     for name, result in calls.items():
         average = result.aggregate("group")
         want = average._statistics(0.1).iloc[-1]
-        columns = [column for column in table.columns if column != "ratio"]
+        columns = [column for column in table.columns if column not in ("ratio", "invalid")]
         np.testing.assert_allclose(
             table.loc[name, columns].to_numpy(float), want[columns].to_numpy(float), rtol=1e-12
         )
@@ -76,20 +77,20 @@ def test_compare_vcov_is_what_each_call_gives(by_state):
 
 
 def test_compare_vcov_from_any_result(by_state):
-    want = by_state.compare_vcov("simple")
+    want = by_state.compare_vcov("simple", n_permutations=9)
     for vcov in ("analytic", "bootstrap", "CV3J"):
-        got = fit(cluster="state", vcov=vcov).compare_vcov("simple")
+        got = fit(cluster="state", vcov=vcov).compare_vcov("simple", n_permutations=9)
         pd.testing.assert_frame_equal(got, want, rtol=1e-12)
 
 
 def test_compare_vcov_of_all_coefficients(by_state):
     event = by_state.aggregate("event")
-    table = event.compare_vcov("all")
+    table = event.compare_vcov("all", n_permutations=0)
     assert table.index.names == ["event_time", "vcov"]
     assert len(table) == 5 * len(event._targets.index)
     error = table["std_error"].xs("CV3", level="vcov").to_numpy()
     np.testing.assert_array_equal(error, event._statistics()["std_error"])
-    pd.testing.assert_frame_equal(table.loc["overall"], event.compare_vcov())
+    pd.testing.assert_frame_equal(table.loc["overall"], event.compare_vcov(n_permutations=0))
     cells = by_state.compare_vcov(None)
     assert cells.index.names == ["group", "time", "vcov"]
     assert len(cells) == 5 * 12
@@ -123,6 +124,53 @@ def test_compare_vcov_options(by_state):
         by_state.compare_vcov("group", which="some")
     with pytest.raises(didjack.OptionError, match="type="):
         by_state.compare_vcov("weekly")
+    with pytest.raises(didjack.OptionError, match="n_permutations=-1 is not allowed"):
+        by_state.compare_vcov(n_permutations=-1)
+
+
+def treated(clusters):
+    """A panel of twelve clusters, so many of which are treated in each cohort, and its fit."""
+    df = didjack.simulate.panel(
+        n_clusters=12, cluster_size=5, treated_clusters=clusters, cohorts=list(clusters), seed=1
+    )
+    names = ["y", "period", "cohort", "id"]
+    return didjack.csdid(df, *names, cluster="cluster", est_method="reg", vcov="CV3J")
+
+
+def test_compare_vcov_has_a_randomisation_test():
+    average = treated({4: 2, 5: 3}).aggregate("calendar")
+    table = average.compare_vcov("all", n_permutations=50)
+    assert table.index[-1] == ("overall", "randomization")
+    assert (table.index.get_level_values("vcov") == "randomization").sum() == 1
+    row = table.iloc[-1]
+    test = average._with_vcov("CV3").randomization_test(n_permutations=50)
+    columns = ["estimate", "statistic", "p_value", "conf_low", "conf_high"]
+    np.testing.assert_array_equal(row[columns].astype(float), test[columns].astype(float))
+    assert row[["std_error", "df", "ratio"]].isna().all()
+    assert (table["invalid"] == "").all()
+
+
+def test_compare_vcov_with_one_treated_cluster():
+    average = treated({4: 1}).aggregate("simple")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # what each test says of itself is not said here
+        table = average.compare_vcov()
+    assert list(table.index) == ["analytic", "clustered", "bootstrap", "CV3J", "CV3", "placebo"]
+    with pytest.warns(didjack.InferenceWarning, match="11 placebos"):
+        test = average.placebo_test()
+    assert table.loc["placebo", "p_value"] == test["p_value"]
+    for row in ("analytic", "clustered", "bootstrap"):
+        assert table.loc[row, "invalid"].startswith("one treated cluster")
+    assert (table.loc[["CV3J", "CV3", "placebo"], "invalid"] == "").all()
+
+
+def test_compare_vcov_marks_effects_on_one_cluster():
+    table = treated({4: 1, 6: 3}).compare_vcov("group", which="all", n_permutations=0)
+    marked = (table["invalid"] != "").groupby(level="group").any()
+    assert marked.to_dict() == {4: True, 6: False, "overall": False}
+    cells = treated({4: 1, 6: 3}).compare_vcov(None)
+    marked = (cells["invalid"] != "").groupby(level="group").any()
+    assert marked.to_dict() == {4: True, 6: False}
 
 
 # ---- sensitivity analysis -----------------------------------------------------------------------

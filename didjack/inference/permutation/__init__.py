@@ -1,0 +1,1 @@
+"""Tests that give cohorts to other clusters: randomisation and placebo tests."""

@@ -1,10 +1,9 @@
-"""The notebooks run, fast enough, and give what is stored in them.
+"""The notebooks run, and give what is stored in them.
 
 As a script (``python tests/test_notebooks.py [name ...]``), execute them and store what they give.
 """
 
 import sys
-import time
 from pathlib import Path
 
 import nbclient
@@ -12,7 +11,8 @@ import nbformat
 import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-MOST_SECONDS = 30
+MOST_SECONDS = 600
+"""A cell that takes longer hangs."""
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -23,7 +23,7 @@ def executed(path, folder):
     """Execute a notebook in a folder, whatever is stored in it."""
     notebook = nbformat.read(path, as_version=4)
     nbclient.NotebookClient(
-        notebook, timeout=5 * MOST_SECONDS, resources={"metadata": {"path": str(folder)}}
+        notebook, timeout=MOST_SECONDS, resources={"metadata": {"path": str(folder)}}
     ).execute()
     return notebook
 
@@ -45,9 +45,7 @@ def words(notebook):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_gives_what_is_stored_in_it(path, tmp_path):
     stored = nbformat.read(path, as_version=4)
-    start = time.perf_counter()
     again = executed(path, tmp_path)
-    assert time.perf_counter() - start < MOST_SECONDS
     assert words(again) == words(stored)
 
 

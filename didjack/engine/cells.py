@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, assert_never
@@ -99,36 +100,43 @@ def _cells(
     treated: Ints, value: Ints, periods: Ints, seen: Ints, options: Options
 ) -> Iterator[Cell]:
     d, universal = options.anticipation, options.base_period == "universal"
-    for g in treated:
-        before = seen[periods[seen] + d < value[g]]
-        if not before.size:
+    position, period = seen.tolist(), periods[seen].tolist()
+    compared = _Compared(value, options.control_group)
+    for g in treated.tolist():
+        before = bisect_left(period, int(value[g]) - d)
+        if not before:
             continue
-        for position, t in enumerate(seen):
-            if not universal and position == 0:
-                continue
-            base = before[-1]
-            if not universal and periods[t] < value[g]:
-                base = seen[position - 1]
-            latest = max(periods[t], periods[base])
-            others = _comparison(value, int(g), latest + d, options.control_group)
-            yield Cell(int(g), int(t), int(base), tuple(np.flatnonzero(others).tolist()))
+        for at in range(0 if universal else 1, len(period)):
+            base = before - 1
+            if not universal and period[at] < value[g]:
+                base = at - 1
+            others = compared.with_cohort(g, max(period[at], period[base]) + d)
+            yield Cell(g, position[at], position[base], others)
 
 
-def _comparison(value: Ints, g: int, latest: int, control_group: ControlGroup) -> Bools:
-    """Return which cohorts a cohort is compared with, (C,).
+class _Compared:
+    """Which cohorts a cohort is compared with; most cells have the same ones.
 
     Parameters
     ----------
     value : (C,) first treated periods
-    g : position of the cohort
-    latest : last period by which none of the others may be treated
     """
-    match control_group:
-        case "nevertreated":
-            return np.asarray(value == NEVER)
-        case "notyettreated":
-            others = np.asarray(value > latest)
-            others[g] = False
-            return others
-        case _:
-            assert_never(control_group)
+
+    def __init__(self, value: Ints, control_group: ControlGroup) -> None:
+        self._value, self._control_group = value, control_group
+        self._known: dict[int, tuple[int, ...]] = {}
+
+    def with_cohort(self, g: int, latest: int) -> tuple[int, ...]:
+        """Return positions of cohorts, none of which is treated by the period `latest`."""
+        match self._control_group:
+            case "nevertreated":
+                return self._after(int(NEVER) - 1)
+            case "notyettreated":
+                return tuple(c for c in self._after(latest) if c != g)
+            case _:
+                assert_never(self._control_group)
+
+    def _after(self, period: int) -> tuple[int, ...]:
+        if period not in self._known:
+            self._known[period] = tuple(np.flatnonzero(self._value > period).tolist())
+        return self._known[period]

@@ -42,7 +42,8 @@ class Strata:
 
     def select(self, cohorts: Cohorts, period: int) -> Ints:
         """Return the positions of the strata of some cohorts in a period, ordered by cluster."""
-        chosen = np.flatnonzero(np.isin(self.cohort, cohorts) & (self.period == period))
+        own = self.cohort == cohorts[0] if len(cohorts) == 1 else np.isin(self.cohort, cohorts)
+        chosen = np.flatnonzero(own & (self.period == period))
         return chosen[np.argsort(self.cluster[chosen], kind="stable")]
 
     @property

@@ -7,7 +7,7 @@ import pytest
 from compare_with_bruteforce import NAMES, draw, lose_rows
 
 import didjack
-from didjack import InferenceWarning, OptionError
+from didjack import FewClustersWarning, InferenceWarning, OptionError
 
 matplotlib.use("Agg")
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
@@ -103,6 +103,14 @@ def test_other_designs(cohorts, message):
     agg = fit(draw(np.array(cohorts), 8, range(1, 6), 3)).aggregate("simple")
     with pytest.raises(OptionError, match=message):
         agg.placebo_test()
+
+
+def test_the_warning_names_both_tests():
+    df = draw(COHORTS, 8, range(1, 6), 3)
+    with pytest.warns(FewClustersWarning, match=r"1 of 7 clusters is treated \(tests for that: pl"):
+        fit(df)
+    with pytest.warns(FewClustersWarning, match=r"randomization_test\(statistic='estimate'\)"):
+        fit(df, vcov="analytic")
 
 
 def test_picture():

@@ -15,6 +15,7 @@ from didjack.errors import InferenceWarning, OptionError, warn
 from didjack.inference import wald
 from didjack.inference.pretest import pretest
 from didjack.options import check_listed, check_share
+from didjack.results.copies import own_index
 from didjack.results.estimates import Estimates
 
 
@@ -166,7 +167,7 @@ class Hypotheses(Estimates):
         """
         check_share("power", power)
         found = self._coefficients.own_variance.detectable(self._level(alpha), power)
-        return pd.Series(found, index=self._targets.index, name="mde")
+        return pd.Series(found, index=own_index(self._targets.index), name="mde")
 
     def lincomb(
         self,

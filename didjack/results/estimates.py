@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
-from didjack._typing import Floats
+from didjack._typing import Ints
 from didjack.averaging.schemes import Scheme
 from didjack.engine.fit import Fit
-from didjack.errors import InferenceWarning, UnknownOptionError, warn
-from didjack.inference import wald
+from didjack.errors import UnknownOptionError
 from didjack.inference.coefficients import Coefficients
 from didjack.inference.evidence import Evidence
 from didjack.inference.kinds import KINDS
 from didjack.inference.targets import Targets
-from didjack.options import Options, Vcov, check_alpha, check_choice, check_flag, reject_unknown
+from didjack.options import (
+    Options,
+    Vcov,
+    check_alpha,
+    check_choice,
+    check_flag,
+    reject_unknown,
+)
 from didjack.results.copies import labelled, own_frame
 from didjack.results.view import View
 
@@ -70,6 +74,11 @@ class Estimates(ABC):
     def _overall_targets(self) -> Targets | None:
         """Targets whose last coefficient is the overall ATT; None where there is none."""
 
+    @property
+    @abstractmethod
+    def _before(self) -> Ints:
+        """Positions of coefficients before treatment, and before any anticipation of it."""
+
     @abstractmethod
     def _on(self, fit: Fit) -> Self:
         """Return the same coefficients of another fit."""
@@ -94,6 +103,7 @@ class Estimates(ABC):
             scheme=self._scheme,
             overall=lambda: self._overall_targets,
             under=lambda kind: self._with_vcov(kind).view,
+            positions_before=self._before,
         )
 
     def _level(self, alpha: float | None) -> float:
@@ -170,8 +180,10 @@ class Estimates(ABC):
             return labelled(self._coefficients.intervals(alpha), self._targets.index, names)
         ends, found = self._coefficients.band(alpha)
         table = labelled(ends, self._targets.index, names)
-        table.attrs["critical_value"] = found.value
-        table.attrs["simulation_error"] = found.error
+        index = self._targets.index[self._targets.components].tolist()
+        table.attrs["critical_values"] = dict(zip(index, found.value.tolist(), strict=True))
+        table.attrs["critical_value"] = float(np.nanmax(found.value, initial=-np.inf))
+        table.attrs["simulation_error"] = float(np.nanmax(found.error, initial=0.0))
         table.attrs["n_draws"] = found.n_draws
         return table
 
@@ -196,100 +208,3 @@ class Estimates(ABC):
         made = KINDS[self.options.vcov if kind is None else kind]
         index = self._targets.index
         return labelled(self.view.made_for(made).covariance(made), index, index)
-
-    # -- hypotheses ---------------------------------------------------------------------------
-
-    def wald_test(self, R: Any = None, q: ArrayLike | None = None) -> pd.Series:
-        r"""Test linear restrictions on the coefficients jointly.
-
-        .. math:: F = (R \theta - q)' (R V R')^+ (R \theta - q) / k
-
-        with V the covariance matrix and k the rank of :math:`R V R'` (eigenvalues of its
-        correlation matrix below 1e-10 of the largest count as zero) is compared with F(k, df). df
-        is the number of replicates less one for the jackknife, H - 1 for clustered and infinite
-        (:math:`\chi^2_k / k`) for other analytic and for bootstrap standard errors. With
-        ``undefined="skip"`` the replicates that all coefficients in the test have are used.
-
-        Parameters
-        ----------
-        R : list, mapping, DataFrame or array, optional
-            - list of labels: each of these coefficients;
-            - mapping or Series from label to weight: one linear combination; a list of them:
-              several;
-            - DataFrame with labels as columns: one combination a row;
-            - array of as many columns as coefficients (the overall may be left out).
-
-            Default: all coefficients but reference periods; for an aggregation its components,
-            not the overall, which is an average of them.
-        q : float or array, optional
-            Values of the combinations under the hypothesis; default: zero.
-
-        Returns
-        -------
-        Series
-            statistic (F), df_num, df_denom, p_value, rank, and reason. NaN, with the reason, if a
-            coefficient has no standard error or if there are more restrictions than independent
-            replicates (clusters, units) less one.
-
-        Warns
-        -----
-        InferenceWarning
-            There is no test, and why.
-
-        Notes
-        -----
-        F tests of many restrictions reject too often when there are few clusters. They are close
-        to what they should be only if the restrictions are far fewer than the replicates.
-        """
-        targets = self._targets
-        if R is None:
-            tested = targets.components[~targets.reference[targets.components]]
-            weights = np.eye(len(targets.index))[tested]
-        else:
-            weights = wald.restrictions(R, targets.index, targets.components.size)
-        return self._wald(weights, wald.values_of(q, len(weights)))
-
-    def _wald(self, weights: Floats, values: Floats) -> pd.Series:
-        """Test (L, M) restrictions, and warn if that cannot be done."""
-        test = self._coefficients.test(weights, values)
-        if test["reason"]:
-            warn(f"no Wald test: {test['reason']}", InferenceWarning)
-        return test
-
-    def lincomb(
-        self,
-        weights: Mapping[Any, float] | pd.Series | Sequence[float] | Floats,
-        alpha: float | None = None,
-    ) -> pd.Series:
-        """Estimate a linear combination of the coefficients.
-
-        The combination is formed in every replicate, so its CV3 is that of the combination
-        itself: it is undefined in a replicate in which one of its coefficients is.
-
-        Parameters
-        ----------
-        weights : mapping or Series from label to weight, or array
-            An array has one weight a coefficient; the overall may be left out.
-        alpha : float, optional
-            One minus the level of the interval.
-
-        Returns
-        -------
-        Series
-            The columns of `tidy` from estimate on.
-
-        Examples
-        --------
-        >>> import didjack
-        >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
-        >>> study = res.aggregate("event")
-        >>> print(f"{study.lincomb({0: 0.5, 1: 0.5})['estimate']:.4f}")
-        -0.0354
-        >>> cohorts = res.aggregate("group")
-        >>> print(f"{cohorts.lincomb({2006: 1, 2007: -1})['p_value']:.3f}")
-        0.894
-        """
-        row = wald.weights_of(weights, self._targets.index, self._targets.components.size)
-        table = self._coefficients.combination(row, "lincomb", self._level(alpha))
-        return table.iloc[0].rename("lincomb")

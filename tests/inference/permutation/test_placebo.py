@@ -8,6 +8,7 @@ from compare_with_bruteforce import NAMES, draw, lose_rows
 
 import didjack
 from didjack import FewClustersWarning, InferenceWarning, OptionError
+from didjack.inference.laws.design import Design
 
 matplotlib.use("Agg")
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
@@ -56,9 +57,12 @@ def test_every_placebo_by_a_refit(case):
         changed = rest.assign(cohort=np.where(rest["cluster"] == cluster, 4, 0))
         again = fit(changed, **options | {"vcov": "analytic", "undefined": "nan"})
         wanted[cluster] = again.aggregate(average, **window).overall["estimate"]
-    if change is None:  # clusters of one size have shocks of one size
+    if change is None:
+        v = Design.of(agg._fit).variance
+        scale = {label: np.sqrt(v[2] / v[label]) for label in wanted}  # labels are positions here
+        assert options.get("weightsname") or set(scale.values()) == {1.0}  # of one size
         found = pd.Series(test.attrs["placebos"])
-        pd.testing.assert_series_equal(found, pd.Series(wanted), rtol=1e-9)
+        pd.testing.assert_series_equal(found, pd.Series(wanted) * pd.Series(scale), rtol=1e-9)
     placebos = np.array(list(test.attrs["placebos"].values()))
     size = np.sort(np.abs(placebos))
     assert test["estimate"] == agg.overall["estimate"]

@@ -14,6 +14,7 @@ from didjack.options import (
     EstMethod,
     FixWeights,
     Options,
+    Reference,
     Undefined,
     Vcov,
     told_apart,
@@ -43,7 +44,8 @@ def csdid(
     fix_weights: FixWeights | None = None,
     collinear: Collinear = "nan",
     vcov: Vcov = "CV3",
-    undefined: Undefined = "nan",
+    reference: Reference = "model",
+    undefined: Undefined = "model",
     alpha: float = 0.05,
     n_boot: int = 999,
     seed: int = 0,
@@ -59,7 +61,9 @@ def csdid(
     .. math:: CV_3 = \frac{R-1}{R} \sum_h (\theta_{(h)} - \theta)(\theta_{(h)} - \theta)'
 
     where :math:`\theta_{(h)}` is estimated without cluster h, from scratch: cohort shares,
-    propensity scores and regressions included. Tests and intervals use t(R - 1).
+    propensity scores and regressions included. Tests and intervals use the law that the t statistic
+    has in this design under a working model of the clusters' shocks; with few treated clusters it
+    is much wider than t(R - 1).
 
     Parameters
     ----------
@@ -110,9 +114,16 @@ def csdid(
         "CV3", "CV3J": cluster jackknife, centred on the estimate or on the mean of the replicates.
         "analytic": influence functions; normal if units are independent, t(H - 1) if `cluster`
         names larger groups. "bootstrap": multiplier bootstrap of these influence functions.
-    undefined : {"nan", "skip", "raise"}
-        If an estimate cannot be had without some cluster: no standard error, leave the replicate
-        out, or an error.
+    reference : {"model", "t"}
+        What t statistics of the jackknife are compared with: the law that they have in this design
+        if shocks are normal, independent between clusters, and as large in all clusters but for
+        their size, or t(R - 1), as in R ``didjack`` and Stata ``csdidjack``. The column ``df`` is
+        that of the t with the same critical value at `alpha`.
+    undefined : {"model", "nan", "skip", "raise"}
+        If an estimate cannot be had without some cluster: a standard error from the other
+        replicates, made up under the working model as if this cluster's shocks were like the
+        others' ("model"; with ``reference="t"`` it acts as "nan"); no standard error ("nan"); leave
+        the replicate out, with no variation from this cluster ("skip"); an error ("raise").
     alpha : float
         One minus the level of confidence intervals, for all methods of the result.
     n_boot : int

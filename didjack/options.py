@@ -5,19 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import wraps
-from typing import (
-    Any,
-    Generic,
-    Literal,
-    ParamSpec,
-    TypeVar,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -30,7 +20,8 @@ EstMethod = Literal["dr", "ipw", "reg"]
 FixWeights = Literal["varying", "base_period", "first_period"]
 Collinear = Literal["nan", "drop"]
 Vcov = Literal["CV3", "CV3J", "analytic", "bootstrap"]
-Undefined = Literal["nan", "skip", "raise"]
+Reference = Literal["model", "t"]
+Undefined = Literal["model", "nan", "skip", "raise"]
 AggregationType = Literal["simple", "event", "group", "calendar"]
 AggregationWeights = Literal["cohort", "cell"]
 
@@ -130,6 +121,7 @@ CHOICES: dict[str, tuple[str, ...] | Registry[Any]] = {
     "fix_weights": get_args(FixWeights),
     "collinear": get_args(Collinear),
     "vcov": get_args(Vcov),
+    "reference": get_args(Reference),
     "undefined": get_args(Undefined),
     "type": get_args(AggregationType),
     "weights": get_args(AggregationWeights),
@@ -248,14 +240,18 @@ def check_choice(name: str, value: Any, optional: bool = False) -> None:
     )
 
 
+def check_share(name: str, value: Any) -> float:
+    """Return `value` as a float strictly between 0 and 1, or raise."""
+    number = isinstance(value, (int, float, np.floating)) and not isinstance(value, bool)
+    if number and 0 < value < 1:
+        return float(value)
+    allowed = "it must be a number strictly between 0 and 1"
+    raise OptionError(f"{name}={brief(value)} is not allowed; {allowed}")
+
+
 def check_alpha(alpha: Any) -> float:
     """Return `alpha` as a float above 0 and up to 0.5, or raise."""
-    number = isinstance(alpha, (int, float, np.floating)) and not isinstance(alpha, bool)
-    if not number or not 0 < alpha < 1:
-        raise OptionError(
-            f"alpha={brief(alpha)} is not allowed; it must be a number strictly between 0 and 1"
-        )
-    if alpha > 0.5:
+    if check_share("alpha", alpha) > 0.5:
         raise OptionError(
             f"alpha={brief(alpha)} is not allowed; it is one minus the level of an interval "
             f"(did you mean {1.0 - float(alpha):.12g}?)"
@@ -309,7 +305,8 @@ class Options:
     fix_weights: FixWeights | None = None
     collinear: Collinear = "nan"
     vcov: Vcov = "CV3"
-    undefined: Undefined = "nan"
+    reference: Reference = "model"
+    undefined: Undefined = "model"
     alpha: float = 0.05
     n_boot: int = 999
     seed: int = 0
@@ -325,15 +322,17 @@ class Options:
             object.__setattr__(self, name, check_flag(name, getattr(self, name)))
         if self.progress is not None:
             object.__setattr__(self, "progress", check_flag("progress", self.progress, True))
-        for name in ("control_group", "base_period", "est_method", "collinear", "vcov"):
-            check_choice(name, getattr(self, name))
-        check_choice("undefined", self.undefined)
-        check_choice("fix_weights", self.fix_weights, optional=True)
+        for name in CHOICES:
+            if name in self.__slots__:
+                check_choice(name, getattr(self, name), optional=name == "fix_weights")
         object.__setattr__(self, "alpha", check_alpha(self.alpha))
-        anticipation = check_count("anticipation", self.anticipation, 0, MOST_PERIODS)
-        object.__setattr__(self, "anticipation", anticipation)
-        object.__setattr__(self, "n_boot", check_count("n_boot", self.n_boot, 2, MOST_DRAWS))
-        object.__setattr__(self, "seed", check_count("seed", self.seed, 0, MOST_SEED))
+        bounds = {
+            "anticipation": (0, MOST_PERIODS),
+            "n_boot": (2, MOST_DRAWS),
+            "seed": (0, MOST_SEED),
+        }
+        for name, (least, most) in bounds.items():
+            object.__setattr__(self, name, check_count(name, getattr(self, name), least, most))
         self._check_together()
 
     def _check_string(self, name: str) -> None:
@@ -383,18 +382,19 @@ class Options:
         return bool(registered("vcov", self.vcov).needs_replicates)
 
     @property
+    def missing_replicates(self) -> Undefined:
+        """What becomes of an error with undefined replicates: "model" is of no use without one."""
+        return "nan" if (self.undefined, self.reference) == ("model", "t") else self.undefined
+
+    @property
     def by_unit(self) -> bool:
         """Whether units are the clusters."""
         return self.cluster is None or self.cluster == self.idname
-
-    @classmethod
-    def names(cls) -> list[str]:
-        """List the options in the order of `csdid`'s arguments."""
-        return [field.name for field in fields(cls)]
 
 
 def aggregation_type(value: Any) -> AggregationType:
     """Return the aggregation type, with the alias ``"dynamic"`` resolved, or raise."""
     value = "event" if isinstance(value, str) and value == "dynamic" else value
     check_choice("type", value)
-    return cast(AggregationType, value)
+    kind: AggregationType = value
+    return kind

@@ -101,9 +101,9 @@ def by_level(counts, weight=1.0):
 
 
 def names(options):
-    """Column names and other options, with the unit of a panel."""
+    """Column names and other options, with the unit of a panel; t(R - 1) unless told otherwise."""
     idname = {"idname": "id"} if options.get("panel", True) else {}
-    return NAMES | idname | options
+    return NAMES | {"reference": "t"} | idname | options
 
 
 def fast(df, **options):
@@ -116,7 +116,7 @@ def split(options):
     options = names(options)
     formula = options.pop("xformla", None) or ""
     options["covariates"] = re.findall(r"\w+", formula)
-    return {k: v for k, v in options.items() if k not in ("vcov", "undefined")}
+    return {k: v for k, v in options.items() if k not in ("vcov", "reference", "undefined")}
 
 
 def close(got, want, scale, what=""):

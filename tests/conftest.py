@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import didjack
 from didjack.datasets import load_mpdta
 
 DATA = Path(__file__).with_name("data")
@@ -33,6 +34,32 @@ def _read(name):
 def reference_cases():
     """All reference results, see data/make_reference.py."""
     return json.loads(gzip.decompress((DATA / "reference.json.gz").read_bytes()))
+
+
+@cache
+def few_clusters_cases():
+    """Laws and tests by brute force, see data/make_few_clusters.py."""
+    return json.loads(gzip.decompress((DATA / "few_clusters.json.gz").read_bytes()))
+
+
+def fit_few_clusters(case, **options):
+    """Fit a case of `few_clusters_cases`."""
+    given = case["options"]
+    return didjack.csdid(
+        _read(case["data"]),
+        "y",
+        "period",
+        "cohort",
+        "id" if given["panel"] else None,
+        "~ " + " + ".join(given["x"]) if given["x"] else None,
+        cluster="cluster",
+        weightsname=given["w"],
+        panel=given["panel"],
+        allow_unbalanced_panel=given["unbalanced"],
+        **{name: given[name] for name in ("control_group", "base_period", "anticipation")},
+        est_method=given["est_method"],
+        **options,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def check(df, *summaries, **options):
 
 
 def mpdta(undefined):
-    return didjack.csdid(load_mpdta(), **MPDTA, undefined=undefined)
+    return didjack.csdid(load_mpdta(), **MPDTA, reference="t", undefined=undefined)
 
 
 def test_mpdta_without_its_only_state_of_2004():

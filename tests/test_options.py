@@ -61,7 +61,7 @@ def test_options_are_frozen_and_follow_the_call():
     with pytest.raises(dataclasses.FrozenInstanceError):
         options.alpha = 0.1
     arguments = list(inspect.signature(didjack.csdid).parameters)
-    assert arguments == ["df", *Options.names()]
+    assert arguments == ["df", *(field.name for field in dataclasses.fields(Options))]
     defaults = inspect.signature(didjack.csdid).parameters
     required = [name for name, one in defaults.items() if one.default is one.empty]
     assert required == ["df", "yname", "tname", "gname"]

@@ -31,7 +31,7 @@ def case(request, data):
     """A reference case, its fit, and the tolerance it is held to."""
     reference = reference_cases()[request.param]
     options = reference["options"]
-    fit = didjack.csdid(data(reference["data"]), **options, vcov="CV3", undefined="skip")
+    fit = didjack.csdid(data(reference["data"]), **options, reference="t", undefined="skip")
     logit = options["est_method"] != "reg" and options["xformla"] is not None
     return SimpleNamespace(
         reference=reference,

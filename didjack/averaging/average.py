@@ -18,7 +18,7 @@ from didjack._typing import Bools, Floats, Ints
 from didjack.averaging.cells import CellTable
 from didjack.averaging.components import Components
 from didjack.averaging.loading import MOST_AT_ONCE, Loading
-from didjack.averaging.schemes import SCHEMES, Scheme
+from didjack.averaging.rows import AveragedRows, Parts
 from didjack.averaging.window import Window
 from didjack.errors import OptionError
 from didjack.options import AggregationType
@@ -51,31 +51,6 @@ class Averages:
     by_cell: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """The M components in r replicates, (r, M) each.
-
-    Attributes
-    ----------
-    theta : averages; NaN where no cell is left
-    u : what they count in the overall
-    turned : whether they average over other cells than the full sample
-    exists : (r, k) whether a cell has an estimate that takes part
-    v : (r, k) weights of the cells
-    """
-
-    theta: Floats
-    u: Floats
-    turned: Bools
-    exists: Bools
-    v: Floats
-
-    @property
-    def by_component(self) -> tuple[Floats, Floats, Bools]:
-        """What is kept of every replicate; all else is as large as the cells."""
-        return self.theta, self.u, self.turned
-
-
 def aggregate(
     table: CellTable, kind: AggregationType, window: Window, by_cell: bool = False
 ) -> Averages:
@@ -91,25 +66,21 @@ def aggregate(
     calendar
         for each t: sum_g v ATT(g,t) / sum_g v over g <= t; overall: plain mean over t
     """
-    scheme = SCHEMES[kind]
-    in_full = _eligible(table, scheme, window, table.first[:1], table.last[:1])[0]
-    in_full &= np.arange(table.cohort.size) < table.n_shown
+    rows = AveragedRows.of(table, kind, window, by_cell)
+    scheme, components, in_full = rows.scheme, rows.components, rows.in_full(table)
     if not in_full.any():
         raise OptionError(f"no ATT(g,t) lies in the window of the {kind!r} aggregation: {window}")
-    components = Components.of(table, scheme, _ever_eligible(table, scheme, window))
-    equal = scheme.equal_cells and not by_cell
-    rows = _Rows(components, scheme, window, equal)
-    full = rows.of(table, slice(0, 1), None)
+    full = rows.parts(table, slice(0, 1), None)
     blocks = _blocks(len(table.att), components.cells.size)
-    parts = [rows.of(table, some, full).by_component for some in blocks]
+    parts = [rows.parts(table, some, full).by_component for some in blocks]
     theta, u, turned = (np.concatenate(of_blocks) for of_blocks in zip(*parts, strict=True))
     overall = _mean(theta, u)
     counted = np.asarray((u > 0).any(axis=0))
 
-    shown = components.some(in_full[None, components.cells])[0] & (scheme.keys != "none")
+    shown = rows.shown(table)
     kept = np.append(np.flatnonzero(shown), components.keys.size)
     there = components.some(full.exists)[0]
-    loading, weight_loading = _derivatives(table, components, full, overall[0], scheme, equal)
+    loading, weight_loading = _derivatives(table, rows, full, overall[0])
     place = np.where(shown, np.cumsum(shown) - 1, -1)
     return Averages(
         keys=components.keys[shown],
@@ -128,69 +99,6 @@ def _blocks(n_rep: int, n_cells: int) -> list[slice]:
     return [slice(first, min(first + step, n_rep)) for first in range(0, n_rep, step)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """How the components of some replicates are averaged."""
-
-    components: Components
-    scheme: Scheme
-    window: Window
-    equal: bool
-
-    def of(self, table: CellTable, rows: slice, full: _Parts | None) -> _Parts:
-        """Average the components of some replicates.
-
-        Parameters
-        ----------
-        full : _Parts of the full sample; None where it is what is asked for
-        """
-        components, scheme = self.components, self.scheme
-        part = table.take(rows, components.cells)
-        exists = _eligible(part, scheme, self.window, part.first, part.last) & ~np.isnan(part.att)
-        v = np.where(exists, 1.0 if self.equal else part.weight, 0.0)
-        theta = components.mean(part.att, v)
-        u = np.ones(theta.shape)
-        if scheme.weighted_overall:
-            u = components.mean(part.weight, exists)
-        u[:, scheme.before(components.keys)] = 0.0
-        u = np.where(np.isnan(theta), 0.0, u)
-        other = part.changed & exists
-        if full is not None:
-            other |= exists != full.exists
-        return _Parts(theta, u, components.some(other), exists, v)
-
-
-def _eligible(table: CellTable, scheme: Scheme, window: Window, first: Ints, last: Ints) -> Bools:
-    """Return whether a cell belongs to the aggregation at all, (r, K).
-
-    Parameters
-    ----------
-    first, last : (r,) first and last periods of some samples
-    """
-    e = table.time - table.cohort
-    used = np.ones((len(first), e.size), dtype=bool)
-    if not scheme.leads:
-        used &= e >= 0
-    if window.min_e is not None:
-        used &= e >= window.min_e
-    if window.max_e is not None:
-        used &= e <= window.max_e
-    if window.balance_e is not None:
-        first, last = first[:, None], last[:, None]
-        used &= last - table.cohort >= window.balance_e
-        used &= (e >= window.balance_e - last + first) & (e <= window.balance_e)
-    return used
-
-
-def _ever_eligible(table: CellTable, scheme: Scheme, window: Window) -> Bools:
-    """Return whether a cell belongs to the aggregation in any replicate, (K,)."""
-    ends = np.unique(np.column_stack([table.first, table.last]), axis=0)
-    used = np.zeros(table.cohort.size, dtype=bool)
-    for one in ends:
-        used |= _eligible(table, scheme, window, one[:1], one[1:])[0]
-    return used
-
-
 def _mean(values: Floats, weight: Floats) -> Floats:
     """Average the rows of (R, M) values where weights are positive; NaN where none is, (R,)."""
     total = weight.sum(axis=1)
@@ -205,19 +113,18 @@ Derivatives = tuple[Floats, Floats]
 
 def _derivatives(
     table: CellTable,
-    components: Components,
-    full: _Parts,
+    rows: AveragedRows,
+    full: Parts,
     overall: float,
-    scheme: Scheme,
-    equal: bool,
 ) -> tuple[Derivatives, Derivatives]:
     """Differentiate the full sample's averages with respect to ATT(g,t) and to cells' weights."""
+    components = rows.components
     of_cell, v, exists = components.of_cell, full.v[0], full.exists[0]
     theta, u = full.theta[0], full.u[0]
     total = components.total(full.v)[0][of_cell]
     own = np.divide(v, total, out=np.zeros(v.size), where=total > 0)
     surplus = np.zeros(v.size)
-    if not equal:
+    if not rows.equal:
         above = np.where(v > 0, table.att[0, components.cells] - theta[of_cell], 0.0)
         np.divide(above, total, out=surplus, where=total > 0)
     counted = u.sum()
@@ -225,7 +132,7 @@ def _derivatives(
         none = np.zeros(v.size)
         return (own, none), (surplus, none)
     top, by_weight = u[of_cell] * own / counted, u[of_cell] * surplus / counted
-    if scheme.weighted_overall:  # u is the mean of the cells' weights, so it is estimated too
+    if rows.scheme.weighted_overall:  # u is the mean of the cells' weights, so it is estimated too
         mean = np.divide(theta - overall, counted, out=np.zeros(u.size), where=u > 0)
         mean /= np.fmax(components.total(full.exists)[0], 1.0)
         by_weight += np.where(exists, mean[of_cell], 0.0)

@@ -31,6 +31,22 @@ class Cell:
         return self.time == self.base
 
 
+class OtherCells(NamedTuple):
+    """The cells of replicates whose sample has others than the full one.
+
+    Attributes
+    ----------
+    replicates : (r,) rows
+    cells : all of their cells
+    balanced : whether units are the same in both periods of a cell, with the weights of the
+        earlier, as on a balanced panel
+    """
+
+    replicates: Ints
+    cells: tuple[Cell, ...]
+    balanced: bool
+
+
 class Plan(NamedTuple):
     """The cells of a sample and its first and last period (on the integer axis)."""
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from didjack._typing import NEVER, Floats, Ints
+from didjack.engine.cells import OtherCells
 from didjack.engine.estimates import CellEstimates, Code
 from didjack.engine.influence import influence, treated_influence
 from didjack.engine.rebalance import put_balanced
@@ -19,6 +21,8 @@ from didjack.options import Options
 from didjack.sums.layout import Layout
 from didjack.sums.source import InfluenceSource, SumSource
 from didjack.wording import name_some
+
+T = TypeVar("T")
 
 CELL_STATUS = {Code.OK: "ok", Code.OVERLAP: "overlap", Code.SINGULAR: "singular"}
 
@@ -32,20 +36,23 @@ class Estimated:
     shown : CellEstimates of the cells of the full sample
     extra : CellEstimates of cells that only some replicates have
     share : (R, C) weight of each cohort
+    others : replicates in which cells compare others than in the full sample, or do not exist;
+        of two that have the same replicate, the last holds
     """
 
     shown: CellEstimates
     extra: CellEstimates
     share: Floats
+    others: tuple[OtherCells, ...]
 
 
 def _estimate(source: SumSource, options: Options, jackknife: bool) -> Estimated:
     """Estimate all cells, and cohort weights, in the full sample or in all replicates."""
     replicated = source.replicated(jackknife)
-    estimates = estimate(replicated, options)
-    share = _shares(replicated, estimates[0].last)
-    put_balanced(replicated, options, estimates, share)
-    return Estimated(*estimates, share)
+    shown, extra, others = estimate(replicated, options)
+    share = _shares(replicated, shown.last)
+    others += put_balanced(replicated, options, (shown, extra), share)
+    return Estimated(shown, extra, share, tuple(others))
 
 
 def _shares(source: SumSource, last: Ints) -> Floats:
@@ -83,6 +90,7 @@ class Fit:
     _estimated: dict[bool, Estimated] = field(default_factory=dict)
     _influence: dict[bool, Floats] = field(default_factory=dict)
     _influence_source: dict[bool, InfluenceSource] = field(default_factory=dict)
+    _derived: dict[type[Any], Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, source: SumSource, options: Options, ledger: pd.DataFrame) -> Fit:
@@ -103,6 +111,13 @@ class Fit:
         if jackknife not in self._estimated:
             self._estimated[jackknife] = _estimate(self.source, self.options, jackknife)
         return self._estimated[jackknife]
+
+    def derived(self, kind: type[T], make: Callable[[Fit], T]) -> T:
+        """Return what others derive from the fit, whatever its inference; made once."""
+        if kind not in self._derived:
+            self._derived[kind] = make(self)
+        found: T = self._derived[kind]
+        return found
 
     @property
     def estimates(self) -> CellEstimates:
@@ -235,6 +250,7 @@ class Fit:
             "weightsname": options.weightsname,
             "panel": options.panel,
             "vcov": options.vcov,
+            "reference": options.reference if options.jackknife else "t",
             "undefined": options.undefined,
             "alpha": options.alpha,
         }

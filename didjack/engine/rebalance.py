@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from didjack._typing import Floats, Ints
+from didjack.engine.cells import Cell, OtherCells
 from didjack.engine.estimates import CellEstimates, Code
 from didjack.engine.replan import estimate
 from didjack.options import Options
@@ -17,13 +18,17 @@ def put_balanced(
     options: Options,
     estimates: tuple[CellEstimates, CellEstimates],
     share: Floats,
-) -> None:
-    """Write the estimates of balanced replicates over the pooled ones, and their shares."""
+) -> list[OtherCells]:
+    """Write the estimates of balanced replicates over the pooled ones, and their shares.
+
+    Returns what these replicates compare.
+    """
+    found: list[OtherCells] = []
     if len(share) == 1:
-        return
+        return found
     layout, spans = source.layout, Spans(estimates[0].first, estimates[0].last)
     for cluster, rest in source.balanced_without(spans):
-        own, _ = estimate(rest, options, full=False)
+        own = estimate(rest, options, full=False)[0]
         row, of_rest = 1 + cluster, rest.layout
         position = {_label(of_rest, cell.cohort, cell.time): j for j, cell in enumerate(own.cells)}
         for part in estimates:
@@ -36,10 +41,21 @@ def put_balanced(
                     part.att[row, j], part.code[row, j] = np.nan, Code.NO_PERIOD
         share[row] = 0.0
         share[row, _positions(layout, of_rest)] = rest.shares(of_rest.periods.size)[0]
+        cells = tuple(_moved(layout, of_rest, cell) for cell in own.cells)
+        found.append(OtherCells(np.array([row]), cells, True))
+    return found
 
 
 def _label(layout: Layout, cohort: int, period: int) -> tuple[int, int]:
     return int(layout.cohorts[cohort]), int(layout.periods[period])
+
+
+def _moved(layout: Layout, rest: Layout, cell: Cell) -> Cell:
+    """Give a cell of the rest the positions that it has in the full sample."""
+    cohorts = _positions(layout, rest)
+    time, base = np.searchsorted(layout.periods, rest.periods[[cell.time, cell.base]]).tolist()
+    comparison = tuple(cohorts[list(cell.comparison)].tolist())
+    return Cell(int(cohorts[cell.cohort]), time, base, comparison)
 
 
 def _positions(layout: Layout, rest: Layout) -> Ints:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from didjack._typing import Bools, Ints
-from didjack.engine.cells import Cell, Plan, plan_cells
+from didjack.engine.cells import Cell, OtherCells, Plan, plan_cells
 from didjack.engine.estimates import CellEstimates, Code
 from didjack.engine.two_by_two import TwoByTwo
 from didjack.errors import DataError
@@ -17,7 +17,7 @@ from didjack.sums.source import Presence, SumSource
 
 def estimate(
     source: SumSource, options: Options, full: bool = True
-) -> tuple[CellEstimates, CellEstimates]:
+) -> tuple[CellEstimates, CellEstimates, list[OtherCells]]:
     """Estimate every ATT(g,t) in every replicate.
 
     Parameters
@@ -29,6 +29,7 @@ def estimate(
     -------
     shown : the cells of the full sample
     extra : cells that only some replicates have; their averages count these
+    others : replicates in which cells compare others than in the full sample, or do not exist
     """
     solver, layout = TwoByTwo(source, options), source.layout
     presence = source.presence()
@@ -55,7 +56,8 @@ def estimate(
     for replicates, own in others:
         _replan(solver, result, own, replicates, len(cells))
     columns = np.arange(len(result.cells))
-    return result.take(columns[: len(cells)]), result.take(columns[len(cells) :])
+    changed = [OtherCells(replicates, own.cells, False) for replicates, own in others]
+    return result.take(columns[: len(cells)]), result.take(columns[len(cells) :]), changed
 
 
 def _samples(presence: Presence, n_deleted: int) -> Iterable[tuple[Ints, Bools]]:

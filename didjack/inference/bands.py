@@ -33,6 +33,22 @@ class CriticalValue:
     n_draws: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CriticalValues:
+    """Critical values of a simultaneous band, one a coefficient.
+
+    Attributes
+    ----------
+    value : (m,)
+    error : (m,) simulation standard errors
+    n_draws : number of draws
+    """
+
+    value: Floats
+    error: Floats
+    n_draws: int
+
+
 def max_t(correlation: Floats, df: float, level: float = 0.95, seed: int = 0) -> CriticalValue:
     r"""Critical value of the largest absolute value of a multivariate t.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -10,16 +10,18 @@ import pandas as pd
 
 from didjack._typing import Floats, Ints
 from didjack.inference import statistics, wald
-from didjack.inference.bands import CriticalValue
+from didjack.inference.bands import CriticalValues
 from didjack.inference.evidence import Evidence, Material
 from didjack.inference.kinds import KINDS
+from didjack.inference.laws.joint import JointLaw, Together
+from didjack.inference.laws.reference import Reference
 from didjack.inference.size import target_size, varies
 from didjack.inference.statistics import Variance
 from didjack.inference.targets import Targets, combine
 from didjack.inference.variance_kind import VarianceKind
 from didjack.wording import name_some, plural
 
-WITH_ERROR = ("ok", "retargeted", "skipped")
+WITH_ERROR = ("ok", "retargeted", "skipped", "model")
 """With one of these a coefficient has a standard error, unless nothing varies."""
 
 
@@ -36,6 +38,8 @@ class Coefficients:
 
     evidence: Evidence
     _rows: dict[str, Floats] = field(default_factory=dict, repr=False)
+    _bands: dict[tuple[float, bytes], CriticalValues] = field(default_factory=dict, repr=False)
+    _tests: dict[bytes, pd.Series] = field(default_factory=dict, repr=False)
 
     @property
     def targets(self) -> Targets:
@@ -60,7 +64,7 @@ class Coefficients:
         rows = self._rows[kind.name]
         if weights is not None:
             rows = kind.together(combine(rows, weights), self.evidence.options)
-        return Material(rows, self.evidence)
+        return Material(rows, self.evidence, weights)
 
     def variance(self, kind: VarianceKind, weights: Floats | None = None) -> Variance:
         """Return standard errors and degrees of freedom of coefficients, or of combinations."""
@@ -74,6 +78,7 @@ class Coefficients:
             np.where(gone, np.nan, found.std_error),
             np.where(gone, np.nan, found.df),
             np.where(gone, 0, found.n_replicates),
+            found.law,
         )
 
     @cached_property
@@ -113,7 +118,7 @@ class Coefficients:
         turned = targets.retargeted[1:] & ~np.isnan(targets.theta[1:])
         status = targets.status_of(
             options.jackknife,
-            options.undefined == "skip",
+            options.missing_replicates,
             self.evidence.fit.layout.cluster_labels,
         )
         bare = np.isnan(variance.std_error) & ~np.isnan(targets.theta[0])
@@ -123,44 +128,94 @@ class Coefficients:
         n_retargeted = turned.sum(axis=0) * options.jackknife
         return statistics.coefficient_table(targets.theta[0], variance, alpha, n_retargeted, status)
 
-    def critical_value(self, among: Ints, alpha: float) -> CriticalValue:
-        """Return the critical value of a band over some coefficients, (m,) positions.
+    def critical_words(self, alpha: float) -> str:
+        """Say which critical values the model has, and which t; of the overall if there is one."""
+        variance, targets = self.own_variance, self.targets
+        known = np.flatnonzero(~np.isnan(variance.std_error))
+        if variance.law is None or not known.size:
+            return ""
+        last = len(targets.index) - 1
+        one = last in known and targets.averages is not None
+        at = np.array([last]) if one else known
+        ends = np.unique(np.round(variance.critical_value(alpha)[at], 2))
+        values = " to ".join(f"{end:.2f}" for end in dict.fromkeys([ends[0], ends[-1]]))
+        df = int(variance.df[at].max())
+        student = variance.student(alpha)[at].min()
+        what = "Overall ATT: critical value" if one else "Critical values"
+        return f"{what} {values} (model), {student:.2f} (t({df}))."
 
-        Those without a standard error are left out; NaN where that leaves none.
+    def critical_values(self, among: Ints, alpha: float) -> CriticalValues:
+        """Return critical values of a band over some coefficients, (m,) positions.
+
+        Those without a standard error are left out: theirs are NaN. Computed once.
         """
-        among = among[~np.isnan(self.own_variance.std_error[among])]
-        if not among.size:
-            return CriticalValue(np.nan, np.nan, 0)
-        return self.kind.critical_value(self.material(self.kind), among, alpha)
+        key = (alpha, among.tobytes())
+        if key not in self._bands:
+            self._bands[key] = self._band_of(among, alpha)
+        return self._bands[key]
+
+    def _band_of(self, among: Ints, alpha: float) -> CriticalValues:
+        value, error = np.full((2, among.size), np.nan)
+        known = ~np.isnan(self.own_variance.std_error[among])
+        if not known.any():
+            return CriticalValues(value, error, 0)
+        law = self._joint_law(np.eye(len(self.targets.index))[among[known]])
+        if law is not None:
+            found = law.band(alpha)
+            value[known], error[known] = found.value, found.error
+            return CriticalValues(value, error, found.n_draws)
+        common = self.kind.critical_value(self.material(self.kind), among[known], alpha)
+        value[known], error[known] = common.value, common.error
+        return CriticalValues(value, error, common.n_draws)
 
     def intervals(self, alpha: float) -> Floats:
         """Return the ends of pointwise intervals, (M, 2)."""
         return self.table(alpha)[["conf_low", "conf_high"]].to_numpy(copy=True)
 
-    def band(self, alpha: float) -> tuple[Floats, CriticalValue]:
-        """Return the ends of simultaneous intervals, (M, 2), and their critical value.
+    def band(self, alpha: float) -> tuple[Floats, CriticalValues]:
+        """Return the ends of simultaneous intervals, (M, 2), and critical values, (m,).
 
         An overall keeps its own interval. No interval is narrower than the pointwise one.
         """
         which, variance = self.targets.components, self.own_variance
-        found = self.critical_value(which, alpha)
-        value = np.fmax(found.value, statistics.critical_value(alpha, variance.df[which]))
+        found = self.critical_values(which, alpha)
+        value = np.fmax(found.value, variance.critical_value(alpha)[which])
         estimate, margin = self.targets.theta[0, which], value * variance.std_error[which]
         ends = self.intervals(alpha)
         ends[which] = np.column_stack([estimate - margin, estimate + margin])
-        return ends, found
+        return ends, replace(found, value=value)
 
     # -- hypotheses ---------------------------------------------------------------------------
 
     def test(self, weights: Floats, values: Floats) -> pd.Series:
-        """Test that (L, M) linear combinations have the values (L,), or say why not."""
+        """Test that (L, M) linear combinations have the values (L,), or say why not; once."""
+        key = weights.tobytes() + values.tobytes()
+        if key not in self._tests:
+            self._tests[key] = self._test(weights, values)
+        return self._tests[key].copy()
+
+    def _test(self, weights: Floats, values: Floats) -> pd.Series:
         reason = self._untestable(weights)
         if reason:
             return wald.untested(reason)
         distance = combine(self.targets.theta[:1], weights)[0] - values
         covariance = self.covariance(self.kind, weights)
         df = float(self.variance(self.kind, weights).df.min())
-        return wald.wald(distance, covariance, df)
+        return wald.wald(distance, covariance, df, self._joint_law(weights))
+
+    def _joint_law(self, weights: Floats) -> JointLaw | None:
+        """Return the joint law of (L, M) combinations under the working model, if there is one."""
+        law = self.variance(self.kind, weights).law
+        if not isinstance(law, Reference):
+            return None
+        of = self.material(self.kind, weights)
+        loadings = [of.loadings(number) for number in range(len(weights))]
+        found = [one for one in loadings if one is not None]
+        if len(found) < len(loadings):
+            return None
+        kept = np.asarray(~np.isnan(of.rows[1:]).any(axis=1))
+        targets = Together(found, kept, law.scale, self.kind.centre_on_mean)
+        return JointLaw.of(self.evidence.design, targets, self.evidence.options.seed)
 
     def _untestable(self, weights: Floats) -> str:
         """Say why restrictions cannot be tested, if so."""
@@ -179,9 +234,10 @@ class Coefficients:
             return "a restriction is on reference periods alone, which are zero by construction"
         rank = int(np.linalg.matrix_rank(weights))
         parts = self.kind.n_independent(self.material(self.kind, weights))
-        if rank > parts - 1:
+        most = parts - (1 if self.own_variance.law is None else 2)
+        if rank > most:
             return (
-                f"{rank} restrictions with {parts} {self.kind.parts}, which allow {parts - 1} at "
-                "most; test fewer at a time"
+                f"{rank} restrictions with {parts} {self.kind.parts}, which allow {max(most, 0)} "
+                "at most; test fewer at a time"
             )
         return ""

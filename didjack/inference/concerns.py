@@ -22,6 +22,7 @@ from didjack.inference.diagnostics import (
     treated_cohorts,
     treated_weight,
 )
+from didjack.inference.overall import OverallLaw
 from didjack.inference.statistics import first_reason
 from didjack.inference.targets import Targets
 from didjack.wording import name_some, plural
@@ -34,6 +35,9 @@ ONE_TREATED = (
 )
 MOST = 0.5
 """So is one cluster with more than this share of the treated weight, or of the variance."""
+
+MOST_TIMES = 1.1
+"""So is a critical value of more than so many times that of t(R - 1)."""
 
 
 def report_failures(fit: Fit, targets: Targets) -> None:
@@ -68,11 +72,16 @@ def report_missing(fit: Fit, targets: Targets, title: str) -> None:
         f"{'cluster' if clusters.size == 1 else 'some clusters:'} "
         f"{name_some(labels[clusters], most=5)} ({why})"
     )
-    match options.undefined:
+    match options.missing_replicates:
         case "raise":
             raise UndefinedReplicateError(
-                what + "; undefined='nan' gives these no standard error, 'skip' leaves the "
-                "replicates out"
+                what + "; undefined='model' makes up for the missing replicates, 'nan' gives these "
+                "no standard error, 'skip' leaves the replicates out"
+            )
+        case "model":
+            consequence = (
+                "; their standard errors and tests come from the other replicates and take the "
+                "shocks of these clusters to be like the others'"
             )
         case "skip":
             consequence = "; their standard errors hold no variation from these clusters"
@@ -81,7 +90,7 @@ def report_missing(fit: Fit, targets: Targets, title: str) -> None:
                 "; their standard errors are NaN. undefined='skip' leaves these replicates out"
             )
         case _:
-            assert_never(options.undefined)
+            assert_never(options.missing_replicates)
     warn(what + consequence, InferenceWarning)
 
 
@@ -94,9 +103,14 @@ def report_design(fit: Fit, overall: Targets | None) -> None:
     """
     found = concerns(fit, overall)
     if found:
+        options = fit.options
+        modelled = options.jackknife and options.reference == "model"
+        use = "t tests can reject far too often in such designs"
+        if modelled:
+            use = "Tests and intervals allow for it"
         warn(
-            "; ".join(found) + ". t tests can reject far too often in such designs: see "
-            "result.clusters(), result.compare_vcov() and result.plot(kind='replicates')",
+            "; ".join(found) + f". {use}: see result.clusters(), result.compare_vcov() and "
+            "result.plot(kind='replicates')",
             FewClustersWarning,
         )
 
@@ -106,7 +120,21 @@ def concerns(fit: Fit, overall: Targets | None) -> list[str]:
     if not treated_weight(fit).any():
         return []
     found = [*_few(fit), *_unequal(fit)]
-    return found + (_dominant(fit, overall) if fit.options.jackknife else _alone(fit))
+    if not fit.options.jackknife:
+        return found + _alone(fit)
+    law = OverallLaw.of(fit, overall)
+    dominant = _dominant(fit, overall)
+    if law is None or overall is None:
+        return found + dominant
+    usual = law.critical_value <= MOST_TIMES * law.student and not overall.missing()[:, -1].any()
+    if usual and not dominant:
+        return []
+    return [
+        *([] if usual else found),
+        *dominant,
+        f"the critical value of the overall ATT is {law.critical_value:.2f} under the working "
+        f"model, where t({law.df}) has {law.student:.2f}",
+    ]
 
 
 def _few(fit: Fit) -> list[str]:

@@ -9,6 +9,7 @@ from didjack._typing import NEVER, Bools, Floats, Ints
 from didjack.engine.fit import Fit
 from didjack.inference.jackknife import deviations
 from didjack.inference.kinds import KINDS
+from didjack.inference.overall import OverallLaw, share_of_retargeted
 from didjack.inference.size import ROUNDING, target_size
 from didjack.inference.targets import Targets
 from didjack.options import Vcov
@@ -23,6 +24,7 @@ def clusters(fit: Fit, overall: Targets | None) -> pd.DataFrame:
     """
     layout, options = fit.layout, fit.options
     theta = overall_theta(fit, overall)
+    law = OverallLaw.of(fit, overall)
     return pd.DataFrame(
         {
             "n_obs": layout.n_rows,
@@ -32,6 +34,7 @@ def clusters(fit: Fit, overall: Targets | None) -> pd.DataFrame:
             "treated_share": shares(treated_weight(fit)),
             "influence": theta[0] - theta[1:],
             "variance_share": overall_share(fit, overall),
+            "partial_leverage": np.full(layout.n_clusters, np.nan) if law is None else law.leverage,
         },
         index=layout.cluster_labels.rename(options.cluster or options.idname),
     )
@@ -126,10 +129,21 @@ def effective_number(weights: Floats) -> float:
     return float(weights.sum() ** 2 / square) if square > 0 else float("nan")
 
 
-def cluster_numbers(fit: Fit) -> dict[str, float]:
-    """Count clusters without units, and all and the treated ones by their weight, for `glance`."""
+def at_a_glance(fit: Fit, overall: Targets | None) -> dict[str, object]:
+    """Tell what the overall ATT hinges on, for `glance`.
+
+    Parameters
+    ----------
+    overall : Targets whose last coefficient is the overall ATT, if there is one
+    """
+    law = OverallLaw.of(fit, overall)
     return {
         "n_empty_clusters": int((fit.layout.n_units.sum(axis=1) == 0).sum()),
         "effective_clusters": effective_number(fit.layout.share.sum(axis=1)),
         "effective_treated_clusters": effective_number(treated_weight(fit)),
+        "g_star": np.nan if law is None else effective_number(law.leverage),
+        "critical_value": np.nan if law is None else law.critical_value,
+        "critical_value_t": np.nan if law is None else law.student,
+        "law": "" if law is None else law.method,
+        "retargeted_share": share_of_retargeted(fit, overall),
     }

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from didjack._typing import Floats
+from didjack.averaging.shares import CombinedShares
 from didjack.engine.fit import Fit
+from didjack.inference.laws.design import Design
+from didjack.inference.laws.loadings import Loadings
+from didjack.inference.laws.reference import Reference
 from didjack.inference.targets import Targets
 from didjack.options import Options
 
@@ -23,6 +28,7 @@ class Evidence:
 
     fit: Fit
     targets: Targets
+    _laws: dict[tuple[str, bytes], Reference] = field(default_factory=dict, repr=False)
 
     @property
     def options(self) -> Options:
@@ -52,6 +58,18 @@ class Evidence:
         on_weight = self.fit.weight_influence(averages.by_cell)
         return averages.loading.times(on_att) + averages.weight_loading.times(on_weight)
 
+    def laws(self, name: str, weights: Floats | None, make: Callable[[], Reference]) -> Reference:
+        """Return the laws that a kind of variance makes of coefficients or combinations, once."""
+        key = (name, b"" if weights is None else weights.tobytes())
+        if key not in self._laws:
+            self._laws[key] = make()
+        return self._laws[key]
+
+    @property
+    def design(self) -> Design:
+        """What the laws of all coefficients have in common."""
+        return Design.of(self.fit)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
@@ -61,7 +79,16 @@ class Material:
     ----------
     rows : (N, L) replicates, influence or draws
     evidence : Evidence that they are from
+    weights : (L, M) combinations; None where the rows are of the coefficients themselves
     """
 
     rows: Floats
     evidence: Evidence
+    weights: Floats | None = None
+
+    def loadings(self, position: int) -> Loadings | None:
+        """Return what shocks do to one of the L; None where that is too much to write down."""
+        design, shares = self.evidence.design, self.evidence.targets.shares
+        if self.weights is None:
+            return design.loadings(shares, position)
+        return design.loadings(CombinedShares(shares, self.weights[position]), 0)

@@ -6,11 +6,15 @@ Nielsen, MacKinnon & Webb (2026).
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.inference.evidence import Evidence, Material
+from didjack.inference.laws.reference import Reference, reference
 from didjack.inference.statistics import Variance, with_diagonal
+from didjack.inference.targets import LEAST_REPLICATES, combine
 from didjack.inference.variance_kind import VarianceKind
 from didjack.options import Undefined
 
@@ -40,7 +44,8 @@ def jackknife(theta: Floats, undefined: Undefined, centre_on_mean: bool = False)
     Parameters
     ----------
     theta : (1 + H, M) estimates; row 0 of the full sample, row 1 + h without cluster h
-    undefined : what a missing replicate does: "skip" leaves it out, otherwise the error is NaN
+    undefined : what a missing replicate does: "skip" and "model" leave it out (see `CV3`),
+        otherwise the error is NaN
     centre_on_mean : CV3J
 
     References
@@ -50,9 +55,9 @@ def jackknife(theta: Floats, undefined: Undefined, centre_on_mean: bool = False)
     """
     deviation, valid = deviations(theta, centre_on_mean)
     count = valid.sum(axis=0)
-    bad = (count < 2) | np.isnan(theta[0])
-    if undefined != "skip":
-        bad |= ~valid.all(axis=0)
+    least = len(valid)
+    bad = np.isnan(theta[0]) | (count < 2)
+    bad |= count < min(LEAST_REPLICATES.get(undefined, least), least)
     variance = _shrink(count) * (deviation**2).sum(axis=0)
     return Variance(
         np.where(bad, np.nan, np.sqrt(variance)), np.where(bad, np.nan, count - 1.0), count
@@ -95,24 +100,56 @@ class CV3(VarianceKind):
         return evidence.targets.theta
 
     def variance(self, of: Material) -> Variance:
-        """Return `jackknife`."""
-        return jackknife(of.rows, of.evidence.options.undefined, self.centre_on_mean)
+        """Return `jackknife`, with the laws of the statistics under the working model.
+
+        Where undefined replicates are made up for, errors are scaled to be unbiased under it.
+        """
+        options = of.evidence.options
+        found = jackknife(of.rows, options.missing_replicates, self.centre_on_mean)
+        if options.reference == "t":
+            return found
+        law = of.evidence.laws(self.name, of.weights, partial(self._law, of))
+        none = law.which < 0
+        return Variance(
+            np.where(none, np.nan, law.scale * found.std_error),
+            np.where(none, np.nan, found.df),
+            found.n_replicates,
+            law,
+        )
+
+    def _law(self, of: Material) -> Reference:
+        """Find the laws of the statistics of coefficients, each with all its own replicates."""
+        rows, rule = of.evidence.targets.theta, of.evidence.options.missing_replicates
+        if of.weights is not None:
+            rows = combine(rows, of.weights)
+        error = jackknife(rows, rule, self.centre_on_mean).std_error
+        kept = ~np.isnan(rows[1:]) & ~np.isnan(error)
+        loadings = [partial(of.loadings, m) for m in range(error.size)]
+        scaled = rule == "model"
+        return reference(of.evidence.design, loadings, kept, self.centre_on_mean, scaled)
 
     def covariance(self, of: Material) -> Floats:
-        """Return `jackknife_covariance`."""
-        return jackknife_covariance(of.rows, of.evidence.options.undefined, self.centre_on_mean)
+        """Return `jackknife_covariance`, scaled as the errors are."""
+        rule, found = of.evidence.options.missing_replicates, self.variance(of)
+        matrix = jackknife_covariance(of.rows, rule, self.centre_on_mean)
+        if isinstance(found.law, Reference):
+            matrix *= found.law.scale[:, None] * found.law.scale
+        return with_diagonal(matrix, found.std_error)
 
     def n_independent(self, of: Material) -> int:
-        """Count the replicates."""
-        return len(of.rows) - 1
+        """Count the replicates that have all of the coefficients or combinations."""
+        return int((~np.isnan(of.rows[1:])).all(axis=1).sum())
 
     def note(self, of: Material) -> str:
         """Say how many replicates are used, and what they are centred on."""
         found, evidence = self.variance(of), of.evidence
         most = int(found.n_replicates[~np.isnan(found.std_error)].max(initial=0))
+        law = f"t({most - 1})"
+        if evidence.options.reference == "model":
+            law = "laws under the working model of clusters' shocks"
         return (
             f"{self.name}: cluster jackknife by {evidence.independent}, {most} of "
-            f"{evidence.n_clusters} replicates, centred on the {self.centre}; t({most - 1})."
+            f"{evidence.n_clusters} replicates, centred on the {self.centre}; {law}."
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,23 @@ STATISTICS = [
 """The columns of every coefficient table, after its labels."""
 
 
+class Law(Protocol):
+    """The laws of M statistics, where these are not t."""
+
+    @property
+    def method(self) -> str:
+        """How they are computed, in words."""
+
+    def p_value(self, statistic: Floats) -> Floats:
+        """Two-sided p-values, (M,)."""
+
+    def critical_value(self, alpha: float) -> Floats:
+        """Two-sided critical values, (M,)."""
+
+    def df(self, alpha: float) -> Floats:
+        """Degrees of freedom of the t with these critical values, (M,)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Variance:
     """Standard errors of M coefficients, and the distribution their t statistics have.
@@ -34,11 +52,41 @@ class Variance:
     std_error : (M,) NaN where it cannot be had
     df : (M,) degrees of freedom of t; infinite for the normal
     n_replicates : (M,) replicates used; 0 where none are
+    law : Law that the statistics have instead of t, if any
     """
 
     std_error: Floats
     df: Floats
     n_replicates: Ints
+    law: Law | None = None
+
+    def p_value(self, statistic: Floats) -> Floats:
+        """Two-sided p-values, (M,)."""
+        return p_value(statistic, self.df) if self.law is None else self.law.p_value(statistic)
+
+    def critical_value(self, alpha: float) -> Floats:
+        """Two-sided critical values, (M,)."""
+        if self.law is None:
+            return critical_value(alpha, self.df)
+        return self.law.critical_value(alpha)
+
+    def detectable(self, alpha: float, power: float) -> Floats:
+        """Return the effects that tests find with a probability, (M,); the laws are symmetric."""
+        quantile = np.zeros(self.std_error.size)
+        if power != 0.5:
+            tails = self.critical_value(2.0 * min(power, 1.0 - power))
+            quantile = np.copysign(tails, power - 0.5)
+        return np.asarray((self.critical_value(alpha) + quantile) * self.std_error)
+
+    def student(self, alpha: float) -> Floats:
+        """Two-sided critical values of t, (M,), whatever the law."""
+        return critical_value(alpha, self.df)
+
+    def df_at(self, alpha: float) -> Floats:
+        """Degrees of freedom of the t that has the same critical values, (M,)."""
+        if self.law is None:
+            return self.df
+        return np.where(np.isnan(self.std_error), np.nan, self.law.df(alpha))
 
 
 def with_diagonal(matrix: Floats, error: Floats) -> Floats:
@@ -71,13 +119,13 @@ def statistics(estimate: Floats, variance: Variance, alpha: float) -> dict[str, 
     error = variance.std_error
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = estimate / error
-    margin = critical_value(alpha, variance.df) * error
+    margin = variance.critical_value(alpha) * error
     return {
         "estimate": estimate,
         "std_error": error,
         "statistic": statistic,
-        "df": variance.df,
-        "p_value": p_value(statistic, variance.df),
+        "df": variance.df_at(alpha),
+        "p_value": variance.p_value(statistic),
         "conf_low": estimate - margin,
         "conf_high": estimate + margin,
     }

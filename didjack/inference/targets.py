@@ -10,8 +10,14 @@ import pandas as pd
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.averaging.average import Averages
+from didjack.averaging.shares import CombinedShares, Shares
 from didjack.engine.estimates import REASONS, Code, Codes
 from didjack.inference.statistics import first_reason
+from didjack.options import Undefined
+from didjack.wording import name_some
+
+LEAST_REPLICATES: dict[Undefined, int] = {"model": 3, "skip": 2}
+"""What makes up for missing replicates needs so many others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +33,7 @@ class Targets:
     retargeted : (R, M) whether a replicate stands for other cells than the full sample
     reference : (M,) whether a coefficient is zero by construction
     status : why the full sample has an estimate or not, M of them
+    shares : how much each ATT(g,t) counts in each coefficient, in every replicate
     code : (R, M) `Code` of each replicate, or None where all cells have to be missing
     averages : Averages, for aggregates
     """
@@ -37,6 +44,7 @@ class Targets:
     retargeted: Bools
     reference: Bools
     status: list[str]
+    shares: Shares
     code: Codes | None = None
     averages: Averages | None = None
 
@@ -62,13 +70,13 @@ class Targets:
             return "none of its ATT(g,t) is left"
         return REASONS[Code(self.code[1 + replicate, column])]
 
-    def status_of(self, jackknife: bool, skip: bool, clusters: pd.Index) -> list[str]:
+    def status_of(self, jackknife: bool, rule: Undefined, clusters: pd.Index) -> list[str]:
         """Write the status of each coefficient: "ok", or a word for what is special about it.
 
         Parameters
         ----------
         jackknife : whether standard errors come from replicates at all
-        skip : whether missing replicates are left out
+        rule : what a missing replicate does
         clusters : (H,) labels
         """
         missing, turned = self.missing(), self.retargeted[1:].sum(axis=0)
@@ -77,12 +85,26 @@ class Targets:
             if text != "ok" or not jackknife:
                 continue
             if missing[:, m].any():
-                why = first_reason(missing[:, m], clusters, partial(self.why_missing, m))
-                left = int((~missing[:, m]).sum())
-                texts[m] = f"{'skipped' if skip and left > 1 else 'undefined'}: {why}"
+                texts[m] = self._what_is_missing(m, missing[:, m], rule, clusters)
             elif turned[m]:
                 texts[m] = "retargeted"
         return texts
+
+    def _what_is_missing(
+        self, column: int, missing: Bools, rule: Undefined, clusters: pd.Index
+    ) -> str:
+        """Say what became of the missing replicates, (H,), of a coefficient."""
+        left = int((~missing).sum())
+        if rule == "model" and left >= LEAST_REPLICATES[rule]:
+            them, are = ("its", "cluster") if left + 1 == missing.size else ("their", "clusters")
+            names = name_some(clusters[np.flatnonzero(missing)], most=5)
+            return (
+                f"model: {are} {names} cannot be left out; {them} shocks are taken to be like the "
+                "others'"
+            )
+        why = first_reason(missing, clusters, partial(self.why_missing, column))
+        skipped = rule == "skip" and left >= LEAST_REPLICATES[rule]
+        return f"{'skipped' if skipped else 'undefined'}: {why}"
 
     def combine(self, weights: Floats, name: str) -> Targets:
         """Form a linear combination, (M,) weights, in every replicate.
@@ -109,6 +131,7 @@ class Targets:
             retargeted=np.atleast_2d(self.retargeted[:, used].any(axis=1)).T,
             reference=np.array([reference]),
             status=[status],
+            shares=CombinedShares(self.shares, weights),
             code=code,
         )
 

@@ -47,14 +47,14 @@ class VarianceKind(ABC):
         """Return what the variance is made from, (N, M)."""
 
     def together(self, rows: Floats, options: Options) -> Floats:
-        """Select those of (N, L) rows of linear combinations that are used for all of them.
+        """Empty those of (N, L) rows of linear combinations that are not used for all of them.
 
-        Where replicates may be skipped, these are the ones that all combinations have.
+        Where replicates may be missing, those are used that all combinations have.
         """
-        if not self.needs_replicates or options.undefined != "skip":
+        if not self.needs_replicates or options.missing_replicates not in ("model", "skip"):
             return rows
-        whole = np.flatnonzero(~np.isnan(rows[1:]).any(axis=1))
-        return np.concatenate([rows[:1], rows[1 + whole]])
+        gone = np.isnan(rows[1:]).any(axis=1, keepdims=True)
+        return np.vstack([rows[:1], np.where(gone, np.nan, rows[1:])])
 
     @abstractmethod
     def variance(self, of: Material) -> Variance:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from numbers import Real
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -154,32 +154,46 @@ def values_of(q: Any, n_rows: int) -> Floats:
 
 def untested(reason: str) -> pd.Series:
     """Return a Wald test that cannot be made."""
-    return _series(np.nan, np.nan, np.nan, np.nan, np.nan, reason)
+    nothing = np.nan
+    return _series(nothing, nothing, nothing, nothing, reason)
 
 
-def wald(distance: Floats, covariance: Floats, df: float) -> pd.Series:
+class WaldLaw(Protocol):
+    """The law of a Wald statistic, where it is not F or chi square."""
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws; 0 where none are needed."""
+
+    def wald_p_value(self, wald: float) -> float:
+        """Return the probability of a statistic as large."""
+
+
+def wald(distance: Floats, covariance: Floats, df: float, law: WaldLaw | None = None) -> pd.Series:
     r"""Test that L linear combinations have the values they should have.
 
     With d the distance of the combinations from these values and V their covariance,
 
     .. math:: F = d' V^+ d / k
 
-    is compared with F(k, df), or k F with :math:`\chi^2_k` where df is infinite. k is the rank of
-    V: the number of eigenvalues of the correlation matrix that are at least 1e-10 times the
-    largest, and :math:`V^+` the inverse on their eigenvectors. So redundant restrictions count
-    once. Where V is singular and d not zero in the same direction there is no test, and the
-    values are NaN.
+    is compared with F(k, df), or k F with :math:`\chi^2_k` where df is infinite, unless its law
+    is known. k is the rank of V: the number of eigenvalues of the correlation matrix that are at
+    least 1e-10 times the largest, and :math:`V^+` the inverse on their eigenvectors. So redundant
+    restrictions count once. Where V is singular and d not zero in the same direction there is no
+    test, and the values are NaN.
 
     Parameters
     ----------
     distance : (L,)
     covariance : (L, L)
     df : degrees of freedom of the denominator; infinite for the normal
+    law : WaldLaw of k F, if it is another
 
     Returns
     -------
     Series
-        statistic, df_num, df_denom, p_value, rank, reason (empty where there is a test).
+        statistic, df_num, df_denom, p_value, rank, reason (empty where there is a test),
+        simulation_error (of the p-value; 0 where nothing is simulated).
     """
     error = np.sqrt(np.diag(covariance))
     if not (error > 0).all():
@@ -197,24 +211,35 @@ def wald(distance: Floats, covariance: Floats, df: float) -> pd.Series:
     from scipy import special  # takes long to import
 
     total = float((along[kept] ** 2 / values[kept]).sum())
-    if np.isinf(df):
+    error_of_p = 0.0
+    if law is not None:
+        p_value = law.wald_p_value(total)
+        if law.n_draws:
+            error_of_p = float(np.sqrt(p_value * (1.0 - p_value) / law.n_draws))
+    elif np.isinf(df):
         p_value = float(special.chdtrc(rank, total))
     else:
         p_value = float(special.fdtrc(rank, df, total / rank))
-    return _series(total / rank, rank, df, p_value, rank, "")
+    return _series(total / rank, rank, df, p_value, "", error_of_p)
 
 
 def _series(
-    statistic: float, df_num: float, df_denom: float, p_value: float, rank: float, reason: str
+    statistic: float,
+    rank: float,
+    df_denom: float,
+    p_value: float,
+    reason: str,
+    simulation_error: float = np.nan,
 ) -> pd.Series:
     return pd.Series(
         {
             "statistic": statistic,
-            "df_num": df_num,
+            "df_num": rank,
             "df_denom": df_denom,
             "p_value": p_value,
             "rank": rank,
             "reason": reason,
+            "simulation_error": simulation_error,
         },
         name="wald_test",
         dtype=object,

@@ -22,6 +22,24 @@ class Rows(NamedTuple):
     start: Ints
 
 
+class MomentRows(NamedTuple):
+    """Weights and outcomes of rows in strata.
+
+    Attributes
+    ----------
+    w, start : as of `Rows`
+    y : (n, O)
+    level : (n,) what is added to outcomes, or empty
+    square : (n,) sums of squared weights where rows stand for several, or empty
+    """
+
+    w: Floats
+    start: Ints
+    y: Floats
+    level: Floats
+    square: Floats
+
+
 class LogitRows(NamedTuple):
     """The rows of a logit: some strata, each of treated or of comparison rows.
 

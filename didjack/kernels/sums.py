@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from didjack._typing import Floats, Ints
-from didjack.kernels.arguments import Rows
+from didjack.kernels.arguments import MomentRows, Rows
 from didjack.kernels.compile import jit
 
 
@@ -32,6 +32,27 @@ def stratum_sums(lo: int, hi: int, rows: Rows, y: Floats, gram: Floats, cross: F
         for a in range(k):
             for b in range(a):
                 gram[s, b, a] = gram[s, a, b]
+
+
+@jit
+def moments(lo: int, hi: int, rows: MomentRows, outcomes: Ints, chosen: Ints, sums: Floats) -> None:
+    """Sum w, w^2 and w y over the rows of strata chosen[lo:hi].
+
+    Parameters
+    ----------
+    outcomes : (o,) which columns of y
+    chosen : (c,) strata
+    sums : (c, 2 + o)
+        Zeros, filled in.
+    """
+    w, y, level, square, start = rows.w, rows.y, rows.level, rows.square, rows.start
+    for c in range(lo, hi):
+        for i in range(start[chosen[c]], start[chosen[c] + 1]):
+            sums[c, 0] += w[i]
+            sums[c, 1] += square[i] if square.size else w[i] * w[i]
+            for o in range(outcomes.size):
+                value = y[i, outcomes[o]] + level[i] if level.size else y[i, outcomes[o]]
+                sums[c, 2 + o] += w[i] * value
 
 
 @jit

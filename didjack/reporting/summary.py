@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from didjack.options import Undefined
 from didjack.reporting.numbers import decimals, number
 from didjack.reporting.table import Table
 from didjack.reporting.view import ResultView
 from didjack.reporting.words import COMPARISONS, estimator, label_header
 from didjack.wording import label_text, name_some, plural
+
+MISSING: dict[Undefined, str] = {
+    "model": "made up for: these clusters' shocks are taken to be like the others'",
+    "nan": "no standard error",
+    "skip": "left out",
+    "raise": "no standard error",
+}
 
 
 def summary(view: ResultView, alpha: float) -> Table:
@@ -20,7 +28,7 @@ def summary(view: ResultView, alpha: float) -> Table:
         head=_design_rows(view),
         header=header,
         body=[section for section in (rows[:size], rows[size:]) if section],
-        notes=notes(view),
+        notes=notes(view, alpha),
         aligned="l" + "r" * (len(header) - 1),
     )
 
@@ -79,16 +87,17 @@ def _coefficient_rows(view: ResultView, alpha: float) -> tuple[list[str], list[l
     return header, [list(row) for row in zip(*columns, strict=True)]
 
 
-def notes(view: ResultView) -> list[str]:
+def notes(view: ResultView, alpha: float) -> list[str]:
     """Say how the variance was made, and which clusters it hinges on."""
-    lines = [view.note]
+    told = (view.note, view.critical_values(alpha), view.pretest(alpha))
+    lines = [line for line in told if line]
     empty = int((view.clusters.n_units == 0).sum())
     if empty:
         counted = "" if view.normal else " (counted in df)"
         lines.append(f"{plural(empty, 'cluster')} without units in the sample{counted}.")
     if not view.options.jackknife:
         return lines
-    gone = "left out" if view.options.undefined == "skip" else "no standard error"
+    gone = MISSING[view.options.missing_replicates]
     for what, where in (
         (f"undefined ({gone})", view.missing),
         ("retargeted", view.retargeted),

@@ -124,6 +124,12 @@ class ResultView(Protocol):
     def note(self) -> str:
         """Say in one sentence how the standard errors were made."""
 
+    def pretest(self, alpha: float) -> str:
+        """Say how the test of what comes before treatment ends, if there is anything."""
+
+    def critical_values(self, alpha: float) -> str:
+        """Say which critical values the working model has, and which t, if it is used."""
+
     @property
     def normal(self) -> bool:
         """Whether tests use the normal distribution, not t."""

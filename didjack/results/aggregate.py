@@ -11,6 +11,7 @@ import pandas as pd
 from didjack._typing import Ints
 from didjack.averaging.average import aggregate
 from didjack.averaging.schemes import SCHEMES, Scheme
+from didjack.averaging.shares import AverageShares
 from didjack.averaging.window import Window
 from didjack.engine.fit import Fit
 from didjack.errors import OptionError
@@ -65,7 +66,8 @@ class AggregateResult(Permutable):
         """
         by_cell = weights == "cell"
         scheme = SCHEMES[kind]
-        found = aggregate(cell_table(fit, by_cell), kind, window, by_cell)
+        table = cell_table(fit, by_cell)
+        found = aggregate(table, kind, window, by_cell)
         keys = _labels(scheme, found.keys, fit)
         labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
         cells = np.array([cell.reference for cell in fit.estimates.cells], dtype=bool)
@@ -86,6 +88,7 @@ class AggregateResult(Permutable):
             retargeted=found.retargeted,
             reference=reference,
             status=status,
+            shares=AverageShares(table, kind, window, by_cell),
             averages=found,
         )
         return cls(fit, targets, kind, window, weights)
@@ -101,6 +104,14 @@ class AggregateResult(Permutable):
     @property
     def _scheme(self) -> Scheme:
         return SCHEMES[self.type]
+
+    @property
+    def _before(self) -> Ints:
+        averages = self._targets.averages
+        if averages is None or not self._scheme.leads:
+            return np.empty(0, dtype=np.int64)
+        before = averages.keys < -self.options.anticipation
+        return np.flatnonzero(before & ~self._targets.reference[: before.size])
 
     @property
     def overall(self) -> pd.Series:

@@ -79,7 +79,9 @@ class Result(Estimates):
             never treated); treated, whether it is in a treated cohort; treated_share, its share of
             the weight of all treated units; influence, theta - theta_(h) for the overall ATT (of a
             group-time result: the simple average); variance_share, its share of the CV3 (CV3J)
-            variance of the same. The last two are NaN without a jackknife.
+            variance of the same; partial_leverage, its share of the variance that the overall ATT
+            has under the working model (see `reference` in `csdid`), whatever the outcomes. The
+            last three are NaN without a jackknife.
         """
         return own_frame(diagnostics.clusters(self._fit, self._overall_targets))
 
@@ -118,12 +120,19 @@ class Result(Estimates):
         Schnepel & Steigerwald (2017), doi:10.1162/REST_a_00639; in general theirs depends on an
         assumed error covariance.
 
+        Of a jackknife, under the working model that `reference` of `csdid` explains: g_star,
+        :math:`(\sum_h \gamma_h)^2 / \sum_h \gamma_h^2` with the partial leverages of `clusters`;
+        critical_value and critical_value_t, of the overall ATT under the model and of t(R - 1);
+        law, how it was computed; retargeted_share, the share of the overall ATT's variance that
+        comes from replicates that average over other ATT(g,t) than the full sample.
+
         Returns
         -------
         DataFrame
             One row.
         """
-        return pd.DataFrame([self._fit.describe() | diagnostics.cluster_numbers(self._fit)])
+        overall = diagnostics.at_a_glance(self._fit, self._overall_targets)
+        return pd.DataFrame([self._fit.describe() | overall])
 
     def summary(self, alpha: float | None = None) -> Table:
         """Return the printed table: the design, the coefficients, and what to know about them.

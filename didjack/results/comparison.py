@@ -39,17 +39,15 @@ def compare(
     names = list(found)
     # One row for each coefficient and, within it, each estimator.
     which = np.repeat(at, len(names))
-    variance = Variance(
-        np.stack([one.std_error[at] for one in found.values()], axis=1).ravel(),
-        np.stack([one.df[at] for one in found.values()], axis=1).ravel(),
-        np.zeros(which.size, dtype=np.int64),
-    )
-    values = statistics.statistics(view.targets.theta[0, which], variance, alpha)
+    tables = [statistics.statistics(view.targets.theta[0], one, alpha) for one in found.values()]
+    values = {
+        name: np.stack([table[name][at] for table in tables], axis=1).ravel() for name in tables[0]
+    }
     reference = found["CV3"].std_error if "CV3" in found else np.full(at.max() + 1, np.nan)
     table = pd.DataFrame(values)
-    table["ratio"] = variance.std_error / reference[which]
+    table["ratio"] = table["std_error"] / reference[which]
     alone = treated_clusters(view.fit, view.targets)[which] == 1
-    table["invalid"] = np.where(alone & ~np.isnan(variance.std_error), ONE_TREATED, "")
+    table["invalid"] = np.where(alone & ~table["std_error"].isna(), ONE_TREATED, "")
     further = pd.DataFrame(list(tests.values()), columns=table.columns).astype(table.dtypes)
     further["invalid"] = ""
     key, rows = view.index[[*which, *[at[-1]] * len(tests)]], [*names * at.size, *tests]

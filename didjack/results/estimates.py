@@ -6,22 +6,32 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from didjack._typing import Floats
+from didjack._typing import Floats, Ints
 from didjack.averaging.schemes import Scheme
 from didjack.engine.fit import Fit
-from didjack.errors import InferenceWarning, UnknownOptionError, warn
+from didjack.errors import InferenceWarning, OptionError, UnknownOptionError, warn
 from didjack.inference import wald
 from didjack.inference.coefficients import Coefficients
 from didjack.inference.evidence import Evidence
 from didjack.inference.kinds import KINDS
+from didjack.inference.pretest import pretest
 from didjack.inference.targets import Targets
-from didjack.options import Options, Vcov, check_alpha, check_choice, check_flag, reject_unknown
+from didjack.options import (
+    Options,
+    Vcov,
+    check_alpha,
+    check_choice,
+    check_flag,
+    check_listed,
+    check_share,
+    reject_unknown,
+)
 from didjack.results.copies import labelled, own_frame
 from didjack.results.view import View
 
@@ -70,6 +80,11 @@ class Estimates(ABC):
     def _overall_targets(self) -> Targets | None:
         """Targets whose last coefficient is the overall ATT; None where there is none."""
 
+    @property
+    @abstractmethod
+    def _before(self) -> Ints:
+        """Positions of coefficients before treatment, and before any anticipation of it."""
+
     @abstractmethod
     def _on(self, fit: Fit) -> Self:
         """Return the same coefficients of another fit."""
@@ -94,6 +109,7 @@ class Estimates(ABC):
             scheme=self._scheme,
             overall=lambda: self._overall_targets,
             under=lambda kind: self._with_vcov(kind).view,
+            positions_before=self._before,
         )
 
     def _level(self, alpha: float | None) -> float:
@@ -170,8 +186,10 @@ class Estimates(ABC):
             return labelled(self._coefficients.intervals(alpha), self._targets.index, names)
         ends, found = self._coefficients.band(alpha)
         table = labelled(ends, self._targets.index, names)
-        table.attrs["critical_value"] = found.value
-        table.attrs["simulation_error"] = found.error
+        index = self._targets.index[self._targets.components].tolist()
+        table.attrs["critical_values"] = dict(zip(index, found.value.tolist(), strict=True))
+        table.attrs["critical_value"] = float(np.nanmax(found.value, initial=-np.inf))
+        table.attrs["simulation_error"] = float(np.nanmax(found.error, initial=0.0))
         table.attrs["n_draws"] = found.n_draws
         return table
 
@@ -251,10 +269,99 @@ class Estimates(ABC):
 
     def _wald(self, weights: Floats, values: Floats) -> pd.Series:
         """Test (L, M) restrictions, and warn if that cannot be done."""
-        test = self._coefficients.test(weights, values)
-        if test["reason"]:
-            warn(f"no Wald test: {test['reason']}", InferenceWarning)
-        return test
+        return _tested(self._coefficients.test(weights, values))
+
+    def pretest(self, missing: Literal["drop", "nan"] = "drop") -> pd.Series:
+        r"""Test that what comes before treatment is zero: pre-treatment ATT(g,t), or event times.
+
+        These are those with t < g less `anticipation`; the periods from there up to g may have
+        effects already and are left out, as are the reference periods of a universal base.
+
+        Parameters
+        ----------
+        missing : {"drop", "nan"}
+            If some have no standard error: test the others, less those that follow from them
+            ("drop"), or no test ("nan").
+
+        Returns
+        -------
+        Series
+            As of `wald_test`: statistic, df_num, df_denom, p_value, rank, reason,
+            simulation_error; left_out, the labels of those without a standard error;
+            largest_violation, the largest absolute end of the simultaneous band of those tested: so
+            large a violation of parallel trends the data do not exclude.
+
+        Raises
+        ------
+        OptionError
+            An aggregation without event times.
+
+        Warns
+        -----
+        InferenceWarning
+            There is no test, and why.
+
+        Notes
+        -----
+        With a varying base the pre-treatment ATT(g,t) are changes from one period to the next,
+        with a universal base changes up to the last period before treatment; the test is the same.
+        R's `did` also tests periods of anticipation. A test that does not reject is no evidence of
+        parallel trends where it has little power: look at largest_violation.
+
+        References
+        ----------
+        Callaway & Sant'Anna (2021), section 4, doi:10.1016/j.jeconom.2020.12.001. Roth (2022),
+        Pretest with caution, AER: Insights 4, doi:10.1257/aeri.20210236.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> test = res.pretest()
+        >>> test["df_num"], round(test["p_value"], 2)
+        (5, 0.18)
+        """
+        check_listed("missing", missing, ("drop", "nan"))
+        if self._scheme is not None and not self._scheme.leads:
+            raise OptionError(
+                f"pretest() needs event times or ATT(g,t), not {self.title}: "
+                "result.pretest() or result.aggregate('event').pretest()"
+            )
+        test = pretest(self._coefficients, self._before, missing == "drop", self.alpha)
+        return _tested(test)
+
+    def mde(self, power: float = 0.8, alpha: float | None = None) -> pd.Series:
+        r"""Return the minimum detectable effects: how small an effect the design can find.
+
+        .. math:: MDE = (c_{1 - \alpha / 2} + c_{power})\, SE
+
+        with the quantiles of the law that tests of the coefficient use. An effect of that size is
+        found, by a two-sided test, with that probability.
+
+        Parameters
+        ----------
+        power : float
+            Probability of finding the effect, above 0 and below 1.
+        alpha : float, optional
+            Level of the test; default: that of the call of `csdid`.
+
+        Returns
+        -------
+        Series
+            By coefficient, in units of the outcome; NaN without a standard error.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> round(res.aggregate("simple").mde()["overall"], 3)
+        0.035
+        """
+        check_share("power", power)
+        found = self._coefficients.own_variance.detectable(self._level(alpha), power)
+        return pd.Series(found, index=self._targets.index, name="mde")
 
     def lincomb(
         self,
@@ -293,3 +400,10 @@ class Estimates(ABC):
         row = wald.weights_of(weights, self._targets.index, self._targets.components.size)
         table = self._coefficients.combination(row, "lincomb", self._level(alpha))
         return table.iloc[0].rename("lincomb")
+
+
+def _tested(test: pd.Series) -> pd.Series:
+    """Warn if a test could not be made."""
+    if test["reason"]:
+        warn(f"no Wald test: {test['reason']}", InferenceWarning)
+    return test

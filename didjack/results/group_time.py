@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from didjack._typing import Ints
 from didjack.averaging.schemes import SCHEMES
+from didjack.averaging.shares import CellShares
 from didjack.averaging.window import Window
 from didjack.engine.fit import Fit
 from didjack.inference.concerns import report_missing
@@ -77,6 +79,7 @@ class GroupTimeResult(Result):
             retargeted=estimates.changed,
             reference=np.array([cell.reference for cell in estimates.cells], dtype=bool),
             status=fit.cell_status(),
+            shares=CellShares(estimates.att),
             code=estimates.code,
         )
         return cls(fit, targets)
@@ -92,6 +95,12 @@ class GroupTimeResult(Result):
     @property
     def _scheme(self) -> None:
         return None
+
+    @property
+    def _before(self) -> Ints:
+        fit = self._fit
+        before = fit.cell_time < fit.cell_cohort - self.options.anticipation
+        return np.flatnonzero(before & ~self._targets.reference)
 
     @property
     def cells(self) -> pd.DataFrame:
@@ -173,49 +182,6 @@ class GroupTimeResult(Result):
             result = AggregateResult.of(self._fit, kind, window, weights)
         report_missing(self._fit, result.view.targets, result.title)
         return result
-
-    def pretest(self) -> pd.Series:
-        r"""Test that all pre-treatment ATT(g,t) are zero.
-
-        These are the ATT(g,t) with t < g less `anticipation`; the periods from there up to g may
-        have effects already and are left out, as are the reference periods of a universal base.
-
-        Returns
-        -------
-        Series
-            As of `wald_test`: statistic, df_num, df_denom, p_value, rank, reason. NaN if one of
-            the ATT(g,t) has no standard error; `wald_test` tests a list of others.
-
-        Warns
-        -----
-        InferenceWarning
-            There is no test, and why.
-
-        Notes
-        -----
-        With a varying base the pre-treatment ATT(g,t) are changes from one period to the next,
-        with a universal base changes up to the last period before treatment; the test is the same.
-        R's `did` also tests periods of anticipation. A test that does not reject is no evidence of
-        parallel trends where it has little power.
-
-        References
-        ----------
-        Callaway & Sant'Anna (2021), section 4, doi:10.1016/j.jeconom.2020.12.001. Roth (2022),
-        Pretest with caution, AER: Insights 4, doi:10.1257/aeri.20210236.
-
-        Examples
-        --------
-        >>> import didjack
-        >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
-        >>> test = res.pretest()
-        >>> test["df_num"], round(test["p_value"], 3)
-        (5, 0.175)
-        """
-        fit = self._fit
-        before = fit.cell_time < fit.cell_cohort - self.options.anticipation
-        weights = np.eye(before.size)[before & ~self._targets.reference]
-        return self._wald(weights, np.zeros(len(weights)))
 
     def compare_vcov(
         self,

@@ -17,6 +17,7 @@ from didjack.errors import OptionError
 from didjack.inference import concerns, wald
 from didjack.inference.coefficients import Coefficients
 from didjack.inference.diagnostics import share_in_target, treated_weight
+from didjack.inference.pretest import pretest_words
 from didjack.inference.targets import Targets
 from didjack.inference.variance_kind import VarianceKind
 from didjack.options import Options
@@ -36,6 +37,7 @@ class View:
     scheme : what the coefficients are averages over; None for ATT(g,t) themselves
     overall : gives the Targets whose last coefficient is the overall ATT, if there is one
     under : gives the view of the same coefficients with another variance
+    positions_before : (m,) coefficients before treatment, and before any anticipation of it
     """
 
     coefficients: Coefficients
@@ -43,6 +45,7 @@ class View:
     scheme: Scheme | None
     overall: Callable[[], Targets | None]
     under: Callable[[str], View]
+    positions_before: Ints
 
     @property
     def fit(self) -> Fit:
@@ -114,6 +117,16 @@ class View:
         """Whether tests use the normal distribution, not t."""
         kind = self.coefficients.kind
         return kind.normal or (kind.normal_by_unit and self.options.by_unit)
+
+    def pretest(self, alpha: float) -> str:
+        """Say how the test of what comes before treatment ends, if there is anything."""
+        if not self.positions_before.size:
+            return ""
+        return pretest_words(self.coefficients, self.positions_before, alpha)
+
+    def critical_values(self, alpha: float) -> str:
+        """Say which critical values the working model has, and which t, if it is used."""
+        return self.coefficients.critical_words(alpha)
 
     @cached_property
     def clusters(self) -> Clusters:

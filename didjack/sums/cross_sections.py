@@ -30,6 +30,7 @@ class _Columns(NamedTuple):
     w, counts : (1 or Q', n)
     share_weight, units : (n,) what a row adds to the weight and the number of units of its cohort
     unit : (n,) unit of each row; empty where rows stand for several
+    square : (n,) sum of the squared weights of the rows that a row stands for; empty for one
     """
 
     order: Ints
@@ -39,6 +40,7 @@ class _Columns(NamedTuple):
     share_weight: Floats
     units: Floats
     unit: Ints
+    square: Floats
 
 
 def pooled_rows(clean: CleanData, options: Options, collapse: bool) -> RowArrays:
@@ -74,6 +76,8 @@ def pooled_rows(clean: CleanData, options: Options, collapse: bool) -> RowArrays
         strata,
         columns.unit,
         columns.share_weight,
+        np.empty(0),
+        columns.square,
     )
 
 
@@ -96,7 +100,7 @@ def _columns(clean: CleanData, options: Options, key: Ints, collapse: bool) -> _
     w, count = _ordered(w, order), _ordered(count, order)
     share_weight, units = (_ordered(part[None], order)[0] for part in (share_weight, units))
     unit = clean.unit[order] if clean.unit.size else order
-    return _Columns(order, y, w, count, share_weight, units, unit)
+    return _Columns(order, y, w, count, share_weight, units, unit, np.empty(0))
 
 
 def _together(
@@ -118,8 +122,9 @@ def _together(
     if of_units is not None:
         share_weight, units = kernels.collapse(code, n, *of_units)[1:]
     y = np.divide(total, weight, out=np.zeros(n), where=weight > 0)
+    square = number if (w == 1.0).all() else kernels.collapse(code, n, w**2, w)[1]
     nobody = np.empty(0, dtype=np.int64)
-    return _Columns(order, y, weight[None], number[None], share_weight, units, nobody)
+    return _Columns(order, y, weight[None], number[None], share_weight, units, nobody, square)
 
 
 def _ordered(values: Floats, order: Ints) -> Floats:

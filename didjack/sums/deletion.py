@@ -7,7 +7,7 @@ import numpy as np
 from didjack._typing import Floats, Ints
 from didjack.kernels import sums as kernels
 from didjack.kernels import threads
-from didjack.kernels.arguments import Rows
+from didjack.kernels.arguments import MomentRows, Rows
 from didjack.sums.layout import Cohorts
 from didjack.sums.rows import RowArrays
 
@@ -52,3 +52,12 @@ class Deletion:
         rows = Rows(x, w, start)
         threads.run(kernels.stratum_sums, start.size - 1, work, rows, y, gram, cross)
         return gram, cross
+
+    def moments(self, slot: int, outcomes: Ints, chosen: Ints) -> Floats:
+        """Sum w, w^2 and w y of single rows over some strata, (c, 2 + o)."""
+        rows, strata = self.rows, self.rows.strata
+        sums = np.zeros((chosen.size, 2 + outcomes.size))
+        columns = MomentRows(rows.w[slot], strata.start, rows.y, rows.level, rows.square)
+        work = float(strata.sizes[chosen].sum() * sums.shape[1])
+        threads.run(kernels.moments, chosen.size, work, columns, outcomes, chosen, sums)
+        return sums

@@ -25,7 +25,7 @@ from didjack.sums.relabel import (
 )
 from didjack.sums.rows import RowArrays
 from didjack.sums.shares import of_first_periods
-from didjack.sums.source import InfluenceSource, Presence, Spans, Sums, SumSource
+from didjack.sums.source import ClusterSums, InfluenceSource, Presence, Spans, Sums, SumSource
 from didjack.sums.stratum_sums import StratumSums
 
 
@@ -173,6 +173,15 @@ class InMemory:
             total = self._deletion.deleted(self._by_stratum.counts(arm), chosen)[:, 0]
             self._counts[key] = np.rint(total).astype(np.int64)
         return self._counts[key]
+
+    def by_cluster(self, arm: Arm, outcomes: Ints) -> ClusterSums:
+        """Return sums of weights, and of some outcomes, by cluster and cohort."""
+        strata = self.rows.strata
+        there = np.flatnonzero(strata.period == arm.period)
+        sums = self._deletion.moments(arm.w, outcomes, there)
+        table = np.zeros((self.layout.n_clusters, self.layout.cohorts.size, sums.shape[1]))
+        table[strata.cluster[there], strata.cohort[there]] = sums
+        return ClusterSums(table[..., 0], table[..., 1], table[..., 2:])
 
     def balanced_without(self, spans: Spans) -> Iterator[tuple[int, SumSource]]:
         """Yield clusters of an unbalanced panel without which it is balanced, and the rest."""

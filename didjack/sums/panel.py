@@ -52,13 +52,15 @@ def panel_rows(clean: CleanData, options: Options) -> RowArrays:
     unit = np.argsort(key, kind="stable")
     strata = Strata.of(key[unit], 1, len(clean.cluster_labels))
     y = pivot.table(clean.y)[unit]
+    w, first_weight = _weights(clean, options, pivot, unit)
+    none = np.empty(0)
+    level = y[:, 0] - np.median(y[:, 0]) if len(w) > 1 else none
     for period in range(y.shape[1] - 1, -1, -1):
         y[:, period] -= y[:, 0]
     everyone = np.ones((1, unit.size))
     x = np.ones((1, unit.size, 1))
     if clean.x is not None:
         x = standardise(_by_slot(pivot.table(clean.x), unit))
-    w, first_weight = _weights(clean, options, pivot, unit)
     shape = len(clean.cluster_labels), cohorts.size
     n_units = np.rint(strata.by_cluster(everyone[0], *shape)).astype(np.int64)
     layout = Layout(
@@ -75,7 +77,7 @@ def panel_rows(clean: CleanData, options: Options) -> RowArrays:
         axis=clean.axis,
         cluster_labels=clean.cluster_labels,
     )
-    return RowArrays(layout, y, x, w, everyone, strata, unit, first_weight)
+    return RowArrays(layout, y, x, w, everyone, strata, unit, first_weight, level, none)
 
 
 def _weights(

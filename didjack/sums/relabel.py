@@ -31,7 +31,8 @@ def treatment_rows(rows: RowArrays) -> RowArrays:
     strata, periods = rows.strata, rows.layout.periods
     cohort = rows.layout.cohorts[strata.cohort][:, None]
     on = periods >= cohort if rows.layout.panel else periods[strata.period][:, None] >= cohort
-    return replace(rows, y=np.repeat(on.astype(np.float64), strata.sizes, axis=0))
+    y = np.repeat(on.astype(np.float64), strata.sizes, axis=0)
+    return replace(rows, y=y, level=np.empty(0))
 
 
 def treatment_sample(clean: CleanData) -> CleanData:

@@ -96,6 +96,10 @@ class RowArrays:
     strata : Strata
     unit : (n,) unit of each row; empty where rows stand for several
     share_weight : (n,) what each row adds to the weight of its cohort, the p_g before scaling
+    level : (n,) what outcomes are measured from, less its median; empty where it does not matter,
+        as weights are constant over time, or is the same for all
+    square : (n,) sum of the squared weights of the unit-periods that a row stands for; empty where
+        it stands for one
     """
 
     layout: Layout
@@ -106,6 +110,8 @@ class RowArrays:
     strata: Strata
     unit: Ints
     share_weight: Floats
+    level: Floats
+    square: Floats
 
     def count_at(self, arm: Arm) -> Floats:
         """Return the (n,) counts of an arm."""

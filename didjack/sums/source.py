@@ -99,6 +99,22 @@ class Presence(NamedTuple):
     some: Ints
 
 
+class ClusterSums(NamedTuple):
+    """Sums over the rows of each cluster and cohort in an arm, of single rows.
+
+    Attributes
+    ----------
+    weight : (H, C) sum of w
+    square : (H, C) sum of w^2
+    cross : (H, C, o) sum of w y of some outcomes, measured from anything that the rows of all
+        periods have in common (where weights are constant over time: those of the unit)
+    """
+
+    weight: Floats
+    square: Floats
+    cross: Floats
+
+
 class Spans(NamedTuple):
     """First and last period that replicates keep, (R,) each, on the integer axis."""
 
@@ -293,6 +309,9 @@ class SumSource(Protocol):
 
     def counts(self, cohorts: Cohorts, arm: Arm) -> Ints:
         """Return the number of units (unit-periods) of some cohorts in an arm, (R,)."""
+
+    def by_cluster(self, arm: Arm, outcomes: Ints) -> ClusterSums:
+        """Return sums of weights, and of some outcomes, by cluster and cohort."""
 
     def balanced_without(self, spans: Spans) -> Iterator[tuple[int, SumSource]]:
         """Yield clusters of an unbalanced panel without which it is balanced, and the rest.

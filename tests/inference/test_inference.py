@@ -23,7 +23,7 @@ TYPES = ["simple", "event", "group", "calendar"]
 
 def fit(df, **options):
     names = {"yname": "y", "tname": "period", "gname": "cohort", "idname": "id"}
-    settings = {"cluster": "cluster", "est_method": "reg", **names, **options}
+    settings = {"cluster": "cluster", "est_method": "reg", "reference": "t", **names, **options}
     return didjack.csdid(df, **settings)
 
 
@@ -48,7 +48,7 @@ def holes():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", didjack.InferenceWarning)
         return {
-            undefined: didjack.csdid(df, **options, undefined=undefined)
+            undefined: didjack.csdid(df, **options, reference="t", undefined=undefined)
             for undefined in ("nan", "skip")
         }
 

@@ -8,7 +8,7 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 from scipy.special import expit
 
-from didjack.kernels import hashing, influence, linear_algebra, logit, taylor
+from didjack.kernels import axes, hashing, influence, linear_algebra, logit, taylor
 from didjack.kernels import sums as sum_kernels
 from didjack.kernels.arguments import (
     Contrast,
@@ -16,6 +16,7 @@ from didjack.kernels.arguments import (
     Fits,
     Linear,
     LogitRows,
+    MomentRows,
     OddsMoments,
     OddsRows,
     OddsSums,
@@ -24,7 +25,7 @@ from didjack.kernels.arguments import (
 )
 from didjack.sums.monomials import monomials
 
-MODULES = (hashing, influence, linear_algebra, logit, sum_kernels, taylor)
+MODULES = (axes, hashing, influence, linear_algebra, logit, sum_kernels, taylor)
 KERNELS = {
     name: value
     for module in MODULES
@@ -139,10 +140,56 @@ def stratum_sums(r):
 
 
 @case
+def moments(r):
+    chosen, outcomes = np.array([3, 0, 2, 5]), np.array([1])
+    level, square = np.linspace(-1, 1, r.n), np.linspace(1, 2, r.n)
+    want = np.zeros((4, 3))
+    for c in (1, 2, 3):
+        i = slice(r.start[chosen[c]], r.start[chosen[c] + 1])
+        want[c] = r.w[i].sum(), square[i].sum(), r.w[i] @ (r.y[i, 1] + level[i])
+    rows = MomentRows(r.w, r.start, r.y, level, square)
+    return (1, 4, rows, outcomes, chosen, np.zeros((4, 3))), (5,), [want]
+
+
+@case
 def deleted_sums(r):
     values = np.random.default_rng(2).normal(size=(6, 5))
     want = [values[[s for s in r.chosen if r.cluster[s] != h]].sum(axis=0) for h in (-1, *range(4))]
     return (values, r.chosen, r.cluster, 4), (), [np.array(want)]
+
+
+def symmetric(n=6):
+    """A covariance matrix of rank n - 1, and a vector."""
+    root = np.random.default_rng(3).normal(size=(n, n - 1))
+    return root @ root.T, np.arange(1.0, n + 1)
+
+
+@case
+def axes_seen_from(r):
+    matrix, vector = symmetric()
+    values, vectors = np.linalg.eigh(matrix)
+    return (matrix, vector), (), [values, (vector @ vectors) ** 2]
+
+
+@case
+def reflect(r):
+    matrix, vector = symmetric()
+    x = vector[2:]
+    v = x + np.linalg.norm(x) * np.eye(4)[0]
+    mirror = np.eye(6)
+    mirror[2:, 2:] -= 2 * np.outer(v, v) / (v @ v)
+    want = matrix.copy()
+    want[2:, 2:] = (mirror @ matrix @ mirror)[2:, 2:]
+    return (matrix, x, 2), (0,), [-np.linalg.norm(x), want]
+
+
+@case
+def ql_steps(r):
+    d, e, z = np.array([4.0, 3.0, 2.0]), np.array([0.1, 0.2, 0.0]), np.array([1.0, 2.0, -1.0])
+    values, vectors = np.linalg.eigh(np.diag(d) + np.diag(e[:2], 1) + np.diag(e[:2], -1))
+    turned = (z @ vectors) * [1, 1, -1]  # signs are free
+    order = [2, 1, 0]  # as on the diagonal
+    return (d, e, z), (0, 1, 2), [values[order], np.zeros(3), turned[order] * [1, 1, -1]]
 
 
 @case

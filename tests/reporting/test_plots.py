@@ -78,7 +78,7 @@ def test_intervals_are_those_of_confint(drawn):
 
 
 def test_no_standard_error_is_shown_hollow(drawn):
-    ax = drawn[1].aggregate("event").plot()
+    ax = fit(drawn[0], undefined="nan").aggregate("event").plot()
     assert "after treatment, no standard error" in labels_of(ax)
 
 

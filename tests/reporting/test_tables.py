@@ -25,7 +25,7 @@ def fit(**options):
 @pytest.fixture(scope="module")
 def fits():
     return [
-        *fit(cluster="state"),
+        *fit(cluster="state", reference="t"),
         *fit(cluster="state", undefined="skip", xformla="~ lpop", base_period="universal"),
         *fit(vcov="bootstrap", xformla="~ lpop + I(lpop**2) + np.log(lpop + 3) + np.exp(lpop)"),
     ]

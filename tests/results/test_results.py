@@ -205,7 +205,7 @@ def test_honest_inputs_say_what_they_need(universal, by_state):
         universal.aggregate("group").honest_inputs()
     with pytest.raises(didjack.OptionError, match="0 event times are the reference"):
         universal.aggregate("event", min_e=0).honest_inputs()
-    event = fit(cluster="state", base_period="universal").aggregate("event")
+    event = fit(cluster="state", base_period="universal", reference="t").aggregate("event")
     with pytest.raises(didjack.OptionError, match="2, 3 have no standard error"):
         event.honest_inputs()
 

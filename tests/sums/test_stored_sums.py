@@ -14,7 +14,7 @@ from compare_with_bruteforce import draw, lose_rows, stages
 from didjack.engine.fit import Fit
 from didjack.results.group_time import GroupTimeResult
 from didjack.sums.layout import Layout
-from didjack.sums.source import Presence, Sums
+from didjack.sums.source import ClusterSums, Presence, Sums
 
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
 
@@ -44,14 +44,17 @@ def shares(sample, layout):
 class StoredSums:
     """Sums by stratum: cluster x cohort x period (one period on a balanced panel).
 
-    gram (S, k, k), cross (S, O, k), count (S,), by slot of covariates and weights; share (H, C),
-    by number of periods; and where the strata are.
+    gram (S, k, k), cross (S, O, k), count (S,), by slot of covariates and weights; square (S,) of
+    the weights and first (S,) outcomes of the first period, by slot of weights; share (H, C), by
+    number of periods; and where the strata are.
     """
 
     layout: Layout
     gram: dict
     cross: dict
     count: dict
+    square: dict
+    first: dict
     share: dict
     cluster: np.ndarray
     cohort: np.ndarray
@@ -63,7 +66,7 @@ class StoredSums:
     @classmethod
     def collect(cls, sample, rows):
         """Add up rows with plain numpy; after this they are not needed."""
-        gram, cross, count, strata = {}, {}, {}, rows.strata
+        gram, cross, count, square, first, strata = {}, {}, {}, {}, {}, rows.strata
         parts = [slice(a, b) for a, b in zip(strata.start[:-1], strata.start[1:], strict=True)]
         for q, x in enumerate(rows.x):
             for v, w in enumerate(rows.w):
@@ -72,8 +75,14 @@ class StoredSums:
                 cross[q, v] = np.array([rows.y[i].T @ wx[i] for i in parts])
         for v, number in enumerate(rows.count):
             count[v] = np.array([number[i].sum() for i in parts])
+        level = rows.level if rows.level.size else np.zeros(len(rows.y))
+        for v, w in enumerate(rows.w):
+            squares = rows.square if rows.square.size else w**2
+            square[v] = np.array([squares[i].sum() for i in parts])
+            first[v] = np.array([w[i] @ level[i] for i in parts])
         where = (strata.cluster, strata.cohort, strata.period)
-        return cls(rows.layout, gram, cross, count, shares(sample, rows.layout), *where)
+        sums = (gram, cross, count, square, first, shares(sample, rows.layout))
+        return cls(rows.layout, *sums, *where)
 
     def replicated(self, jackknife):
         n_deleted = self.layout.n_clusters if jackknife else 0
@@ -125,6 +134,15 @@ class StoredSums:
     def counts(self, cohorts, arm):
         number = self.count[arm.w if len(self.count) > 1 else 0]
         return self._replicates(number, self._chosen(cohorts, arm)).round().astype(int)
+
+    def by_cluster(self, arm, outcomes):
+        here, slot = self.period == arm.period, (0, arm.w)
+        cross = self.cross[slot][:, outcomes, 0] + self.first[arm.w][:, None]
+        parts = (self.gram[slot][:, 0, 0], self.square[arm.w], cross)
+        tables = [np.zeros((*self.layout.n_units.shape, *part.shape[1:])) for part in parts]
+        for table, part in zip(tables, parts, strict=True):
+            table[self.cluster[here], self.cohort[here]] = part[here]
+        return ClusterSums(*tables)
 
     def balanced_without(self, spans):
         yield from ()

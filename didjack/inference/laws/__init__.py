@@ -1,0 +1,1 @@
+"""Laws of jackknife statistics under a working model of the clusters' shocks."""

@@ -1,0 +1,240 @@
+"""Joint laws of several jackknife t statistics under the working model, by simulation.
+
+Draws of the clusters' shocks give draws of all estimates and replicates together, and these draws
+of whatever is computed from them: Wald statistics, largest t statistics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from didjack._typing import Bools, Floats, Ints
+from didjack.inference.bands import RANK_TOLERANCE, CriticalValues
+from didjack.inference.laws.design import Design
+from didjack.inference.laws.law import Laws, laws
+from didjack.inference.laws.loadings import Loadings
+
+N_DRAWS = 9_999
+LEAST_DRAWS = 1_999
+MOST_NUMBERS = 2e7
+"""No more normals are drawn than this, unless that were fewer than `LEAST_DRAWS` draws."""
+MOST_WORK = 2e10
+"""Designs in which that takes more multiplications have no joint law: with so many clusters, t and
+F serve as well."""
+AT_ONCE = 2**20
+"""So many normals are drawn at a time."""
+GRID = 96
+
+
+class Together(NamedTuple):
+    """M coefficients, or combinations of them, that are looked at together.
+
+    Attributes
+    ----------
+    loadings : M of them
+    kept : (H,) replicates that all of them have
+    scale : (M,) what their errors are multiplied by, as some replicates are undefined
+    centre_on_mean : CV3J
+    """
+
+    loadings: Sequence[Loadings]
+    kept: Bools
+    scale: Floats
+    centre_on_mean: bool
+
+
+@dataclass(frozen=True, eq=False)
+class JointLaw:
+    """Draws of M estimates and of their jackknife covariance under the null.
+
+    Attributes
+    ----------
+    shocks : what the targets make of shocks
+    scale : (M,) what deviations are multiplied by, for the error
+    single : the laws of the M t statistics one by one
+    n_draws, seed : number of draws, and their seed; no draws are needed for one target
+    """
+
+    shocks: Shocks
+    scale: Floats
+    single: Laws
+    n_draws: int
+    seed: int
+
+    @classmethod
+    def of(cls, design: Design, targets: Together, seed: int) -> JointLaw | None:
+        """Prepare the draws; None where a statistic has no law, or it takes too long."""
+        rows = np.flatnonzero(targets.kept)
+        mean = targets.centre_on_mean
+        axes = [design.axes(one, targets.kept, mean) for one in targets.loadings]
+        found = [one for one in axes if one is not None]
+        if len(found) < len(axes):
+            return None
+        ratio = (rows.size - 1.0) / rows.size
+        single = laws(found, ratio * targets.scale**2)
+        shocks = Shocks.of(targets, design.variance, rows)
+        n_draws = int(min(N_DRAWS, max(MOST_NUMBERS // shocks.n_shocks, LEAST_DRAWS)))
+        if len(found) == 1:
+            n_draws = 0
+        if shocks.work * n_draws > MOST_WORK:
+            return None
+        return cls(shocks, np.sqrt(ratio) * targets.scale, single, n_draws, seed)
+
+    def _draws(self) -> Iterator[tuple[Floats, Floats]]:
+        """Yield estimates, (b, M), and scaled deviations, (b, n, M); the same each time."""
+        for estimate, deviation in self.shocks.draws(
+            np.random.default_rng(self.seed), self.n_draws
+        ):
+            yield estimate, self.scale * deviation
+
+    def wald_p_value(self, wald: float) -> float:
+        """Return the share of draws whose Wald statistic is as large, the actual one included."""
+        if not self.n_draws:
+            return float(self.single.p_value(np.sqrt([wald]))[0])
+        larger = 0
+        for estimate, deviation in self._draws():
+            variance = deviation.transpose(0, 2, 1) @ deviation
+            larger += int((wald_statistics(estimate, variance) >= wald).sum())
+        return (1.0 + larger) / (self.n_draws + 1.0)
+
+    @cached_property
+    def statistic(self) -> Floats:
+        """(B, M) absolute t statistics."""
+        parts = [
+            np.abs(estimate) / np.sqrt((deviation**2).sum(axis=1))
+            for estimate, deviation in self._draws()
+        ]
+        return np.concatenate(parts)
+
+    @cached_property
+    def smallest_p(self) -> Floats:
+        """(B,) the smallest p-value of a single coefficient, which is exact up to interpolation.
+
+        Between `GRID` points, log p is nearly linear in log |t|. Values of |t| below the first
+        one, 1, are of no interest here.
+        """
+        grid = np.linspace(0.0, np.log(max(2.0, self.statistic.max())), GRID)
+        n_targets = self.statistic.shape[1]
+        single = self.single.take(np.repeat(np.arange(n_targets), GRID))
+        p_values = single.p_value(np.tile(np.exp(grid), n_targets)).reshape(n_targets, GRID)
+        log_p, log_t = np.log(np.maximum(p_values, 1e-300)), np.log(self.statistic)
+        found = [np.interp(log_t[:, m], grid, log_p[m]) for m in range(n_targets)]
+        return np.asarray(np.exp(np.min(found, axis=0)))
+
+    def band(self, alpha: float) -> CriticalValues:
+        """Return critical values of a simultaneous band in which all coefficients are alike.
+
+        Each critical value is exceeded equally often, so a coefficient with fewer clusters
+        behind it gets a wider interval.
+        """
+        if not self.n_draws:
+            return CriticalValues(self.single.critical_value(alpha), np.zeros(1), 0)
+        spread = np.sqrt(alpha * (1.0 - alpha) / self.n_draws)
+        around = np.clip([alpha, alpha - spread, alpha + spread], 1.0 / self.n_draws, 1.0)
+        levels = np.quantile(self.smallest_p, around)
+        value, wide, narrow = (self.single.critical_value(float(level)) for level in levels)
+        return CriticalValues(value, (wide - narrow) / 2.0, self.n_draws)
+
+
+def wald_statistics(estimate: Floats, variance: Floats) -> Floats:
+    """Return Wald statistics, (B,), of (B, k) estimates with (B, k, k) covariances.
+
+    Directions in which the correlation matrix is singular are left out, as in the test itself.
+    """
+    error = np.sqrt(np.diagonal(variance, axis1=1, axis2=2))
+    correlation = variance / (error[:, :, None] * error[:, None])
+    scaled = estimate / error
+    try:
+        inverse = np.linalg.inv(correlation)
+    except np.linalg.LinAlgError:  # one of them is singular to the last digit
+        return _on_axes(scaled, correlation)
+    result = np.einsum("bi,bij,bj->b", scaled, inverse, scaled, optimize=True)
+    norms = np.abs(inverse).sum(axis=1).max(axis=1) * np.abs(correlation).sum(axis=1).max(axis=1)
+    unclear = np.flatnonzero(~(norms < 1.0 / RANK_TOLERANCE))  # a bound of the eigenvalues' ratio
+    if unclear.size:
+        result[unclear] = _on_axes(scaled[unclear], correlation[unclear])
+    return np.asarray(result)
+
+
+def _on_axes(scaled: Floats, correlation: Floats) -> Floats:
+    """Return Wald statistics from eigenvalues, (B,)."""
+    values, vectors = np.linalg.eigh(correlation)
+    along = np.einsum("bij,bi->bj", vectors, scaled)
+    kept = values > RANK_TOLERANCE * values[:, -1:]
+    terms = np.divide(along**2, values, out=np.zeros(along.shape), where=kept)
+    return np.asarray(terms.sum(axis=1))
+
+
+@dataclass(frozen=True, eq=False)
+class Shocks:
+    """What several targets make of the shocks.
+
+    Attributes
+    ----------
+    root : (H,) standard deviations of the shocks
+    kept : (n,) replicates
+    weight : for each of T' periods, (Q_t, H) weights of the means
+    first : (Q, M) betas of the full sample, means in the order of `weight`
+    shift : (Q, n * M) changes of the betas in the replicates
+    deleted : (n, T', M) loadings that deleting a cluster takes away
+    centre_on_mean : whether deviations are from the mean of the replicates
+    """
+
+    root: Floats
+    kept: Ints
+    weight: list[Floats]
+    first: Floats
+    shift: Floats
+    deleted: Floats
+    centre_on_mean: bool
+
+    @classmethod
+    def of(cls, targets: Together, v: Floats, kept: Ints) -> Shocks:
+        """Bring several targets to the same means, which are sorted by period."""
+        parts = targets.loadings
+        pick = np.eye(1 + len(parts))[0]
+        all_of = [Loadings.combine([one, *parts], pick) for one in parts]
+        beta = np.stack([one.beta for one in all_of], axis=2)
+        one, periods = all_of[0], all_of[0].periods
+        shift = beta[1 + kept] - beta[0]
+        return cls(
+            root=np.sqrt(v),
+            kept=kept,
+            weight=[one.weight[one.period == period] for period in periods],
+            first=beta[0],
+            shift=shift.transpose(1, 0, 2).reshape(beta.shape[1], -1),
+            deleted=np.stack([each.deleted[kept] for each in all_of], axis=2),
+            centre_on_mean=targets.centre_on_mean,
+        )
+
+    @property
+    def n_shocks(self) -> int:
+        """Shocks in a draw."""
+        return self.root.size * len(self.weight)
+
+    @property
+    def work(self) -> float:
+        """Multiplications in a draw."""
+        return float(self.shift.size + self.deleted.size + self.root.size * len(self.first))
+
+    def draws(self, rng: np.random.Generator, n_draws: int) -> Iterator[tuple[Floats, Floats]]:
+        """Yield estimates, (b, M), and deviations, (b, n, M), in batches."""
+        n_targets = self.first.shape[1]
+        batch = max(1, AT_ONCE // max(self.n_shocks, self.kept.size * n_targets))
+        for start in range(0, n_draws, batch):
+            size = min(batch, n_draws - start)
+            u = rng.standard_normal((size, len(self.weight), self.root.size)).transpose(1, 2, 0)
+            u = u * self.root[:, None]
+            z = np.concatenate([w @ part for w, part in zip(self.weight, u, strict=True)]).T
+            deviation = (z @ self.shift).reshape(size, self.kept.size, n_targets)
+            own = u[:, self.kept].transpose(1, 2, 0) @ self.deleted
+            deviation = deviation - own.transpose(1, 0, 2)
+            estimate = z @ self.first
+            if self.centre_on_mean:
+                deviation = deviation - deviation.mean(axis=1, keepdims=True)
+            yield estimate, deviation

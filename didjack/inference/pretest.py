@@ -1,0 +1,76 @@
+"""Coefficients before treatment -> their joint test, and the largest violation not excluded."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import Floats, Ints
+from didjack.inference.bands import RANK_TOLERANCE
+from didjack.inference.coefficients import Coefficients
+
+
+def pretest(coefficients: Coefficients, before: Ints, drop: bool, alpha: float) -> pd.Series:
+    """Test that coefficients are zero.
+
+    Parameters
+    ----------
+    before : (m,) their positions
+    drop : whether those without a standard error, or that follow from the others, are left out
+    alpha : one minus the level of the band
+
+    Returns
+    -------
+    Series
+        As of a Wald test, with `left_out`, the labels of those that have no standard error, and
+        `largest_violation`, the largest absolute end of the simultaneous band of those tested.
+    """
+    variance, index = coefficients.own_variance, coefficients.targets.index
+    bare = np.isnan(variance.std_error[before])
+    tested = before
+    if drop:
+        tested = before[~bare]
+        covariance = coefficients.covariance(coefficients.kind, np.eye(len(index))[tested])
+        tested = tested[independent(covariance)]
+    weights = np.eye(len(index))[tested]
+    test = coefficients.test(weights, np.zeros(tested.size))
+    test["left_out"] = index[before[bare]].tolist()
+    test["largest_violation"] = _largest(coefficients, tested, alpha)
+    return test.rename("pretest")
+
+
+def independent(covariance: Floats) -> Ints:
+    """Return which of M coefficients, in their order, are no combination of earlier ones."""
+    error = np.sqrt(np.diag(covariance))
+    left = covariance / np.outer(error, error)
+    kept = []
+    for m in range(error.size):
+        if left[m, m] > RANK_TOLERANCE:
+            kept.append(m)
+            left = left - np.outer(left[:, m], left[m]) / left[m, m]
+    return np.array(kept, dtype=np.int64)
+
+
+def _largest(coefficients: Coefficients, tested: Ints, alpha: float) -> float:
+    """Return the largest absolute end of a simultaneous band; NaN where one has no error."""
+    variance = coefficients.own_variance
+    error = variance.std_error[tested]
+    if not tested.size or np.isnan(error).any():
+        return np.nan
+    value = coefficients.critical_values(tested, alpha).value
+    value = np.fmax(value, variance.critical_value(alpha)[tested])
+    return float((np.abs(coefficients.targets.theta[0, tested]) + value * error).max())
+
+
+def pretest_words(coefficients: Coefficients, before: Ints, alpha: float) -> str:
+    """Say in one sentence, for the foot of a table, how the test ends."""
+    test = pretest(coefficients, before, True, alpha)
+    left = len(test["left_out"])
+    without = f"; {left} without a standard error left out" if left else ""
+    if test["reason"]:
+        return f"No joint test of what comes before treatment: {test['reason']}{without}."
+    return (
+        f"Before treatment: {test['df_num']} coefficients jointly zero, F {test['statistic']:.2f}, "
+        f"p {test['p_value']:.3f}; violations up to {test['largest_violation']:.3g} are not "
+        f"excluded{without}."
+    )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from didjack.engine.fit import Fit
 from didjack.errors import DataError, InferenceWarning, OptionError, warn
+from didjack.inference.laws.design import Design
 from didjack.inference.permutation.overall import Overall, one_cohort_each
 from didjack.inference.permutation.placebo import PlaceboTest, placebo_test
 from didjack.inference.permutation.randomization import (
@@ -66,8 +67,8 @@ def randomization(
 
 def placebos(fit: Fit, overall: Overall) -> PlaceboTest:
     """Run a placebo test."""
-    v = np.ones(fit.layout.n_clusters)
-    return placebo_test(fit, overall, one_cohort_each(fit, "placebo_test()"), v)
+    cohort = one_cohort_each(fit, "placebo_test()")
+    return placebo_test(fit, overall, cohort, Design.of(fit.under(vcov="CV3")).variance)
 
 
 def placebo(fit: Fit, test: PlaceboTest) -> pd.Series:

@@ -8,6 +8,7 @@ from compare_with_bruteforce import NAMES, draw, lose_rows
 
 import didjack
 from didjack import FewClustersWarning, InferenceWarning, OptionError
+from didjack.inference.laws.design import Design
 
 matplotlib.use("Agg")
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
@@ -31,6 +32,44 @@ def its_own_period(df):
     """Only the treated cluster is seen in the last period."""
     return df[(df["cluster"] == 2) | (df["period"] < 5)]
 
+
+# From brute force that shares no code with the package: estimate, p-value, scaled placebos.
+GOLDEN = {
+    ("reg", None): (
+        0.423629848081,
+        0.5,
+        [
+            -0.6386174878,
+            -0.1387667020,
+            0.7641552765,
+            0.2717883927,
+            0.1517044360,
+            0.4655308469,
+            0.1498654371,
+            0.2490247229,
+            -0.1755925608,
+            -0.6344094111,
+            -0.6821247989,
+        ],
+    ),
+    ("dr", "~ x1"): (
+        0.328061732179,
+        0.5,
+        [
+            -0.8389320233,
+            -0.1652291364,
+            0.7383485616,
+            0.2853892800,
+            0.2230429182,
+            0.4495709585,
+            0.1427238927,
+            0.2346119144,
+            -0.2157321594,
+            -0.6298657602,
+            -0.6049985836,
+        ],
+    ),
+}
 
 CASES = {
     "panel": ({}, "simple", {}, None),
@@ -56,9 +95,11 @@ def test_every_placebo_by_a_refit(case):
         changed = rest.assign(cohort=np.where(rest["cluster"] == cluster, 4, 0))
         again = fit(changed, **options | {"vcov": "analytic", "undefined": "nan"})
         wanted[cluster] = again.aggregate(average, **window).overall["estimate"]
-    if change is None:  # clusters of one size have shocks of one size
-        found = pd.Series(test.attrs["placebos"])
-        pd.testing.assert_series_equal(found, pd.Series(wanted), rtol=1e-9)
+    v = Design.of(agg._fit.under(vcov="CV3")).variance
+    assert change is not None or "weightsname" in options or (v == v[0]).all()
+    scaled = {cluster: value * np.sqrt(v[2] / v[cluster]) for cluster, value in wanted.items()}
+    found = pd.Series(test.attrs["placebos"])
+    pd.testing.assert_series_equal(found, pd.Series(scaled), rtol=1e-9)
     placebos = np.array(list(test.attrs["placebos"].values()))
     size = np.sort(np.abs(placebos))
     assert test["estimate"] == agg.overall["estimate"]
@@ -67,6 +108,16 @@ def test_every_placebo_by_a_refit(case):
     margin = size[-2]  # the whole part of 0.4 times 7
     assert test["conf_low"] == test["estimate"] - margin
     assert test["conf_high"] == test["estimate"] + margin
+
+
+@pytest.mark.parametrize(("method", "formula"), GOLDEN)
+def test_golden(method, formula, data):
+    estimate, p_value, placebos = GOLDEN[method, formula]
+    res = fit(data("panel_one_treated_cluster"), est_method=method, xformla=formula)
+    test = res.aggregate("simple").placebo_test()
+    assert (test["p_value"], test["smallest_p"]) == (p_value, 1 / 12)
+    np.testing.assert_allclose(test["estimate"], estimate, rtol=1e-9)
+    np.testing.assert_allclose(list(test.attrs["placebos"].values()), placebos, rtol=1e-7)
 
 
 def test_clusters_without_a_placebo_are_counted():

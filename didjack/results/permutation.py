@@ -67,8 +67,8 @@ def randomization(
 
 def placebos(fit: Fit, overall: Overall) -> PlaceboTest:
     """Run a placebo test."""
-    cohort = one_cohort_each(fit, "placebo_test()")
-    return placebo_test(fit, overall, cohort, Design.of(fit.under(vcov="CV3")).variance)
+    v = Design.of(fit).variance
+    return placebo_test(fit, overall, one_cohort_each(fit, "placebo_test()"), v)
 
 
 def placebo(fit: Fit, test: PlaceboTest) -> pd.Series:

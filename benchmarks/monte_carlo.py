@@ -161,16 +161,23 @@ def data_of(design: Design, number: int) -> tuple[pd.DataFrame, dict]:
 # Tests ----------------------------------------------------------------------------------------
 
 
+def published(average: didjack.AggregateResult) -> float:
+    """p-value of `reference="t", undefined="skip"`, from the replicates that are there anyway."""
+    replicates = average.replicates()["overall"].dropna().to_numpy()
+    r, estimate = replicates.size, average.overall["estimate"]
+    error = np.sqrt((r - 1) / r * np.sum((replicates - estimate) ** 2))
+    return float(2.0 * stats.t.sf(abs(estimate / error), r - 1))
+
+
 def single_tests(design: Design, number: int, permute: bool) -> dict[str, float]:
     """p-values of the overall ATT; NaN where there is no test."""
     data, options = data_of(design, number)
     average = didjack.csdid(data, **options).aggregate("simple")
-    published = didjack.csdid(data, **options, undefined="skip", reference="t")
     overall = average.overall
     error = np.sqrt(average.vcov("analytic").to_numpy()[0, 0])
     found = {
         "clustered": 2.0 * stats.t.sf(abs(overall["estimate"] / error), design.clusters - 1),
-        "CV3, t(R-1)": published.aggregate("simple").overall["p_value"],
+        "CV3, t(R-1)": published(average),
         "CV3, model": overall["p_value"],
     }
     if design.treated == 1:
@@ -248,8 +255,8 @@ def main() -> None:
     """Simulate everything and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=2000, help="draws of each design")
-    parser.add_argument("--permuted", type=int, default=200, help="of these, randomised")
-    parser.add_argument("--joint", type=int, default=500, help="draws of each joint design")
+    parser.add_argument("--permuted", type=int, default=100, help="of these, randomised")
+    parser.add_argument("--joint", type=int, default=150, help="draws of each joint design")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()

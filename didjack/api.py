@@ -180,11 +180,11 @@ def csdid(
        event_time  estimate  std_error  p_value
     0          -3     0.027      0.014    0.055
     1          -2    -0.005      0.013    0.700
-    2          -1    -0.023      0.015    0.121
+    2          -1    -0.023      0.015    0.120
     3           0    -0.020      0.012    0.085
     4           1    -0.055      0.017    0.001
-    5           2    -0.138      0.036    0.000
-    6           3    -0.107      0.034    0.002
+    5           2    -0.138      0.036    0.001
+    6           3    -0.107      0.034    0.004
     """
     settings: dict[str, Any] = {name: value for name, value in locals().items() if name != "df"}
     if df is None:

@@ -40,6 +40,7 @@ class Coefficients:
     _rows: dict[str, Floats] = field(default_factory=dict, repr=False)
     _bands: dict[tuple[float, bytes], CriticalValues] = field(default_factory=dict, repr=False)
     _tests: dict[bytes, pd.Series] = field(default_factory=dict, repr=False)
+    _joint: dict[bytes, JointLaw | None] = field(default_factory=dict, repr=False)
 
     @property
     def targets(self) -> Targets:
@@ -205,6 +206,12 @@ class Coefficients:
 
     def _joint_law(self, weights: Floats) -> JointLaw | None:
         """Return the joint law of (L, M) combinations under the working model, if there is one."""
+        key = weights.tobytes()
+        if key not in self._joint:
+            self._joint[key] = self._new_joint_law(weights)
+        return self._joint[key]
+
+    def _new_joint_law(self, weights: Floats) -> JointLaw | None:
         law = self.variance(self.kind, weights).law
         if not isinstance(law, Reference):
             return None

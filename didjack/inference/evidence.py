@@ -28,7 +28,7 @@ class Evidence:
 
     fit: Fit
     targets: Targets
-    _laws: dict[tuple[str, bytes], Reference] = field(default_factory=dict, repr=False)
+    _laws: dict[tuple[str, bytes | None], Reference] = field(default_factory=dict, repr=False)
 
     @property
     def options(self) -> Options:
@@ -60,7 +60,7 @@ class Evidence:
 
     def laws(self, name: str, weights: Floats | None, make: Callable[[], Reference]) -> Reference:
         """Return the laws that a kind of variance makes of coefficients or combinations, once."""
-        key = (name, b"" if weights is None else weights.tobytes())
+        key = (name, None if weights is None else weights.tobytes())
         if key not in self._laws:
             self._laws[key] = make()
         return self._laws[key]

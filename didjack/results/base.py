@@ -15,7 +15,7 @@ from didjack.reporting import cluster_plots, maketables
 from didjack.reporting.summary import summary
 from didjack.reporting.table import Table
 from didjack.results.copies import labelled, own_frame
-from didjack.results.estimates import Estimates
+from didjack.results.hypotheses import Hypotheses
 from didjack.wording import plural
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ PLOT_KINDS = get_args(PlotKind)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result(Estimates):
+class Result(Hypotheses):
     """Coefficients with their inference, and how these are shown."""
 
     # -- the jackknife ------------------------------------------------------------------------

@@ -49,8 +49,8 @@ def compare(
     own = found.get("CV3, model")
     table["ratio"] = np.nan if own is None else table["std_error"] / own.std_error[which]
     alone = treated_clusters(view.fit, view.targets)[which] == 1
-    alone &= np.tile([one.law is None for one in found.values()], at.size)
-    table["invalid"] = np.where(alone & ~table["std_error"].isna(), ONE_TREATED, "")
+    modelled = np.tile([one.law is not None for one in found.values()], at.size)
+    table["invalid"] = np.where(alone & ~modelled & ~table["std_error"].isna(), ONE_TREATED, "")
     further = pd.DataFrame(list(tests.values()), columns=table.columns).astype(table.dtypes)
     further["invalid"] = ""
     key, rows = view.index[[*which, *[at[-1]] * len(tests)]], [*names * at.size, *tests]

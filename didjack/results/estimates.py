@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
-from didjack._typing import Floats, Ints
+from didjack._typing import Ints
 from didjack.averaging.schemes import Scheme
 from didjack.engine.fit import Fit
-from didjack.errors import InferenceWarning, OptionError, UnknownOptionError, warn
-from didjack.inference import wald
+from didjack.errors import UnknownOptionError
 from didjack.inference.coefficients import Coefficients
 from didjack.inference.evidence import Evidence
 from didjack.inference.kinds import KINDS
-from didjack.inference.pretest import pretest
 from didjack.inference.targets import Targets
 from didjack.options import (
     Options,
@@ -28,8 +24,6 @@ from didjack.options import (
     check_alpha,
     check_choice,
     check_flag,
-    check_listed,
-    check_share,
     reject_unknown,
 )
 from didjack.results.copies import labelled, own_frame
@@ -214,196 +208,3 @@ class Estimates(ABC):
         made = KINDS[self.options.vcov if kind is None else kind]
         index = self._targets.index
         return labelled(self.view.made_for(made).covariance(made), index, index)
-
-    # -- hypotheses ---------------------------------------------------------------------------
-
-    def wald_test(self, R: Any = None, q: ArrayLike | None = None) -> pd.Series:
-        r"""Test linear restrictions on the coefficients jointly.
-
-        .. math:: F = (R \theta - q)' (R V R')^+ (R \theta - q) / k
-
-        with V the covariance matrix and k the rank of :math:`R V R'` (eigenvalues of its
-        correlation matrix below 1e-10 of the largest count as zero) is compared with F(k, df). df
-        is the number of replicates less one for the jackknife, H - 1 for clustered and infinite
-        (:math:`\chi^2_k / k`) for other analytic and for bootstrap standard errors. With
-        ``undefined="skip"`` the replicates that all coefficients in the test have are used.
-
-        Parameters
-        ----------
-        R : list, mapping, DataFrame or array, optional
-            - list of labels: each of these coefficients;
-            - mapping or Series from label to weight: one linear combination; a list of them:
-              several;
-            - DataFrame with labels as columns: one combination a row;
-            - array of as many columns as coefficients (the overall may be left out).
-
-            Default: all coefficients but reference periods; for an aggregation its components,
-            not the overall, which is an average of them.
-        q : float or array, optional
-            Values of the combinations under the hypothesis; default: zero.
-
-        Returns
-        -------
-        Series
-            statistic (F), df_num, df_denom, p_value, rank, and reason. NaN, with the reason, if a
-            coefficient has no standard error or if there are more restrictions than independent
-            replicates (clusters, units) less one.
-
-        Warns
-        -----
-        InferenceWarning
-            There is no test, and why.
-
-        Notes
-        -----
-        F tests of many restrictions reject too often when there are few clusters. They are close
-        to what they should be only if the restrictions are far fewer than the replicates.
-        """
-        targets = self._targets
-        if R is None:
-            tested = targets.components[~targets.reference[targets.components]]
-            weights = np.eye(len(targets.index))[tested]
-        else:
-            weights = wald.restrictions(R, targets.index, targets.components.size)
-        return self._wald(weights, wald.values_of(q, len(weights)))
-
-    def _wald(self, weights: Floats, values: Floats) -> pd.Series:
-        """Test (L, M) restrictions, and warn if that cannot be done."""
-        return _tested(self._coefficients.test(weights, values))
-
-    def pretest(self, missing: Literal["drop", "nan"] = "drop") -> pd.Series:
-        r"""Test that what comes before treatment is zero: pre-treatment ATT(g,t), or event times.
-
-        These are those with t < g less `anticipation`; the periods from there up to g may have
-        effects already and are left out, as are the reference periods of a universal base.
-
-        Parameters
-        ----------
-        missing : {"drop", "nan"}
-            If some have no standard error: test the others, less those that follow from them
-            ("drop"), or no test ("nan").
-
-        Returns
-        -------
-        Series
-            As of `wald_test`: statistic, df_num, df_denom, p_value, rank, reason,
-            simulation_error; left_out, the labels of those without a standard error;
-            largest_violation, the largest absolute end of the simultaneous band of those tested: so
-            large a violation of parallel trends the data do not exclude.
-
-        Raises
-        ------
-        OptionError
-            An aggregation without event times.
-
-        Warns
-        -----
-        InferenceWarning
-            There is no test, and why.
-
-        Notes
-        -----
-        With a varying base the pre-treatment ATT(g,t) are changes from one period to the next,
-        with a universal base changes up to the last period before treatment; the test is the same.
-        R's `did` also tests periods of anticipation. A test that does not reject is no evidence of
-        parallel trends where it has little power: look at largest_violation.
-
-        References
-        ----------
-        Callaway & Sant'Anna (2021), section 4, doi:10.1016/j.jeconom.2020.12.001. Roth (2022),
-        Pretest with caution, AER: Insights 4, doi:10.1257/aeri.20210236.
-
-        Examples
-        --------
-        >>> import didjack
-        >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
-        >>> test = res.pretest()
-        >>> test["df_num"], round(test["p_value"], 2)
-        (5, 0.18)
-        """
-        check_listed("missing", missing, ("drop", "nan"))
-        if self._scheme is not None and not self._scheme.leads:
-            raise OptionError(
-                f"pretest() needs event times or ATT(g,t), not {self.title}: "
-                "result.pretest() or result.aggregate('event').pretest()"
-            )
-        test = pretest(self._coefficients, self._before, missing == "drop", self.alpha)
-        return _tested(test)
-
-    def mde(self, power: float = 0.8, alpha: float | None = None) -> pd.Series:
-        r"""Return the minimum detectable effects: how small an effect the design can find.
-
-        .. math:: MDE = (c_{1 - \alpha / 2} + c_{power})\, SE
-
-        with the quantiles of the law that tests of the coefficient use. An effect of that size is
-        found, by a two-sided test, with that probability.
-
-        Parameters
-        ----------
-        power : float
-            Probability of finding the effect, above 0 and below 1.
-        alpha : float, optional
-            Level of the test; default: that of the call of `csdid`.
-
-        Returns
-        -------
-        Series
-            By coefficient, in units of the outcome; NaN without a standard error.
-
-        Examples
-        --------
-        >>> import didjack
-        >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
-        >>> round(res.aggregate("simple").mde()["overall"], 3)
-        0.035
-        """
-        check_share("power", power)
-        found = self._coefficients.own_variance.detectable(self._level(alpha), power)
-        return pd.Series(found, index=self._targets.index, name="mde")
-
-    def lincomb(
-        self,
-        weights: Mapping[Any, float] | pd.Series | Sequence[float] | Floats,
-        alpha: float | None = None,
-    ) -> pd.Series:
-        """Estimate a linear combination of the coefficients.
-
-        The combination is formed in every replicate, so its CV3 is that of the combination
-        itself: it is undefined in a replicate in which one of its coefficients is.
-
-        Parameters
-        ----------
-        weights : mapping or Series from label to weight, or array
-            An array has one weight a coefficient; the overall may be left out.
-        alpha : float, optional
-            One minus the level of the interval.
-
-        Returns
-        -------
-        Series
-            The columns of `tidy` from estimate on.
-
-        Examples
-        --------
-        >>> import didjack
-        >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
-        >>> study = res.aggregate("event")
-        >>> print(f"{study.lincomb({0: 0.5, 1: 0.5})['estimate']:.4f}")
-        -0.0354
-        >>> cohorts = res.aggregate("group")
-        >>> print(f"{cohorts.lincomb({2006: 1, 2007: -1})['p_value']:.3f}")
-        0.894
-        """
-        row = wald.weights_of(weights, self._targets.index, self._targets.components.size)
-        table = self._coefficients.combination(row, "lincomb", self._level(alpha))
-        return table.iloc[0].rename("lincomb")
-
-
-def _tested(test: pd.Series) -> pd.Series:
-    """Warn if a test could not be made."""
-    if test["reason"]:
-        warn(f"no Wald test: {test['reason']}", InferenceWarning)
-    return test

@@ -232,4 +232,4 @@ def test_critical_values_far_out():
     correlation = np.array([[1.0, 0.5], [0.5, 1.0]])
     value = max_t(correlation, 1.0, 1.0 - 1e-9).value
     assert 1e8 < value < 1e10
-    assert max_t(correlation, 1.0, 1.0).value > 1e12
+    assert max_t(correlation, 1.0, 1.0).value >= 1e9  # where coverage rounds to 1

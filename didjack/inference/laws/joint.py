@@ -96,15 +96,24 @@ class JointLaw:
         """Return the share of draws whose Wald statistic is as large, the actual one included."""
         if not self.n_draws:
             return float(self.single.p_value(np.sqrt([wald]))[0])
-        larger = 0
+        larger = (self._both[1] >= wald).sum()
+        return float((1.0 + larger) / (self.n_draws + 1.0))
+
+    @cached_property
+    def _both(self) -> tuple[Floats, Floats]:
+        """(B, M) absolute t statistics and (B,) Wald statistics."""
+        size, joint = [], []
         for estimate, deviation in self._draws():
             variance = deviation.transpose(0, 2, 1) @ deviation
-            larger += int((wald_statistics(estimate, variance) >= wald).sum())
-        return (1.0 + larger) / (self.n_draws + 1.0)
+            size.append(np.abs(estimate) / np.sqrt(np.diagonal(variance, axis1=1, axis2=2)))
+            joint.append(wald_statistics(estimate, variance))
+        return np.concatenate(size), np.concatenate(joint)
 
     @cached_property
     def statistic(self) -> Floats:
         """(B, M) absolute t statistics."""
+        if "_both" in self.__dict__:  # drawn before, for a Wald test
+            return self._both[0]
         parts = [
             np.abs(estimate) / np.sqrt((deviation**2).sum(axis=1))
             for estimate, deviation in self._draws()

@@ -143,13 +143,13 @@ class AggregateResult(Permutable):
         -------
         DataFrame
             Rows: ``"analytic"`` (units independent), ``"clustered"`` (analytic, by `cluster`;
-            where there is one), ``"bootstrap"``, ``"CV3J"``, ``"CV3"`` (these where there are
-            clusters to delete); of the overall ATT, with up to 200 clusters and where they can be
-            had, ``"randomization"``, see `randomization_test`, and ``"placebo"``, see
-            `placebo_test`. Columns: estimate, std_error, df, statistic, p_value, conf_low,
-            conf_high; ratio, the standard error over that of CV3; and invalid, why a row is known
-            to be wrong in the design at hand, empty where it is not. With ``which="all"``, rows are
-            (coefficient, estimator).
+            where there is one), ``"bootstrap"``; where there are clusters to delete ``"CV3J"``, and
+            CV3 with its two references, ``"CV3, t(R-1)"`` and ``"CV3, model"``; of the overall ATT,
+            with up to 200 clusters and where they can be had, ``"randomization"``, see
+            `randomization_test`, and ``"placebo"``, see `placebo_test`. Columns: estimate,
+            std_error, df, statistic, p_value, conf_low, conf_high; ratio, the standard error over
+            that of "CV3, model"; and invalid, why a row is known to be wrong in the design at hand,
+            empty where it is not. With ``which="all"``, rows are (coefficient, estimator).
 
         Examples
         --------
@@ -159,12 +159,13 @@ class AggregateResult(Permutable):
         ...     df, "lemp", "year", "first.treat", "countyreal", vcov="analytic"
         ... )
         >>> res.aggregate("group").compare_vcov()[["std_error", "ratio"]].round(4)
-                   std_error   ratio
+                     std_error   ratio
         vcov
-        analytic      0.0124  0.9964
-        bootstrap     0.0128  1.0219
-        CV3J          0.0125  1.0000
-        CV3           0.0125  1.0000
+        analytic        0.0124  0.9964
+        bootstrap       0.0128  1.0219
+        CV3J            0.0125  1.0000
+        CV3, t(R-1)     0.0125  1.0000
+        CV3, model      0.0125  1.0000
         """
         check_listed("which", which, ("overall", "all"))
         last = len(self._targets.index) - 1

@@ -12,14 +12,16 @@ from didjack.inference.diagnostics import treated_clusters
 from didjack.inference.evidence import Evidence
 from didjack.inference.kinds import KINDS
 from didjack.inference.statistics import Variance
+from didjack.options import Reference
 from didjack.results.view import View
 
 COLUMNS = ["estimate", "std_error", "df", "statistic", "p_value", "conf_low", "conf_high"]
-
-
 MOST_CLUSTERS = 200
 """With more clusters than this, permutations and placebos take long and add little."""
 N_PERMUTATIONS = 199
+REFERENCES: dict[Reference, str] = {"t": "t(R-1)", "model": "model"}
+"""Reference distributions of the default kind of variance, as rows call them; the last is that
+of the row to which standard errors are compared."""
 ONE_TREATED = "one treated cluster: its own variation is not in the standard error"
 
 
@@ -43,9 +45,9 @@ def compare(
     values = {
         name: np.stack([table[name][at] for table in tables], axis=1).ravel() for name in tables[0]
     }
-    reference = found["CV3"].std_error if "CV3" in found else np.full(at.max() + 1, np.nan)
     table = pd.DataFrame(values)
-    table["ratio"] = table["std_error"] / reference[which]
+    own = found.get("CV3, model")
+    table["ratio"] = np.nan if own is None else table["std_error"] / own.std_error[which]
     alone = treated_clusters(view.fit, view.targets)[which] == 1
     modelled = np.tile([one.law is not None for one in found.values()], at.size)
     table["invalid"] = np.where(alone & ~modelled & ~table["std_error"].isna(), ONE_TREATED, "")
@@ -68,7 +70,7 @@ def _labels(key: pd.Index, rows: list[str], labelled: bool) -> pd.Index:
 def _variances(view: View) -> dict[str, Variance]:
     """Estimate the variance of all coefficients in every way that the data allow.
 
-    Kinds that need replicates come last, the default of them at the end.
+    Kinds that need replicates come last, the default of them at the end, with each reference.
     """
     options, kinds = view.options, [KINDS[name] for name in KINDS]
     found = {}
@@ -82,7 +84,11 @@ def _variances(view: View) -> dict[str, Variance]:
             name = kind.clustered
         found[name] = view.coefficients.variance(kind)
     if options.panel or options.cluster is not None:
-        replicated = [kind for kind in reversed(kinds) if kind.needs_replicates]
-        coefficients = view.made_for(replicated[-1])
-        found |= {kind.name: coefficients.variance(kind) for kind in replicated}
+        *others, default = [kind for kind in reversed(kinds) if kind.needs_replicates]
+        coefficients = view.made_for(default)
+        found |= {kind.name: coefficients.variance(kind) for kind in others}
+        for reference, name in REFERENCES.items():
+            fit = coefficients.evidence.fit.under(reference=reference)
+            own = Coefficients(Evidence(fit, coefficients.targets))
+            found[f"{default.name}, {name}"] = own.variance(default)
     return found

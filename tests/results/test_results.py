@@ -58,13 +58,15 @@ def test_results_are_frozen(by_state):
 
 def test_compare_vcov_is_what_each_call_gives(by_state):
     table = by_state.compare_vcov("group", alpha=0.1, n_permutations=0)
-    assert list(table.index) == ["analytic", "clustered", "bootstrap", "CV3J", "CV3"]
+    rows = ["analytic", "clustered", "bootstrap", "CV3J", "CV3, t(R-1)", "CV3, model"]
+    assert list(table.index) == rows
     calls = {
         "analytic": fit(vcov="analytic"),
         "clustered": fit(vcov="analytic", cluster="state"),
         "bootstrap": fit(vcov="bootstrap", cluster="state"),
         "CV3J": fit(vcov="CV3J", cluster="state"),
-        "CV3": by_state,
+        "CV3, t(R-1)": fit(cluster="state", reference="t"),
+        "CV3, model": by_state,
     }
     for name, result in calls.items():
         average = result.aggregate("group")
@@ -73,7 +75,9 @@ def test_compare_vcov_is_what_each_call_gives(by_state):
         np.testing.assert_allclose(
             table.loc[name, columns].to_numpy(float), want[columns].to_numpy(float), rtol=1e-12
         )
-    np.testing.assert_allclose(table["ratio"], table["std_error"] / table.loc["CV3", "std_error"])
+    np.testing.assert_allclose(
+        table["ratio"], table["std_error"] / table.loc["CV3, model", "std_error"]
+    )
 
 
 def test_compare_vcov_from_any_result(by_state):
@@ -87,18 +91,18 @@ def test_compare_vcov_of_all_coefficients(by_state):
     event = by_state.aggregate("event")
     table = event.compare_vcov("all", n_permutations=0)
     assert table.index.names == ["event_time", "vcov"]
-    assert len(table) == 5 * len(event._targets.index)
-    error = table["std_error"].xs("CV3", level="vcov").to_numpy()
+    assert len(table) == 6 * len(event._targets.index)
+    error = table["std_error"].xs("CV3, model", level="vcov").to_numpy()
     np.testing.assert_array_equal(error, event._statistics()["std_error"])
     pd.testing.assert_frame_equal(table.loc["overall"], event.compare_vcov(n_permutations=0))
     cells = by_state.compare_vcov(None)
     assert cells.index.names == ["group", "time", "vcov"]
-    assert len(cells) == 5 * 12
+    assert len(cells) == 6 * 12
 
 
 def test_compare_vcov_of_independent_units():
     table = fit(vcov="analytic").compare_vcov()
-    assert list(table.index) == ["analytic", "bootstrap", "CV3J", "CV3"]
+    assert list(table.index) == ["analytic", "bootstrap", "CV3J", "CV3, t(R-1)", "CV3, model"]
     df = didjack.simulate.repeated_cross_section(n_clusters=8, cluster_size=9, seed=0)
     result = didjack.csdid(
         df, "y", "period", "cohort", panel=False, vcov="analytic", est_method="reg"
@@ -128,13 +132,13 @@ def test_compare_vcov_options(by_state):
         by_state.compare_vcov(n_permutations=-1)
 
 
-def treated(clusters):
+def treated(clusters, **options):
     """A panel of twelve clusters, so many of which are treated in each cohort, and its fit."""
     df = didjack.simulate.panel(
         n_clusters=12, cluster_size=5, treated_clusters=clusters, cohorts=list(clusters), seed=1
     )
     names = ["y", "period", "cohort", "id"]
-    return didjack.csdid(df, *names, cluster="cluster", est_method="reg", vcov="CV3J")
+    return didjack.csdid(df, *names, cluster="cluster", est_method="reg", vcov="CV3J", **options)
 
 
 def test_compare_vcov_has_a_randomisation_test():
@@ -155,13 +159,17 @@ def test_compare_vcov_with_one_treated_cluster():
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # what each test says of itself is not said here
         table = average.compare_vcov()
-    assert list(table.index) == ["analytic", "clustered", "bootstrap", "CV3J", "CV3", "placebo"]
+    errors = ["analytic", "clustered", "bootstrap", "CV3J", "CV3, t(R-1)", "CV3, model"]
+    assert list(table.index) == [*errors, "placebo"]
+    assert np.isnan(table.loc["CV3, t(R-1)", "std_error"])  # no estimate without that cluster
     with pytest.warns(didjack.InferenceWarning, match="11 placebos"):
         test = average.placebo_test()
     assert table.loc["placebo", "p_value"] == test["p_value"]
     for row in ("analytic", "clustered", "bootstrap"):
         assert table.loc[row, "invalid"].startswith("one treated cluster")
-    assert (table.loc[["CV3J", "CV3", "placebo"], "invalid"] == "").all()
+    assert (table.loc[["CV3J", "CV3, model", "placebo"], "invalid"] == "").all()
+    skipping = treated({4: 1}, undefined="skip").compare_vcov()
+    assert skipping.loc["CV3, t(R-1)", "invalid"].startswith("one treated cluster")
 
 
 def test_compare_vcov_marks_effects_on_one_cluster():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Never, Self
 
 import numpy as np
 import pandas as pd
@@ -134,7 +134,7 @@ class Estimates(ABC):
         return pd.concat([labels.reset_index(drop=True), table], axis=1)
 
     def confint(
-        self, alpha: float | None = None, joint: bool = False, **unknown: Any
+        self, alpha: float | None = None, joint: bool = False, **unknown: Never
     ) -> pd.DataFrame:
         """Return confidence intervals, one row for each coefficient.
 

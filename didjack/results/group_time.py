@@ -23,7 +23,7 @@ from didjack.options import (
     aggregation_type,
     check_choice,
     check_flag,
-    reject_unknown,
+    told_apart,
 )
 from didjack.reporting.coefficient_plots import Intervals, draw_cells
 from didjack.results.aggregate import AggregateResult
@@ -110,6 +110,7 @@ class GroupTimeResult(Result):
         """
         return self._fit.cells()
 
+    @told_apart
     def aggregate(
         self,
         type: AggregationType = "simple",
@@ -117,7 +118,6 @@ class GroupTimeResult(Result):
         max_e: float | None = None,
         balance_e: float | None = None,
         weights: AggregationWeights = "cohort",
-        **unknown: Any,
     ) -> AggregateResult:
         r"""Average ATT(g,t).
 
@@ -171,7 +171,6 @@ class GroupTimeResult(Result):
         >>> print(f"{res.aggregate('simple').overall['estimate']:.4f}")
         -0.0400
         """
-        reject_unknown(unknown, ["type", "min_e", "max_e", "balance_e", "weights"])
         kind = aggregation_type(type)
         check_choice("weights", weights)
         window = Window(min_e, max_e, balance_e)

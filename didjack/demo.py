@@ -95,6 +95,7 @@ def main(picture: str = "didjack-demo.png") -> None:
 
     figure, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
     study.plot(ax, joint=False, compare="analytic")
+    ax.legend(frameon=False, fontsize="small", loc="lower left")  # where no interval is
     figure.savefig(picture, dpi=150)
     print(f"\nPicture: {Path(picture).resolve()}")
 

@@ -48,7 +48,8 @@ def conclusion(study: didjack.AggregateResult, table: pd.DataFrame) -> str:
         f"The overall effect is {overall['ATT']:.3f}. Its clustered analytic standard error, "
         f"{overall['analytic']:.3f}, leaves no doubt about it; CV3, {overall['CV3']:.3f}, does "
         f"(p = {overall['p (CV3)']:.2f}). State {first} is why: without it the effect is "
-        f"{without:.3f}, and there is no event time 2 or 3 at all, so these have no CV3."
+        f"{without:.3f}, and there is no event time 2 or 3 at all: what CV3 says of these is made "
+        "up from the other states."
     )
 
 
@@ -94,6 +95,7 @@ def main(picture: str = "didjack-demo.png") -> None:
 
     figure, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
     study.plot(ax, joint=False, compare="analytic")
+    ax.legend(frameon=False, fontsize="small", loc="lower left")  # where no interval is
     figure.savefig(picture, dpi=150)
     print(f"\nPicture: {Path(picture).resolve()}")
 

@@ -28,17 +28,25 @@ def executed(path, folder):
     return notebook
 
 
+def text_of(output):
+    """Return an output as text."""
+    return output.get("text", "") or output.get("data", {}).get("text/plain", "")
+
+
 def words(notebook):
-    """List the words of all outputs that are text, by cell: layout may differ, numbers not."""
+    """List the words of all outputs that are text, by cell: layout may differ, numbers not.
+
+    Warnings are listed once a cell: pandas 2 has Python forget which were shown already.
+    """
     found = []
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            texts = [
-                output.get("text", "") or output.get("data", {}).get("text/plain", "")
-                for output in cell.outputs
-            ]
+            told = [text_of(o) for o in cell.outputs if o.get("name") == "stderr"]
+            lines = dict.fromkeys(line for text in told for line in text.splitlines())
+            texts = [text_of(o) for o in cell.outputs if o.get("name") != "stderr"]
             # Objects without a text of their own are shown by their address.
-            found.append([w for text in texts if " at 0x" not in text for w in text.split()])
+            shown = [*lines, *(text for text in texts if " at 0x" not in text)]
+            found.append([word for text in shown for word in text.split()])
     return found
 
 

@@ -212,4 +212,4 @@ def _tested(test: pd.Series) -> pd.Series:
     """Warn if a test could not be made."""
     if test["reason"]:
         warn(f"no Wald test: {test['reason']}", InferenceWarning)
-    return test
+    return test.set_axis(own_index(test.index))

@@ -99,6 +99,24 @@ class OutcomeRows(NamedTuple):
     chosen: Ints
 
 
+class Forms(NamedTuple):
+    """M quadratic forms of normals on their axes, see `didjack.inference.laws.law.Laws`.
+
+    Attributes
+    ----------
+    delta : (M, r) eigenvalues, the largest first; zeros fill up shorter rows
+    square : (M, r)
+    outside : (M,)
+    bulk_each, bulk_df : (M,) mean of the bulk by degree of freedom, and these
+    """
+
+    delta: Floats
+    square: Floats
+    outside: Floats
+    bulk_each: Floats
+    bulk_df: Floats
+
+
 class Fits(NamedTuple):
     """Where logit fits are written.
 

@@ -6,14 +6,16 @@ import bruteforce as bf
 import numpy as np
 import pytest
 from numba.core.dispatcher import Dispatcher
+from scipy import integrate, optimize
 from scipy.special import expit
 
-from didjack.kernels import axes, hashing, influence, linear_algebra, logit, taylor
+from didjack.kernels import axes, hashing, influence, law, linear_algebra, logit, taylor
 from didjack.kernels import sums as sum_kernels
 from didjack.kernels.arguments import (
     Contrast,
     Expansion,
     Fits,
+    Forms,
     Linear,
     LogitRows,
     MomentRows,
@@ -25,7 +27,7 @@ from didjack.kernels.arguments import (
 )
 from didjack.sums.monomials import monomials
 
-MODULES = (axes, hashing, influence, linear_algebra, logit, sum_kernels, taylor)
+MODULES = (axes, hashing, influence, law, linear_algebra, logit, sum_kernels, taylor)
 KERNELS = {
     name: value
     for module in MODULES
@@ -190,6 +192,74 @@ def ql_steps(r):
     turned = (z @ vectors) * [1, 1, -1]  # signs are free
     order = [2, 1, 0]  # as on the diagonal
     return (d, e, z), (0, 1, 2), [values[order], np.zeros(3), turned[order] * [1, 1, -1]]
+
+
+FORMS = Forms(
+    delta=np.array([[0.5, 0.2, 0.0], [1e-3, 0.0, 0.0]]),
+    square=np.array([[0.3, 0.4, 0.0], [1.0, 0.0, 0.0]]),
+    outside=np.array([0.3, 0.0]),
+    bulk_each=np.array([0.0, 0.02]),
+    bulk_df=np.array([0.0, 7.5]),
+)
+"""One form with all its eigenvalues, and one with a bulk."""
+
+
+def h_of(m, x):
+    return FORMS.outside[m] + (FORMS.square[m] / (1 + 2 * x * FORMS.delta[m])).sum()
+
+
+def log_det(m, x):
+    bulk = FORMS.bulk_df[m] * np.log1p(2 * x * FORMS.bulk_each[m])
+    return np.log1p(2 * x * FORMS.delta[m]).sum() + bulk
+
+
+def tail(m, x0):
+    """Integrate over y, as log x = log x0 + y^2."""
+
+    def integrand(y):
+        x = x0 * np.exp(y**2)
+        excess = x * h_of(m, x) / (x0 * h_of(m, x0)) - 1
+        return 2 * y / np.sqrt(excess) * np.exp(-0.5 * log_det(m, x))
+
+    return integrate.quad(integrand, 0, 9, epsabs=1e-13, limit=500)[0] / np.pi
+
+
+@case
+def h_at(r):
+    return (FORMS, 0, 1.7), (), [h_of(0, 1.7)]
+
+
+@case
+def h_values(r):
+    return (FORMS, np.array([1.7, 30.0])), (), [np.array([h_of(0, 1.7), h_of(1, 30.0)])]
+
+
+@case
+def log_determinant(r):
+    return (FORMS, 1, 1.7), (), [log_det(1, 1.7)]
+
+
+@case
+def farthest(r):
+    # The bulk of the second form is what makes it small.
+    return (FORMS, 1, 2.0), (), [-np.log(0.02) - np.log(2.0) + 50.0 / 7.5]
+
+
+@case
+def tail_probabilities(r):
+    x0 = np.array([0.8, 25.0])
+    return (FORMS, x0), (), [np.array([tail(m, x) for m, x in enumerate(x0)])]
+
+
+@case
+def branch_points(r):
+    kappa = np.array([3.0, 60.0])
+
+    def excess(x, m):
+        return 2 * x * h_of(m, x) - kappa[m]
+
+    want = [optimize.brentq(excess, 1e-9, 1e9, args=(m,), xtol=1e-12) for m in (0, 1)]
+    return (FORMS, kappa), (), [np.array(want)]
 
 
 @case

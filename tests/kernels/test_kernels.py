@@ -9,7 +9,7 @@ from numba.core.dispatcher import Dispatcher
 from scipy import integrate, optimize
 from scipy.special import expit
 
-from didjack.kernels import axes, hashing, influence, law, linear_algebra, logit, taylor
+from didjack.kernels import axes, hashing, influence, law, linear_algebra, logit, shocks, taylor
 from didjack.kernels import sums as sum_kernels
 from didjack.kernels.arguments import (
     Contrast,
@@ -24,10 +24,11 @@ from didjack.kernels.arguments import (
     OddsSums,
     OutcomeRows,
     Rows,
+    ShockModel,
 )
 from didjack.sums.monomials import monomials
 
-MODULES = (axes, hashing, influence, law, linear_algebra, logit, sum_kernels, taylor)
+MODULES = (axes, hashing, influence, law, linear_algebra, logit, shocks, sum_kernels, taylor)
 KERNELS = {
     name: value
     for module in MODULES
@@ -260,6 +261,64 @@ def branch_points(r):
 
     want = [optimize.brentq(excess, 1e-9, 1e9, args=(m,), xtol=1e-12) for m in (0, 1)]
     return (FORMS, kappa), (), [np.array(want)]
+
+
+SHOCKS = ShockModel(
+    root=np.array([1.0, 0.5, 2.0, 1.5]),
+    weight=np.arange(12.0).reshape(3, 4) / 7,
+    period=np.array([0, 1, 1]),
+    kept=np.array([0, 2, 3]),
+    start=np.array([0, 2, 3]),
+    mean=np.array([0, 2, 1]),
+    first=np.array([0.5, -1.0, 2.0]),
+    shift=np.sin(np.arange(9.0)).reshape(3, 3),
+    own_start=np.array([0, 2, 3]),
+    own_period=np.array([0, 1, 1]),
+    own=np.cos(np.arange(9.0)).reshape(3, 3),
+)
+"""Two targets, of two means in two periods and of one in the second period."""
+NORMALS = np.random.default_rng(8).normal(size=(4, 2, 4))
+
+
+def of_shocks(u):
+    """Means, (Q,), estimates, (M,), and deviations, (M, n), by hand."""
+    s = SHOCKS
+    z = np.array([s.weight[q] @ u[s.period[q]] for q in range(3)])
+    estimates, deviations = [], []
+    for m in range(2):
+        k, own = slice(s.start[m], s.start[m + 1]), slice(s.own_start[m], s.own_start[m + 1])
+        estimates.append(s.first[k] @ z[s.mean[k]])
+        gone = (s.own[own] * u[s.own_period[own]][:, s.kept]).sum(axis=0)
+        deviations.append(z[s.mean[k]] @ s.shift[k] - gone)
+    return z, np.array(estimates), np.array(deviations)
+
+
+@case
+def mean_shocks(r):
+    return (SHOCKS, NORMALS[0], np.zeros(3)), (2,), [of_shocks(NORMALS[0])[0]]
+
+
+@case
+def target_deviations(r):
+    z, estimates, deviations = of_shocks(NORMALS[0])
+    return (SHOCKS, 0, NORMALS[0], z, np.ones(3)), (4,), [estimates[0], deviations[0]]
+
+
+@case
+def add_products(r):
+    deviation = NORMALS[0]
+    return (deviation, np.ones((2, 2))), (1,), [deviation @ deviation.T]
+
+
+@case
+def shocked(r):
+    estimate, square = np.zeros((4, 2)), np.zeros((4, 2, 1))
+    want, squares = estimate.copy(), square.copy()
+    for b in (1, 2):
+        _, want[b], deviations = of_shocks(NORMALS[b] * SHOCKS.root)
+        deviations = deviations - deviations.mean(axis=1, keepdims=True)
+        squares[b, :, 0] = (deviations**2).sum(axis=1)
+    return (1, 3, SHOCKS, NORMALS, True, estimate, square), (5, 6), [want, squares]
 
 
 @case

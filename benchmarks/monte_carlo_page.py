@@ -43,6 +43,8 @@ def table(rows: pd.DataFrame, names: tuple[str, ...], labels: tuple[str, ...]) -
 
 def between(rows: pd.DataFrame, name: str) -> str:
     """The range of a column of rates."""
+    if name not in rows or rows[name].isna().all():
+        return "(not run)"
     low, high = rows[name].min(), rows[name].max()
     return f"{low:.1f} %" if round(low, 1) == round(high, 1) else f"{low:.1f} to {high:.1f} %"
 
@@ -118,6 +120,8 @@ def counts(rows: pd.DataFrame, names: tuple[str, ...]) -> str:
     """How many draws each column has."""
     found = []
     for name in names:
+        if f"{name} draws" not in rows:
+            continue
         drawn = rows[rows[f"{name} draws"] > 0][f"{name} draws"]
         low, high = int(drawn.min()), int(drawn.max())
         found.append(f"{name} {low:,}" + (f" to {high:,}" if high > low else ""))

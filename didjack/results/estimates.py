@@ -181,7 +181,8 @@ class Estimates(ABC):
         ends, found = self._coefficients.band(alpha)
         table = labelled(ends, self._targets.index, names)
         index = self._targets.index[self._targets.components].tolist()
-        table.attrs["critical_values"] = dict(zip(index, found.value.tolist(), strict=True))
+        pairs = zip(index, found.value.tolist(), strict=True)
+        table.attrs["critical_values"] = {key: value for key, value in pairs if np.isfinite(value)}
         table.attrs["critical_value"] = float(np.nanmax(found.value, initial=-np.inf))
         table.attrs["simulation_error"] = float(np.nanmax(found.error, initial=0.0))
         table.attrs["n_draws"] = found.n_draws

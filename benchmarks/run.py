@@ -19,7 +19,7 @@ from report import Report, Table, targets
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "build" / "benchmarks"
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-SCRIPTS = ["startup", "fit", "jackknife", "scaling", "memory", "permutations"]
+SCRIPTS = ["startup", "fit", "jackknife", "scaling", "memory", "permutations", "laws"]
 PACKAGES = ["didjack", "numpy", "pandas", "scipy", "numba", "narwhals", "formulaic", "polars"]
 PEERS = ["diff-diff", "csdid", "statspai", "moderndid"]
 TITLES = {
@@ -29,6 +29,7 @@ TITLES = {
     4: "Target 4: growth with rows and clusters, and memory",
     5: "Target 5: import and first call",
     6: "Target 6: 999 permutations with all replicates, 20,000 rows in 50 clusters",
+    7: "Target 7: reference laws, one by one and together, 50 clusters and 10 periods",
 }
 INTRO = """# Benchmarks
 

@@ -99,6 +99,54 @@ class OutcomeRows(NamedTuple):
     chosen: Ints
 
 
+class ShockModel(NamedTuple):
+    """What M targets make of shocks of H clusters in T periods, by Q means of outcomes.
+
+    Attributes
+    ----------
+    root : (H,) standard deviations of the shocks
+    weight : (Q, H) weights of the clusters in each mean
+    period : (Q,) which period's shocks it is of
+    kept : (n,) clusters whose replicates are used
+    start : (M+1,) target m uses means mean[start[m]:start[m+1]]
+    mean, first : (S,) which means, and how much they count in the full sample, by unit of weight
+    shift : (S, n) how much more they count in each replicate
+    own_start : (M+1,) target m has shocks in own_period[own_start[m]:own_start[m+1]]
+    own_period : (S',)
+    own : (S', n) loadings on them that deleting a cluster takes away
+    """
+
+    root: Floats
+    weight: Floats
+    period: Ints
+    kept: Ints
+    start: Ints
+    mean: Ints
+    first: Floats
+    shift: Floats
+    own_start: Ints
+    own_period: Ints
+    own: Floats
+
+
+class Forms(NamedTuple):
+    """M quadratic forms of normals on their axes, see `didjack.inference.laws.law.Laws`.
+
+    Attributes
+    ----------
+    delta : (M, r) eigenvalues, the largest first; zeros fill up shorter rows
+    square : (M, r)
+    outside : (M,)
+    bulk_each, bulk_df : (M,) mean of the bulk by degree of freedom, and these
+    """
+
+    delta: Floats
+    square: Floats
+    outside: Floats
+    bulk_each: Floats
+    bulk_df: Floats
+
+
 class Fits(NamedTuple):
     """Where logit fits are written.
 

@@ -6,14 +6,16 @@ import bruteforce as bf
 import numpy as np
 import pytest
 from numba.core.dispatcher import Dispatcher
+from scipy import integrate, optimize
 from scipy.special import expit
 
-from didjack.kernels import axes, hashing, influence, linear_algebra, logit, taylor
+from didjack.kernels import axes, hashing, influence, law, linear_algebra, logit, shocks, taylor
 from didjack.kernels import sums as sum_kernels
 from didjack.kernels.arguments import (
     Contrast,
     Expansion,
     Fits,
+    Forms,
     Linear,
     LogitRows,
     MomentRows,
@@ -22,10 +24,11 @@ from didjack.kernels.arguments import (
     OddsSums,
     OutcomeRows,
     Rows,
+    ShockModel,
 )
 from didjack.sums.monomials import monomials
 
-MODULES = (axes, hashing, influence, linear_algebra, logit, sum_kernels, taylor)
+MODULES = (axes, hashing, influence, law, linear_algebra, logit, shocks, sum_kernels, taylor)
 KERNELS = {
     name: value
     for module in MODULES
@@ -190,6 +193,132 @@ def ql_steps(r):
     turned = (z @ vectors) * [1, 1, -1]  # signs are free
     order = [2, 1, 0]  # as on the diagonal
     return (d, e, z), (0, 1, 2), [values[order], np.zeros(3), turned[order] * [1, 1, -1]]
+
+
+FORMS = Forms(
+    delta=np.array([[0.5, 0.2, 0.0], [1e-3, 0.0, 0.0]]),
+    square=np.array([[0.3, 0.4, 0.0], [1.0, 0.0, 0.0]]),
+    outside=np.array([0.3, 0.0]),
+    bulk_each=np.array([0.0, 0.02]),
+    bulk_df=np.array([0.0, 7.5]),
+)
+"""One form with all its eigenvalues, and one with a bulk."""
+
+
+def h_of(m, x):
+    return FORMS.outside[m] + (FORMS.square[m] / (1 + 2 * x * FORMS.delta[m])).sum()
+
+
+def log_det(m, x):
+    bulk = FORMS.bulk_df[m] * np.log1p(2 * x * FORMS.bulk_each[m])
+    return np.log1p(2 * x * FORMS.delta[m]).sum() + bulk
+
+
+def tail(m, x0):
+    """Integrate over y, as log x = log x0 + y^2."""
+
+    def integrand(y):
+        x = x0 * np.exp(y**2)
+        excess = x * h_of(m, x) / (x0 * h_of(m, x0)) - 1
+        return 2 * y / np.sqrt(excess) * np.exp(-0.5 * log_det(m, x))
+
+    return integrate.quad(integrand, 0, 9, epsabs=1e-13, limit=500)[0] / np.pi
+
+
+@case
+def h_at(r):
+    return (FORMS, 0, 1.7), (), [h_of(0, 1.7)]
+
+
+@case
+def h_values(r):
+    return (FORMS, np.array([1.7, 30.0])), (), [np.array([h_of(0, 1.7), h_of(1, 30.0)])]
+
+
+@case
+def log_determinant(r):
+    return (FORMS, 1, 1.7), (), [log_det(1, 1.7)]
+
+
+@case
+def farthest(r):
+    # The bulk of the second form is what makes it small.
+    return (FORMS, 1, 2.0), (), [-np.log(0.02) - np.log(2.0) + 50.0 / 7.5]
+
+
+@case
+def tail_probabilities(r):
+    x0 = np.array([0.8, 25.0])
+    return (FORMS, x0), (), [np.array([tail(m, x) for m, x in enumerate(x0)])]
+
+
+@case
+def branch_points(r):
+    kappa = np.array([3.0, 60.0])
+
+    def excess(x, m):
+        return 2 * x * h_of(m, x) - kappa[m]
+
+    want = [optimize.brentq(excess, 1e-9, 1e9, args=(m,), xtol=1e-12) for m in (0, 1)]
+    return (FORMS, kappa), (), [np.array(want)]
+
+
+SHOCKS = ShockModel(
+    root=np.array([1.0, 0.5, 2.0, 1.5]),
+    weight=np.arange(12.0).reshape(3, 4) / 7,
+    period=np.array([0, 1, 1]),
+    kept=np.array([0, 2, 3]),
+    start=np.array([0, 2, 3]),
+    mean=np.array([0, 2, 1]),
+    first=np.array([0.5, -1.0, 2.0]),
+    shift=np.sin(np.arange(9.0)).reshape(3, 3),
+    own_start=np.array([0, 2, 3]),
+    own_period=np.array([0, 1, 1]),
+    own=np.cos(np.arange(9.0)).reshape(3, 3),
+)
+"""Two targets, of two means in two periods and of one in the second period."""
+NORMALS = np.random.default_rng(8).normal(size=(4, 2, 4))
+
+
+def of_shocks(u):
+    """Means, (Q,), estimates, (M,), and deviations, (M, n), by hand."""
+    s = SHOCKS
+    z = np.array([s.weight[q] @ u[s.period[q]] for q in range(3)])
+    estimates, deviations = [], []
+    for m in range(2):
+        k, own = slice(s.start[m], s.start[m + 1]), slice(s.own_start[m], s.own_start[m + 1])
+        estimates.append(s.first[k] @ z[s.mean[k]])
+        gone = (s.own[own] * u[s.own_period[own]][:, s.kept]).sum(axis=0)
+        deviations.append(z[s.mean[k]] @ s.shift[k] - gone)
+    return z, np.array(estimates), np.array(deviations)
+
+
+@case
+def mean_shocks(r):
+    return (SHOCKS, NORMALS[0], np.zeros(3)), (2,), [of_shocks(NORMALS[0])[0]]
+
+
+@case
+def target_deviations(r):
+    z, estimates, deviations = of_shocks(NORMALS[0])
+    return (SHOCKS, 0, NORMALS[0], z, np.ones(3)), (4,), [estimates[0], deviations[0]]
+
+
+@case
+def add_products(r):
+    deviation = NORMALS[0]
+    return (deviation, np.ones((2, 2))), (1,), [deviation @ deviation.T]
+
+
+@case
+def shocked(r):
+    estimate, square = np.zeros((4, 2)), np.zeros((4, 2, 1))
+    want, squares = estimate.copy(), square.copy()
+    for b in (1, 2):
+        _, want[b], deviations = of_shocks(NORMALS[b] * SHOCKS.root)
+        deviations = deviations - deviations.mean(axis=1, keepdims=True)
+        squares[b, :, 0] = (deviations**2).sum(axis=1)
+    return (1, 3, SHOCKS, NORMALS, True, estimate, square), (5, 6), [want, squares]
 
 
 @case

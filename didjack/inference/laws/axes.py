@@ -34,7 +34,7 @@ class Axes(NamedTuple):
 
     Attributes
     ----------
-    delta : (r,) eigenvalues of the deviations' covariance
+    delta : (r,) eigenvalues of the deviations' covariance, the largest first
     square : (r,) squared coordinates of the estimate on their eigenvectors
     outside : the part of the estimate's variance outside the span of the deviations
     bulk, bulk_df : many small deviations taken together: mean of their sum of squares, and the
@@ -93,7 +93,7 @@ def axes_of(parts: Parts, centre_on_mean: bool = False) -> Axes | None:
 
 def _decompose(estimate: float, cross: Floats, gram: Floats) -> Axes:
     values, square = axes_seen_from(gram / estimate, cross / estimate)
-    kept = values > NEGLIGIBLE * values.max()
+    kept = np.flatnonzero(values > NEGLIGIBLE * values[-1])[::-1]
     values = values[kept]
     square = square[kept] / values
     outside = 1.0 - float(square.sum())

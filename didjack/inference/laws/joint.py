@@ -18,6 +18,9 @@ from didjack.inference.bands import RANK_TOLERANCE, CriticalValues
 from didjack.inference.laws.design import Design
 from didjack.inference.laws.law import Laws, laws
 from didjack.inference.laws.loadings import Loadings
+from didjack.kernels import threads
+from didjack.kernels.arguments import ShockModel
+from didjack.kernels.shocks import shocked
 
 N_DRAWS = 9_999
 LEAST_DRAWS = 1_999
@@ -26,7 +29,7 @@ MOST_NUMBERS = 2e7
 MOST_WORK = 2e10
 """Designs in which that takes more multiplications have no joint law: with so many clusters, t and
 F serve as well."""
-AT_ONCE = 2**20
+AT_ONCE = 2**18
 """So many normals are drawn at a time."""
 GRID = 96
 
@@ -55,12 +58,14 @@ class JointLaw:
     Attributes
     ----------
     shocks : what the targets make of shocks
+    centre_on_mean : whether deviations are from the mean of the replicates
     scale : (M,) what deviations are multiplied by, for the error
     single : the laws of the M t statistics one by one
     n_draws, seed : number of draws, and their seed; no draws are needed for one target
     """
 
-    shocks: Shocks
+    shocks: ShockModel
+    centre_on_mean: bool
     scale: Floats
     single: Laws
     n_draws: int
@@ -77,20 +82,31 @@ class JointLaw:
             return None
         ratio = (rows.size - 1.0) / rows.size
         single = laws(found, ratio * targets.scale**2)
-        shocks = Shocks.of(targets, design.variance, rows)
-        n_draws = int(min(N_DRAWS, max(MOST_NUMBERS // shocks.n_shocks, LEAST_DRAWS)))
+        shocks = shock_model(targets, design.variance, rows)
+        n_shocks = shocks.root.size * (1 + int(shocks.period.max()))
+        n_draws = int(min(N_DRAWS, max(MOST_NUMBERS // n_shocks, LEAST_DRAWS)))
         if len(found) == 1:
             n_draws = 0
-        if shocks.work * n_draws > MOST_WORK:
+        if work_of(shocks, len(found)) * n_draws > MOST_WORK:
             return None
-        return cls(shocks, np.sqrt(ratio) * targets.scale, single, n_draws, seed)
+        scale = np.sqrt(ratio) * targets.scale
+        return cls(shocks, mean, scale, single, n_draws, seed)
 
-    def _draws(self) -> Iterator[tuple[Floats, Floats]]:
-        """Yield estimates, (b, M), and scaled deviations, (b, n, M); the same each time."""
-        for estimate, deviation in self.shocks.draws(
-            np.random.default_rng(self.seed), self.n_draws
-        ):
-            yield estimate, self.scale * deviation
+    def _draws(self, whole: bool) -> Iterator[tuple[Floats, Floats]]:
+        """Yield estimates, (b, M), and covariances, (b, M, M) or (b, M, 1); the same each time."""
+        rng, n_targets = np.random.default_rng(self.seed), self.scale.size
+        n_periods, n_clusters = 1 + int(self.shocks.period.max()), self.shocks.root.size
+        work = work_of(self.shocks, n_targets)
+        scale = self.scale[:, None] * (self.scale if whole else self.scale[:, None])
+        batch = max(1, AT_ONCE // max(n_periods * n_clusters, n_targets**2))
+        for first in range(0, self.n_draws, batch):
+            size = min(batch, self.n_draws - first)
+            normals = rng.standard_normal((size, n_periods, n_clusters))
+            estimate = np.empty((size, n_targets))
+            square = np.empty((size, n_targets, n_targets if whole else 1))
+            given = (self.shocks, normals, self.centre_on_mean, estimate, square)
+            threads.run(shocked, size, work * size, *given)
+            yield estimate, scale * square
 
     def wald_p_value(self, wald: float) -> float:
         """Return the share of draws whose Wald statistic is as large, the actual one included."""
@@ -103,8 +119,7 @@ class JointLaw:
     def _both(self) -> tuple[Floats, Floats]:
         """(B, M) absolute t statistics and (B,) Wald statistics."""
         size, joint = [], []
-        for estimate, deviation in self._draws():
-            variance = deviation.transpose(0, 2, 1) @ deviation
+        for estimate, variance in self._draws(whole=True):
             size.append(np.abs(estimate) / np.sqrt(np.diagonal(variance, axis1=1, axis2=2)))
             joint.append(wald_statistics(estimate, variance))
         return np.concatenate(size), np.concatenate(joint)
@@ -115,8 +130,8 @@ class JointLaw:
         if "_both" in self.__dict__:  # drawn before, for a Wald test
             return self._both[0]
         parts = [
-            np.abs(estimate) / np.sqrt((deviation**2).sum(axis=1))
-            for estimate, deviation in self._draws()
+            np.abs(estimate) / np.sqrt(square[:, :, 0])
+            for estimate, square in self._draws(whole=False)
         ]
         return np.concatenate(parts)
 
@@ -179,71 +194,34 @@ def _on_axes(scaled: Floats, correlation: Floats) -> Floats:
     return np.asarray(terms.sum(axis=1))
 
 
-@dataclass(frozen=True, eq=False)
-class Shocks:
-    """What several targets make of the shocks.
+def shock_model(targets: Together, v: Floats, kept: Ints) -> ShockModel:
+    """Bring several targets to the same means and periods."""
+    parts = targets.loadings
+    used, at = np.unique(np.concatenate([one.used for one in parts]), return_index=True)
+    period = np.concatenate([one.period for one in parts])[at]
+    periods = np.unique(period)
+    return ShockModel(
+        root=np.sqrt(v),
+        weight=np.concatenate([one.weight for one in parts])[at],
+        period=np.searchsorted(periods, period),
+        kept=kept,
+        start=_ends([one.used.size for one in parts]),
+        mean=np.searchsorted(used, np.concatenate([one.used for one in parts])),
+        first=np.concatenate([one.beta[0] for one in parts]),
+        shift=np.concatenate([(one.beta[1 + kept] - one.beta[0]).T for one in parts]),
+        own_start=_ends([one.periods.size for one in parts]),
+        own_period=np.searchsorted(periods, np.concatenate([one.periods for one in parts])),
+        own=np.concatenate([one.deleted[kept].T for one in parts]),
+    )
 
-    Attributes
-    ----------
-    root : (H,) standard deviations of the shocks
-    kept : (n,) replicates
-    weight : for each of T' periods, (Q_t, H) weights of the means
-    first : (Q, M) betas of the full sample, means in the order of `weight`
-    shift : (Q, n * M) changes of the betas in the replicates
-    deleted : (n, T', M) loadings that deleting a cluster takes away
-    centre_on_mean : whether deviations are from the mean of the replicates
-    """
 
-    root: Floats
-    kept: Ints
-    weight: list[Floats]
-    first: Floats
-    shift: Floats
-    deleted: Floats
-    centre_on_mean: bool
+def _ends(sizes: list[int]) -> Ints:
+    """Return where parts of some sizes begin, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(sizes)])
 
-    @classmethod
-    def of(cls, targets: Together, v: Floats, kept: Ints) -> Shocks:
-        """Bring several targets to the same means, which are sorted by period."""
-        parts = targets.loadings
-        pick = np.eye(1 + len(parts))[0]
-        all_of = [Loadings.combine([one, *parts], pick) for one in parts]
-        beta = np.stack([one.beta for one in all_of], axis=2)
-        one, periods = all_of[0], all_of[0].periods
-        shift = beta[1 + kept] - beta[0]
-        return cls(
-            root=np.sqrt(v),
-            kept=kept,
-            weight=[one.weight[one.period == period] for period in periods],
-            first=beta[0],
-            shift=shift.transpose(1, 0, 2).reshape(beta.shape[1], -1),
-            deleted=np.stack([each.deleted[kept] for each in all_of], axis=2),
-            centre_on_mean=targets.centre_on_mean,
-        )
 
-    @property
-    def n_shocks(self) -> int:
-        """Shocks in a draw."""
-        return self.root.size * len(self.weight)
-
-    @property
-    def work(self) -> float:
-        """Multiplications in a draw."""
-        return float(self.shift.size + self.deleted.size + self.root.size * len(self.first))
-
-    def draws(self, rng: np.random.Generator, n_draws: int) -> Iterator[tuple[Floats, Floats]]:
-        """Yield estimates, (b, M), and deviations, (b, n, M), in batches."""
-        n_targets = self.first.shape[1]
-        batch = max(1, AT_ONCE // max(self.n_shocks, self.kept.size * n_targets))
-        for start in range(0, n_draws, batch):
-            size = min(batch, n_draws - start)
-            u = rng.standard_normal((size, len(self.weight), self.root.size)).transpose(1, 2, 0)
-            u = u * self.root[:, None]
-            z = np.concatenate([w @ part for w, part in zip(self.weight, u, strict=True)]).T
-            deviation = (z @ self.shift).reshape(size, self.kept.size, n_targets)
-            own = u[:, self.kept].transpose(1, 2, 0) @ self.deleted
-            deviation = deviation - own.transpose(1, 0, 2)
-            estimate = z @ self.first
-            if self.centre_on_mean:
-                deviation = deviation - deviation.mean(axis=1, keepdims=True)
-            yield estimate, deviation
+def work_of(model: ShockModel, n_targets: int) -> float:
+    """Count the multiplications in a draw."""
+    return float(
+        model.shift.size + model.own.size + model.weight.size + n_targets**2 * model.kept.size
+    )

@@ -181,16 +181,6 @@ class Loadings:
     weight: Floats
     period: Ints
 
-    @classmethod
-    def combine(cls, parts: Sequence[Loadings], weights: Floats) -> Loadings:
-        """Return the loadings of a linear combination, (L,) weights of L targets, by all means."""
-        used, at = np.unique(np.concatenate([part.used for part in parts]), return_index=True)
-        beta = np.zeros((len(parts[0].beta), used.size))
-        for part, weight in zip(parts, weights, strict=True):
-            beta[:, np.searchsorted(used, part.used)] += weight * part.beta
-        weight = np.vstack([part.weight for part in parts])[at]
-        return cls(used, beta, weight, np.concatenate([part.period for part in parts])[at])
-
     @cached_property
     def periods(self) -> Ints:
         """(T',) the periods that take part."""

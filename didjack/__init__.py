@@ -14,6 +14,7 @@ from didjack.errors import (
     UndefinedReplicateError,
     UnknownOptionError,
 )
+from didjack.intake.treatment import first_treated
 from didjack.results.group_time import AggregateResult, GroupTimeResult
 
 __version__ = "0.1.0"
@@ -33,5 +34,6 @@ __all__ = [
     "UnknownOptionError",
     "csdid",
     "datasets",
+    "first_treated",
     "simulate",
 ]

@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_args, get_orig
 
 import numpy as np
 
+from didjack.aliases import ALIASES, VALUE_ALIASES
 from didjack.errors import OptionError, UnknownOptionError
 from didjack.wording import brief, did_you_mean, nearest
 
@@ -137,58 +138,6 @@ def registered(option: str, name: str) -> Any:
     return items[name]
 
 
-# What users of related packages type, and what they mean by it.
-ALIASES = {
-    "data": "df",
-    "y": "yname",
-    "outcome": "yname",
-    "t": "tname",
-    "time": "tname",
-    "g": "gname",
-    "cohort": "gname",
-    "group": "gname",
-    "first_treat": "gname",
-    "id": "idname",
-    "unit": "idname",
-    "formula": "xformla",
-    "covariates": "xformla",
-    "clustervars": "cluster",
-    "clustervar": "cluster",
-    "weights": "weightsname",
-    "unbalanced": "allow_unbalanced_panel",
-    "estimator": "est_method",
-    "biters": "n_boot",
-    "boot_iterations": "n_boot",
-    "random_state": "seed",
-    "se": "vcov",
-    "level": "alpha",
-}
-
-
-# What they choose for an option, and what it is called here.
-VALUE_ALIASES = {
-    "dripw": "dr",
-    "drdid": "dr",
-    "doubly robust": "dr",
-    "or": "reg",
-    "ols": "reg",
-    "outcome regression": "reg",
-    "stdipw": "ipw",
-    "cr3": "CV3",
-    "jackknife": "CV3",
-    "cluster": "analytic",
-    "clustered": "analytic",
-    "robust": "analytic",
-    "iid": "analytic",
-    "boot": "bootstrap",
-    "dynamic": "event",
-    "eventstudy": "event",
-    "time": "calendar",
-    "omit": "drop",
-    "dropna": "skip",
-    "error": "raise",
-}
-
 MOST_PERIODS = 2**53
 """Periods, cohorts and spans of them stay below this, so that adding two never overflows."""
 MOST_DRAWS = 10**8
@@ -285,6 +234,13 @@ def check_listed(name: str, value: Any, allowed: tuple[str, ...]) -> None:
         raise OptionError(f"{name}={brief(value)} is not allowed; allowed: {listed}")
 
 
+def check_column(name: str, value: Any, hint: str = "") -> None:
+    """Raise unless `value` could be the name of a column."""
+    if not isinstance(value, str):
+        hint = "the name of a column, as a string" + hint
+        raise OptionError(f"{name}={brief(value)} is not allowed: {hint}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """The options of one call of `csdid`, checked; the fields have the names of its arguments."""
@@ -339,12 +295,12 @@ class Options:
         value = getattr(self, name)
         if value is None or isinstance(value, str):
             return
-        hint = "the name of a column, as a string"
         if name == "xformla":
             hint = "a string such as '~ x1 + x2'"
-        elif name == "cluster" and isinstance(value, (list, tuple)):
-            hint += "; clustering is one-way, the unit is nested in it"
-        raise OptionError(f"{name}={brief(value)} is not allowed: {hint}")
+            raise OptionError(f"{name}={brief(value)} is not allowed: {hint}")
+        several = name == "cluster" and isinstance(value, (list, tuple))
+        hint = "; clustering is one-way, the unit is nested in it" if several else ""
+        check_column(name, value, hint)
 
     def _check_together(self) -> None:
         self._check_roles()

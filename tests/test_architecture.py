@@ -32,7 +32,7 @@ ROOMS = {
     *("intake", "kernels", "sums", "engine", "averaging", "inference", "reporting", "results"),
     *("datasets", "simulate"),
 }
-LEAVES = {"options", "errors", "wording", "_typing"}
+LEAVES = {"aliases", "options", "errors", "wording", "_typing"}
 FILES = {"__init__", "api", "demo"} | LEAVES
 
 MOST_LINES = 400

@@ -120,10 +120,7 @@ def _whole(column: pd.Series, role: str) -> tuple[Ints, Floats | None]:
         Other numbers, or numbers so large that they could be.
     """
     if pd.api.types.is_bool_dtype(column.dtype):
-        what = f"{role} {column.name!r} is boolean; it must hold whole numbers or dates"
-        if role == "gname":
-            what += ": the first treated period, which didjack.first_treated finds from a dummy"
-        raise DataError(what)
+        raise DataError(f"{role} {column.name!r} is boolean; it must hold whole numbers or dates")
     values: Any = column.to_numpy()
     floats = None
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":

@@ -10,6 +10,7 @@ import pandas as pd
 from didjack._typing import NEVER, Bools, Ints
 from didjack.errors import DataError
 from didjack.intake.calendar import Times
+from didjack.intake.numbers import uncategorized
 from didjack.intake.sample import Sample
 from didjack.options import Options
 from didjack.wording import name_some, plural
@@ -30,12 +31,27 @@ def check_dummy(times: Times, options: Options) -> None:
     if (times.cohort[~times.cohort_missing & ~times.zero] != 1).any():
         return
     name = options.gname
-    unit = "idname" if options.idname is None else repr(options.idname)
     raise DataError(
-        f"gname {name!r} holds only 0 and 1, like a treatment dummy; it must hold the first "
-        f"treated period. didjack.first_treated(df, {name!r}, {options.tname!r}, {unit}) finds it "
-        "from a dummy that is 1 once a unit is treated. If 1 is indeed a period, say so by coding "
-        f"never-treated as inf or missing: df[{name!r}].replace(0, np.inf)"
+        f"gname {name!r} holds only 0 and 1, like a treatment dummy; {_first_treated(options)}. If "
+        "1 is indeed a period, say so by coding never-treated as inf or missing: "
+        f"df[{name!r}].replace(0, np.inf)"
+    )
+
+
+def check_boolean(cohort: pd.Series, options: Options) -> None:
+    """Raise for cohorts that are False and True: a treatment dummy, too."""
+    if pd.api.types.is_bool_dtype(uncategorized(cohort).dtype):
+        raise DataError(f"gname {options.gname!r} is boolean; {_first_treated(options)}")
+
+
+def _first_treated(options: Options) -> str:
+    """Say how a dummy becomes a cohort; of cross sections, clusters are what is treated."""
+    treated = options.idname or options.cluster
+    unit = "idname" if treated is None else repr(treated)
+    return (
+        "it must hold the first treated period, which "
+        f"didjack.first_treated(df, {options.gname!r}, {options.tname!r}, {unit}) finds from a "
+        "dummy that is 1 once a unit is treated"
     )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from didjack._typing import Bools
 from didjack.intake import checks
 from didjack.intake.calendar import Times, as_times
-from didjack.intake.cohort_codes import check_dummy, check_never_codes
+from didjack.intake.cohort_codes import check_boolean, check_dummy, check_never_codes
 from didjack.intake.formula import Covariates, parse
 from didjack.intake.labels import Coded, as_codes, distinct
 from didjack.intake.numbers import as_float
@@ -35,6 +35,7 @@ def read(df: Any, options: Options) -> tuple[Sample, dict[str, Bools], Bools]:
     formula = parse(options.xformla)
     named = formula.columns(df, column_names(df)) if formula is not None else []
     data = read_columns(df, _roles(options, named))
+    check_boolean(data[options.gname], options)
     times = as_times(data[options.tname], data[options.gname])
     check_dummy(times, options)
     check_never_codes(times, options)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from didjack._typing import Ints
 from didjack.errors import DataError
 from didjack.intake.numbers import offenders
 from didjack.wording import did_you_mean, name_some, nearest
@@ -102,6 +104,30 @@ def _check_decimals(column: pd.Series, role: str) -> None:
             f"{role} {column.name!r} holds signalling NaN: {offenders(bad, column)}; "
             "missing values are NaN, None or NA"
         ) from error
+
+
+def column_like(df: Any, name: str, rows: Ints, new: str, attrs: Mapping[str, int]) -> Any:
+    """Return a column of the kind that `df` has, with what stands in some rows of another.
+
+    Parameters
+    ----------
+    df : pandas, polars or pyarrow table of N rows
+    name : the column that values are taken from
+    rows : (N,) which row's; -1: missing
+    new : name of the new column
+    attrs : what a pandas Series says about itself
+    """
+    if isinstance(df, pd.DataFrame):
+        values = df[name].reset_index(drop=True).reindex(rows)
+        column = values.set_axis(df.index).rename(new)
+        column.attrs.update(attrs)
+        return column
+    import narwhals as nw
+
+    table = _eager(df.select([name]) if _is_arrow(df) else df).select(nw.col(name).alias(new))
+    there = nw.new_series("there", rows >= 0, nw.Boolean, backend=table.implementation)
+    taken = table[np.maximum(rows, 0)].with_columns(there)
+    return taken.select(nw.when(nw.col("there")).then(nw.col(new)))[new].to_native()
 
 
 def strings(names: list[Any]) -> list[str]:

@@ -92,11 +92,15 @@ def test_a_dummy_is_no_cohort(df, dummy, first):
     for dtype in (int, float, "Int64", "int8", object, "category"):
         frame = coded.astype({"g": dtype})
         refusal(frame, "gname 'g' holds only 0 and 1", "didjack.first_treated(df, 'g', 't', 'id')")
-    refusal(coded, "didjack.first_treated(df, 'g', 't', idname)", panel=False, idname=None)
+    refusal(coded, "didjack.first_treated(df, 'g', 't', 'cl')", panel=False, idname=None)
+    sections = {"panel": False, "idname": None, "cluster": None, "vcov": "analytic"}
+    refusal(coded, "didjack.first_treated(df, 'g', 't', idname)", **sections)
     gaps = coded.astype({"g": float})
     gaps.loc[3, "g"] = np.nan
     refusal(gaps, "gname 'g' holds only 0 and 1")
-    refusal(coded.astype({"g": bool}), "'g' is boolean", "didjack.first_treated")
+    refusal(
+        coded.astype({"g": bool}), "'g' is boolean", "didjack.first_treated(df, 'g', 't', 'id')"
+    )
 
 
 def test_one_may_be_a_first_treated_period(df):

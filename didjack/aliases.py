@@ -1,0 +1,52 @@
+"""What users of related packages type, and what they mean by it."""
+
+ALIASES = {
+    "data": "df",
+    "y": "yname",
+    "outcome": "yname",
+    "t": "tname",
+    "time": "tname",
+    "g": "gname",
+    "cohort": "gname",
+    "group": "gname",
+    "first_treat": "gname",
+    "id": "idname",
+    "unit": "idname",
+    "formula": "xformla",
+    "covariates": "xformla",
+    "clustervars": "cluster",
+    "clustervar": "cluster",
+    "weights": "weightsname",
+    "unbalanced": "allow_unbalanced_panel",
+    "estimator": "est_method",
+    "biters": "n_boot",
+    "boot_iterations": "n_boot",
+    "random_state": "seed",
+    "se": "vcov",
+    "level": "alpha",
+}
+"""Names of options, and what these are called here."""
+
+VALUE_ALIASES = {
+    "dripw": "dr",
+    "drdid": "dr",
+    "doubly robust": "dr",
+    "or": "reg",
+    "ols": "reg",
+    "outcome regression": "reg",
+    "stdipw": "ipw",
+    "cr3": "CV3",
+    "jackknife": "CV3",
+    "cluster": "analytic",
+    "clustered": "analytic",
+    "robust": "analytic",
+    "iid": "analytic",
+    "boot": "bootstrap",
+    "dynamic": "event",
+    "eventstudy": "event",
+    "time": "calendar",
+    "omit": "drop",
+    "dropna": "skip",
+    "error": "raise",
+}
+"""What is chosen for an option, and what it is called here."""

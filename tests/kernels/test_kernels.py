@@ -183,7 +183,17 @@ def reflect(r):
     mirror[2:, 2:] -= 2 * np.outer(v, v) / (v @ v)
     want = matrix.copy()
     want[2:, 2:] = (mirror @ matrix @ mirror)[2:, 2:]
-    return (matrix, x, 2), (0,), [-np.linalg.norm(x), want]
+    w = 2 * matrix[2:, 2:] @ v / (v @ v)
+    w -= w @ v / (v @ v) * v
+    scratch = np.empty((2, 4))
+    return (matrix, 2, x, *scratch), (0, 3, 4), [-np.linalg.norm(x), want, v, w]
+
+
+@case
+def add_up(r):
+    matrix, v = symmetric(9)
+    start, w = 2, np.empty(7)  # one block of four rows, and three rows
+    return (matrix, start, v[:7], w), (3,), [matrix[2:, 2:] @ v[:7]]
 
 
 @case
@@ -236,8 +246,8 @@ def h_values(r):
 
 
 @case
-def log_determinant(r):
-    return (FORMS, 1, 1.7), (), [log_det(1, 1.7)]
+def h_and_log_determinant(r):
+    return (FORMS, 1, 1.7), (), [h_of(1, 1.7), log_det(1, 1.7)]
 
 
 @case

@@ -77,7 +77,7 @@ def axes_of(parts: Parts, centre_on_mean: bool = False) -> Axes | None:
     if not (parts.estimate > CANCELLED * parts.bound and diagonal.max(initial=0.0) > 0):
         return None
     moving = np.flatnonzero(diagonal > NO_MOVEMENT * diagonal.max())
-    parts, n = parts.take(moving), moving.size
+    parts, n = parts.take(moving) if moving.size < count else parts, moving.size
     # With S = C'C, sum (d - mean)^2 is d'Sd with S = 1 - 11'/count; C = 1 - b 11'. Those that do
     # not move count in the mean only.
     b = (1.0 - np.sqrt(1.0 - n / count)) / n if centre_on_mean else 0.0

@@ -137,7 +137,7 @@ class Means:
         row = self.row[used]
         left = self.left[row].T
         beta = np.divide(alpha, left, out=np.zeros(alpha.shape), where=left > 0)
-        return Loadings(used, beta, self.weight[row], self.period[used])
+        return Loadings(used, row, beta, self.weight[row], self.period[used])
 
     @staticmethod
     def _among(cells: Ints, group: Changed) -> Changed | None:
@@ -171,12 +171,14 @@ class Loadings:
     Attributes
     ----------
     used : (q,) which of the means of the design, sorted
+    row : (q,) which weights of the design each mean has
     beta : (R, q) how much a mean counts, per unit of weight; row 0 is the full sample
     weight : (q, H) weight of each cluster in each mean
-    period : (q,) position of the period of each mean
+    period : (q,) position of the period of each mean, sorted
     """
 
     used: Ints
+    row: Ints
     beta: Floats
     weight: Floats
     period: Ints
@@ -184,7 +186,12 @@ class Loadings:
     @cached_property
     def periods(self) -> Ints:
         """(T',) the periods that take part."""
-        return np.unique(self.period)
+        return np.asarray(self.period[np.append(True, self.period[1:] != self.period[:-1])])
+
+    @cached_property
+    def place(self) -> Ints:
+        """(q,) position of the period of each mean among those that take part."""
+        return np.searchsorted(self.periods, self.period)
 
     @property
     def key(self) -> tuple[bytes, ...]:
@@ -192,9 +199,8 @@ class Loadings:
 
         The law depends on the equality of periods, not on which they are, nor on the sign.
         """
-        sign = -1.0 if self.beta[0, :1].sum() < 0 else 1.0
-        place = np.searchsorted(self.periods, self.period)
-        return (sign * self.beta).tobytes(), self.weight.tobytes(), place.tobytes()
+        beta = -self.beta if self.beta[0, :1].sum() < 0 else self.beta
+        return beta.tobytes(), self.row.tobytes(), self.place.tobytes()
 
     @cached_property
     def deleted(self) -> Floats:
@@ -211,12 +217,11 @@ class Loadings:
     def parts(self, v: Floats, kept: Ints) -> Parts:
         """Return second moments with variances v, (H,), of the kept replicates, (R',)."""
         same = self.period[:, None] == self.period
-        place = np.searchsorted(self.periods, self.period)
         own = self.deleted[kept]
         return Parts(
             psi=(self.weight * v) @ self.weight.T * same,
             shift=self.beta[1 + kept] - self.beta[0],
-            mixed=v[kept, None] * own[:, place] * self.weight.T[kept],
+            mixed=v[kept, None] * own[:, self.place] * self.weight.T[kept],
             own=v[kept] * (own**2).sum(axis=1),
             first=self.beta[0],
         )

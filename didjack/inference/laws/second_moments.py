@@ -76,5 +76,5 @@ class Parts(NamedTuple):
         shift, mixed = self.shift[rows], self.mixed[rows]
         half = (0.5 * shift @ self.psi - mixed) @ shift.T
         gram = half + half.T
-        gram[np.diag_indices_from(gram)] += self.own[rows]
+        gram.flat[:: rows.size + 1] += self.own[rows]  # the diagonal
         return np.asarray(gram)

@@ -85,6 +85,11 @@ class CellEstimates:
             **{name: getattr(self, name)[:, columns] for name in _BY_CELL},
         )
 
+    def full_sample(self) -> CellEstimates:
+        """Select the full sample."""
+        names = (*_BY_CELL, "first", "last")
+        return replace(self, **{name: getattr(self, name)[:1] for name in names})
+
     def widened(self, cells: tuple[Cell, ...]) -> CellEstimates:
         """Append cells that no replicate has an estimate of so far."""
         more = CellEstimates.blank(cells, len(self.att), self.dropped.shape[1], Code.NO_PERIOD)

@@ -45,6 +45,12 @@ class Estimated:
     share: Floats
     others: tuple[OtherCells, ...]
 
+    def full_sample(self) -> Estimated:
+        """Take the full sample out of all replicates: the same, to the last bit, as it is alone."""
+        none = np.empty(0, dtype=np.int64)
+        shown, extra = self.shown.full_sample(), self.extra.full_sample().take(none)
+        return Estimated(shown, extra, self.share[:1], ())
+
 
 def _estimate(source: SumSource, options: Options, jackknife: bool) -> Estimated:
     """Estimate all cells, and cohort weights, in the full sample or in all replicates."""
@@ -108,9 +114,12 @@ class Fit:
 
     def estimated(self, jackknife: bool) -> Estimated:
         """Return the estimates of the full sample, or of all replicates; made once."""
-        if jackknife not in self._estimated:
-            self._estimated[jackknife] = _estimate(self.source, self.options, jackknife)
-        return self._estimated[jackknife]
+        found = self._estimated
+        if jackknife not in found and True in found:
+            found[False] = found[True].full_sample()
+        elif jackknife not in found:
+            found[jackknife] = _estimate(self.source, self.options, jackknife)
+        return found[jackknife]
 
     def derived(self, kind: type[T], make: Callable[[Fit], T]) -> T:
         """Return what others derive from the fit, whatever its inference; made once."""

@@ -115,7 +115,17 @@ class AggregateResult(Permutable):
 
     @property
     def overall(self) -> pd.Series:
-        """The overall ATT: estimate, std_error, and the further columns of `tidy`."""
+        """The overall ATT: estimate, std_error, and the further columns of `tidy`.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> overall = res.aggregate("group").overall
+        >>> print(f"{overall['estimate']:.4f} ({overall['std_error']:.4f})")
+        -0.0310 (0.0125)
+        """
         return self._statistics().iloc[-1].rename(OVERALL)
 
     @property
@@ -135,7 +145,7 @@ class AggregateResult(Permutable):
         which : {"overall", "all"}
             The overall ATT, or every coefficient.
         alpha : float, optional
-            One minus the level of the intervals.
+            One minus the level of the intervals; default: that of the result.
         n_permutations : int
             As of `randomization_test`; 0: no such row.
 
@@ -150,6 +160,11 @@ class AggregateResult(Permutable):
             std_error, df, statistic, p_value, conf_low, conf_high; ratio, the standard error over
             that of "CV3, model"; and invalid, why a row is known to be wrong in the design at hand,
             empty where it is not. With ``which="all"``, rows are (coefficient, estimator).
+
+        Raises
+        ------
+        OptionError
+            A value that is not allowed.
 
         Examples
         --------

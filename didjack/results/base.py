@@ -38,12 +38,27 @@ class Result(Hypotheses):
         Returns
         -------
         DataFrame
-            Clusters x coefficients; NaN where an estimate cannot be computed.
+            Clusters x coefficients; NaN where an estimate cannot be computed. The overall of an
+            average comes last.
 
         Raises
         ------
         OptionError
             The result was made without jackknife.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(
+        ...     df, "lemp", "year", "first.treat", "countyreal", cluster="state"
+        ... )
+        >>> res.aggregate("group").replicates().head(3).round(4)
+        group    2004    2006    2007  overall
+        state
+        8     -0.0797 -0.0229 -0.0350  -0.0372
+        12    -0.0797 -0.0450 -0.0261  -0.0350
+        13    -0.0692 -0.0158 -0.0275  -0.0294
         """
         self._need_replicates("replicates()")
         labels = self._fit.layout.cluster_labels.rename(self.options.cluster or self.options.idname)
@@ -56,12 +71,22 @@ class Result(Hypotheses):
         -------
         DataFrame
             theta - theta_(h), clusters x coefficients, sorted by the absolute influence on the
-            overall ATT, the largest first.
+            overall ATT (of ATT(g,t): on their simple average), the largest first.
 
         Raises
         ------
         OptionError
             The result was made without jackknife.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(
+        ...     df, "lemp", "year", "first.treat", "countyreal", cluster="state"
+        ... )
+        >>> res.aggregate("group").influence()["overall"].head(3).round(3).to_dict()
+        {8: 0.006, 17: -0.006, 26: -0.005}
         """
         table = -(self.replicates() - self._targets.theta[0])
         overall = diagnostics.overall_theta(self._fit, self._overall_targets)
@@ -82,6 +107,25 @@ class Result(Hypotheses):
             variance of the same; partial_leverage, its share of the variance that the overall ATT
             has under the working model (see `reference` in `csdid`), whatever the outcomes. The
             last three are NaN without a jackknife.
+
+        References
+        ----------
+        MacKinnon, Nielsen & Webb (2023), Leverage, influence, and the jackknife in clustered
+        regression models, Stata Journal 23, doi:10.1177/1536867X231212433.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(
+        ...     df, "lemp", "year", "first.treat", "countyreal", cluster="state"
+        ... )
+        >>> clusters = res.clusters()[["n_units", "treated_share", "variance_share"]]
+        >>> clusters.sort_values("variance_share").tail(2).round(3)
+               n_units  treated_share  variance_share
+        state
+        12          13          0.068           0.106
+        17          20          0.105           0.637
         """
         return own_frame(diagnostics.clusters(self._fit, self._overall_targets))
 
@@ -124,12 +168,27 @@ class Result(Hypotheses):
         :math:`(\sum_h \gamma_h)^2 / \sum_h \gamma_h^2` with the partial leverages of `clusters`;
         critical_value and critical_value_t, of the overall ATT under the model and of t(R - 1);
         law, how it was computed; retargeted_share, the share of the overall ATT's variance that
-        comes from replicates that average over other ATT(g,t) than the full sample.
+        comes from replicates that average over other ATT(g,t) than the full sample. NaN where there
+        is no law.
 
         Returns
         -------
         DataFrame
-            One row.
+            One row: n_obs, n_units, n_clusters, n_treated_clusters, n_groups, n_periods, options of
+            the result by their names, n_empty_clusters, and what is explained above.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(
+        ...     df, "lemp", "year", "first.treat", "countyreal", cluster="state"
+        ... )
+        >>> row = res.aggregate("simple").glance().iloc[0]
+        >>> print(*row[["n_obs", "n_clusters", "n_treated_clusters", "vcov", "law"]])
+        2500 29 13 CV3 exact
+        >>> print(*row[["g_star", "critical_value", "critical_value_t"]].astype(float).round(2))
+        5.95 2.15 2.05
         """
         overall = diagnostics.at_a_glance(self._fit, self._overall_targets)
         return pd.DataFrame([self._fit.describe() | overall])
@@ -140,12 +199,17 @@ class Result(Hypotheses):
         Parameters
         ----------
         alpha : float, optional
-            One minus the level of the intervals; default: that of the call of `csdid`.
+            One minus the level of the intervals; default: that of the result.
 
         Returns
         -------
         Table
             Prints as text, shows as HTML in notebooks; ``as_latex()`` for papers.
+
+        Raises
+        ------
+        OptionError
+            `alpha` is no number between 0 and 0.5.
         """
         return summary(self.view, self._level(alpha))
 

@@ -2,172 +2,146 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Never, Self
+from typing import Never
 
 import numpy as np
 import pandas as pd
 
-from didjack._typing import Ints
-from didjack.averaging.schemes import Scheme
-from didjack.engine.fit import Fit
-from didjack.errors import UnknownOptionError
-from didjack.inference.coefficients import Coefficients
-from didjack.inference.evidence import Evidence
+from didjack.errors import OptionError, UnknownOptionError
 from didjack.inference.kinds import KINDS
-from didjack.inference.targets import Targets
-from didjack.options import (
-    Options,
-    Vcov,
-    check_alpha,
-    check_choice,
-    check_flag,
-    reject_unknown,
-)
+from didjack.options import Vcov, check_choice, check_flag, reject_unknown, told_apart
+from didjack.results.asked import Asked
 from didjack.results.copies import labelled, own_frame
-from didjack.results.view import View
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Estimates(ABC):
-    """Coefficients with their variance and the tests made from it."""
-
-    _fit: Fit
-    _targets: Targets
-
-    # -- what was asked for -------------------------------------------------------------------
-
-    @property
-    def options(self) -> Options:
-        """The options of the call of `csdid`."""
-        return self._fit.options
-
-    @property
-    def alpha(self) -> float:
-        """One minus the level of confidence intervals."""
-        return self.options.alpha
-
-    @property
-    def nobs(self) -> int:
-        """Number of rows in the sample that was used."""
-        return self._fit.layout.n_obs
-
-    @property
-    def sample(self) -> pd.DataFrame:
-        """The ledger of the sample rules: what each one dropped or recoded, and why."""
-        return own_frame(self._fit.ledger)
-
-    @property
-    @abstractmethod
-    def title(self) -> str:
-        """What the table of coefficients is called."""
-
-    @property
-    @abstractmethod
-    def _scheme(self) -> Scheme | None:
-        """What the coefficients are averages over."""
-
-    @property
-    @abstractmethod
-    def _overall_targets(self) -> Targets | None:
-        """Targets whose last coefficient is the overall ATT; None where there is none."""
-
-    @property
-    @abstractmethod
-    def _before(self) -> Ints:
-        """Positions of coefficients before treatment, and before any anticipation of it."""
-
-    @abstractmethod
-    def _on(self, fit: Fit) -> Self:
-        """Return the same coefficients of another fit."""
-
-    def _with_vcov(self, kind: str) -> Self:
-        """Return the same coefficients with another variance."""
-        check_choice("vcov", kind)
-        if kind == self.options.vcov:
-            return self
-        return self._on(self._fit.under(vcov=kind))
-
-    @cached_property
-    def _coefficients(self) -> Coefficients:
-        return Coefficients(Evidence(self._fit, self._targets))
-
-    @property
-    def view(self) -> View:
-        """What tables and pictures read of the result: a `ResultView`, read only."""
-        return View(
-            coefficients=self._coefficients,
-            title=self.title,
-            scheme=self._scheme,
-            overall=lambda: self._overall_targets,
-            under=lambda kind: self._with_vcov(kind).view,
-            positions_before=self._before,
-        )
-
-    def _level(self, alpha: float | None) -> float:
-        return self.alpha if alpha is None else check_alpha(alpha)
-
-    # -- coefficients -------------------------------------------------------------------------
+class Estimates(Asked):
+    """Coefficients with their variance and the intervals made from it."""
 
     def _statistics(self, alpha: float | None = None) -> pd.DataFrame:
         """Build the table of all coefficients without labels."""
         return self._coefficients.table(self._level(alpha))
 
-    def tidy(self, alpha: float | None = None) -> pd.DataFrame:
+    @told_apart
+    def tidy(
+        self, alpha: float | None = None, overall: bool = False, joint: bool = False
+    ) -> pd.DataFrame:
         """Return one row for each coefficient.
 
         Parameters
         ----------
         alpha : float, optional
-            One minus the level of the intervals; default: that of the call of `csdid`.
+            One minus the level of the intervals; default: that of the result.
+        overall : bool
+            Add the row "overall" of an average, the last. That of a simple average, which is
+            nothing else, gets this label.
+        joint : bool
+            Add the columns joint_low and joint_high, the simultaneous band of `confint`.
 
         Returns
         -------
         DataFrame
             Labels, then estimate, std_error, statistic, df, p_value, conf_low, conf_high (in
-            units of the outcome), n_replicates (used), n_retargeted and status.
+            units of the outcome), n_replicates (used), n_retargeted and status. Labels are group,
+            time and event_time of ATT(g,t), and the event_time, group or time of an average.
+
+        Raises
+        ------
+        OptionError
+            `alpha` is no number between 0 and 0.5; `overall` of ATT(g,t), which have none.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> table = res.aggregate("group").tidy(overall=True, joint=True)
+        >>> table[["group", "conf_low", "conf_high", "joint_low", "joint_high"]].round(3)
+             group  conf_low  conf_high  joint_low  joint_high
+        0     2004    -0.136     -0.024     -0.150      -0.010
+        1     2006    -0.057      0.011     -0.065       0.019
+        2     2007    -0.059      0.007     -0.067       0.014
+        3  overall    -0.056     -0.006     -0.056      -0.006
         """
-        labels = own_frame(self._targets.labels)
-        table = self._statistics(alpha).iloc[: len(labels)]
-        return pd.concat([labels.reset_index(drop=True), table], axis=1)
+        overall, joint = check_flag("overall", overall), check_flag("joint", joint)
+        table, targets = self._statistics(alpha), self._targets
+        if joint:
+            ends, _ = self._coefficients.band(self._level(alpha))
+            place = list(table.columns).index("conf_high") + 1
+            table.insert(place, "joint_low", ends[:, 0])
+            table.insert(place + 1, "joint_high", ends[:, 1])
+        labels = own_frame(targets.labels).reset_index(drop=True)
+        if not overall:
+            table = table.iloc[: len(labels)]
+        elif self._scheme is None:
+            raise OptionError(
+                "overall=True needs an average: result.aggregate('simple').tidy(overall=True)"
+            )
+        else:
+            labels = labels.astype(object)
+            labels.loc[len(table) - 1] = targets.index[-1]
+        return pd.concat([labels, table], axis=1)
 
     def confint(
         self, alpha: float | None = None, joint: bool = False, **unknown: Never
     ) -> pd.DataFrame:
-        """Return confidence intervals, one row for each coefficient.
+        r"""Return confidence intervals, one row for each coefficient.
 
         Parameters
         ----------
         alpha : float, optional
-            One minus the confidence level; default: that of the call of `csdid`.
+            One minus the confidence level; default: that of the result.
         joint : bool
             Simultaneous bands: the probability that they cover all coefficients at once is
-            1 - `alpha`. The critical value is that of the largest absolute value of a t vector
-            with the estimated correlation and the smallest degrees of freedom among the
-            coefficients (normal where these are infinite). It is simulated with `seed`, with a
-            standard error below 0.005; with ``vcov="bootstrap"`` it is the quantile of the
-            largest absolute t statistic of the draws. A band is never narrower than the pointwise
-            interval. Coefficients without a standard error and reference periods do not take
-            part, nor does the overall of an aggregation, which is an average of the others and
-            keeps its own interval.
+            1 - `alpha`. See Notes.
 
         Returns
         -------
         DataFrame
-            conf_low and conf_high by coefficient. With `joint`, ``attrs`` has the critical value,
-            its simulation_error and n_draws.
+            conf_low and conf_high by coefficient. With `joint`, ``attrs`` has critical_values, by
+            coefficient; critical_value, the largest of them; its simulation_error, and n_draws.
 
         Raises
         ------
         OptionError
             `alpha` is no number between 0 and 0.5: 0.05 is the one of 95 percent.
 
+        Notes
+        -----
+        Intervals are :math:`\hat\theta_m \pm c_m SE_m`. For pointwise ones :math:`c_m` is the
+        1 - `alpha` quantile of the absolute t statistic, of the law that tests use. For bands:
+
+        - jackknife with ``reference="model"``: from draws of the working model; each :math:`c_m` is
+          exceeded equally often, and any of them with probability `alpha`;
+        - bootstrap: the quantile of the largest absolute t statistic of the draws;
+        - otherwise: the quantile of the largest absolute value of a t vector with the estimated
+          correlation and the smallest degrees of freedom (normal where these are infinite).
+
+        What is simulated depends on `seed`. A band is never narrower than the pointwise interval.
+        Coefficients without a standard error and reference periods do not take part, nor does the
+        overall of an aggregation, which is an average of the others and keeps its own interval.
+
         References
         ----------
         Callaway & Sant'Anna (2021), section 4.1, doi:10.1016/j.jeconom.2020.12.001. Montiel Olea
         & Plagborg-Møller (2019), doi:10.1002/jae.2656.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> res.aggregate("group").confint().round(3)
+                 conf_low  conf_high
+        group
+        2004       -0.136     -0.024
+        2006       -0.057      0.011
+        2007       -0.059      0.007
+        overall    -0.056     -0.006
+        >>> band = res.aggregate("group").confint(joint=True)
+        >>> {key: round(value, 2) for key, value in band.attrs["critical_values"].items()}
+        {2004: 2.55, 2006: 2.46, 2007: 2.42}
         """
         if "level" in unknown:
             raise UnknownOptionError(
@@ -189,13 +163,13 @@ class Estimates(ABC):
         return table
 
     def vcov(self, kind: Vcov | None = None) -> pd.DataFrame:
-        """Return the covariance matrix of the coefficients.
+        r"""Return the covariance matrix of the coefficients.
 
         Parameters
         ----------
         kind : {"CV3", "CV3J", "analytic", "bootstrap"}, optional
-            Default: that of the call of `csdid`. "analytic" is clustered if the call named
-            clusters. "bootstrap" has the correlations of the draws.
+            Default: that of the result. "analytic" is clustered if the call named clusters.
+            "bootstrap" has the correlations of the draws.
 
         Returns
         -------
@@ -203,6 +177,37 @@ class Estimates(ABC):
             Labelled; its diagonal is `std_error` squared. Rows and columns of coefficients
             without a standard error are NaN. Where replicates are left out
             (``undefined="skip"``), a covariance uses those that both coefficients have.
+
+        Raises
+        ------
+        OptionError
+            There is no such kind, or a jackknife has no clusters.
+
+        Notes
+        -----
+        With R replicates :math:`\theta_{(h)}`, CV3 and CV3J are
+        :math:`\frac{R-1}{R} \sum_h (\theta_{(h)} - c)(\theta_{(h)} - c)'`, c the estimate or the
+        mean of the replicates; the analytic one is :math:`\sum_g \psi_g \psi_g'` with the influence
+        :math:`\psi_g` of cluster or unit g.
+
+        References
+        ----------
+        Karim, Nielsen, MacKinnon & Webb (2026). MacKinnon, Nielsen & Webb (2023), J. Applied
+        Econometrics, doi:10.1002/jae.2969. Callaway & Sant'Anna (2021), section 4,
+        doi:10.1016/j.jeconom.2020.12.001.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> (1e4 * res.aggregate("group").vcov()).round(2)
+        group    2004  2006  2007  overall
+        group
+        2004     7.58  0.48  0.01     0.87
+        2006     0.48  2.88  0.03     0.67
+        2007     0.01  0.03  2.80     1.93
+        overall  0.87  0.67  1.93     1.56
         """
         if kind is not None:
             check_choice("vcov", kind)

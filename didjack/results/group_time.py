@@ -14,7 +14,6 @@ from didjack.averaging.schemes import SCHEMES
 from didjack.averaging.shares import CellShares
 from didjack.averaging.window import Window
 from didjack.engine.fit import Fit
-from didjack.inference.concerns import report_missing
 from didjack.inference.targets import Targets
 from didjack.options import (
     AggregationType,
@@ -30,6 +29,7 @@ from didjack.results.aggregate import AggregateResult
 from didjack.results.base import PlotKind, Result, check_plot
 from didjack.results.comparison import N_PERMUTATIONS
 from didjack.results.comparison import compare as side_by_side
+from didjack.results.view import report_inference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,7 +106,19 @@ class GroupTimeResult(Result):
     def cells(self) -> pd.DataFrame:
         """Each 2x2 comparison: group, time, base_period, n_treated, n_comparison, estimate, status.
 
-        Counts are of units on a balanced panel, otherwise of rows in both periods.
+        Counts are of units on a balanced panel, otherwise of rows in both periods. With
+        ``collinear="drop"`` also dropped, the covariates that were left out.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> columns = ["group", "time", "base_period", "n_treated", "n_comparison"]
+        >>> res.cells.loc[:1, columns]
+           group  time  base_period  n_treated  n_comparison
+        0   2004  2004         2003         20           309
+        1   2004  2005         2003         20           309
         """
         return self._fit.cells()
 
@@ -179,7 +191,7 @@ class GroupTimeResult(Result):
             result = self._simple
         else:
             result = AggregateResult.of(self._fit, kind, window, weights)
-        report_missing(self._fit, result.view.targets, result.title)
+        report_inference(result.view)
         return result
 
     def compare_vcov(
@@ -198,7 +210,7 @@ class GroupTimeResult(Result):
         which : {"overall", "all"}
             The overall ATT, or every coefficient. Without aggregation there are only "all".
         alpha : float, optional
-            One minus the level of the intervals.
+            One minus the level of the intervals; default: that of the result.
         n_permutations : int
             Of the randomisation test of the overall ATT; 0: no such row.
 
@@ -206,6 +218,26 @@ class GroupTimeResult(Result):
         -------
         DataFrame
             See `AggregateResult.compare_vcov`.
+
+        Raises
+        ------
+        OptionError
+            A value that is not allowed.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> cells = res.compare_vcov(None)
+        >>> cells.loc[(2004, 2006), ["std_error", "df", "p_value", "ratio"]].round(4)
+                     std_error        df  p_value  ratio
+        vcov
+        analytic        0.0364       inf   0.0002  0.958
+        bootstrap       0.0394       inf   0.0005  1.035
+        CV3J            0.0380   35.9536   0.0013  1.000
+        CV3, t(R-1)     0.0380  499.0000   0.0003  1.000
+        CV3, model      0.0380   35.9536   0.0013  1.000
         """
         if type is not None:
             kind = aggregation_type(type)

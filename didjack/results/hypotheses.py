@@ -29,10 +29,11 @@ class Hypotheses(Estimates):
         .. math:: F = (R \theta - q)' (R V R')^+ (R \theta - q) / k
 
         with V the covariance matrix and k the rank of :math:`R V R'` (eigenvalues of its
-        correlation matrix below 1e-10 of the largest count as zero) is compared with F(k, df). df
+        correlation matrix below 1e-10 of the largest count as zero) is compared with F(k, df); for
+        the jackknife with ``reference="model"``, with draws of F under the working model. df
         is the number of replicates less one for the jackknife, H - 1 for clustered and infinite
-        (:math:`\chi^2_k / k`) for other analytic and for bootstrap standard errors. With
-        ``undefined="skip"`` the replicates that all coefficients in the test have are used.
+        (:math:`\chi^2_k / k`) for other analytic and for bootstrap standard errors. If replicates
+        are undefined, those are used that all coefficients in the test have.
 
         Parameters
         ----------
@@ -51,9 +52,16 @@ class Hypotheses(Estimates):
         Returns
         -------
         Series
-            statistic (F), df_num, df_denom, p_value, rank, and reason. NaN, with the reason, if a
-            coefficient has no standard error or if there are more restrictions than independent
-            replicates (clusters, units) less one.
+            statistic (F), df_num, df_denom, p_value, rank, reason, and simulation_error, the
+            standard error of a p-value from draws. NaN, with the reason, if a coefficient has no
+            standard error or if there are more restrictions than independent replicates (clusters,
+            units) less one.
+
+        Raises
+        ------
+        OptionError
+            A label that no coefficient has, a weight that is no number, or the wrong number of
+            weights or values.
 
         Warns
         -----
@@ -62,8 +70,25 @@ class Hypotheses(Estimates):
 
         Notes
         -----
-        F tests of many restrictions reject too often when there are few clusters. They are close
-        to what they should be only if the restrictions are far fewer than the replicates.
+        F tests of many restrictions with ``reference="t"`` reject too often when there are few
+        clusters. They are close to what they should be only if the restrictions are far fewer than
+        the replicates.
+
+        Examples
+        --------
+        All effects of the event study are zero; there is none in the first two years; these two
+        are equal:
+
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> study = res.aggregate("event")
+        >>> for hypothesis in (None, [0, 1], {0: 1, 1: -1}):
+        ...     test = study.wald_test(hypothesis)
+        ...     print(f"F({test['df_num']}) = {test['statistic']:.2f}, p = {test['p_value']:.3f}")
+        F(7) = 3.48, p = 0.003
+        F(2) = 4.76, p = 0.010
+        F(1) = 3.11, p = 0.078
         """
         targets = self._targets
         if R is None:
@@ -150,12 +175,22 @@ class Hypotheses(Estimates):
         power : float
             Probability of finding the effect, above 0 and below 1.
         alpha : float, optional
-            Level of the test; default: that of the call of `csdid`.
+            Level of the test; default: that of the result.
 
         Returns
         -------
         Series
             By coefficient, in units of the outcome; NaN without a standard error.
+
+        Raises
+        ------
+        OptionError
+            `power` is not between 0 and 1, or `alpha` not between 0 and 0.5.
+
+        References
+        ----------
+        Bloom (1995), Minimum detectable effects, Evaluation Review 19,
+        doi:10.1177/0193841X9501900504.
 
         Examples
         --------
@@ -184,12 +219,18 @@ class Hypotheses(Estimates):
         weights : mapping or Series from label to weight, or array
             An array has one weight a coefficient; the overall may be left out.
         alpha : float, optional
-            One minus the level of the interval.
+            One minus the level of the interval; default: that of the result.
 
         Returns
         -------
         Series
             The columns of `tidy` from estimate on.
+
+        Raises
+        ------
+        OptionError
+            A label that no coefficient has, a weight that is no number, or the wrong number of
+            weights.
 
         Examples
         --------

@@ -62,7 +62,7 @@ class Permutable(Result):
         null : float
             The effect that is tested.
         alpha : float, optional
-            One minus the level of the interval; default: that of the call of `csdid`.
+            One minus the level of the interval; default: that of the result.
 
         Returns
         -------
@@ -88,6 +88,17 @@ class Permutable(Result):
         ----------
         MacKinnon & Webb (2020), Randomization inference for difference-in-differences with few
         treated clusters, J. Econometrics 218, doi:10.1016/j.jeconom.2020.04.024.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(
+        ...     df, "lemp", "year", "first.treat", "countyreal", cluster="state"
+        ... )
+        >>> test = res.aggregate("group").randomization_test(n_permutations=99)
+        >>> print(f"t = {test['statistic']:.2f}, p = {test['p_value']:.2f}")
+        t = -2.46, p = 0.01
         """
         fit = self._fit.under(alpha=self._level(alpha))
         drawn = permutation.draws(fit, n_permutations, seed, strata)
@@ -109,7 +120,7 @@ class Permutable(Result):
         Parameters
         ----------
         alpha : float, optional
-            One minus the level of the interval; default: that of the call of `csdid`.
+            One minus the level of the interval; default: that of the result.
 
         Returns
         -------
@@ -137,6 +148,20 @@ class Permutable(Result):
         policy changes, Rev. Economics and Statistics 93, doi:10.1162/REST_a_00049. Ferman & Pinto
         (2019), Inference in differences-in-differences with few treated groups and
         heteroskedasticity, Rev. Economics and Statistics 101, doi:10.1162/rest_a_00759.
+
+        Examples
+        --------
+        Without the states that raised their minimum wage later, one treated state is left:
+
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> early = df[df["first.treat"] < 2005]
+        >>> res = didjack.csdid(
+        ...     early, "lemp", "year", "first.treat", "countyreal", cluster="state", alpha=0.1
+        ... )
+        >>> test = res.aggregate("simple").placebo_test()
+        >>> test["n_placebos"], round(test["p_value"], 3), round(test["smallest_p"], 3)
+        (16, 0.235, 0.059)
         """
         fit = self._fit.under(alpha=self._level(alpha))
         return permutation.placebo(fit, permutation.placebos(fit, self._overall))

@@ -194,5 +194,11 @@ def report(view: View) -> None:
     """Warn, once each, of what a user should know of the ATT(g,t)."""
     view.fit.report_dropped()
     concerns.report_failures(view.fit, view.targets)
+    report_inference(view)
+
+
+def report_inference(view: View) -> None:
+    """Warn of standard errors that are missing; where it is of ATT(g,t), of few clusters, too."""
     concerns.report_missing(view.fit, view.targets, view.title)
-    concerns.report_design(view.fit, view.overall())
+    if view.scheme is None:
+        concerns.report_design(view.fit, view.overall())

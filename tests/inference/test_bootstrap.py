@@ -131,7 +131,7 @@ def test_standard_errors_agree_with_clustered_analytic_ones():
     tolerance = 4 * 1.1664 / np.sqrt(n_boot)
     for one in (result, *(result.aggregate(kind) for kind in ("event", "group", "calendar"))):
         got, want = (
-            one._with_vcov(kind)._statistics()["std_error"].to_numpy()
+            one.with_options(vcov=kind)._statistics()["std_error"].to_numpy()
             for kind in ("bootstrap", "analytic")
         )
         np.testing.assert_allclose(got, want, rtol=tolerance)

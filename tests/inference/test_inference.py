@@ -88,7 +88,7 @@ def test_alpha_is_no_level(whole):
 @pytest.mark.parametrize("kind", KINDS)
 def test_diagonal_of_vcov_is_std_error_squared(whole, holes, kind):
     for result in (*results_of(whole[1]), *results_of(holes["skip"]), *results_of(holes["nan"])):
-        error = result._with_vcov(kind)._statistics()["std_error"].to_numpy()
+        error = result.with_options(vcov=kind)._statistics()["std_error"].to_numpy()
         matrix = result.vcov(kind)
         np.testing.assert_array_equal(np.diag(matrix), error**2)
         np.testing.assert_array_equal(matrix, matrix.T)
@@ -144,7 +144,7 @@ def statsmodels_test(result, matrix, value):
 
 @pytest.mark.parametrize("kind", ["CV3", "CV3J", "analytic"])
 def test_wald_test_agrees_with_statsmodels(whole, kind):
-    result = whole[1]._with_vcov(kind)
+    result = whole[1].with_options(vcov=kind)
     m = len(result._targets.index)
     rng = np.random.default_rng(0)
     for matrix in (np.eye(m)[2:9], rng.normal(size=(4, m)), np.diff(np.eye(m), axis=0)[:5]):
@@ -161,7 +161,7 @@ def test_wald_test_agrees_with_statsmodels(whole, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_wald_test_of_one_coefficient_is_its_squared_t(whole, holes, kind):
     for result in (*results_of(whole[1]), *results_of(holes["skip"])):
-        result = result._with_vcov(kind)
+        result = result.with_options(vcov=kind)
         for label, row in result._statistics().set_axis(result._targets.index).iterrows():
             test = result.wald_test({label: 1})
             np.testing.assert_allclose(test["statistic"], row["statistic"] ** 2, rtol=1e-10)
@@ -172,7 +172,7 @@ def test_wald_test_of_one_coefficient_is_its_squared_t(whole, holes, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_wald_test_of_one_combination_is_its_squared_t(whole, kind):
-    result = whole[1]._with_vcov(kind).aggregate("event")
+    result = whole[1].with_options(vcov=kind).aggregate("event")
     weights = {0: 1, 2: -0.5, -2: 0.25}
     alone = result.lincomb(weights)
     test = result.wald_test(weights)
@@ -343,7 +343,7 @@ def test_pretest_without_pre_treatment_periods():
 @pytest.mark.parametrize("kind", KINDS)
 def test_lincomb_of_a_unit_vector_is_the_coefficient(whole, holes, kind):
     for result in (*results_of(whole[1]), *results_of(holes["skip"]), *results_of(holes["nan"])):
-        result = result._with_vcov(kind)
+        result = result.with_options(vcov=kind)
         table = result._statistics(0.1).set_axis(result._targets.index)
         for label, row in table.iterrows():
             got = result.lincomb({label: 1.0}, alpha=0.1)
@@ -352,7 +352,7 @@ def test_lincomb_of_a_unit_vector_is_the_coefficient(whole, holes, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_event_overall_is_the_mean_of_its_components(whole, kind):
-    result = whole[1]._with_vcov(kind).aggregate("event")
+    result = whole[1].with_options(vcov=kind).aggregate("event")
     events = [e for e in result._targets.index[:-1] if e >= 0]
     got = result.lincomb(dict.fromkeys(events, 1 / len(events)))
     want = result.overall
@@ -364,7 +364,7 @@ def test_event_overall_is_the_mean_of_its_components(whole, kind):
 
 @pytest.mark.parametrize("kind", ["CV3", "CV3J", "analytic"])
 def test_lincomb_is_the_quadratic_form_of_vcov(whole, kind):
-    result = whole[1]._with_vcov(kind)
+    result = whole[1].with_options(vcov=kind)
     weights = np.random.default_rng(5).normal(size=len(result._targets.index))
     got = result.lincomb(weights)
     want = np.sqrt(weights @ result.vcov().to_numpy() @ weights)
@@ -454,7 +454,7 @@ def test_singular_correlation():
 @pytest.mark.parametrize("alpha", [0.5, 0.05])
 def test_joint_is_never_narrower_than_pointwise(whole, holes, kind, alpha):
     for result in (*results_of(whole[1]), *results_of(holes["skip"]), *results_of(holes["nan"])):
-        result = result._with_vcov(kind)
+        result = result.with_options(vcov=kind)
         one, all_ = result.confint(alpha), result.confint(alpha, joint=True)
         known = one["conf_low"].notna()
         assert one.index.equals(all_.index)

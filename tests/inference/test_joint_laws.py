@@ -94,7 +94,7 @@ def test_joint_laws_are_those_of_the_estimator(few, vcov):
     place = few["cluster"].map({label: h for h, label in enumerate(layout.cluster_labels)})
     when = few["period"] - few["period"].min()
     labels, n_draws, found = [-3, -2, 0, 1], 150, []
-    law = design._with_vcov(vcov).aggregate("event")
+    law = design.with_options(vcov=vcov).aggregate("event")
     at = np.flatnonzero(law._targets.index.isin(labels))
     law = law._coefficients._joint_law(np.eye(len(law._targets.index))[at])
     for _ in range(n_draws):

@@ -106,10 +106,10 @@ def test_results_do_not_depend_on_the_frame_afterwards(df):
     for name in ("y", "w"):
         mine[name] = np.array(mine[name])
     result = fit(mine, **COVARIATES)
-    before = numbers(result._with_vcov("analytic"))
+    before = numbers(result.with_options(vcov="analytic"))
     for name in ("y", "w", "id", "t", "g", "cl", "x1"):
         values = mine[name].to_numpy()
         values.flags.writeable = True
         values[:] = 7
-    pd.testing.assert_frame_equal(numbers(result._with_vcov("analytic")), before)
+    pd.testing.assert_frame_equal(numbers(result.with_options(vcov="analytic")), before)
     pd.testing.assert_frame_equal(numbers(result), numbers(fit(df, **COVARIATES)))

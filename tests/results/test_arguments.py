@@ -64,6 +64,8 @@ def refused(call, *parts):
 def test_flags(result, event, flag):
     for one in (result, event):
         refused(lambda one=one: one.confint(joint=flag), "joint=")
+        refused(lambda one=one: one.tidy(joint=flag), "joint=")
+        refused(lambda one=one: one.tidy(overall=flag), "overall=")
         refused(lambda one=one: one.plot(joint=flag), "joint=")
     refused(lambda: regression_table([event], stars=flag), "stars=")
 
@@ -89,6 +91,7 @@ def test_levels(result, event, number):
         for method in (one.tidy, one.confint, one.summary, one.compare_vcov, one.plot):
             refused(lambda method=method: method(alpha=number), "alpha=")
     refused(lambda: event.lincomb({0: 1.0}, alpha=number), "alpha=")
+    refused(lambda: event.mde(alpha=number), "alpha=")
 
 
 @pytest.mark.parametrize("word", NO_WORDS, ids=repr)

@@ -41,7 +41,7 @@ def test_results_pickle_and_compare(vcov):
         again = pickle.loads(pickle.dumps(one))
         assert again == one
         pd.testing.assert_frame_equal(again.tidy(), one.tidy())
-        assert again != one._with_vcov("CV3J" if vcov != "CV3J" else "CV3")
+        assert again != one.with_options(vcov="CV3J" if vcov != "CV3J" else "CV3")
     assert result != result.aggregate("group")
     assert result != "result"
     with pytest.raises(TypeError):
@@ -51,6 +51,44 @@ def test_results_pickle_and_compare(vcov):
 def test_results_are_frozen(by_state):
     with pytest.raises(AttributeError):
         by_state._targets = None
+
+
+# ---- tables of coefficients ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["simple", "event", "group", "calendar"])
+def test_the_overall_is_the_last_row(by_state, kind):
+    average = by_state.aggregate(kind)
+    table, plain = average.tidy(alpha=0.1, overall=True), average.tidy(alpha=0.1)
+    assert table.iloc[-1, 0] == "overall"
+    assert list(table.columns) == list(plain.columns)
+    columns = list(plain.columns[1:])
+    want = average.with_options(alpha=0.1).overall
+    pd.testing.assert_series_equal(table.iloc[-1][columns], want[columns], check_names=False)
+    if kind != "simple":  # which is an overall and nothing else
+        pd.testing.assert_frame_equal(table.iloc[:-1][columns], plain[columns])
+        assert table.iloc[:-1, 0].tolist() == plain.iloc[:, 0].tolist()
+        assert plain.dtypes.iloc[0] == np.int64
+
+
+def test_att_have_no_overall(by_state):
+    with pytest.raises(didjack.OptionError, match=r"aggregate\('simple'\)"):
+        by_state.tidy(overall=True)
+
+
+def test_the_band_as_columns(by_state):
+    event = by_state.aggregate("event")
+    for result in (by_state, event):
+        table = result.tidy(joint=True)
+        band = result.confint(joint=True).to_numpy()[: len(table)]
+        np.testing.assert_array_equal(table[["joint_low", "joint_high"]], band)
+        pd.testing.assert_frame_equal(
+            table.drop(columns=["joint_low", "joint_high"]), result.tidy()
+        )
+    last = event.tidy(overall=True, joint=True).iloc[-1]
+    assert (last["joint_low"], last["joint_high"]) == (last["conf_low"], last["conf_high"])
+    with pytest.raises(didjack.UnknownOptionError, match="did you mean 'joint'"):
+        event.tidy(simultaneous=True, jiont=True)
 
 
 # ---- estimators side by side --------------------------------------------------------------------
@@ -147,7 +185,7 @@ def test_compare_vcov_has_a_randomisation_test():
     assert table.index[-1] == ("overall", "randomization")
     assert (table.index.get_level_values("vcov") == "randomization").sum() == 1
     row = table.iloc[-1]
-    test = average._with_vcov("CV3").randomization_test(n_permutations=50)
+    test = average.with_options(vcov="CV3").randomization_test(n_permutations=50)
     columns = ["estimate", "statistic", "p_value", "conf_low", "conf_high"]
     np.testing.assert_array_equal(row[columns].astype(float), test[columns].astype(float))
     assert row[["std_error", "df", "ratio"]].isna().all()

@@ -1,0 +1,184 @@
+"""What was asked for of coefficients, and the same under other inference."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
+from typing import Any, Self
+
+import pandas as pd
+
+from didjack._typing import Ints
+from didjack.averaging.schemes import Scheme
+from didjack.engine.fit import Fit
+from didjack.inference.coefficients import Coefficients
+from didjack.inference.evidence import Evidence
+from didjack.inference.targets import Targets
+from didjack.options import (
+    Options,
+    Reference,
+    Undefined,
+    Vcov,
+    check_alpha,
+    told_apart,
+)
+from didjack.results.copies import own_frame
+from didjack.results.view import View, report_inference
+
+_said = attrgetter("vcov", "reference", "undefined")
+"""Options that warnings about inference depend on, but for the numbers in them."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Asked(ABC):
+    """Coefficients of a fit, and the options of inference that they were asked for with."""
+
+    _fit: Fit
+    _targets: Targets
+
+    @property
+    def options(self) -> Options:
+        """The options of the result: those of the call of `csdid`, or of `with_options`."""
+        return self._fit.options
+
+    @property
+    def alpha(self) -> float:
+        """One minus the level of intervals, in all methods that are not told another."""
+        return self.options.alpha
+
+    @property
+    def nobs(self) -> int:
+        """Number of rows in the sample that was used."""
+        return self._fit.layout.n_obs
+
+    @property
+    def sample(self) -> pd.DataFrame:
+        """The ledger of the sample rules: what each one dropped or recoded, and why.
+
+        One row for each: rule, action, n_rows and n_units, reason, and the first examples. The last
+        is of the sample that is used.
+        """
+        return own_frame(self._fit.ledger)
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What the table of coefficients is called."""
+
+    @property
+    @abstractmethod
+    def _scheme(self) -> Scheme | None:
+        """What the coefficients are averages over."""
+
+    @property
+    @abstractmethod
+    def _overall_targets(self) -> Targets | None:
+        """Targets whose last coefficient is the overall ATT; None where there is none."""
+
+    @property
+    @abstractmethod
+    def _before(self) -> Ints:
+        """Positions of coefficients before treatment, and before any anticipation of it."""
+
+    @abstractmethod
+    def _on(self, fit: Fit) -> Self:
+        """Return the same coefficients of another fit."""
+
+    def _under(self, **options: Any) -> Self:
+        """Return the same coefficients under other inference, without a warning."""
+        fit = self._fit.under(**options)
+        return self if fit.options == self.options else self._on(fit)
+
+    @told_apart
+    def with_options(
+        self,
+        *,
+        vcov: Vcov | None = None,
+        reference: Reference | None = None,
+        undefined: Undefined | None = None,
+        alpha: float | None = None,
+        n_boot: int | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        """Return the same result under other inference.
+
+        It is what `csdid` gives with these options, and `aggregate` after it: to the last digit,
+        and without estimating anything again. Replicates are computed if the first call did
+        without them, once for all results that are made of it.
+
+        Parameters
+        ----------
+        vcov : {"CV3", "CV3J", "analytic", "bootstrap"}, optional
+            Standard errors.
+        reference : {"model", "t"}, optional
+            What t statistics of the jackknife are compared with.
+        undefined : {"model", "nan", "skip", "raise"}, optional
+            What becomes of standard errors if an estimate cannot be had without some cluster.
+        alpha : float, optional
+            One minus the level of intervals, for all methods of the result.
+        n_boot : int, optional
+            Number of draws of the bootstrap.
+        seed : int, optional
+            Seed of the bootstrap and of simulated critical values.
+
+        Returns
+        -------
+        GroupTimeResult or AggregateResult
+            As this one, which stays as it is. What is not given (None) is as in this one.
+
+        Raises
+        ------
+        OptionError
+            A value is not allowed, or a jackknife has no clusters; UnknownOptionError for options
+            of `csdid` that change the estimates: they take another call of it.
+        UndefinedReplicateError
+            With ``undefined="raise"``.
+
+        Warns
+        -----
+        InferenceWarning
+            A standard error is missing, or leaves clusters out; of ATT(g,t) also
+            FewClustersWarning. Said again only if `vcov`, `reference` or `undefined` changes.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> study = res.aggregate("event")
+        >>> for vcov in ("CV3", "CV3J", "analytic", "bootstrap"):
+        ...     overall = study.with_options(vcov=vcov, alpha=0.1).overall
+        ...     print(f"{vcov:9} {overall['std_error']:.4f} {overall['conf_high']:.4f}")
+        CV3       0.0207 -0.0427
+        CV3J      0.0207 -0.0427
+        analytic  0.0200 -0.0444
+        bootstrap 0.0220 -0.0411
+        """
+        named = ("vcov", "reference", "undefined", "alpha", "n_boot", "seed")
+        values = (vcov, reference, undefined, alpha, n_boot, seed)
+        given = zip(named, values, strict=True)
+        result = self._under(**{name: value for name, value in given if value is not None})
+        if _said(result.options) != _said(self.options):
+            report_inference(result.view)
+        return result
+
+    @cached_property
+    def _coefficients(self) -> Coefficients:
+        return Coefficients(Evidence(self._fit, self._targets))
+
+    @property
+    def view(self) -> View:
+        """What tables and pictures read of the result: a `ResultView`, read only."""
+        return View(
+            coefficients=self._coefficients,
+            title=self.title,
+            scheme=self._scheme,
+            overall=lambda: self._overall_targets,
+            under=lambda kind: self._under(vcov=kind).view,
+            positions_before=self._before,
+        )
+
+    def _level(self, alpha: float | None) -> float:
+        return self.alpha if alpha is None else check_alpha(alpha)

@@ -32,23 +32,30 @@ class Averages:
 
     Attributes
     ----------
+    kind, window : what was asked for
+    by_cell : whether the weights are the cells' own
     keys : (M,) event times, cohorts or periods on the integer axis; empty for "simple"
     theta : (R, M + 1); NaN where no cell is left
     retargeted : (R, M + 1) whether a replicate averages over other cells than the full sample
-    estimated : (M + 1,) whether the full sample has an estimate of a cell that could count
+    n_cells, n_estimated : (M + 1,) how many cells of the full sample belong to each, and how many
+        of these have an estimate
+    missing : cells of any of them that have none, sorted
     loading : derivatives of the full-sample estimates with respect to ATT(g,t), of the K cells
         of the full sample
     weight_loading : derivatives with respect to the weight of each cell
-    by_cell : whether these weights are the cells' own
     """
 
+    kind: AggregationType
+    window: Window
+    by_cell: bool
     keys: Ints
     theta: Floats
     retargeted: Bools
-    estimated: Bools
+    n_cells: Ints
+    n_estimated: Ints
+    missing: Ints
     loading: Loading
     weight_loading: Loading
-    by_cell: bool
 
 
 def aggregate(
@@ -79,18 +86,31 @@ def aggregate(
 
     shown = rows.shown(table)
     kept = np.append(np.flatnonzero(shown), components.keys.size)
-    there = components.some(full.exists)[0]
+    belongs = in_full[components.cells]
+    counts = [
+        _with_overall(components.total(some[None])[0], scheme.before(components.keys))[kept]
+        for some in (belongs, belongs & full.exists[0])
+    ]
     loading, weight_loading = _derivatives(table, rows, full, overall[0])
     place = np.where(shown, np.cumsum(shown) - 1, -1)
     return Averages(
+        kind=kind,
+        window=window,
+        by_cell=by_cell,
         keys=components.keys[shown],
         theta=np.column_stack([theta, overall])[:, kept],
         retargeted=np.column_stack([turned, turned[:, counted].any(axis=1)])[:, kept],
-        estimated=np.append(there, there[~scheme.before(components.keys)].any())[kept],
+        n_cells=counts[0],
+        n_estimated=counts[1],
+        missing=np.flatnonzero(in_full & np.isnan(table.att[0])),
         loading=_spread(table, components, place, loading),
         weight_loading=_spread(table, components, place, weight_loading),
-        by_cell=by_cell,
     )
+
+
+def _with_overall(counts: Floats, before: Bools) -> Ints:
+    """Append to counts by component, (M,), that of the overall, which leaves some out."""
+    return np.append(counts, counts[~before].sum()).astype(np.int64)
 
 
 def _blocks(n_rep: int, n_cells: int) -> list[slice]:

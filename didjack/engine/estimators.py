@@ -68,13 +68,14 @@ class Estimator(ABC):
     Attributes
     ----------
     name : what `est_method` calls it
-    words : what tables call it
+    words, short : what a summary calls it, and the column of a table
     has_logit : whether it weights comparison rows by the odds of treatment; then its contrast has
         to subtract `Side.odds_y`
     """
 
     name: str
     words: str
+    short: str
     has_logit: bool
 
     @abstractmethod
@@ -100,6 +101,7 @@ class OutcomeRegression(Estimator):
 
     name = "reg"
     words = "outcome regression"
+    short = "OR"
     has_logit = False
 
     def regressions(self, comparison: Comparison) -> list[tuple[Cohorts, Arm]]:
@@ -121,6 +123,7 @@ class InverseProbabilityWeighting(Estimator):
 
     name = "ipw"
     words = "inverse probability weighting"
+    short = "IPW"
     has_logit = True
 
     def regressions(self, comparison: Comparison) -> list[tuple[Cohorts, Arm]]:  # noqa: ARG002
@@ -142,6 +145,7 @@ class DoublyRobust(Estimator):
 
     name = "dr"
     words = "doubly robust"
+    short = "DR"
     has_logit = True
 
     def regressions(self, comparison: Comparison) -> list[tuple[Cohorts, Arm]]:

@@ -9,7 +9,6 @@ import numpy as np
 
 from didjack.engine.fit import Fit
 from didjack.errors import (
-    EstimationWarning,
     FewClustersWarning,
     InferenceWarning,
     UndefinedReplicateError,
@@ -38,23 +37,6 @@ MOST = 0.5
 
 MOST_TIMES = 1.1
 """So is a critical value of more than so many times that of t(R - 1)."""
-
-
-def report_failures(fit: Fit, targets: Targets) -> None:
-    """Warn of ATT(g,t) that could not be estimated."""
-    code = fit.estimates.code[0]
-    if not code.any():
-        return
-    bad = np.flatnonzero(code)
-    labels = targets.labels[["group", "time"]].astype(str)
-    shown = [f"({', '.join(labels.iloc[j])}): {targets.status[j]}" for j in bad.tolist()]
-    warn(
-        f"{bad.size} of {plural(code.size, 'ATT(g,t)').removesuffix('s')} could not be "
-        f"estimated and {'are' if bad.size > 1 else 'is'} NaN: {name_some(shown, most=3)}; "
-        "aggregates leave them out (see result.cells; fewer covariates, or collinear='drop' "
-        "for status singular, may help)",
-        EstimationWarning,
-    )
 
 
 def report_missing(fit: Fit, targets: Targets, title: str) -> None:

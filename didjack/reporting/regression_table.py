@@ -10,10 +10,11 @@ import pandas as pd
 
 from didjack.errors import OptionError
 from didjack.options import check_count, check_flag, check_listed
+from didjack.reporting import footer
 from didjack.reporting.numbers import decimals, number
 from didjack.reporting.table import Table
 from didjack.reporting.view import ResultView, Viewed
-from didjack.reporting.words import COMPARISONS, columns, estimator
+from didjack.reporting.words import columns
 from didjack.wording import brief, plural
 
 MOST_DIGITS = 20
@@ -69,18 +70,18 @@ def regression_table(
     ...     for method in ("reg", "dr")
     ... }
     >>> print(regression_table(models, which="overall"))
-    ===================================================
-                                     reg             dr
-    ---------------------------------------------------
-    overall ATT                 -0.0329        -0.0328
-                                (0.0119)       (0.0120)
-    ---------------------------------------------------
-    Observations                   2,500          2,500
-    Clusters                         500            500
-    Treated clusters                 191            191
-    Standard errors                  CV3            CV3
-    Estimator         outcome regression  doubly robust
-    ===================================================
+    ====================================
+                          reg        dr
+    ------------------------------------
+    overall ATT       -0.0329   -0.0328
+                      (0.0119)  (0.0120)
+    ------------------------------------
+    Observations         2,500     2,500
+    Clusters               500       500
+    Treated clusters       191       191
+    Standard errors        CV3       CV3
+    Estimator               OR        DR
+    ====================================
     CV3 standard errors in parentheses.
     """
     names, views = _named(results, names)
@@ -102,7 +103,7 @@ def regression_table(
         title=title,
         head=[],
         header=["", *names],
-        body=[rows, _sample_rows(views)],
+        body=[rows, footer.rows(views)],
         notes=_notes(views, stars),
         aligned="l" + "r" * len(names),
     )
@@ -170,29 +171,6 @@ def _error(row: pd.Series | None, places: int) -> str:
     if row["status"] == "reference":
         return "(reference)"
     return f"({number(row['std_error'], places) or 'none'})"
-
-
-def _sample_rows(views: Sequence[ResultView]) -> list[list[str]]:
-    """Return the sample and what the results differ in, a column each."""
-    about = [view.about for view in views]
-    rows = [
-        ["Observations", *(f"{one['n_obs']:,}" for one in about)],
-        ["Clusters", *(f"{one['n_clusters']:,}" for one in about)],
-        ["Treated clusters", *(f"{one['n_treated_clusters']:,}" for one in about)],
-        ["Standard errors", *(view.errors for view in views)],
-    ]
-    options: dict[str, list[str]] = {
-        "Clustered by": [str(one["cluster"] or "row") for one in about],
-        "Outcome": [view.options.yname for view in views],
-        "Estimator": [estimator(view.options) for view in views],
-        "Covariates": [str(one["xformla"]) for one in about],
-        "Comparison group": [COMPARISONS[view.options.control_group] for view in views],
-        "Base period": [view.options.base_period for view in views],
-        "Anticipation": [str(view.options.anticipation) for view in views],
-        "Weights": [view.options.weightsname or "none" for view in views],
-    }
-    rows.extend([name, *values] for name, values in options.items() if len(set(values)) > 1)
-    return rows
 
 
 def _notes(views: Sequence[ResultView], stars: bool) -> list[str]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from didjack.options import Undefined
+from didjack.reporting.footer import skipped_clusters, unusual
 from didjack.reporting.numbers import decimals, number
 from didjack.reporting.table import Table
 from didjack.reporting.view import ResultView
-from didjack.reporting.words import COMPARISONS, estimator, label_header
+from didjack.reporting.words import COMPARISONS, coefficient_names, estimator, label_header
 from didjack.wording import label_text, name_some, plural
 
 MISSING: dict[Undefined, str] = {
     "model": "made up for: these clusters' shocks are taken to be like the others'",
     "nan": "no standard error",
-    "skip": "left out",
+    "skip": "no standard error",
     "raise": "no standard error",
 }
 
@@ -53,6 +54,10 @@ def _design_rows(view: ResultView) -> list[list[str]]:
         ["Cohorts, periods", f"{about['n_groups']}, {about['n_periods']}"],
         ["Standard errors", view.errors],
     ]
+    more = unusual(view)
+    half = (len(more) + 1) // 2
+    left += more[:half]
+    right += [*more[half:], ["", ""]][:half]
     return [[*a, *b] for a, b in zip(left, right, strict=True)]
 
 
@@ -95,11 +100,19 @@ def notes(view: ResultView, alpha: float) -> list[str]:
     if empty:
         counted = "" if view.normal else " (counted in df)"
         lines.append(f"{plural(empty, 'cluster')} without units in the sample{counted}.")
+    if view.coverage.missing:
+        lines.append(_partial(view))
     if not view.options.jackknife:
         return lines
+    if without := skipped_clusters(view, most=8):
+        errors = plural(int(view.skipped.any(axis=0).sum()), "standard error")
+        lines.append(
+            f"{plural(int(view.skipped.sum()), 'replicate')} undefined (left out): {errors} "
+            f"without the variation of {without}."
+        )
     gone = MISSING[view.options.missing_replicates]
     for what, where in (
-        (f"undefined ({gone})", view.missing),
+        (f"undefined ({gone})", view.missing & ~view.skipped),
         ("retargeted", view.retargeted),
     ):
         if not where.any():
@@ -111,3 +124,15 @@ def notes(view: ResultView, alpha: float) -> list[str]:
             f"{name_some(clusters, most=8)}."
         )
     return lines
+
+
+def _partial(view: ResultView) -> str:
+    """Say how many ATT(g,t) have an estimate, and which averages lack some of theirs."""
+    coverage = view.coverage
+    line = f"{coverage.words} ATT(g,t) have an estimate."
+    if view.averaging is None:
+        return line
+    names = coefficient_names(view)
+    short = np.flatnonzero(coverage.n_estimated < coverage.n_cells)
+    parts = [f"{names[m]} ({coverage.n_estimated[m]} of {coverage.n_cells[m]})" for m in short]
+    return f"{line} Averages of what is left: {name_some(parts, most=8)}."

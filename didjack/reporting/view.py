@@ -10,7 +10,8 @@ import pandas as pd
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.averaging.schemes import Scheme
-from didjack.options import Options, Vcov
+from didjack.averaging.window import Window
+from didjack.options import AggregationType, AggregationWeights, Options, Vcov
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +52,38 @@ class Cells:
     n_units: Ints
     start: Ints
     periods: pd.Index
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coverage:
+    """Which ATT(g,t) of the full sample M coefficients are about, and which have an estimate.
+
+    Attributes
+    ----------
+    n_cells, n_estimated : (M,) of each coefficient
+    total : of all of them together
+    missing : those without an estimate, and why
+    """
+
+    n_cells: Ints
+    n_estimated: Ints
+    total: int
+    missing: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """Say how many have an estimate."""
+        left = self.total - len(self.missing)
+        return f"{left:,} of {self.total:,}" if self.missing else f"{self.total:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class Averaging:
+    """What `aggregate` was asked for."""
+
+    type: AggregationType
+    window: Window
+    weights: AggregationWeights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,6 +148,18 @@ class ResultView(Protocol):
     @property
     def retargeted(self) -> Bools:
         """Where a replicate's coefficient stands for other cells, (H or 0, M)."""
+
+    @property
+    def skipped(self) -> Bools:
+        """Where a standard error lacks the variation of a cluster, (H or 0, M)."""
+
+    @property
+    def coverage(self) -> Coverage:
+        """Which ATT(g,t) the coefficients are about, and which of them have an estimate."""
+
+    @property
+    def averaging(self) -> Averaging | None:
+        """What `aggregate` was asked for; None for ATT(g,t) themselves."""
 
     @property
     def errors(self) -> str:

@@ -75,7 +75,7 @@ class AggregateResult(Permutable):
         without = _without_weight(fit, by_cell)
         missing = [
             f"missing: {without if some else 'none of its ATT(g,t) is estimated'}"
-            for some in found.estimated
+            for some in found.n_estimated > 0
         ]
         status = [
             "reference" if zero else why if none else "ok"

@@ -14,6 +14,7 @@ from didjack.averaging.schemes import SCHEMES
 from didjack.averaging.shares import CellShares
 from didjack.averaging.window import Window
 from didjack.engine.fit import Fit
+from didjack.inference.coverage import report_partial
 from didjack.inference.targets import Targets
 from didjack.options import (
     AggregationType,
@@ -191,6 +192,7 @@ class GroupTimeResult(Result):
             result = self._simple
         else:
             result = AggregateResult.of(self._fit, kind, window, weights)
+        report_partial(self._fit, result.view.targets, result.title)
         report_inference(result.view)
         return result
 

@@ -14,14 +14,14 @@ from didjack._typing import Bools, Floats, Ints
 from didjack.averaging.schemes import Scheme
 from didjack.engine.fit import Fit
 from didjack.errors import OptionError
-from didjack.inference import concerns, wald
+from didjack.inference import concerns, coverage, wald
 from didjack.inference.coefficients import Coefficients
 from didjack.inference.diagnostics import share_in_target, treated_weight
 from didjack.inference.pretest import pretest_words
 from didjack.inference.targets import Targets
 from didjack.inference.variance_kind import VarianceKind
 from didjack.options import Options
-from didjack.reporting.view import Cells, Clusters, Deletions
+from didjack.reporting.view import Averaging, Cells, Clusters, Coverage, Deletions
 from didjack.results.copies import own_index
 from didjack.wording import label_text
 
@@ -101,6 +101,33 @@ class View:
     def retargeted(self) -> Bools:
         """Where a replicate's coefficient stands for other cells, (H or 0, M)."""
         return self.targets.retargeted[1:] & ~np.isnan(self.targets.theta[1:])
+
+    @property
+    def skipped(self) -> Bools:
+        """Where a standard error lacks the variation of a cluster, (H or 0, M)."""
+        return coverage.skipped(self.fit, self.targets)
+
+    @property
+    def coverage(self) -> Coverage:
+        """Which ATT(g,t) the coefficients are about, and which of them have an estimate."""
+        averages, theta = self.targets.averages, self.targets.theta[0]
+        one = np.ones(theta.size, dtype=np.int64)
+        n_cells = one if averages is None else averages.n_cells
+        missing = coverage.unestimated(self.fit, self.targets)
+        return Coverage(
+            n_cells=n_cells,
+            n_estimated=one - np.isnan(theta) if averages is None else averages.n_estimated,
+            total=int(n_cells[self.components].sum()),
+            missing=tuple(coverage.with_status(self.fit, missing)),
+        )
+
+    @property
+    def averaging(self) -> Averaging | None:
+        """What `aggregate` was asked for; None for ATT(g,t) themselves."""
+        found = self.targets.averages
+        if found is None:
+            return None
+        return Averaging(found.kind, found.window, "cell" if found.by_cell else "cohort")
 
     @property
     def errors(self) -> str:
@@ -193,7 +220,7 @@ class View:
 def report(view: View) -> None:
     """Warn, once each, of what a user should know of the ATT(g,t)."""
     view.fit.report_dropped()
-    concerns.report_failures(view.fit, view.targets)
+    coverage.report_failures(view.fit, view.targets)
     report_inference(view)
 
 

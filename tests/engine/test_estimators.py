@@ -30,6 +30,7 @@ class OwnMeans(Estimator):
 
     name = "own"
     words = "outcome regression, own means"
+    short = "own"
     has_logit = False
 
     def regressions(self, comparison):
@@ -135,14 +136,14 @@ def test_every_name_is_registered():
 @pytest.mark.parametrize("missing", ["regressions", "contrast", "derivatives"])
 def test_an_estimator_without_a_part_cannot_be_made(missing):
     parts = {name: vars(OwnMeans)[name] for name in ("regressions", "contrast", "derivatives")}
-    parts |= {"name": "own", "words": "own", "has_logit": False}
+    parts |= {"name": "own", "words": "own", "short": "own", "has_logit": False}
     del parts[missing]
     incomplete = type("Incomplete", (Estimator,), parts)
     with pytest.raises(TypeError, match=missing):
         ESTIMATORS.register(incomplete())
 
 
-@pytest.mark.parametrize("missing", ["name", "words", "has_logit"])
+@pytest.mark.parametrize("missing", ["name", "words", "short", "has_logit"])
 def test_an_estimator_that_does_not_say_what_it_is_cannot_be_registered(missing):
     parts = {name: value for name, value in vars(OwnMeans).items() if name != missing}
     incomplete = type("Incomplete", (Estimator,), parts)

@@ -10,10 +10,8 @@ from didjack.errors import EstimationWarning, warn
 from didjack.inference.targets import LEAST_REPLICATES, Targets
 from didjack.wording import label_text, name_some
 
-REMEDY = (
-    "see result.cells; fewer covariates, or collinear='drop' for status singular, or "
-    "est_method='reg' for status overlap, may help"
-)
+REMEDIES = {"singular": "collinear='drop'", "overlap": "est_method='reg'"}
+"""What may help where ATT(g,t) have no estimate, by their status."""
 
 
 def unestimated(fit: Fit, targets: Targets) -> Ints:
@@ -44,9 +42,9 @@ def report_failures(fit: Fit, targets: Targets) -> None:
     bad = unestimated(fit, targets)
     if bad.size:
         warn(
-            f"{_some_of(bad.size, fit.estimates.att.shape[1])} could not be estimated and "
+            f"{bad.size:,} of {fit.estimates.att.shape[1]:,} ATT(g,t) could not be estimated and "
             f"{'is' if bad.size == 1 else 'are'} NaN: {name_some(with_status(fit, bad), most=3)} "
-            f"({REMEDY})",
+            f"({_remedy(fit, bad)})",
             EstimationWarning,
         )
 
@@ -57,23 +55,23 @@ def report_partial(fit: Fit, targets: Targets, title: str) -> None:
     if averages is None or not bad.size:
         return
     n_cells, n_left = averages.n_cells, averages.n_estimated
-    partial, empty = (
-        name_some(label_text(key) for key in targets.index[np.flatnonzero(which)])
-        for which in ((n_left > 0) & (n_left < n_cells), n_left == 0)
-    )
-    warn(
-        f"{_some_of(bad.size, int(n_cells[targets.components].sum()))} of the {title} could not be "
-        f"estimated: {name_some(with_status(fit, bad), most=3)}"
-        + (
-            f"; averages of the others alone, of fewer cohorts or periods: {partial}"
-            * bool(partial)
-        )
-        + (f"; NaN, as none is left: {empty}" * bool(empty))
-        + f" ({REMEDY})",
-        EstimationWarning,
-    )
+    parts = [
+        f"{bad.size:,} of {n_cells[targets.components].sum():,} ATT(g,t) of the {title} could not "
+        f"be estimated: {name_some(with_status(fit, bad), most=3)}"
+    ]
+    for what, which in (
+        ("averages of the others alone, of fewer cohorts or periods", n_left > 0),
+        ("NaN, as none is left", n_left == 0),
+    ):
+        keys = targets.index[np.flatnonzero(which & (n_left < n_cells))]
+        if len(keys):
+            parts.append(f"{what}: {name_some(map(label_text, keys))}")
+    warn(f"{'; '.join(parts)} ({_remedy(fit, bad)})", EstimationWarning)
 
 
-def _some_of(count: int, total: int) -> str:
-    """Write how many of all ATT(g,t)."""
-    return f"{count:,} of {total:,} ATT(g,t)"
+def _remedy(fit: Fit, cells: Ints) -> str:
+    """Say what may help where some ATT(g,t) have no estimate."""
+    status = fit.cell_status()
+    found = {status[j].split(":")[0] for j in cells}
+    ways = ["fewer covariates", *(way for word, way in REMEDIES.items() if word in found)]
+    return f"see result.cells; {' or '.join(ways)} may help"

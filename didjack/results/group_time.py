@@ -172,6 +172,13 @@ class GroupTimeResult(Result):
         OptionError
             An option that is not allowed, or a window without any ATT(g,t).
 
+        Warns
+        -----
+        EstimationWarning
+            Some of the ATT(g,t) could not be estimated; averages are of the others alone.
+        InferenceWarning
+            A standard error is missing or leaves clusters out.
+
         References
         ----------
         Callaway & Sant'Anna (2021), section 3, doi:10.1016/j.jeconom.2020.12.001.

@@ -1,0 +1,79 @@
+"""Warnings of ATT(g,t) without an estimate, and of averages that lack them."""
+
+import warnings
+
+import pytest
+from small_panels import NAMES, panel
+
+import didjack
+
+
+@pytest.fixture(scope="module")
+def df():
+    """Cohort 2005 is apart from the others in x1, and the only one that differs in x2."""
+    table = panel()
+    apart = table["g"] == 2005
+    return table.assign(x1=table["x1"] + 99.0 * apart, x2=table["x2"] * apart)
+
+
+def fit(df, **options):
+    return didjack.csdid(df, **NAMES, **options)
+
+
+def said(call):
+    """Return the result and the texts of the estimation warnings, all of which point here."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = call()
+    found = [one for one in caught if issubclass(one.category, didjack.EstimationWarning)]
+    assert {one.filename for one in found} <= {__file__}
+    return result, [str(one.message) for one in found]
+
+
+@pytest.fixture(scope="module")
+def result(df):
+    found, (text,) = said(lambda: fit(df, xformla="~ x1"))
+    assert text.startswith("4 of 8 ATT(g,t) could not be estimated and are NaN: (2005, 2002): over")
+    assert "and 1 more (see result.cells; " in text
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "averages", "empty"),
+    [
+        ("simple", "1 of 4 ATT(g,t) of the simple average", "overall", ""),
+        ("event", "4 of 8 ATT(g,t) of the event study", "-1, 0, overall", "-3, -2"),
+        ("group", "1 of 4 ATT(g,t) of the group effects", "overall", "2005"),
+        ("calendar", "1 of 4 ATT(g,t) of the calendar-time effects", "2005, overall", ""),
+    ],
+)
+def test_averages_that_lack_some(result, kind, count, averages, empty):
+    average, (text,) = said(lambda: result.aggregate(kind))
+    assert text.startswith(f"{count} could not be estimated: (2005, 200")
+    assert f"; averages of the others alone, of fewer cohorts or periods: {averages}" in text
+    assert (f"; NaN, as none is left: {empty} (see" in text) == bool(empty)
+    assert text.endswith("(see result.cells; fewer covariates or est_method='reg' may help)")
+    for again in (average.summary, average.tidy, average.clusters, average.glance):
+        assert said(again)[1] == []
+
+
+def test_a_window_without_them(result):
+    assert said(lambda: result.aggregate("event", min_e=1))[1] == []
+    assert said(lambda: result.aggregate("event", min_e=-3, max_e=-2))[1] != []
+
+
+def test_each_has_its_reason(df):
+    result, (text,) = said(lambda: fit(df, xformla="~ x2", est_method="reg"))
+    assert text.startswith("8 of 8 ATT(g,t) could not be estimated and are NaN: (2003, 2002): sing")
+    _, (text,) = said(lambda: result.aggregate("group"))
+    assert text.startswith("4 of 4 ATT(g,t) of the group effects could not be estimated")
+    assert text.count("singular: x2") == 3
+    assert "; NaN, as none is left: 2003, 2005, overall (see" in text
+    assert "averages of the others" not in text
+    assert text.endswith("(see result.cells; fewer covariates or collinear='drop' may help)")
+
+
+def test_nothing_is_said_where_all_are_estimated():
+    result, texts = said(lambda: fit(panel()))
+    assert texts == []
+    assert said(lambda: result.aggregate("event"))[1] == []

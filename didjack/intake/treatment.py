@@ -21,6 +21,16 @@ from didjack.wording import label_text, name_some, one_line, plural
 NAME = "first_treated"
 """What the column is called."""
 
+DOUBTS = {
+    "always_treated": "treated whenever seen: the first of these periods stands for the cohort, "
+    "and csdid drops those treated in the first period of the data",
+    "unseen_before": "not seen in the period before the first one seen treated: treatment may "
+    "have begun earlier",
+    "unseen_last": "never seen treated, but not seen in the last period either: treatment may "
+    "begin later",
+}
+"""Why the cohort of a unit may be another."""
+
 
 @told_apart
 def first_treated(df: Any, treatment: str, tname: str, idname: str) -> Any:
@@ -45,8 +55,9 @@ def first_treated(df: Any, treatment: str, tname: str, idname: str) -> Any:
         (N,) named "first_treated", of the kind of `df` and in its order, for `gname` of `csdid`:
         a period of the column `tname`; missing (NaN, NaT, null) where a unit is never treated.
         Whole numbers of pandas are floats where some are missing. Of pandas, ``attrs`` has n_units,
-        n_never_treated, n_always_treated (treated whenever they are seen) and n_unseen (not seen in
-        the last period before the one in which they are first seen treated).
+        n_never_treated, n_always_treated (treated whenever seen), n_unseen_before (not seen in the
+        period before the first one seen treated) and n_unseen_last (not seen treated, nor in the
+        last period).
 
     Raises
     ------
@@ -59,8 +70,8 @@ def first_treated(df: Any, treatment: str, tname: str, idname: str) -> Any:
     Warns
     -----
     SampleWarning
-        Units that are treated whenever they are seen, or that were not seen in the period before:
-        they may have been treated earlier.
+        Units whose cohort may be another, as they are treated whenever seen, or not seen just
+        before or up to the end. Where a larger group is treated as a whole, name it in `idname`.
 
     Examples
     --------
@@ -84,8 +95,10 @@ def first_treated(df: Any, treatment: str, tname: str, idname: str) -> Any:
     seen = _read(read_columns(df, roles), treatment, tname, idname)
     first = seen.first()
     _check_absorbing(seen, first)
-    counts = _counted(seen, first)
-    _warn_of_early(seen, first)
+    doubts = _doubts(seen, first)
+    _warn(seen, doubts, first != NEVER)
+    counts = {"n_units": first.size, "n_never_treated": int((first == NEVER).sum())}
+    counts |= {f"n_{name}": int(which.sum()) for name, which in doubts.items()}
     # Where each unit is first treated, in some row of the table: labels come from there.
     row = np.full(first.size, -1)
     start = np.flatnonzero(seen.on & (seen.period == first[seen.unit]))
@@ -133,9 +146,11 @@ class _Seen:
         np.minimum.at(first, self.unit[rows], self.period[rows])
         return first
 
-    def name(self, units: Ints, most: int = 3) -> str:
-        """Name the first few units."""
-        return name_some(self.labels[units], most=most)
+    def in_period(self, period: Ints) -> Bools:
+        """Return whether units are seen in a period, (L,), of their own."""
+        there = np.zeros(period.size, dtype=bool)
+        there[self.unit[self.period == period[self.unit]]] = True
+        return there
 
     def pairs(self, rows: Bools) -> Ints:
         """Return the distinct pairs of unit and period of some rows, sorted, (P, 2)."""
@@ -206,56 +221,35 @@ def _check_absorbing(seen: _Seen, first: Ints) -> None:
     )
 
 
-def _counted(seen: _Seen, first: Ints) -> dict[str, int]:
-    """Count units, and those treated never, always, or from some time before they are seen."""
-    always, unseen = _early(seen, first)
+def _doubts(seen: _Seen, first: Ints) -> dict[str, Bools]:
+    """Return which units, (L,), the first period seen treated may not be the cohort of."""
+    treated, periods = first != NEVER, np.unique(seen.period)
+    # The last period of the table before the one in which a unit is first seen treated.
+    at = np.searchsorted(periods, first)
+    before = seen.in_period(periods[np.maximum(at - 1, 0)])
+    last = seen.in_period(np.full(first.size, periods[-1]))
     return {
-        "n_units": len(seen.labels),
-        "n_never_treated": int((first == NEVER).sum()),
-        "n_always_treated": int(always.sum()),
-        "n_unseen": int(unseen.sum()),
+        "always_treated": treated & (first == seen.first(np.ones(seen.on.size, dtype=bool))),
+        "unseen_before": treated & (at > 0) & ~before,
+        "unseen_last": ~treated & ~last,
     }
 
 
-def _early(seen: _Seen, first: Ints) -> tuple[Bools, Bools]:
-    """Return which units are treated whenever seen, and which are not seen just before, (L,)."""
-    treated = first != NEVER
-    always = treated & (first == seen.first(np.ones(seen.on.size, dtype=bool)))
-    periods = np.unique(seen.period)
-    # The sample's last period before the one in which a unit is first seen treated.
-    at = np.searchsorted(periods, first)
-    before = periods[np.maximum(at - 1, 0)]
-    watched = np.zeros(first.size, dtype=bool)
-    watched[seen.unit[seen.period == before[seen.unit]]] = True
-    return always, treated & (at > 0) & ~watched
-
-
-def _warn_of_early(seen: _Seen, first: Ints) -> None:
-    """Warn, once, of units that may have been treated before they are seen treated."""
-    always, unseen = _early(seen, first)
+def _warn(seen: _Seen, doubts: dict[str, Bools], treated: Bools) -> None:
+    """Warn, once, of units whose cohort may be another."""
     parts = []
-    if always.any():
-        units = np.flatnonzero(always)
-        parts.append(
-            f"{plural(units.size, 'unit')} of {seen.idname!r} {_are(units)} treated whenever seen "
-            f"(first: {seen.name(units)}): the first of these periods stands for the cohort, and "
-            "csdid drops those treated in the first period of the data"
-        )
-        if (always == (first != NEVER)).all():
-            parts[0] += (
-                f". Does {seen.treatment!r} mark units that are ever treated? It has to be 0 "
-                "before they are"
+    for name, which in doubts.items():
+        units = np.flatnonzero(which)
+        if units.size:
+            are = "is" if units.size == 1 else "are"
+            parts.append(
+                f"{plural(units.size, 'unit')} of {seen.idname!r} {are} {DOUBTS[name]} (first: "
+                f"{name_some(seen.labels[units], most=3)})"
             )
-    if unseen.any():
-        units = np.flatnonzero(unseen)
+    if treated.any() and (doubts["always_treated"] == treated).all():
         parts.append(
-            f"{plural(units.size, 'unit')} of {seen.idname!r} {_are(units)} not seen in the period "
-            f"before the first one seen treated (first: {seen.name(units)}): treatment may have "
-            "begun earlier"
+            f"if {seen.treatment!r} marks units that are ever treated, it does not say when: it "
+            "has to be 0 in the periods before"
         )
     if parts:
         warn("; ".join(parts), SampleWarning)
-
-
-def _are(units: Ints) -> str:
-    return "is" if units.size == 1 else "are"

@@ -54,7 +54,8 @@ def test_cohorts_of_a_panel(df):
     np.testing.assert_array_equal(found.fillna(0), df["g"])
     n = df["id"].nunique()
     never = df.loc[df["g"] == 0, "id"].nunique()
-    want = {"n_units": n, "n_never_treated": never, "n_always_treated": 0, "n_unseen": 0}
+    want = {"n_units": n, "n_never_treated": never, "n_always_treated": 0}
+    want |= {"n_unseen_before": 0, "n_unseen_last": 0}
     assert found.attrs == want
     assert_unchanged(df, before)
     assert_same(fit(df.assign(g=found)), fit(df), labels=True)
@@ -143,12 +144,12 @@ def test_treatment_that_ends(df):
 def test_always_treated_units_are_told_about(df):
     unit = df.loc[df["g"] == 2003, "id"].min()
     found, text = said(df.assign(d=df["d"].mask(df["id"] == unit, 1)))
-    assert text.startswith(f"1 unit of 'id' is treated whenever seen (first: {unit})")
-    assert "ever treated" not in text
+    assert text.startswith("1 unit of 'id' is treated whenever seen: ")
+    assert text.endswith(f"(first: {unit})")
     assert (found[df["id"] == unit] == 2001).all()
     assert found.attrs["n_always_treated"] == 1
     _, text = said(df.assign(d=(df["g"] > 0) * 1))
-    assert "Does 'd' mark units that are ever treated?" in text
+    assert "if 'd' marks units that are ever treated, it does not say when" in text
 
 
 def test_gaps_are_told_about_where_they_may_hide_the_first_period(df):
@@ -157,10 +158,19 @@ def test_gaps_are_told_about_where_they_may_hide_the_first_period(df):
     found, text = said(gap)
     assert text.startswith("1 unit of 'id' is not seen in the period before the first one seen")
     assert f"(first: {units[0]})" in text
-    assert found.attrs["n_unseen"] == 1
+    assert found.attrs["n_unseen_before"] == 1
     # A later gap hides nothing, nor does one that all units have.
     cohort(df[~((df["id"] == units[0]) & (df["t"] == 2004))])
     cohort(df[df["t"] != 2002])
+
+
+def test_units_that_leave_may_be_treated_later(df):
+    unit = df.loc[df["g"] == 2005, "id"].min()
+    found, text = said(df[(df["id"] != unit) | (df["t"] < 2005)])
+    assert text.startswith("1 unit of 'id' is never seen treated, but not seen in the last period")
+    assert text.endswith(f"(first: {unit})")
+    assert found.attrs["n_unseen_last"] == 1
+    assert found[df["id"] == unit].isna().all()
 
 
 def test_none_is_treated(df):

@@ -15,6 +15,7 @@ from didjack.errors import (
     UnknownOptionError,
 )
 from didjack.intake.treatment import first_treated
+from didjack.reporting import etable
 from didjack.results.group_time import AggregateResult, GroupTimeResult
 
 __version__ = "0.1.0"
@@ -34,6 +35,7 @@ __all__ = [
     "UnknownOptionError",
     "csdid",
     "datasets",
+    "etable",
     "first_treated",
     "simulate",
 ]

@@ -1,5 +1,5 @@
 """Results -> tables and pictures."""
 
-from didjack.reporting.regression_table import regression_table
+from didjack.reporting.etable import etable
 
-__all__ = ["regression_table"]
+__all__ = ["etable"]

@@ -9,8 +9,8 @@ from didjack.reporting.footer import skipped_clusters, unusual
 from didjack.reporting.numbers import decimals, number
 from didjack.reporting.table import Table
 from didjack.reporting.view import ResultView
-from didjack.reporting.words import COMPARISONS, coefficient_names, estimator, label_header
-from didjack.wording import label_text, name_some, plural
+from didjack.reporting.words import COMPARISONS, coefficient_names, estimator
+from didjack.wording import name_some, plural
 
 MISSING: dict[Undefined, str] = {
     "model": "made up for: these clusters' shocks are taken to be like the others'",
@@ -67,7 +67,7 @@ def _coefficient_rows(view: ResultView, alpha: float) -> tuple[list[str], list[l
     places = decimals(table["std_error"] if table["std_error"].notna().any() else table["estimate"])
     letter = "z" if view.normal else "t"
     header = [
-        label_header(view.scheme),
+        "",
         "ATT",
         "std. error",
         letter,
@@ -85,7 +85,7 @@ def _coefficient_rows(view: ResultView, alpha: float) -> tuple[list[str], list[l
         ("conf_high", places),
     ]
     columns = [
-        [label_text(key) for key in view.index],
+        coefficient_names(view),
         *([number(value, digits) for value in table[name]] for name, digits in numbers),
         [status.split(":")[0] for status in table["status"]],
     ]

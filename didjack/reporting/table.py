@@ -1,44 +1,30 @@
-"""A table of words and numbers -> text (by statsmodels), LaTeX and HTML."""
+"""A table that can be printed, shown, and written into files of many kinds."""
 
 from __future__ import annotations
 
-import html
-import re
-import textwrap
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from didjack.wording import one_line
+import pandas as pd
 
-if TYPE_CHECKING:
-    from statsmodels.iolib.table import SimpleTable
-
-WIDTH = 100
-"""Text is no wider than this where it can be helped."""
-_LATEX = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        "&": r"\&",
-        "%": r"\%",
-        "$": r"\$",
-        "#": r"\#",
-        "_": r"\_",
-        "{": r"\{",
-        "}": r"\}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "|": r"\textbar{}",
-    }
-)
-_SIDE = {"l": "left", "r": "right"}
+from didjack.errors import OptionError
+from didjack.options import check_flag
+from didjack.reporting.grid import Grid
+from didjack.reporting.render_html import html
+from didjack.reporting.render_latex import latex
+from didjack.reporting.render_text import markdown, text
+from didjack.reporting.render_word import typst, word
+from didjack.wording import brief
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """A table that can be printed, put into a paper, or shown in a notebook.
+class Table(Grid):
+    r"""A table that can be printed, put into a paper, or shown in a notebook.
+
+    It prints as text, and notebooks show it as HTML. LaTeX documents need
+    ``\usepackage{booktabs, makecell, threeparttable}``.
 
     Attributes
     ----------
@@ -47,20 +33,33 @@ class Table:
     header : the names of the columns
     body : sections of rows, each with as many cells as `header`
     notes : sentences below the table
-    aligned : "l" or "r" for each column
+    aligned : "l", "r" or "c" for each column, in text; elsewhere numbers are centered
+    groups : what stands above the names of the columns, one for each but the first; or empty
+    label : by which documents refer to the table; may be empty
+    fragment : whether `to_latex` leaves out what is around the tabular
+    values : the numbers, unrounded, if the table was made from more than text
+
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+    >>> table = didjack.etable({"Simple": res.aggregate("simple")})
+    >>> table.to_frame()
+                             Simple
+    coefficient statistic
+    overall ATT estimate  -0.039951
+                std_error  0.012110
+    >>> print(table.to_latex(fragment=True))
+    \begingroup
+    ...
+     & Simple \\
+    \midrule
+    ...
     """
 
-    title: str
-    head: list[list[str]]
-    header: list[str]
-    body: list[list[list[str]]]
-    notes: list[str]
-    aligned: str
-
-    def __post_init__(self) -> None:
-        """Have each cell in one line, whatever the names of columns and clusters are."""
-        for name in ("title", "head", "header", "body", "notes"):
-            object.__setattr__(self, name, _in_one_line(getattr(self, name)))
+    fragment: bool = False
+    values: pd.DataFrame | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return self.as_text()
@@ -69,7 +68,7 @@ class Table:
         return self.as_text()
 
     def _repr_html_(self) -> str:
-        return self.as_html()
+        return self.to_html()
 
     def as_text(self) -> str:
         """Write for a terminal, 100 characters wide at most where labels allow.
@@ -78,117 +77,149 @@ class Table:
         -------
         str
         """
-        body = self._body_text()
-        total = max(len(line) for line in body)
-        head = _simple([[row[0], _cut(row[1], WIDTH - 54), *row[2:]] for row in self.head], "llll")
-        lines = head.as_text().splitlines()[1:-1] if self.head else []
-        total = max(total, *(len(line) for line in lines)) if lines else total
-        parts = [textwrap.fill(self.title, total)] if self.title else []
-        parts += ["=" * total, *lines, *(["-" * total] if lines else []), *body]
-        notes = [textwrap.fill(note, max(total, 72), break_on_hyphens=False) for note in self.notes]
-        return "\n".join([*(line.rstrip() for line in parts), "=" * total, *notes])
+        return text(self)
 
-    def _body_text(self) -> list[str]:
-        """Write header and sections; the rules between them are those of the table writer."""
-        table = _simple(
-            [row for section in self.body for row in section], self.aligned, self.header
-        )
-        at = 0
-        for section in self.body[:-1]:
-            at += len(section)
-            table[at].dec_below = "header_dec_below"
-        return str(table.as_text()).splitlines()[1:-1]
+    def to_latex(self, fragment: bool | None = None) -> str:
+        r"""Write LaTeX, for a document with booktabs, makecell and threeparttable.
+
+        Letters become smaller, and long words and labels break, until the table fits the text
+        width of the class ``article``. Numbers stand in line whatever stars follow.
+
+        Parameters
+        ----------
+        fragment : bool, optional
+            The tabular alone, for ``\input`` into a table of your own: without title, label and
+            notes. Default: what the table was made with.
+
+        Returns
+        -------
+        str
+            With a title or a label a float, otherwise what can be put into one.
+
+        Raises
+        ------
+        OptionError
+            `fragment` is not True, False or None.
+        """
+        if fragment is not None:
+            fragment = check_flag("fragment", fragment, optional=True)
+        return latex(self, self.fragment if fragment is None else fragment)
+
+    def to_html(self) -> str:
+        """Write HTML with its own style sheet, for light pages and dark ones.
+
+        Returns
+        -------
+        str
+        """
+        return html(self)
+
+    def to_markdown(self) -> str:
+        """Write a pipe table, title above and notes below.
+
+        Returns
+        -------
+        str
+        """
+        return markdown(self)
+
+    def to_typst(self) -> str:
+        """Write a table of typst, in a figure if there is a title or a label.
+
+        Returns
+        -------
+        str
+        """
+        return typst(self)
+
+    def to_word(self, path: Any) -> None:
+        """Write a Word document with the table; an existing file is replaced.
+
+        Parameters
+        ----------
+        path : str or path
+            Ends in ".docx", in a folder that is there.
+
+        Raises
+        ------
+        OptionError
+            There is no such folder, or the file is of another kind.
+        """
+        word(self, check_path("path", path, (".docx",)))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the numbers as they are, not rounded.
+
+        Returns
+        -------
+        DataFrame
+            Of `etable`: a row for each coefficient and statistic, a column for each result; NaN
+            where a result has no such coefficient. Of a summary: the cells as texts; its numbers
+            are in ``tidy()``.
+        """
+        return self.shown() if self.values is None else self.values.copy()
+
+    def save(self, path: Any) -> None:
+        """Write a file, of the kind that its name ends in; an existing one is replaced.
+
+        Parameters
+        ----------
+        path : str or path
+            Ends in ".tex", ".html", ".md", ".docx", ".typ", ".txt" or ".csv" (the cells as they
+            are shown), in a folder that is there.
+
+        Raises
+        ------
+        OptionError
+            There is no such folder, or no such kind of file.
+        """
+        file = check_path("path", path, SUFFIXES)
+        if file.suffix == ".docx":
+            self.to_word(file)
+        else:
+            written = _WRITERS[file.suffix](self)
+            file.write_text(written if written.endswith("\n") else written + "\n", "utf-8")
 
     def as_latex(self) -> str:
-        r"""Write a LaTeX table; the document needs ``\usepackage{booktabs}``.
+        """Write LaTeX, as `to_latex` does.
 
         Returns
         -------
         str
         """
-        lines = [r"\begin{table}[htbp]", r"\centering"]
-        if self.title:
-            lines.append(rf"\caption{{{_latex(self.title)}}}")
-        if self.head:
-            lines += [r"\begin{tabular}{llll}", r"\toprule"]
-            lines += [_latex_row(row) for row in self.head]
-            lines += [r"\bottomrule", r"\end{tabular}", r"\par\medskip"]
-        lines += [rf"\begin{{tabular}}{{{self.aligned}}}", r"\toprule", _latex_row(self.header)]
-        for section in self.body:
-            lines += [r"\midrule", *(_latex_row(row) for row in section)]
-        lines += [r"\bottomrule", r"\end{tabular}"]
-        if self.notes:
-            lines += [r"\par\medskip", r"\begin{minipage}{\linewidth}\footnotesize"]
-            lines += [" ".join(_latex(note) for note in self.notes), r"\end{minipage}"]
-        return "\n".join([*lines, r"\end{table}"])
+        return self.to_latex()
 
     def as_html(self) -> str:
-        """Write HTML without a style sheet.
+        """Write HTML, as `to_html` does.
 
         Returns
         -------
         str
         """
-        lines = ['<table class="didjack">']
-        if self.title:
-            lines.append(f"<caption>{html.escape(self.title)}</caption>")
-        columns = len(self.header)
-        if self.head:
-            lines.append("<tbody>")
-            span = (1, columns - 1 - columns // 2, columns // 2 - 1, 1)
-            lines += [_html_row(row, "llll", "td", span) for row in self.head]
-            lines.append("</tbody>")
-        lines += ["<tbody>", _html_row(self.header, self.aligned, "th"), "</tbody>"]
-        for section in self.body:
-            lines.append("<tbody>")
-            lines += [_html_row(row, self.aligned, "td") for row in section]
-            lines.append("</tbody>")
-        if self.notes:
-            text = "<br>".join(html.escape(note) for note in self.notes)
-            style = 'style="text-align: left"'
-            lines.append(f'<tfoot><tr><td colspan="{columns}" {style}>{text}</td></tr></tfoot>')
-        return "\n".join([*lines, "</table>"])
+        return self.to_html()
 
 
-def _in_one_line(part: Any) -> Any:
-    """Write a text, or all texts in nested lists, without line breaks."""
-    return one_line(part) if isinstance(part, str) else [_in_one_line(one) for one in part]
+_WRITERS: dict[str, Callable[[Table], str]] = {
+    ".csv": lambda table: table.shown().to_csv(),
+    ".html": Table.to_html,
+    ".md": Table.to_markdown,
+    ".tex": Table.to_latex,
+    ".txt": Table.as_text,
+    ".typ": Table.to_typst,
+}
+SUFFIXES = (*_WRITERS, ".docx")
+"""Kinds of files that a table can be written to."""
 
 
-def _simple(rows: list[list[str]], aligned: str, header: list[str] | None = None) -> SimpleTable:
-    """Return a table of statsmodels, whose writer lays text out."""
-    from statsmodels.iolib.table import SimpleTable
-
-    layout = {
-        "data_fmts": ["%s"],
-        "data_aligns": aligned,
-        "header_align": "r",
-        "colsep": "  ",
-        "table_dec_above": "=",
-        "table_dec_below": "=",
-        "header_dec_below": "-",
-    }
-    return SimpleTable(rows, headers=header, txt_fmt=layout)
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(width - 3, 0)] + "..."
-
-
-def _latex(text: str) -> str:
-    """Escape LaTeX's own characters; write minus signs in front of numbers as such."""
-    return re.sub(r"(?<![\w.])-(?=\d)", "$-$", text.translate(_LATEX))
-
-
-def _latex_row(cells: Iterable[str]) -> str:
-    return " & ".join(_latex(cell) for cell in cells) + r" \\"
-
-
-def _html_row(cells: list[str], aligned: str, tag: str, span: tuple[int, ...] | None = None) -> str:
-    spans = span or (1,) * len(cells)
-    parts = [
-        f'<{tag}{f" colspan={wide!r}" if wide > 1 else ""} style="text-align: {_SIDE[side]}">'
-        f"{html.escape(cell)}</{tag}>"
-        for cell, side, wide in zip(cells, aligned, spans, strict=True)
-    ]
-    return f"<tr>{''.join(parts)}</tr>"
+def check_path(name: str, path: Any, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
+    """Return a path to a file of an allowed kind, in a folder that is there, or raise."""
+    if not isinstance(path, (str, Path)) or Path(path).suffix not in suffixes:
+        raise OptionError(
+            f"{name}={brief(path)} is not allowed: a file whose name ends in {', '.join(suffixes)}"
+        )
+    file = Path(path)
+    if not file.parent.is_dir():
+        raise OptionError(f"{name}={brief(path)} is not allowed: there is no such folder")
+    if file.is_dir():
+        raise OptionError(f"{name}={brief(path)} is not allowed: it is a folder")
+    return file

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 
-from didjack.averaging.schemes import Scheme
 from didjack.options import ControlGroup, Options, registered
 from didjack.reporting.view import ResultView
 from didjack.wording import label_text, one_line
@@ -23,11 +22,6 @@ def estimator(options: Options) -> str:
 def effect(view: ResultView) -> str:
     """Name what is estimated, in one line."""
     return f"effect on {one_line(view.options.yname)}"
-
-
-def label_header(scheme: Scheme | None) -> str:
-    """Name the column of labels."""
-    return "cohort, period" if scheme is None else scheme.words
 
 
 def coefficient_names(view: ResultView) -> list[str]:

@@ -204,7 +204,8 @@ class Result(Hypotheses):
         Returns
         -------
         Table
-            Prints as text, shows as HTML in notebooks; ``as_latex()`` for papers.
+            Prints as text, shows as HTML in notebooks; ``to_latex()`` and ``save(path)`` are for
+            papers.
 
         Raises
         ------
@@ -220,16 +221,18 @@ class Result(Hypotheses):
         -------
         str
         """
-        return self.summary().as_html()
+        return self.summary().to_html()
 
     def to_latex(self) -> str:
-        r"""Return the summary as LaTeX, for a document with ``\usepackage{booktabs}``.
+        r"""Return the summary as LaTeX.
+
+        The document needs ``\usepackage{booktabs, makecell, threeparttable}``.
 
         Returns
         -------
         str
         """
-        return self.summary().as_latex()
+        return self.summary().to_latex()
 
     @property
     def __maketables_coef_table__(self) -> pd.DataFrame:

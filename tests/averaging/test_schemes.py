@@ -13,10 +13,10 @@ import pytest
 from small_panels import regression as fit
 
 import didjack
+from didjack import etable
 from didjack.averaging.schemes import SCHEMES, Event, Scheme
 from didjack.averaging.window import Window
 from didjack.options import AggregationType, Registry
-from didjack.reporting import regression_table
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.InferenceWarning")
 
@@ -91,7 +91,7 @@ def test_toy_scheme_is_written_and_drawn(df):
     assert "effects by length of exposure" in " ".join(str(average.summary()).split())
     assert "<didjack effects by length of exposure: 2 coefficients" in repr(average)
     assert r"\begin{table}" in average.to_latex()
-    assert "exposure 1" in str(regression_table([average]))
+    assert "exposure 1" in str(etable([average]))
     assert "exposure 1" in average.__maketables_coef_table__.index
     assert average.confint(joint=True).loc[1].notna().all()
     ax = average.plot(compare="analytic")

@@ -12,11 +12,11 @@ import pytest
 from small_panels import regression as fit
 
 import didjack
+from didjack import etable
 from didjack.inference.kinds import KINDS
 from didjack.inference.statistics import Variance
 from didjack.inference.variance_kind import VarianceKind
 from didjack.options import Registry, Vcov
-from didjack.reporting import regression_table
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.InferenceWarning")
 
@@ -81,7 +81,7 @@ def test_toy_kind_is_written_and_drawn(df):
     event = fit(df, vcov="CV1").aggregate("event")
     assert "CV1 with 15 clusters." in str(event.summary())
     assert "Standard errors CV1" in " ".join(str(event.summary()).split())
-    assert "CV1 standard errors in parentheses." in str(regression_table([event]))
+    assert "CV1 standard errors in parentheses." in str(etable([event]))
     assert event.__maketables_stat__("se_type") == "CV1, by cluster"
     assert event.glance()["vcov"].tolist() == ["CV1"]
     assert "(CV1)" in event.plot().get_title(loc="left")

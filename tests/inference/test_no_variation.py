@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import didjack
+from didjack import etable
 from didjack.inference.bands import max_t
-from didjack.reporting import regression_table
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.DidjackWarning")
 
@@ -205,7 +205,7 @@ def test_pictures_bands_and_tables(vcov, design, base_period):
         one.compare_vcov(which="all")
         one.summary()
         one.clusters()
-        regression_table([one], stars=True)
+        etable([one], stars=True)
         plt.gcf().canvas.draw()
         plt.close("all")
 

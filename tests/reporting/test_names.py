@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 import didjack
-from didjack.reporting import regression_table
+from didjack import etable
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.DidjackWarning")
 
@@ -57,7 +57,7 @@ def test_line_breaks_in_tables(results):
         assert len(lines) <= rows + 6 + 2 * len(table.notes)
         assert "the \\$\\textasciicircum{} clu\\$ter" in table.as_latex()
         assert "the $^ clu$ter" in table.as_html()
-    table = regression_table({"a\nb": results[1], "c\r\nd": results[2]}, title="one\ntwo")
+    table = etable({"a\nb": results[1], "c\r\nd": results[2]}, caption="one\ntwo")
     lines = str(table).splitlines()
     assert lines[0] == "one two"
     assert "a b" in lines[2]

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import didjack
-from didjack.reporting import regression_table
+from didjack import etable
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.InferenceWarning")
 
@@ -67,7 +67,7 @@ def test_flags(result, event, flag):
         refused(lambda one=one: one.tidy(joint=flag), "joint=")
         refused(lambda one=one: one.tidy(overall=flag), "overall=")
         refused(lambda one=one: one.plot(joint=flag), "joint=")
-    refused(lambda: regression_table([event], stars=flag), "stars=")
+    refused(lambda: etable([event], stars=flag), "stars=")
 
 
 def test_numpy_flags(event):
@@ -101,7 +101,7 @@ def test_words(result, event, word):
     refused(lambda: result.plot(kind=word), "kind=")
     refused(lambda: result.aggregate(word), "type=")
     refused(lambda: result.aggregate("event", weights=word), "weights=")
-    refused(lambda: regression_table([event], which=word), "which=")
+    refused(lambda: etable([event], which=word), "which=")
     if word is not None:
         refused(lambda: event.vcov(word), "vcov=")
         refused(lambda: event.plot(compare=word), "vcov=")
@@ -161,20 +161,20 @@ def test_numbers_of_any_kind(event):
     [3, "event", None, [3], [np.ones(3)], [pd.DataFrame()], {"a": 3}, [None], {}, []],
     ids=repr,
 )
-def test_regression_tables_of_nothing(results):
-    refused(lambda: regression_table(results))
+def test_etables_of_nothing(results):
+    refused(lambda: etable(results))
 
 
-def test_regression_tables(event):
-    refused(lambda: regression_table(event), "a list or dict of results")
-    refused(lambda: regression_table({1: event}), "names=", "texts")
-    refused(lambda: regression_table([event], names="a"), "names=")
-    refused(lambda: regression_table([event], names=[None]), "names=")
-    refused(lambda: regression_table([event], names=3), "names=")
+def test_etables(event):
+    refused(lambda: etable(event), "a list or dict of results")
+    refused(lambda: etable({1: event}), "names=", "texts")
+    refused(lambda: etable([event], names="a"), "names=")
+    refused(lambda: etable([event], names=[None]), "names=")
+    refused(lambda: etable([event], names=3), "names=")
     for digits in ("3", 2.5, -1, 10**6, True):
-        refused(lambda digits=digits: regression_table([event], digits=digits), "digits=")
-    refused(lambda: regression_table([event], title=3), "title=")
-    assert "-0.02" in str(regression_table((event,), digits=np.int64(2)))
+        refused(lambda digits=digits: etable([event], digits=digits), "digits=")
+    refused(lambda: etable([event], caption=3), "caption=")
+    assert "-0.02" in str(etable((event,), digits=np.int64(2)))
 
 
 @pytest.mark.parametrize("n_boot", [1, 0, 10**20, 10**9, True, 2.0, np.timedelta64(5, "D")])

@@ -241,7 +241,10 @@ def test_kernels_change_their_arguments_alone(name):
 
 # What an import costs -------------------------------------------------------------------------
 
-HEAVY = ["matplotlib", "statsmodels", "formulaic", "polars", "IPython", "tqdm", "sklearn"]
+HEAVY = [
+    *("matplotlib", "statsmodels", "formulaic", "polars", "IPython", "tqdm", "sklearn"),
+    *("maketables", "great_tables", "docx", "tabulate"),
+]
 
 
 def loaded_after(code):

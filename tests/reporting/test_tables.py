@@ -76,7 +76,7 @@ def test_html(fits):
         text = result.to_html()
         design, coefficients = pd.read_html(StringIO(text))
         assert design.iloc[:, 1].dropna().tolist()[:2] == ["lemp", "doubly robust"]
-        assert list(coefficients.columns)[1:4] == ["ATT", "std. error", "t"]
+        assert list(coefficients.columns)[1:3] == ["ATT", "std. error"]
         rows = coefficients.dropna(subset=["status"]).iloc[:-1]  # the last has the notes
         estimates = rows["ATT"].str.replace("\N{MINUS SIGN}", "-").astype(float)
         np.testing.assert_allclose(estimates, result.view.statistics()["estimate"], atol=5e-5)

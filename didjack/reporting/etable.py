@@ -141,6 +141,7 @@ def etable(
     path = None if file is None else check_path("file", file)
     tables = [_by_name(view, name, which) for view, name in zip(views, names, strict=True)]
     shown = selected(_merged(tables), keep, drop, order)
+    about = footer.rows(views, shown)
     tables, shown = _under_new_names(tables, names, shown, rename)
     places = decimals(pd.concat(tables)["std_error"])
     if digits is not None:
@@ -152,7 +153,7 @@ def etable(
         header=["", *names],
         body=[
             [row for name in shown for row in style.rows(name, tables)],
-            [*further_rows(extra_rows, len(names), places), *footer.rows(views)],
+            [*further_rows(extra_rows, len(names), places), *about],
         ],
         notes=[*style.notes(views, names, tables), *sentences(notes)],
         aligned="l" + "c" * len(names),

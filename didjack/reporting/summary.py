@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from didjack.options import Undefined
-from didjack.reporting.footer import skipped_clusters, unusual
+from didjack.reporting.footer import Column, counted, skipped_clusters, unusual
 from didjack.reporting.numbers import decimals, number
 from didjack.reporting.table import Table
 from didjack.reporting.view import ResultView
@@ -100,11 +100,12 @@ def notes(view: ResultView, alpha: float) -> list[str]:
     if empty:
         counted = "" if view.normal else " (counted in df)"
         lines.append(f"{plural(empty, 'cluster')} without units in the sample{counted}.")
-    if view.coverage.missing:
-        lines.append(_partial(view))
+    column = Column.of(view)
+    if column.n_estimated < column.n_cells:
+        lines.append(_partial(column))
     if not view.options.jackknife:
         return lines
-    if without := skipped_clusters(view, most=8):
+    if without := skipped_clusters(column, most=8):
         errors = plural(int(view.skipped.any(axis=0).sum()), "standard error")
         lines.append(
             f"{plural(int(view.skipped.sum()), 'replicate')} undefined (left out): {errors} "
@@ -126,10 +127,10 @@ def notes(view: ResultView, alpha: float) -> list[str]:
     return lines
 
 
-def _partial(view: ResultView) -> str:
+def _partial(column: Column) -> str:
     """Say how many ATT(g,t) have an estimate, and which averages lack some of theirs."""
-    coverage = view.coverage
-    line = f"{coverage.words} ATT(g,t) have an estimate."
+    view, coverage = column.view, column.view.coverage
+    line = f"{counted(column)} ATT(g,t) have an estimate."
     if view.averaging is None:
         return line
     names = coefficient_names(view)

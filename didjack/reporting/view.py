@@ -56,25 +56,15 @@ class Cells:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coverage:
-    """Which ATT(g,t) of the full sample M coefficients are about, and which have an estimate.
+    """How many ATT(g,t) of the full sample M coefficients are about, and how many are estimated.
 
     Attributes
     ----------
-    n_cells, n_estimated : (M,) of each coefficient
-    total : of all of them together
-    missing : those without an estimate, and why
+    n_cells, n_estimated : (M,) how many of each coefficient
     """
 
     n_cells: Ints
     n_estimated: Ints
-    total: int
-    missing: tuple[str, ...]
-
-    @property
-    def words(self) -> str:
-        """Say how many have an estimate."""
-        left = self.total - len(self.missing)
-        return f"{left:,} of {self.total:,}" if self.missing else f"{self.total:,}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +145,7 @@ class ResultView(Protocol):
 
     @property
     def coverage(self) -> Coverage:
-        """Which ATT(g,t) the coefficients are about, and which of them have an estimate."""
+        """How many ATT(g,t) the coefficients are about, and how many of them are estimated."""
 
     @property
     def averaging(self) -> Averaging | None:

@@ -109,17 +109,12 @@ class View:
 
     @property
     def coverage(self) -> Coverage:
-        """Which ATT(g,t) the coefficients are about, and which of them have an estimate."""
-        averages, theta = self.targets.averages, self.targets.theta[0]
-        one = np.ones(theta.size, dtype=np.int64)
-        n_cells = one if averages is None else averages.n_cells
-        missing = coverage.unestimated(self.fit, self.targets)
-        return Coverage(
-            n_cells=n_cells,
-            n_estimated=one - np.isnan(theta) if averages is None else averages.n_estimated,
-            total=int(n_cells[self.components].sum()),
-            missing=tuple(coverage.with_status(self.fit, missing)),
-        )
+        """How many ATT(g,t) the coefficients are about, and how many of them are estimated."""
+        averages = self.targets.averages
+        if averages is not None:
+            return Coverage(averages.n_cells, averages.n_estimated)
+        there = ~np.isnan(self.targets.theta[0])
+        return Coverage(np.ones_like(there, dtype=np.int64), there.astype(np.int64))
 
     @property
     def averaging(self) -> Averaging | None:

@@ -9,7 +9,7 @@ from small_panels import COVARIATES, panel, quiet_fit
 
 import didjack
 from didjack.options import Options
-from didjack.reporting import footer, regression_table
+from didjack.reporting import etable, footer
 
 SILENT = {"progress"}
 """Arguments that move no number."""
@@ -129,7 +129,7 @@ def test_infinite_windows_are_none(df):
 
 def test_a_table_has_these_rows(df):
     results = [quiet_fit(df), quiet_fit(df, est_method="reg", **COVARIATES)]
-    table = regression_table(results)
+    table = etable(results)
     assert table.body[-1] == footer.rows([one.view for one in results])
 
 
@@ -184,14 +184,15 @@ def partial(df):
 
 
 def test_an_average_counts_its_cells(partial):
-    assert partial.view.coverage.words == "4 of 8"
+    assert footer.counted(footer.Column.of(partial.view)) == "4 of 8"
     for kind in ("simple", "event", "group", "calendar"):
         average = partial.aggregate(kind)
         coverage = average.view.coverage
         cells = partial.tidy()
         used = cells if kind == "event" else cells[cells["event_time"] >= 0]
-        assert coverage.total == len(used)
-        assert len(coverage.missing) == used["estimate"].isna().sum()
+        together = footer.Column.of(average.view)
+        assert together.n_cells == len(used)
+        assert together.n_estimated == used["estimate"].count()
         if kind != "simple":
             label = {"event": "event_time", "group": "group", "calendar": "time"}[kind]
             counts = used.groupby(label)["estimate"].agg(["size", "count"])
@@ -210,6 +211,22 @@ def test_a_summary_counts_the_cells_of_averages(df, partial):
     assert "event time 0 (1 of 2)" in line
     assert line.endswith("overall ATT (3 of 4).")
     assert not any("have an estimate" in one for one in quiet_fit(df).summary().notes)
+
+
+def test_those_of_some_coefficients(partial):
+    view = partial.aggregate("event").view
+    for names, text in (
+        (["overall ATT"], "3 of 4"),
+        (["overall ATT", "event time 0"], "3 of 4"),
+        (["overall ATT", "event time -1"], "4 of 6"),
+        (["event time -1", "event time 0", "event time 7"], "2 of 4"),
+        (["event time 1"], "1"),
+    ):
+        assert footer.counted(footer.Column.of(view, names)) == text
+    found = dict(footer.rows([view], ["event time 1"]))
+    assert "ATT(g,t)" not in found
+    cells = partial.view
+    assert footer.rows([cells], ["ATT(2005, 2005)"])[3] == ["ATT(g,t)", "0 of 1"]
 
 
 def test_a_table_counts_the_cells_of_averages(df, partial):
@@ -234,6 +251,9 @@ def test_clusters_whose_variation_is_missing(alone):
     found = written(*(one.aggregate("group") for one in results))
     assert found["No variation of"] == [f"cluster {cluster}", "", ""]
     assert found["Missing replicates"] == ["left out", "no std. error", "modelled"]
+    views = [one.aggregate("group").view for one in results]
+    labels = {row[0] for row in footer.rows(views, ["overall ATT"])}
+    assert not {"No variation of", "Missing replicates"} & labels
     overall = written(*(one.aggregate("simple") for one in results))
     assert not {"No variation of", "Missing replicates"} & set(overall)
     notes = results[0].aggregate("group").summary().notes

@@ -9,6 +9,7 @@ from scipy import stats
 import didjack
 from didjack.inference.laws.joint import wald_statistics
 from didjack.inference.pretest import independent
+from didjack.kernels import threads
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "ignore::didjack.DidjackWarning")
 
@@ -265,6 +266,33 @@ def test_detectable_effects_of_laws(few):
     for power in (0, 1, 80, "high", True, np.nan):
         with pytest.raises(didjack.OptionError, match="power="):
             result.mde(power)
+
+
+# Threads --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vcov", ["CV3", "CV3J"])
+def test_threads_change_no_bit(few, vcov, monkeypatch):
+    chunks, run = [], threads.ThreadPoolExecutor.submit
+
+    def counted(pool, kernel, *given):
+        chunks.append(kernel.__name__)
+        return run(pool, kernel, *given)
+
+    monkeypatch.setattr(threads.ThreadPoolExecutor, "submit", counted)
+    monkeypatch.setattr(threads, "LEAST_WORK", 0)  # whatever can be is done in threads
+    found = []
+    for count in (1, 2, 3):
+        monkeypatch.setattr(threads.numba, "get_num_threads", lambda count=count: count)
+        chunks.clear()
+        event = fit(few, vcov=vcov).aggregate("event")
+        table = event.tidy(overall=True, joint=True)
+        found.append((table, event.wald_test(), event.pretest()))
+        assert chunks.count("shocked") >= 4 * count
+    for table, wald, before in found[1:]:
+        pd.testing.assert_frame_equal(table, found[0][0], check_exact=True)
+        assert wald.equals(found[0][1])
+        assert before.equals(found[0][2])
 
 
 # Size -----------------------------------------------------------------------------------------

@@ -1,0 +1,6 @@
+"""``python -m didjack`` is the command ``didjack``."""
+
+from didjack.command.app import main
+
+if __name__ == "__main__":
+    main()

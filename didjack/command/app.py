@@ -1,0 +1,139 @@
+"""What is typed -> what is run: the commands, their errors and exit codes."""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import didjack
+from didjack.command import arguments as of
+from didjack.command.log import write_log
+from didjack.command.reading import read
+from didjack.command.told import parameters, told
+from didjack.command.writing import Folder
+from didjack.demo import main as run_demo
+
+app = typer.Typer(
+    name="didjack",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def main() -> None:
+    """Run the command that was typed: the entry point `didjack`."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")  # pictures go to files; there need not be a screen
+    app()
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(didjack.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _didjack(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Difference in differences with staggered adoption and cluster-jackknife inference."""
+
+
+@app.command(no_args_is_help=True)
+def fit(
+    context: typer.Context,
+    data: of.Data,
+    yname: of.Yname,
+    tname: of.Tname,
+    gname: of.Gname,
+    idname: of.Idname = None,
+    cluster: of.Cluster = None,
+    weightsname: of.Weightsname = None,
+    xformla: of.Xformla = None,
+    dates: of.Dates = False,
+    panel: of.Panel = True,
+    allow_unbalanced_panel: of.Unbalanced = False,
+    control_group: of.Control = "nevertreated",
+    base_period: of.Base = "varying",
+    anticipation: of.Anticipation = 0,
+    est_method: of.Method = "dr",
+    fix_weights: of.Fixed = None,
+    collinear: of.IfCollinear = "nan",
+    vcov: of.Errors = "CV3",
+    reference: of.Law = "model",
+    undefined: of.IfUndefined = "model",
+    alpha: of.Alpha = 0.05,
+    n_boot: of.Draws = 999,
+    seed: of.Seed = 0,
+    type: of.Aggregate = None,
+    min_e: of.MinE = None,
+    max_e: of.MaxE = None,
+    balance_e: of.BalanceE = None,
+    weights: of.Weighted = "cohort",
+    out: of.Out = None,
+    force: of.Force = False,
+    progress: of.Progress = None,
+) -> None:
+    r"""Estimate effects, print the summary, and write what a paper needs into a folder.
+
+    An event study of counties, with standard errors clustered by state:
+
+        didjack fit data.csv --y lemp --time year --cohort first.treat \
+            --id countyreal --cluster state --aggregate event --out results
+
+    The average effect with a covariate, compared with counties not treated yet:
+
+        didjack fit data.csv --y lemp --time year --cohort first.treat \
+            --id countyreal --cluster state --covariates '~ lpop' \
+            --control-group notyettreated --aggregate simple
+
+    Repeated cross sections with weights:
+
+        didjack fit survey.dta --cross-sections --y wage --time year \
+            --cohort adopted --cluster state --weights w --aggregate group
+
+    Exit codes: 0, done; 1, the data or the estimation; 2, the command.
+    """
+    given = dict(locals())
+    with told(context) as said:
+        average = {name: given[name] for name in parameters(didjack.GroupTimeResult.aggregate)}
+        if type is None:
+            _only_of_averages(average)
+        folder = None if out is None else Folder.of(out, force)
+        df = read(data, [tname, gname] if dates else [])
+        options = {name: given[name] for name in parameters(didjack.csdid)}
+        effects = didjack.csdid(df, **options)
+        result = effects if type is None else effects.aggregate(**average)
+        typer.echo(result.summary())
+        if folder is not None:
+            command = shlex.join(["didjack", *sys.argv[1:]])
+            used = {} if type is None else average
+            folder.write(result, write_log(command, data, result, used, said()))
+            typer.echo(f"Written into {folder.path}")
+
+
+def _only_of_averages(average: dict[str, Any]) -> None:
+    """Raise where there is no average, but something is said of it."""
+    usual = inspect.signature(didjack.GroupTimeResult.aggregate).parameters
+    for name, value in average.items():
+        if name != "type" and value != usual[name].default:
+            raise didjack.OptionError(f"{name}={value!r} is of averages: it needs --aggregate")
+
+
+@app.command()
+def demo(context: typer.Context, picture: of.Picture = Path("didjack-demo.png")) -> None:
+    """Run the example on packaged data: tables, warnings and a picture."""
+    with told(context):
+        run_demo(str(picture))

@@ -1,4 +1,4 @@
-"""README and pages: Python blocks run, and print what the text block after them says.
+"""README and pages: Python blocks and commands run, and print what the text block after them says.
 
 As a script (``python tests/test_docs.py``), write what they print into the pages.
 """
@@ -6,18 +6,23 @@ As a script (``python tests/test_docs.py``), write what they print into the page
 import contextlib
 import io
 import re
+import shlex
+import tempfile
 import warnings
 from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+from typer.testing import CliRunner
 
 from didjack import DidjackWarning
+from didjack.command.app import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(
-    r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<output>.*?)^```\n)?",
+    r"^```(?:python\n(?P<code>.*?)|sh\ndidjack (?P<command>.*?))^```\n"
+    r"(?:\n```text\n(?P<output>.*?)^```\n)?",
     re.MULTILINE | re.DOTALL,
 )
 WRITTEN = ["benchmarks.md", "monte_carlo.md"]
@@ -31,13 +36,21 @@ examples = pytest.mark.parametrize(
 
 def printed(block, page, namespace):
     """Run a block of a page, after those before it, and return what it prints."""
+    if block["command"]:
+        words = shlex.split(block["command"].replace("\\\n", " "))
+        return stripped(CliRunner().invoke(app, words).output)
     line = page.read_text()[: block.start()].count("\n") + 1
     code = compile("\n" * line + block["code"], str(page), "exec")
     stream = io.StringIO()
     with contextlib.redirect_stdout(stream), warnings.catch_warnings():
         warnings.simplefilter("ignore", DidjackWarning)
         exec(code, namespace)
-    return "".join(line.rstrip() + "\n" for line in stream.getvalue().splitlines())
+    return stripped(stream.getvalue())
+
+
+def stripped(text):
+    """Leave out spaces at the ends of lines."""
+    return "".join(line.rstrip() + "\n" for line in text.splitlines())
 
 
 @examples
@@ -71,9 +84,12 @@ def rewrite(page):
     def with_output(block):
         output = printed(block, page, namespace)
         shown = f"\n```text\n{output}```\n" if output else ""
-        return f"```python\n{block['code']}```\n{shown}"
+        language = "sh" if block["command"] else "python"
+        code = f"didjack {block['command']}" if block["command"] else block["code"]
+        return f"```{language}\n{code}```\n{shown}"
 
-    page.write_text(BLOCK.sub(with_output, page.read_text()))
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        page.write_text(BLOCK.sub(with_output, page.read_text()))
 
 
 if __name__ == "__main__":

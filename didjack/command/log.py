@@ -24,7 +24,7 @@ def write_log(
     average: dict[str, Any],
     warnings: Iterable[str],
 ) -> str:
-    """Write command, data, options, sample, warnings and versions.
+    """Write command, data, options, sample, summary, warnings and versions.
 
     Parameters
     ----------
@@ -49,6 +49,7 @@ def write_log(
         "Options of csdid": _named(asdict(result.options)),
         "Options of aggregate": _named(average) or ["none: ATT(g,t)"],
         "Sample": result.sample.to_string(index=False).splitlines(),
+        "Summary": str(result.summary()).splitlines(),
         "Warnings": list(warnings) or ["none"],
         "Versions": [
             f"Python {platform.python_version()} on {platform.platform()}",

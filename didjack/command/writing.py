@@ -76,7 +76,7 @@ class Folder:
         average = isinstance(result, didjack.AggregateResult)
         table = result.tidy(overall=average, joint=True)
         table.to_csv(self.path / ESTIMATES, index=False)
-        (self.path / TABLE).write_text(result.to_latex(), encoding="utf-8")
+        didjack.etable({result.options.yname: result}, file=self.path / TABLE)
         _save(result, self.path)
         (self.path / LOG).write_text(log, encoding="utf-8")
 

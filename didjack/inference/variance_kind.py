@@ -72,10 +72,14 @@ class VarianceKind(ABC):
     def note(self, of: Material) -> str:
         """Say in one sentence, for the foot of a table, how standard errors were made."""
 
+    def short(self, options: Options) -> str:
+        """Name the kind in a word, for the column of a table."""
+        return self.clustered if self.clustered and not options.by_unit else self.name
+
     def label(self, options: Options) -> str:
         """Name the kind in words, for the head of a table."""
-        tell = self.clustered and not options.by_unit
-        return f"{self.name}, {self.clustered}" if tell else self.name
+        short = self.short(options)
+        return short if short == self.name else f"{self.name}, {short}"
 
     def critical_value(self, of: Material, among: Ints, alpha: float) -> CriticalValue:
         """Return the critical value of a simultaneous band over some coefficients.

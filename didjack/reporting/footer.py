@@ -24,17 +24,17 @@ from didjack.reporting.words import coefficient_names
 from didjack.wording import name_some, one_line
 
 COMPARISONS: dict[ControlGroup, str] = {"nevertreated": "never", "notyettreated": "not yet"}
-COLLINEAR: dict[Collinear, str] = {"nan": "no estimate", "drop": "dropped"}
+COLLINEAR: dict[Collinear, str] = {"nan": "no ATT", "drop": "dropped"}
 FIXED: dict[FixWeights | None, str] = {
-    None: "earlier period",
-    "varying": "own period",
-    "base_period": "base period",
-    "first_period": "first period",
+    None: "earlier",
+    "varying": "own",
+    "base_period": "base",
+    "first_period": "first",
 }
 REFERENCES: dict[Reference, str] = {"model": "model", "t": "t(R-1)"}
 MISSING: dict[Undefined, str] = {
     "model": "modelled",
-    "nan": "no std. error",
+    "nan": "no SE",
     "skip": "left out",
     "raise": "refused",
 }
@@ -163,10 +163,10 @@ def counted(column: Column) -> str:
     return f"{of}{column.n_cells:,}"
 
 
-def skipped_clusters(column: Column, most: int = 3) -> str:
+def skipped_clusters(column: Column, most: int = 2) -> str:
     """Name the clusters whose variation standard errors lack, if there are any."""
     at = np.flatnonzero(column.view.skipped[:, column.at].any(axis=1))
-    return f"cluster {name_some(column.view.clusters.labels[at], most)}" if at.size else ""
+    return name_some(column.view.clusters.labels[at], most)
 
 
 # ---- what rows say -------------------------------------------------------------------------------
@@ -221,18 +221,18 @@ ROWS = (
         shown="notable",
         notable=lambda c: c.n_estimated < c.n_cells,
     ),
-    Row("Standard errors", ("vcov",), lambda c: c.view.errors, shown="always"),
-    Row("No variation of", (), skipped_clusters, usual="", shown="notable"),
+    Row("Standard errors", ("vcov",), lambda c: c.view.short_errors, shown="always"),
+    Row("SE without cluster", (), skipped_clusters, usual="", shown="notable"),
     # the sample
     Row("Outcome", ("yname",), lambda c: one_line(c.options.yname)),
     Row("Period", ("tname",), lambda c: one_line(c.options.tname)),
     Row("Cohort", ("gname",), lambda c: one_line(c.options.gname)),
     Row("Unit", ("idname",), lambda c: one_line(c.options.idname or "row")),
     Row(
-        "Data",
+        "Panel",
         ("panel",),
-        lambda c: "panel" if c.options.panel else "cross sections",
-        usual="panel",
+        lambda c: "yes" if c.options.panel else "no",
+        usual="yes",
     ),
     Row(
         "Units with gaps",
@@ -245,7 +245,7 @@ ROWS = (
     ),
     Row("Weights", ("weightsname",), lambda c: one_line(c.options.weightsname or "none"), "none"),
     Row(
-        "Weights from",
+        "Weights of period",
         ("fix_weights",),
         _where(_weighted, lambda c: FIXED[c.options.fix_weights]),
         usual=FIXED[None],

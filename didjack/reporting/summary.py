@@ -109,7 +109,7 @@ def notes(view: ResultView, alpha: float) -> list[str]:
         errors = plural(int(view.skipped.any(axis=0).sum()), "standard error")
         lines.append(
             f"{plural(int(view.skipped.sum()), 'replicate')} undefined (left out): {errors} "
-            f"without the variation of {without}."
+            f"without the variation of cluster {without}."
         )
     gone = MISSING[view.options.missing_replicates]
     for what, where in (

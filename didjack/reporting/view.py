@@ -156,6 +156,10 @@ class ResultView(Protocol):
         """Name the kind of standard errors."""
 
     @property
+    def short_errors(self) -> str:
+        """Name the kind of standard errors in a word."""
+
+    @property
     def note(self) -> str:
         """Say in one sentence how the standard errors were made."""
 

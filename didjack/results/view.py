@@ -130,6 +130,11 @@ class View:
         return self.coefficients.kind.label(self.options)
 
     @property
+    def short_errors(self) -> str:
+        """Name the kind of standard errors in a word."""
+        return self.coefficients.kind.short(self.options)
+
+    @property
     def note(self) -> str:
         """Say in one sentence how the standard errors were made."""
         return self.coefficients.note()

@@ -42,16 +42,16 @@ CALLS = [
     ({"tname": "t2"}, {}, ("t2", "t")),
     ({"gname": "g2"}, {}, ("g2", "g")),
     ({"idname": "id2"}, {}, ("id2", "id")),
-    ({"panel": False, "idname": None}, {}, ("cross sections", "panel")),
+    ({"panel": False, "idname": None}, {}, ("no", "yes")),
     ({"allow_unbalanced_panel": True}, {}, ("kept", "dropped")),
     ({"weightsname": "w"}, {}, ("w", "none")),
-    ({"fix_weights": "base_period"}, {"weightsname": "w"}, ("base period", "earlier period")),
-    ({"fix_weights": "varying"}, {"weightsname": "w"}, ("own period", "earlier period")),
-    ({"fix_weights": "first_period"}, {"weightsname": "w"}, ("first period", "earlier period")),
+    ({"fix_weights": "base_period"}, {"weightsname": "w"}, ("base", "earlier")),
+    ({"fix_weights": "varying"}, {"weightsname": "w"}, ("own", "earlier")),
+    ({"fix_weights": "first_period"}, {"weightsname": "w"}, ("first", "earlier")),
     ({"est_method": "ipw"}, {}, ("IPW", "DR")),
     ({"est_method": "reg"}, {}, ("OR", "DR")),
     ({"xformla": "~ x1"}, {}, ("~ x1", "none")),
-    ({"collinear": "drop"}, {"xformla": "~ x1"}, ("dropped", "no estimate")),
+    ({"collinear": "drop"}, {"xformla": "~ x1"}, ("dropped", "no ATT")),
     ({"control_group": "notyettreated"}, {}, ("not yet", "never")),
     ({"base_period": "universal"}, {}, ("universal", "varying")),
     ({"anticipation": 1}, {}, ("1", "0")),
@@ -149,7 +149,7 @@ def test_a_summary_shows_what_is_unusual(df):
     )
     more = {
         "Weights": "w",
-        "Weights from": "first period",
+        "Weights of period": "first",
         "If collinear": "dropped",
         "Reference law": "t(R-1)",
     }
@@ -249,13 +249,13 @@ def test_clusters_whose_variation_is_missing(alone):
     results = [quiet_fit(alone, undefined=rule) for rule in ("skip", "nan", "model")]
     cluster = alone.loc[alone["g"] == 2004, "cl"].iloc[0]
     found = written(*(one.aggregate("group") for one in results))
-    assert found["No variation of"] == [f"cluster {cluster}", "", ""]
-    assert found["Missing replicates"] == ["left out", "no std. error", "modelled"]
+    assert found["SE without cluster"] == [str(cluster), "", ""]
+    assert found["Missing replicates"] == ["left out", "no SE", "modelled"]
     views = [one.aggregate("group").view for one in results]
     labels = {row[0] for row in footer.rows(views, ["overall ATT"])}
-    assert not {"No variation of", "Missing replicates"} & labels
+    assert not {"SE without cluster", "Missing replicates"} & labels
     overall = written(*(one.aggregate("simple") for one in results))
-    assert not {"No variation of", "Missing replicates"} & set(overall)
+    assert not {"SE without cluster", "Missing replicates"} & set(overall)
     notes = results[0].aggregate("group").summary().notes
     want = "1 replicate undefined (left out): 1 standard error without the variation of cluster "
     assert f"{want}{cluster}." in notes
@@ -269,6 +269,6 @@ def test_too_few_replicates_are_not_left_out():
     for table, error in ((three, False), (three[three["cl"] != untreated], True)):
         result = quiet_fit(table, undefined="skip", reference="t").aggregate("simple")
         assert np.isnan(result.overall["std_error"]) == error
-        assert ("No variation of" in written(result)) != error
+        assert ("SE without cluster" in written(result)) != error
         undefined = [one for one in result.summary().notes if "undefined (" in one]
         assert ["no standard error" in one for one in undefined] == [error]

@@ -15,7 +15,7 @@ from didjack.errors import (
     UnknownOptionError,
 )
 from didjack.intake.treatment import first_treated
-from didjack.reporting import etable
+from didjack.reporting import coefplot, etable
 from didjack.results.group_time import AggregateResult, GroupTimeResult
 
 __version__ = "0.1.0"
@@ -33,6 +33,7 @@ __all__ = [
     "SampleWarning",
     "UndefinedReplicateError",
     "UnknownOptionError",
+    "coefplot",
     "csdid",
     "datasets",
     "etable",

@@ -1,5 +1,6 @@
 """Results -> tables and pictures."""
 
+from didjack.reporting.coefplot import coefplot
 from didjack.reporting.etable import etable
 
-__all__ = ["etable"]
+__all__ = ["coefplot", "etable"]

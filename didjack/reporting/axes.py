@@ -1,31 +1,19 @@
-"""What all pictures share: colours, new axes, titles, ticks and legends."""
+"""What all pictures share: colours, new axes, titles, and where treatment begins."""
 
 from __future__ import annotations
 
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from didjack._typing import Floats
 from didjack.errors import OptionError
 from didjack.wording import brief
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
+    from matplotlib.figure import Figure, SubFigure
 
 # Okabe and Ito's colours, told apart by colour-blind readers and by their grey in print.
-BEFORE, AFTER, SECOND, GREY = "#E69F00", "#0072B2", "#000000", "#666666"
-LEGEND = [
-    "before treatment",
-    "before treatment, no standard error",
-    "after treatment",
-    "after treatment, no standard error",
-    "reference period",
-    "anticipation",
-]
-"""Legends of several panels are in this order; what is not listed comes last."""
+BEFORE, AFTER, GREY = "#E69F00", "#0072B2", "#808080"
 
 
 def new_axes(width: float, height: float) -> Axes:
@@ -46,28 +34,51 @@ def check_axes(ax: Any) -> None:
         )
 
 
-def treatment_line(ax: Axes, x: float, anticipation: int) -> None:
-    """Mark where treatment begins, and the periods in which it may be anticipated."""
-    ax.axvline(x, color=GREY, lw=0.8, ls=":", zorder=1)
-    if anticipation:
-        ax.axvspan(x - anticipation, x, color="#DDDDDD", lw=0, zorder=0, label="anticipation")
+def root(within: Axes | Figure | SubFigure) -> Figure:
+    """Return the figure that axes, or a subfigure, are in."""
+    return within.figure.canvas.figure
 
 
-def whole_ticks(ax: Axes, x: Floats) -> None:
-    """Mark whole numbers along the range of x."""
-    from matplotlib.ticker import MaxNLocator
-
-    ax.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
-    ax.set_xlim(x.min() - 0.6, x.max() + 0.6)
+def settle(ax: Axes) -> None:
+    """Have the figure's layout, if it has one, place the axes: what follows is measured."""
+    if root(ax).get_layout_engine() is not None:
+        root(ax).draw_without_rendering()
 
 
-def label_ticks(ax: Axes, texts: list[str]) -> None:
-    """Label positions 0, 1, ...: as many as there is room for."""
-    room = ax.bbox.width / ax.figure.dpi * 72.0 / 6.0  # characters
-    step = max(1, int(np.ceil(sum(len(text) + 2 for text in texts) / max(room, 1.0))))
-    at = np.arange(0, len(texts), step)
-    ax.set_xticks(at, [texts[i] for i in at])
-    ax.set_xlim(-0.6, len(texts) - 0.4)
+def ink(ax: Axes) -> Any:
+    """Return the colour that these axes are written in: black, unless their style is dark."""
+    return ax.xaxis.label.get_color()
+
+
+def paper(ax: Axes) -> Any:
+    """Return the colour that is behind these axes."""
+    from matplotlib.colors import to_rgba
+
+    colour = to_rgba(ax.get_facecolor())
+    return colour if colour[3] > 0.0 else root(ax).get_facecolor()
+
+
+def zero_line(ax: Axes) -> None:
+    """Mark zero, and leave the axes open at the top and on the right."""
+    ax.axhline(0.0, color=GREY, lw=0.8, zorder=1)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def treatment_line(ax: Axes, start: float, anticipated: float) -> None:
+    """Mark where treatment begins, and from where on it may be anticipated."""
+    ax.axvline(start - 0.5, color=GREY, lw=0.8, ls=":", zorder=1)
+    if anticipated < start:
+        label = "anticipation"
+        known = label in ax.get_legend_handles_labels()[1]
+        ax.axvspan(
+            anticipated - 0.5,
+            start - 0.5,
+            color=GREY,
+            alpha=0.25,
+            lw=0,
+            zorder=0,
+            label=None if known else label,
+        )
 
 
 def plain(text: str) -> str:
@@ -76,36 +87,18 @@ def plain(text: str) -> str:
 
 
 def set_title(ax: Axes, text: str) -> None:
-    """Put a title above the axes, wrapped to their width."""
-    ax.set_title(wrapped(ax, text), fontsize="medium", loc="left")
+    """Put a title above the axes; a long one is wrapped to their width, and smaller."""
+    written, size = wrapped(ax, text), "medium"
+    if written.count("\n") > text.count("\n"):
+        written, size = wrapped(ax, text, "small"), "small"
+    ax.set_title(written, fontsize=size, loc="left")
 
 
-def wrapped(ax: Axes, text: str) -> str:
-    """Break lines so that they are about as wide as the axes."""
-    room = int(ax.bbox.width / ax.figure.dpi * 72.0 / 5.5)
+def wrapped(within: Axes | Figure | SubFigure, text: str, size: str = "medium") -> str:
+    """Break lines so that, in letters of some size, they are about as wide as axes or a figure."""
+    from matplotlib.font_manager import FontProperties
+
+    letter = 0.56 * FontProperties(size=size).get_size_in_points()
+    room = int(within.bbox.width / root(within).dpi * 72.0 / letter)
     lines = [textwrap.fill(line, max(room, 20)) for line in text.split("\n")]
     return "\n".join(plain(line) for line in lines)
-
-
-def legend(ax: Axes) -> None:
-    """Put a legend where there is room, if there is anything to tell."""
-    if ax.get_legend_handles_labels()[0]:
-        ax.legend(frameon=False, loc="best", fontsize="small")
-
-
-def shared_legend(figure: Any, panels: NDArray[Any]) -> None:
-    """Put one legend below all panels."""
-    found: dict[str, Any] = {}
-    for panel in panels:
-        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
-    order = {label: at for at, label in enumerate(LEGEND)}
-    entries = dict(sorted(found.items(), key=lambda entry: order.get(entry[0], len(order))))
-    figure.legend(
-        list(entries.values()),
-        list(entries),
-        loc="outside lower center",
-        ncols=min(len(entries), 3),
-        frameon=False,
-        fontsize="small",
-    )

@@ -42,7 +42,8 @@ class Cells:
     period : (K,) position of the period
     cohorts : (G,) labels
     n_units : (G,) units of each cohort
-    start : (G,) position of the first treated period
+    start : (G,) position of the first treated period; T if there is none
+    anticipated : (G,) position of the first period in which treatment may be anticipated
     periods : (T,) labels
     """
 
@@ -51,6 +52,7 @@ class Cells:
     cohorts: pd.Index
     n_units: Ints
     start: Ints
+    anticipated: Ints
     periods: pd.Index
 
 
@@ -126,6 +128,10 @@ class ResultView(Protocol):
     @property
     def before(self) -> Bools:
         """Which of the components come before treatment, (m,)."""
+
+    @property
+    def short(self) -> Bools:
+        """Which of the components are changes since the period before, (m,): varying base."""
 
     @property
     def reference(self) -> Bools:

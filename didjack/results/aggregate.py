@@ -23,17 +23,19 @@ from didjack.options import (
     AggregationWeights,
     Vcov,
     check_count,
-    check_flag,
     check_listed,
+    told_apart,
 )
-from didjack.reporting.coefficient_plots import Intervals, draw_averages
+from didjack.reporting.coefficient_plots import draw_averages
 from didjack.reporting.honest import HonestInputs, honest_inputs
+from didjack.reporting.style import Finish, Style
 from didjack.results import permutation
-from didjack.results.base import OVERALL, PlotKind, check_plot
+from didjack.results.base import OVERALL
 from didjack.results.comparison import MOST_CLUSTERS, N_PERMUTATIONS
 from didjack.results.comparison import compare as side_by_side
 from didjack.results.permutable import Permutable
 from didjack.results.permutation import MOST_PERMUTATIONS
+from didjack.results.plotting import PlotKind, Request
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -228,7 +230,8 @@ class AggregateResult(Permutable):
         """
         return honest_inputs(self.view)
 
-    def plot(
+    @told_apart
+    def plot(  # noqa: PLR0913 (a picture has the options that it has)
         self,
         ax: Axes | None = None,
         kind: PlotKind = "coefficients",
@@ -236,43 +239,98 @@ class AggregateResult(Permutable):
         joint: bool = True,
         compare: Vcov | None = None,
         coefficient: Any = None,
+        label: str | None = None,
+        color: Any = None,
+        marker: str | None = None,
+        offset: float = 0.0,
+        title: str | None = None,
+        legend: bool = True,
     ) -> Axes:
         """Draw the coefficients with their intervals, or what each cluster does to one of them.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            Where to draw; default: a new figure.
+            Where to draw; default: a new figure. What is drawn there already stays.
         kind : {"coefficients", "replicates", "variance", "placebo"}
             The coefficients with their intervals; the estimates without each cluster; the
             clusters' shares of the jackknife variance; the overall ATT and its placebos, see
-            `placebo_test`.
+            `placebo_test`. `compare`, `label`, `color`, `marker` and `offset` go
+            with "coefficients" alone.
         alpha : float, optional
-            One minus the level of the intervals.
+            One minus the level of the intervals; default: that of the call of `csdid`.
         joint : bool
-            Add simultaneous intervals, see `confint`.
+            Add simultaneous intervals (thin), see `confint`.
         compare : {"CV3", "CV3J", "analytic", "bootstrap"}, optional
             A second variance estimator, drawn beside the first.
         coefficient : optional
             Label of a coefficient, for "replicates" and "variance"; default: the overall ATT.
+        label : str, optional
+            Name of this result in the legend. Without one, the legend tells coefficients before
+            treatment from those after. Give one where a picture shows several results.
+        color : matplotlib colour, optional
+            Of all coefficients; default: one colour before and another after treatment, or with
+            `label` the next of eight that colour-blind readers and grey print tell apart.
+        marker : str, optional
+            Of all coefficients, one that matplotlib can fill: "o", "s", "D", "^", ...
+        offset : float
+            How far to the right the coefficients are drawn, between -0.5 and 0.5; neighbours are
+            1 apart. A second call with the same `ax`, a `label` and an `offset` puts another
+            result beside the first; see also `coefplot`.
+        title : str, optional
+            Default: what is drawn; "" for no title.
+        legend : bool
+            Whether there is a legend. It is where it covers no data; the vertical axis is made
+            longer if there is no such place.
 
         Returns
         -------
         matplotlib Axes
+
+        Raises
+        ------
+        OptionError
+            An argument is not allowed, does not go with `kind`, or `ax` shows something else; a
+            simple average has no coefficients to draw; there is no jackknife, for "replicates"
+            and "variance"; not exactly one cluster is treated, for "placebo".
+
+        Notes
+        -----
+        Open markers are changes from one period to the next: what comes before treatment with
+        ``base_period="varying"``. A cross has no standard error. Where a few intervals would
+        flatten all others, they are cut, and a triangle has the number that they go to; vertical
+        limits set before (``ax.set_ylim``) are kept.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> names = ["lemp", "year", "first.treat", "countyreal"]
+        >>> ax = didjack.csdid(df, *names).aggregate("event").plot(label="CV3", offset=-0.1)
+        >>> analytic = didjack.csdid(df, *names, vcov="analytic").aggregate("event")
+        >>> ax = analytic.plot(ax, label="analytic", offset=0.1, title="Two standard errors")
+        >>> [text.get_text() for text in ax.get_legend().get_texts()]
+        ['CV3', 'analytic', 'one-period change']
         """
-        check_plot(kind)
-        if kind == "placebo":
-            return self._plot_placebos(ax, alpha)
-        if kind != "coefficients":
-            return self._plot_clusters(kind, ax, coefficient)
+        asked = Request(
+            kind=kind,
+            alpha=self._level(alpha),
+            joint=joint,
+            compare=compare,
+            coefficient=coefficient,
+            style=Style(label=label, color=color, marker=marker, offset=offset),
+            finish=Finish(title=title, legend=legend),
+        )
+        if asked.kind == "placebo":
+            return self._plot_placebos(ax, alpha, asked.finish)
+        if asked.kind != "coefficients":
+            return self._plot_clusters(asked.kind, ax, coefficient, asked.finish)
         if self._scheme.keys == "none":
             raise OptionError(
-                f"a {self.title} is one number; plot another aggregation, or kind='replicates'"
+                f"a {self.title} is one number; plot another aggregation, kind='replicates', or "
+                "several results with coefplot"
             )
-        intervals = Intervals(
-            alpha=self._level(alpha), joint=check_flag("joint", joint), compare=compare
-        )
-        return draw_averages(self.view, self._scheme, ax, intervals)
+        return draw_averages([asked.series(self.view)], self._scheme, ax, asked.finish)
 
     @property
     def _overall_targets(self) -> Targets:

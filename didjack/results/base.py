@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, assert_never, get_args
+from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 import numpy as np
 import pandas as pd
 
 from didjack.errors import OptionError
 from didjack.inference import diagnostics
-from didjack.options import check_listed
 from didjack.reporting import cluster_plots, maketables
+from didjack.reporting.style import Finish
 from didjack.reporting.summary import summary
 from didjack.reporting.table import Table
 from didjack.results.copies import labelled, own_frame
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 OVERALL = "overall"
-PlotKind = Literal["coefficients", "replicates", "variance", "placebo"]
-PLOT_KINDS = get_args(PlotKind)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -139,15 +137,15 @@ class Result(Hypotheses):
     # -- presentation -------------------------------------------------------------------------
 
     def _plot_clusters(
-        self, kind: Literal["replicates", "variance"], ax: Any, coefficient: Any
+        self, kind: Literal["replicates", "variance"], ax: Any, coefficient: Any, finish: Finish
     ) -> Axes:
         self._need_replicates(f"plot(kind={kind!r})")
         deletions = self.view.deletions(coefficient)
         match kind:
             case "replicates":
-                return cluster_plots.replicates(self.view, deletions, ax)
+                return cluster_plots.replicates(self.view, deletions, ax, finish)
             case "variance":
-                return cluster_plots.variance(self.view, deletions, ax)
+                return cluster_plots.variance(self.view, deletions, ax, finish)
             case _:
                 assert_never(kind)
 
@@ -283,8 +281,3 @@ class Result(Hypotheses):
         )
 
     __hash__ = None  # type: ignore[assignment]
-
-
-def check_plot(kind: str) -> None:
-    """Raise unless `kind` is one of the kinds of plots."""
-    check_listed("kind", kind, PLOT_KINDS)

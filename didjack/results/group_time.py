@@ -22,18 +22,20 @@ from didjack.options import (
     Vcov,
     aggregation_type,
     check_choice,
-    check_flag,
     told_apart,
 )
-from didjack.reporting.coefficient_plots import Intervals, draw_cells
+from didjack.reporting.facets import draw_cells
+from didjack.reporting.style import Finish, Style
 from didjack.results.aggregate import AggregateResult
-from didjack.results.base import PlotKind, Result, check_plot
+from didjack.results.base import Result
 from didjack.results.comparison import N_PERMUTATIONS
 from didjack.results.comparison import compare as side_by_side
+from didjack.results.plotting import PlotKind, Request
 from didjack.results.view import report_inference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
     from numpy.typing import NDArray
 
 __all__ = ["AggregateResult", "GroupTimeResult"]
@@ -254,49 +256,109 @@ class GroupTimeResult(Result):
             return average.compare_vcov(which, alpha, n_permutations)
         return side_by_side(self.view, self.view.components, self._level(alpha), True)
 
-    def plot(
+    @told_apart
+    def plot(  # noqa: PLR0913 (a picture has the options that it has)
         self,
-        ax: Axes | NDArray[Any] | None = None,
+        ax: Axes | NDArray[Any] | Figure | SubFigure | None = None,
         kind: PlotKind = "coefficients",
         alpha: float | None = None,
         joint: bool = True,
         compare: Vcov | None = None,
         coefficient: Any = None,
+        label: str | None = None,
+        color: Any = None,
+        marker: str | None = None,
+        offset: float = 0.0,
+        title: str | None = None,
+        legend: bool = True,
     ) -> Axes | NDArray[Any]:
-        """Draw the ATT(g,t), one panel a cohort, or what each cluster does to the overall ATT.
+        """Draw the ATT(g,t), one panel a cohort, or what each cluster does to one of them.
 
         Parameters
         ----------
-        ax : matplotlib Axes, or an array of one for each cohort, optional
-            Where to draw; default: a new figure.
+        ax : matplotlib Figure, SubFigure, or array of Axes, optional
+            Where to draw; default: a new figure. An empty Figure or SubFigure is filled with
+            panels, gets one title and one legend, and a constrained layout if it has none. An
+            array has one of the Axes for each cohort, in their order; they get the same scales,
+            and the last has the legend. What an earlier call returned can be given again. For the
+            other kinds: Axes.
         kind : {"coefficients", "replicates", "variance", "placebo"}
             The ATT(g,t) over time with their intervals; the estimates without each cluster; the
             clusters' shares of the jackknife variance; the simple average and its placebos, see
-            `AggregateResult.placebo_test`.
+            `AggregateResult.placebo_test`. `compare`, `label`, `color`, `marker` and `offset` go
+            with "coefficients" alone.
         alpha : float, optional
-            One minus the level of the intervals.
+            One minus the level of the intervals; default: that of the call of `csdid`.
         joint : bool
-            Add simultaneous intervals, see `confint`.
+            Add simultaneous intervals (thin), see `confint`.
         compare : {"CV3", "CV3J", "analytic", "bootstrap"}, optional
             A second variance estimator, drawn beside the first.
         coefficient : tuple of cohort and period, optional
             For "replicates" and "variance"; default: the simple average of all ATT(g,t) from
             treatment on.
+        label : str, optional
+            Name of this result in the legend. Without one, the legend tells coefficients before
+            treatment from those after. Give one where a picture shows several results.
+        color : matplotlib colour, optional
+            Of all coefficients; default: one colour before and another after treatment, or with
+            `label` the next of eight that colour-blind readers and grey print tell apart.
+        marker : str, optional
+            Of all coefficients, one that matplotlib can fill: "o", "s", "D", "^", ...
+        offset : float
+            How far to the right the coefficients are drawn, between -0.5 and 0.5; neighbours are
+            1 apart. A second call with the same `ax`, a `label` and an `offset` puts another
+            result beside the first; see also `coefplot`.
+        title : str, optional
+            Default: what is drawn; "" for no title.
+        legend : bool
+            Whether there is a legend. It is where it covers no data; the vertical axis is made
+            longer if there is no such place.
 
         Returns
         -------
         matplotlib Axes; for "coefficients" an array of them, one a cohort
+
+        Raises
+        ------
+        OptionError
+            An argument is not allowed, does not go with `kind`, or `ax` shows something else or
+            has too few Axes; there is no jackknife, for "replicates" and "variance"; not exactly
+            one cluster is treated, for "placebo".
+
+        Notes
+        -----
+        Open markers are changes from one period to the next: what comes before treatment with
+        ``base_period="varying"``. A cross has no standard error. Where a few intervals would
+        flatten all others, they are cut, and a triangle has the number that they go to; vertical
+        limits set before (``ax.set_ylim``) are kept.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> panels = res.plot(joint=False)
+        >>> [panel.get_title() for panel in panels]
+        ['cohort 2004 (20 units)', 'cohort 2006 (40 units)', 'cohort 2007 (131 units)']
+        >>> ax = res.plot(kind="variance", coefficient=(2004, 2005), legend=False)
+        >>> ax.get_title(loc="left")
+        'ATT(2004, 2005): clusters its variance comes from'
         """
-        check_plot(kind)
-        if kind == "placebo":
-            single: Any = ax
-            return self._simple.plot(single, kind, alpha)
-        if kind != "coefficients":
-            return self._plot_clusters(kind, ax, coefficient)
-        intervals = Intervals(
-            alpha=self._level(alpha), joint=check_flag("joint", joint), compare=compare
+        asked = Request(
+            kind=kind,
+            alpha=self._level(alpha),
+            joint=joint,
+            compare=compare,
+            coefficient=coefficient,
+            style=Style(label=label, color=color, marker=marker, offset=offset),
+            finish=Finish(title=title, legend=legend),
         )
-        return draw_cells(self.view, ax, intervals)
+        single: Any = ax
+        if asked.kind == "placebo":
+            return self._simple.plot(single, kind, alpha, title=title, legend=legend)
+        if asked.kind != "coefficients":
+            return self._plot_clusters(asked.kind, single, coefficient, asked.finish)
+        return draw_cells([asked.series(self.view)], ax, asked.finish)
 
     @property
     def _overall_targets(self) -> Targets | None:

@@ -12,6 +12,7 @@ from didjack.inference.permutation.overall import Overall
 from didjack.inference.permutation.randomization import Statistic
 from didjack.options import told_apart
 from didjack.reporting.placebo_plot import draw_placebos
+from didjack.reporting.style import Finish
 from didjack.results import permutation
 from didjack.results.base import Result
 
@@ -166,6 +167,6 @@ class Permutable(Result):
         fit = self._fit.under(alpha=self._level(alpha))
         return permutation.placebo(fit, permutation.placebos(fit, self._overall))
 
-    def _plot_placebos(self, ax: Axes | None, alpha: float | None) -> Axes:
+    def _plot_placebos(self, ax: Axes | None, alpha: float | None, finish: Finish) -> Axes:
         test = permutation.placebos(self._fit.under(alpha=self._level(alpha)), self._overall)
-        return draw_placebos(test, self.view.clusters.name, self.options.yname, ax)
+        return draw_placebos(test, self.view, ax, finish)

@@ -22,8 +22,8 @@ from didjack.inference.targets import Targets
 from didjack.inference.variance_kind import VarianceKind
 from didjack.options import Options
 from didjack.reporting.view import Averaging, Cells, Clusters, Coverage, Deletions
+from didjack.reporting.words import coefficient_names
 from didjack.results.copies import own_index
-from didjack.wording import label_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +86,13 @@ class View:
         if self.scheme.keys == "none":
             return np.zeros(self.components.size, dtype=bool)
         return self.scheme.before(averages.keys)
+
+    @property
+    def short(self) -> Bools:
+        """Which of the components are changes since the period before, (m,): varying base."""
+        found = np.zeros(self.components.size, dtype=bool)
+        found[self.positions_before] = self.options.base_period == "varying"
+        return found
 
     @property
     def reference(self) -> Bools:
@@ -177,6 +184,7 @@ class View:
             cohorts=layout.axis.labels(cohorts),
             n_units=layout.n_units.sum(axis=0)[np.searchsorted(layout.cohorts, cohorts)],
             start=np.searchsorted(layout.periods, cohorts),
+            anticipated=np.searchsorted(layout.periods, cohorts - self.options.anticipation),
             periods=own_index(layout.axis.labels(layout.periods)),
         )
 
@@ -204,7 +212,7 @@ class View:
         if coefficient is not None:
             targets, at = self.targets, wald.position(coefficient, self.index)
             overall = isinstance(coefficient, str) and coefficient == "overall"
-            name = name if overall else f"ATT({label_text(coefficient)})"
+            name = name if overall else coefficient_names(self)[at]
         if targets is None or np.isnan(targets.theta[0, at]):
             raise OptionError("there is no estimate to draw: name a coefficient that has one")
         theta = targets.theta[:, at]

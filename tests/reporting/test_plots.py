@@ -35,7 +35,7 @@ def drawn_points(ax):
     parts = [
         np.column_stack(line.get_data())
         for line in ax.lines
-        if line.get_marker() not in ("None", "_", "x") and len(line.get_xdata())
+        if line.get_marker() not in ("None", "_", "+") and len(line.get_xdata())
     ]
     points = np.concatenate(parts)
     return points[np.argsort(points[:, 0])]
@@ -77,9 +77,30 @@ def test_intervals_are_those_of_confint(drawn):
     assert "90%" in ax.get_title(loc="left")
 
 
-def test_no_standard_error_is_shown_hollow(drawn):
-    ax = fit(drawn[0], undefined="nan").aggregate("event").plot()
-    assert "after treatment, no standard error" in labels_of(ax)
+def test_no_standard_error_is_a_cross(drawn):
+    result = fit(drawn[0], undefined="nan").aggregate("event")
+    ax = result.plot()
+    assert "no standard error" in labels_of(ax)
+    crosses = [line.get_xdata() for line in ax.lines if line.get_marker() == "x"]
+    without = result.tidy().set_index("event_time")["std_error"].isna()
+    assert set(np.concatenate(crosses)) == set(without.index[without])
+
+
+def test_changes_from_one_period_to_the_next_are_open(drawn):
+    def fills(ax):
+        return {line.get_markerfacecolor() for line in ax.lines if line.get_marker() == "s"}
+
+    varying = drawn[1].aggregate("event").plot()
+    assert "before treatment, one-period change" in labels_of(varying)
+    assert fills(varying) == {(1.0, 1.0, 1.0, 1.0)}
+    universal = fit(drawn[0], base_period="universal").aggregate("event").plot()
+    assert "before treatment" in labels_of(universal)
+    assert fills(universal) == {"#E69F00"}
+    panels = fit(drawn[0], anticipation=1).plot(label="a")
+    assert "one-period change" in labels_of(panels[1])
+    early = fit(drawn[0], anticipation=2).plot()[0]  # periods 2 and 3 anticipate it
+    assert "before treatment" in labels_of(early)
+    assert "before treatment, one-period change" not in labels_of(early)
 
 
 def test_reference_and_anticipation(drawn):
@@ -94,7 +115,7 @@ def test_second_estimator(drawn):
     ax = result.plot(compare="analytic")
     render(ax)
     assert "analytic, clustered, pointwise" in labels_of(ax)
-    crosses = [line for line in ax.lines if line.get_marker() == "x"]
+    crosses = [line for line in ax.lines if line.get_marker() == "+"]
     assert len(crosses[0].get_xdata()) == len(result.tidy())
 
 
@@ -187,7 +208,7 @@ def test_mistakes(drawn):
     analytic = fit(drawn[0], vcov="analytic")
     with pytest.raises(didjack.OptionError, match="needs the jackknife"):
         analytic.plot(kind="replicates")
-    with pytest.raises(didjack.OptionError, match="vcov="):
+    with pytest.raises(didjack.OptionError, match="compare='HC1'"):
         result.plot(compare="HC1")
 
 

@@ -76,6 +76,7 @@ def csdid(
         Column of the period: whole numbers, pandas Periods, or dates of a regular frequency.
     gname : str
         Column of the first treated period, on the same scale; 0, inf or missing: never treated.
+        `first_treated` makes it from a treatment that is 0 or 1 in each period.
     idname : str, optional
         Column of the unit; required with ``panel=True``.
     xformla : str, optional

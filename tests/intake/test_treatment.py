@@ -183,7 +183,7 @@ def test_values_that_are_no_treatment(df):
     refusal(df.assign(d=df["d"] * 2), "'d' must be 0 or 1", "first: 2")
     refusal(df.assign(d=df["y"]), f"{len(df)} rows")
     refusal(df.assign(d="yes"), "'d' is not numeric")
-    refusal(df.assign(d=df["d"].where(df["t"] < 2004, np.inf)), "first: inf")
+    refusal(df.assign(d=df["d"].astype(float).where(df["t"] < 2004, np.inf)), "first: inf")
 
 
 @pytest.mark.parametrize("name", ["d", "t", "id"])

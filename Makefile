@@ -13,6 +13,7 @@ BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
 LOWEST_BIN := $(LOWEST_VENV)/bin
 BENCH_BIN := $(BENCH_VENV)/bin
+REPLICATIONS := replications/output
 BENCH_REQUIREMENTS := $(wildcard benchmarks/requirements.txt)
 
 # The first interpreter that is there, runs, and is new enough.
@@ -25,7 +26,7 @@ endif
 # The lowest version of Python, for `make lowest` alone.
 LOWEST_PYTHON := python3.11
 
-.PHONY: help demo test lint docs lowest bench
+.PHONY: help demo test lint docs lowest bench replications
 
 help:
 	@echo 'make demo    run the example, didjack/demo.py'
@@ -37,6 +38,8 @@ help:
 	@echo '             of everything that pyproject.toml allows'
 	@echo 'make bench   run the speed comparisons in an environment of their own, and write'
 	@echo '             docs/benchmarks.md; BENCH_ARGS=--quick, --large or "--only fit memory"'
+	@echo 'make replications  published studies, into replications/output;'
+	@echo '             DIDJACK_MERIT=merit.csv for the one whose data are not here'
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m didjack.demo
@@ -65,6 +68,14 @@ lowest: $(LOWEST_VENV)/.installed
 
 bench: $(BENCH_VENV)/.installed
 	$(BENCH_BIN)/python benchmarks/run.py $(BENCH_ARGS)
+
+replications: $(VENV)/.installed-replications
+	$(BIN)/python replications/minimum_wage.py --out $(REPLICATIONS)/minimum_wage
+	$(BIN)/python replications/medicaid.py --out $(REPLICATIONS)/medicaid
+	$(BIN)/python replications/simulation.py --out $(REPLICATIONS)/simulation
+	$(if $(DIDJACK_MERIT),\
+		$(BIN)/python replications/merit.py --out $(REPLICATIONS)/merit --data '$(DIDJACK_MERIT)',\
+		@echo 'Without merit: set DIDJACK_MERIT to its file, see replications/README.md')
 
 # Environments. An existing one is kept; a change of pyproject.toml installs into it again.
 

@@ -209,6 +209,17 @@ class Result(Hypotheses):
         ------
         OptionError
             `alpha` is no number between 0 and 0.5.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> print(res.aggregate("group").summary(alpha=0.1))
+        Callaway-Sant'Anna difference in differences: group effects
+        ===...
+        cohort 2004  -0.0797      0.0275  -2.90  0.007     -0.1260    -0.0335      ok
+        ...
         """
         return summary(self.view, self._level(alpha))
 
@@ -218,6 +229,14 @@ class Result(Hypotheses):
         Returns
         -------
         str
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> "<table" in res.to_html()
+        True
         """
         return self.summary().to_html()
 
@@ -229,6 +248,14 @@ class Result(Hypotheses):
         Returns
         -------
         str
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> r"\toprule" in res.to_latex()
+        True
         """
         return self.summary().to_latex()
 

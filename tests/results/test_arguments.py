@@ -104,7 +104,7 @@ def test_words(result, event, word):
     refused(lambda: etable([event], which=word), "which=")
     if word is not None:
         refused(lambda: event.vcov(word), "vcov=")
-        refused(lambda: event.plot(compare=word), "vcov=")
+        refused(lambda: event.plot(compare=word), "compare=")
 
 
 @pytest.mark.parametrize(

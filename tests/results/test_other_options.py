@@ -3,6 +3,11 @@
 import inspect
 import warnings
 
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -217,6 +222,16 @@ def test_methods_have_the_level_of_the_call(levels, method):
             assert got.equals(want)
 
 
+def test_what_is_made_of_results_has_their_level(levels):
+    at_95, at_80 = (one.aggregate("event") for one in levels)
+    changed = at_95.with_options(alpha=0.2)
+    tables = [str(didjack.etable([one], cells="ci")) for one in (at_95, at_80, changed)]
+    assert tables[1] == tables[2] != tables[0]
+    pictures = [drawn(didjack.coefplot({"one": one})) for one in (at_95, at_80, changed)]
+    assert pictures[1] == pictures[2] != pictures[0]
+    plt.close("all")
+
+
 def test_pictures_and_tests_without_alpha_have_the_level_of_the_call(levels):
     at_95, at_80 = (one.aggregate("event") for one in levels)
     assert drawn(at_80.plot()) == drawn(at_95.plot(alpha=0.2)) != drawn(at_95.plot())
@@ -225,3 +240,4 @@ def test_pictures_and_tests_without_alpha_have_the_level_of_the_call(levels):
     assert at_80.glance().loc[0, "critical_value"] < at_95.glance().loc[0, "critical_value"]
     assert {"ci80l", "ci80u"} <= set(at_80.__maketables_coef_table__.columns)
     assert at_80.overall["conf_low"] == at_95.tidy(alpha=0.2, overall=True)["conf_low"].iloc[-1]
+    plt.close("all")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
+from scipy.stats import norm
 
-from didjack._typing import Floats, Ints
+from didjack._typing import Bools, Floats, Ints
 from didjack.errors import OptionError
+from didjack.options import check_listed
 from didjack.reporting.view import ResultView
 from didjack.wording import name_some
+
+CriticalValues = Literal["normal", "own"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,9 +24,10 @@ class HonestInputs:
     Attributes
     ----------
     betahat : (num_pre + num_post,) coefficients by event time, without the reference period
-    sigma : their covariance
+    sigma : their covariance; scaled if ``critical_values="own"``
     num_pre, num_post : number of event times before and after the reference period
     event_time : (num_pre + num_post,)
+    critical_value : (num_pre + num_post,) those of the coefficients' own intervals
     """
 
     betahat: Floats
@@ -29,12 +35,51 @@ class HonestInputs:
     num_pre: int
     num_post: int
     event_time: Ints
+    critical_value: Floats
 
 
-def honest_inputs(view: ResultView) -> HonestInputs:
+def honest_inputs(view: ResultView, critical_values: CriticalValues, alpha: float) -> HonestInputs:
     """Collect what `AggregateResult.honest_inputs` returns, or raise."""
+    check_listed("critical_values", critical_values, get_args(CriticalValues))
     _check(view)
     events = view.index[:-1].to_numpy(dtype=np.int64)
+    reference = _reference(view, events)
+    used = np.arange(events.size) != reference
+    table = view.statistics(alpha).iloc[:-1]
+    _check_errors(events, used & table["std_error"].isna().to_numpy())
+    at = np.flatnonzero(used)
+    table = table.iloc[at]
+    # An interval is the estimate plus and minus the critical value times the standard error.
+    width = (table["conf_high"] - table["conf_low"]) / table["std_error"]
+    critical = width.to_numpy() / 2.0
+    sigma = view.covariance()[np.ix_(at, at)]
+    if critical_values == "own":
+        scale = critical / norm.isf(alpha / 2.0)
+        sigma = sigma * np.outer(scale, scale)
+    return HonestInputs(
+        betahat=table["estimate"].to_numpy(copy=True),
+        sigma=(sigma + sigma.T) / 2.0,
+        num_pre=reference,
+        num_post=events.size - reference - 1,
+        event_time=events[used],
+        critical_value=critical,
+    )
+
+
+def _check(view: ResultView) -> None:
+    """Raise unless this is an event study with a universal base."""
+    scheme = view.scheme
+    if scheme is None or not scheme.leads or view.options.base_period != "universal":
+        raise OptionError(
+            "honest_inputs() needs an event study with one reference period: "
+            "csdid(..., base_period='universal').aggregate('event'), not "
+            f"base_period={view.options.base_period!r} and type "
+            f"{None if scheme is None else scheme.name!r}"
+        )
+
+
+def _reference(view: ResultView, events: Ints) -> int:
+    """Return the position of the one reference period among event times without gaps, or raise."""
     reference = np.flatnonzero(view.reference[:-1])
     if reference.size != 1:
         raise OptionError(
@@ -43,32 +88,13 @@ def honest_inputs(view: ResultView) -> HonestInputs:
         )
     if (np.diff(events) != 1).any():
         raise OptionError(f"event times have gaps: {name_some(events, 20)}")
-    used = np.arange(events.size) != reference[0]
-    table = view.statistics().iloc[:-1]
-    bare = used & table["std_error"].isna().to_numpy()
+    return int(reference[0])
+
+
+def _check_errors(events: Ints, bare: Bools) -> None:
+    """Raise if a coefficient has no standard error."""
     if bare.any():
         raise OptionError(
             f"event times {name_some(events[bare], 20)} have no standard error; "
             "leave them out with min_e and max_e, or see undefined='skip' in csdid"
-        )
-    at = np.flatnonzero(used)
-    sigma = view.covariance()[np.ix_(at, at)]
-    return HonestInputs(
-        betahat=table["estimate"].to_numpy()[at],
-        sigma=(sigma + sigma.T) / 2.0,
-        num_pre=int(reference[0]),
-        num_post=int(events.size - reference[0] - 1),
-        event_time=events[used],
-    )
-
-
-def _check(view: ResultView) -> None:
-    """Raise unless this is an event study with one reference period."""
-    scheme = view.scheme
-    if scheme is None or not scheme.leads or view.options.base_period != "universal":
-        raise OptionError(
-            "honest_inputs() needs an event study with one reference period: "
-            "csdid(..., base_period='universal').aggregate('event'), not "
-            f"base_period={view.options.base_period!r} and type "
-            f"{None if scheme is None else scheme.name!r}"
         )

@@ -27,7 +27,7 @@ from didjack.options import (
     told_apart,
 )
 from didjack.reporting.coefficient_plots import draw_averages
-from didjack.reporting.honest import HonestInputs, honest_inputs
+from didjack.reporting.honest import CriticalValues, HonestInputs, honest_inputs
 from didjack.reporting.style import Finish, Style
 from didjack.results import permutation
 from didjack.results.base import OVERALL
@@ -193,24 +193,40 @@ class AggregateResult(Permutable):
             tests = permutation.rows_to_compare(fit, self._overall, n_permutations)
         return side_by_side(self.view, at, fit.options.alpha, which == "all", tests)
 
-    def honest_inputs(self) -> HonestInputs:
+    def honest_inputs(
+        self, critical_values: CriticalValues = "normal", alpha: float | None = None
+    ) -> HonestInputs:
         r"""Hand an event study to a sensitivity analysis of Rambachan and Roth (2023).
 
         The coefficients have to be changes since one common period, so the call of `csdid` needs
         ``base_period="universal"``; that period, event time -1 less `anticipation`, is left out.
 
+        These analyses take estimates for normal and their covariance for known. With few treated
+        clusters neither holds, and their sets are too small. ``critical_values="own"`` stretches
+        sigma so that normal intervals made from it are those of `confint`: an approximation, which
+        says nothing about weights that a method chooses by looking at sigma. The page "Hand-overs"
+        has numbers.
+
+        Parameters
+        ----------
+        critical_values : {"normal", "own"}, default "normal"
+            "normal": sigma is `vcov`. "own": entry (i, j) is multiplied by c_i c_j / z^2, with
+            critical values c of the coefficients' own intervals and z of the normal distribution.
+        alpha : float, optional
+            One minus the level of the intervals, the same as in the sensitivity analysis.
+
         Returns
         -------
         HonestInputs
             betahat, (num_pre + num_post,), and sigma, their covariance, both ordered by event
-            time; num_pre, num_post; event_time. Periods in which effects may be anticipated
-            count as post.
+            time; num_pre, num_post; event_time; critical_value, (num_pre + num_post,), those of
+            the own intervals. Periods in which effects may be anticipated count as post.
 
         Raises
         ------
         OptionError
             Not an event study with a universal base, event times with gaps, or coefficients
-            without a standard error.
+            without a standard error; an unknown `critical_values`, or an `alpha` outside (0, 0.5].
 
         References
         ----------
@@ -228,7 +244,7 @@ class AggregateResult(Permutable):
         >>> inputs.betahat.shape, inputs.sigma.shape, inputs.num_pre, inputs.num_post
         ((7,), (7, 7), 3, 4)
         """
-        return honest_inputs(self.view)
+        return honest_inputs(self.view, critical_values, self._level(alpha))
 
     @told_apart
     def plot(  # noqa: PLR0913 (a picture has the options that it has)

@@ -219,58 +219,6 @@ def test_compare_vcov_marks_effects_on_one_cluster():
     assert marked.to_dict() == {4: True, 6: False}
 
 
-# ---- sensitivity analysis -----------------------------------------------------------------------
-
-
-def test_honest_inputs(universal):
-    event = universal.aggregate("event")
-    inputs = event.honest_inputs()
-    assert inputs.event_time.tolist() == [-4, -3, -2, 0, 1, 2, 3]
-    assert (inputs.num_pre, inputs.num_post) == (3, 4)
-    labels = list(inputs.event_time)
-    np.testing.assert_allclose(inputs.sigma, event.vcov().loc[labels, labels], rtol=1e-12)
-    np.testing.assert_array_equal(inputs.sigma, inputs.sigma.T)
-    table = event.tidy().set_index("event_time")
-    np.testing.assert_array_equal(inputs.betahat, table.loc[labels, "estimate"])
-    part = universal.aggregate("event", min_e=-2, max_e=1).honest_inputs()
-    assert (part.num_pre, part.num_post) == (1, 2)
-
-
-def test_honest_inputs_with_anticipation():
-    with pytest.warns(didjack.SampleWarning, match="anticipation=1"):
-        result = fit(base_period="universal", anticipation=1)
-    inputs = result.aggregate("event").honest_inputs()
-    assert inputs.event_time.tolist() == [-4, -3, -1, 0, 1]
-    assert (inputs.num_pre, inputs.num_post) == (2, 3)
-
-
-def test_honest_inputs_say_what_they_need(universal, by_state):
-    with pytest.raises(didjack.OptionError, match="base_period='universal'"):
-        fit().aggregate("event").honest_inputs()
-    with pytest.raises(didjack.OptionError, match="event study"):
-        universal.aggregate("group").honest_inputs()
-    with pytest.raises(didjack.OptionError, match="0 event times are the reference"):
-        universal.aggregate("event", min_e=0).honest_inputs()
-    event = fit(cluster="state", base_period="universal", reference="t").aggregate("event")
-    with pytest.raises(didjack.OptionError, match="2, 3 have no standard error"):
-        event.honest_inputs()
-
-
-def test_honest_inputs_work_with_honestdid(universal):
-    honestdid = pytest.importorskip("honestdid")
-    event = universal.aggregate("event")
-    inputs = event.honest_inputs()
-    arguments = (inputs.betahat, inputs.sigma, inputs.num_pre, inputs.num_post)
-    original = honestdid.constructOriginalCS(*arguments)
-    row = event.tidy().set_index("event_time").loc[0]
-    # Its interval is normal; the estimate is the middle.
-    np.testing.assert_allclose((original["lb"] + original["ub"])[0] / 2, row["estimate"])
-    sensitivity = honestdid.createSensitivityResults(*arguments, Mvec=[0.0, 0.02])
-    width = (sensitivity["ub"] - sensitivity["lb"]).to_numpy()
-    assert np.isfinite(width).all()
-    assert width[1] > width[0]
-
-
 # ---- maketables ---------------------------------------------------------------------------------
 
 

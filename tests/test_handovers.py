@@ -1,0 +1,221 @@
+"""Results in other packages: sensitivity analyses, tables, pyfixest, data frames, files, pickles.
+
+The page docs/handovers.md shows the same; what it prints is tested by tests/test_docs.py.
+"""
+
+import io
+import pickle
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import didjack
+
+# One state holds the cohort of 2004, and what follows from that has tests of its own.
+pytestmark = pytest.mark.filterwarnings("ignore::didjack.InferenceWarning")
+
+NAMES = {"yname": "lemp", "tname": "year", "gname": "first.treat", "idname": "countyreal"}
+NOT_INSTALLED = "the extra 'handovers' is not installed"
+
+
+def fit(df=None, **options):
+    df = didjack.datasets.load_mpdta() if df is None else df
+    return didjack.csdid(df, **NAMES, **({"cluster": "state"} | options))
+
+
+@pytest.fixture(scope="module")
+def by_state():
+    return fit()
+
+
+# ---- HonestDiD ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sensitivity():
+    pytest.importorskip("cvxpy", reason=NOT_INSTALLED)
+    return pytest.importorskip("moderndid.didhonest", reason=NOT_INSTALLED)
+
+
+@pytest.fixture(scope="module")
+def published(sensitivity):
+    """The example of the R package's README: Medicaid and insurance coverage in 43 states.
+
+    Its covariance is that of `fixest`, which multiplies the analytic one by a number.
+    """
+    import moderndid
+
+    states = moderndid.load_ehec().to_pandas()
+    states = states[(states["year"] < 2016) & (states["yexp2"] != 2015)]
+    names = {"yname": "dins", "tname": "year", "gname": "yexp2", "idname": "stfips"}
+    result = didjack.csdid(states, **names, base_period="universal", vcov="analytic")
+    inputs = result.aggregate("event").honest_inputs()
+    n, h, k = len(states), states["stfips"].nunique(), inputs.betahat.size + 8
+    sigma = inputs.sigma * h / (h - 1) * (n - 1) / (n - k)
+    return inputs.betahat, sigma, inputs.num_pre, inputs.num_post
+
+
+def test_the_published_sets_under_smoothness(sensitivity, published):
+    sets = sensitivity.create_sensitivity_results_sm(*published, m_vec=[0.0, 0.01, 0.02, 0.05])
+    expected = [[0.0259, 0.0607], [0.0132, 0.0787], [0.00286, 0.0907], [-0.0271, 0.121]]
+    np.testing.assert_allclose(sets[["lb", "ub"]].to_numpy(), expected, atol=3e-4)
+
+
+@pytest.mark.slow
+def test_the_published_set_under_relative_magnitudes(sensitivity, published):
+    grid = {"grid_points": 201, "grid_lb": -0.01, "grid_ub": 0.1}
+    sets = sensitivity.create_sensitivity_results_rm(*published, m_bar_vec=[2.0], **grid)
+    # As far as the grid, and the simulated critical values of both programs, go.
+    np.testing.assert_allclose(sets[["lb", "ub"]].to_numpy(), [[-0.000916, 0.0881]], atol=6e-4)
+
+
+def test_without_violations_the_scaled_covariance_gives_our_interval(sensitivity):
+    study = fit(base_period="universal").aggregate("event", max_e=1)
+    inputs = study.honest_inputs(critical_values="own")
+    arguments = inputs.betahat, inputs.sigma, inputs.num_pre, inputs.num_post
+    original = sensitivity.construct_original_cs(*arguments)
+    own = study.tidy().set_index("event_time").loc[0]
+    np.testing.assert_allclose([original.lb, original.ub], own[["conf_low", "conf_high"]])
+
+
+def test_fixed_weights_bound_a_violation_of_smoothness(sensitivity):
+    """beta_0 + beta_{-2} extrapolates a line: M moves it by no more than M."""
+    study = fit(base_period="universal").aggregate("event", min_e=-2, max_e=0)
+    line = study.lincomb({-2: 1.0, 0: 1.0})
+    inputs = study.honest_inputs()
+    arguments = inputs.betahat, inputs.sigma, inputs.num_pre, inputs.num_post
+    # With one lead there is nothing to choose: its set, too, is made of these weights.
+    sets = sensitivity.create_sensitivity_results_sm(*arguments, m_vec=[0.0, 0.02])
+    low, high = sets["lb"].to_numpy(), sets["ub"].to_numpy()
+    np.testing.assert_allclose((low + high) / 2, line["estimate"], atol=1e-5)
+    half = 1.959964 * line["std_error"]
+    np.testing.assert_allclose((high - low)[0] / 2, half, rtol=1e-3)
+    # A normal variable with a mean of up to M needs less than M and the whole margin.
+    assert half < (high - low)[1] / 2 < half + 0.02 + 1e-4
+
+
+# ---- maketables ---------------------------------------------------------------------------------
+
+
+def test_maketables_puts_results_side_by_side(by_state):
+    maketables = pytest.importorskip("maketables", reason="maketables is not installed")
+    group, event = by_state.aggregate("group"), by_state.aggregate("event")
+    table = maketables.ETable([group, event])
+    rows = table.df.droplevel(0)
+    assert rows.shape == (15, 2)
+    overall = group.overall
+    cell = rows.loc["overall ATT"].iloc[0]
+    assert f"{overall['estimate']:.3f}**" in cell  # p is below 0.05
+    assert f"({overall['std_error']:.3f})" in cell
+    assert rows.loc["Standard errors"].tolist() == ["CV3, by state"] * 2
+    assert rows.loc["cohort 2004"].iloc[1] == ""
+    tex = table.make("tex")
+    assert "cohort 2004 & \\makecell" in tex
+    assert "event time -3" in table.make("html").data
+
+
+# ---- pyfixest -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def saturated():
+    pyfixest = pytest.importorskip("pyfixest", reason=NOT_INSTALLED)
+    columns = dict(zip(("yname", "tname", "gname", "idname"), NAMES.values(), strict=True))
+    df = didjack.datasets.load_mpdta()
+    return pyfixest.event_study(df, **columns, cluster="state", estimator="saturated", att=False)
+
+
+def test_pyfixest_saturated_is_universal_and_never_treated(saturated):
+    result = fit(base_period="universal", vcov="analytic")
+    study = result.aggregate("event").tidy().set_index("event_time").drop(-1)
+    theirs = saturated.aggregate()
+    assert theirs.index.tolist() == study.index.tolist()
+    np.testing.assert_allclose(theirs["Estimate"].astype(float), study["estimate"], atol=1e-9)
+    cells = result.tidy()
+    cells = cells[cells["status"] != "reference"]
+    lead = cells["time"] - cells["group"]
+    label = [
+        f"rel_time::{float(e)}:first_treated_period::{g}"
+        for e, g in zip(lead, cells["group"], strict=True)
+    ]
+    theirs = saturated.tidy().loc[label]
+    np.testing.assert_allclose(theirs["Estimate"], cells["estimate"], atol=1e-9)
+    # One number between the standard errors of all cells: that of small samples.
+    ratio = theirs["Std. Error"].to_numpy() / cells["std_error"].to_numpy()
+    n, h = 2500, 29
+    expected = np.sqrt(h / (h - 1) * (n - 1) / (n - cells.shape[0] - 5))
+    np.testing.assert_allclose(ratio, expected, rtol=1e-6)
+
+
+def test_pyfixest_tests_cells_with_the_normal_or_many_degrees_of_freedom(saturated):
+    ours = fit(base_period="universal").aggregate("event").tidy().set_index("event_time")
+    theirs = saturated.aggregate().astype(float)
+    assert theirs.loc[2, "Pr(>|t|)"] < 1e-6 < 0.1 < ours.loc[2, "p_value"]
+
+
+# ---- data frames and files ----------------------------------------------------------------------
+
+LABELS = {
+    "years": lambda year: year,
+    "dates": lambda year: pd.to_datetime(year.astype("string")),
+    "periods": lambda year: pd.PeriodIndex(pd.to_datetime(year.astype("string")), freq="Y"),
+}
+
+
+@pytest.fixture(scope="module", params=LABELS)
+def labelled(request):
+    df = didjack.datasets.load_mpdta()
+    first = df["first.treat"].where(df["first.treat"] > 0).astype("Int64")
+    label = LABELS[request.param]
+    return fit(df.assign(year=label(df["year"]), **{"first.treat": label(first)}))
+
+
+@pytest.mark.parametrize("kind", [None, "event", "group", "calendar", "simple"])
+def test_tidy_has_plain_columns_and_keeps_them_in_parquet(labelled, kind):
+    table = (labelled if kind is None else labelled.aggregate(kind)).tidy()
+    assert not (table.dtypes == object).any()
+    file = io.BytesIO()
+    table.to_parquet(file)
+    pd.testing.assert_frame_equal(pd.read_parquet(file), table)
+    assert nw.from_native(table, eager_only=True)["estimate"].to_numpy().size == len(table)
+
+
+@pytest.mark.parametrize("kind", [None, "event", "group", "calendar", "simple"])
+def test_tidy_in_polars(by_state, kind):
+    table = (by_state if kind is None else by_state.aggregate(kind)).tidy()
+    other = pl.from_pandas(table)
+    assert other.columns == table.columns.tolist()
+    assert not {pl.Object, pl.Null} & set(other.dtypes)
+    np.testing.assert_array_equal(other["estimate"].to_numpy(), table["estimate"])
+    assert other["status"].to_list() == table["status"].tolist()
+
+
+def test_what_has_labels_of_two_kinds_goes_out_as_text(by_state):
+    study = by_state.aggregate("group")
+    table = pl.from_pandas(study.tidy(overall=True).astype({"group": str}))
+    assert table["group"].to_list() == ["2004", "2006", "2007", "overall"]
+    matrix = study.vcov().rename(index=str, columns=str)
+    file = io.BytesIO()
+    matrix.to_parquet(file)
+    np.testing.assert_array_equal(pd.read_parquet(file), study.vcov().to_numpy())
+    clusters = pl.from_pandas(by_state.clusters().astype({"cohorts": str}).reset_index())
+    assert clusters.height == 29
+
+
+def test_vcov_as_an_array_is_the_users_own(by_state):
+    study = by_state.aggregate("event")
+    matrix = study.vcov().to_numpy(copy=True)
+    np.testing.assert_allclose(np.sqrt(np.diag(matrix))[:-1], study.tidy()["std_error"])
+    matrix[:] = 0.0
+    assert study.vcov().to_numpy().any()
+
+
+def test_pickles_are_equal_and_without_the_users_table(by_state):
+    study = by_state.aggregate("event")
+    again = pickle.loads(pickle.dumps(study))
+    assert again == study
+    pd.testing.assert_frame_equal(again.tidy(), study.tidy())
+    np.testing.assert_array_equal(again.vcov(), study.vcov())

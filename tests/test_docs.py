@@ -25,6 +25,8 @@ BLOCK = re.compile(
     r"(?:\n```text\n(?P<output>.*?)^```\n)?",
     re.MULTILINE | re.DOTALL,
 )
+NEEDED = {"handovers.md": ["cvxpy", "moderndid"], "migrating.md": ["pyfixest"]}
+"""What pages import beside the package and the extra "test"; it is in the extra "handovers"."""
 WRITTEN = ["benchmarks.md", "monte_carlo.md"]
 """Pages that scripts write, which may not have run."""
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
@@ -55,6 +57,8 @@ def stripped(text):
 
 @examples
 def test_blocks_print_what_the_page_says(page, tmp_path, monkeypatch):
+    for package in NEEDED.get(page.name, []):
+        pytest.importorskip(package, reason="the extra 'handovers' is not installed")
     monkeypatch.chdir(tmp_path)
     mpl.use("Agg")
     namespace = {"__name__": "page"}

@@ -14,7 +14,7 @@ from didjack.wording import did_you_mean, nearest
 COMPRESSED = ("", ".gz", ".bz2", ".xz", ".zip", ".zst")
 
 
-_EXACT: Any = {"float_precision": "round_trip"} if pd.__version__ < "3" else {}
+_EXACT: Any = {"float_precision": "round_trip"} if pd.__version__.startswith("2.") else {}
 """The default parser of pandas 2 may be off in the last digit."""
 
 

@@ -24,7 +24,7 @@ from didjack.command.reading import read
 from didjack.command.writing import FILES
 
 ROOT = Path(__file__).parents[2]
-PANDAS_2 = pd.__version__ < "3"
+PANDAS_2 = pd.__version__.startswith("2.")
 NAMES = ["y", "period", "cohort", "id"]
 FLAGS = ["--y", "y", "--time", "period", "--cohort", "cohort", "--id", "id", "--cluster", "cluster"]
 

@@ -1,6 +1,6 @@
 """How often intervals under smoothness (M = 0) cover the truth, with few treated clusters.
 
-Prints what the table of docs/handovers.md is made from:
+Prints what docs/handovers.md says about it:
     python benchmarks/sensitivity_coverage.py
 """
 
@@ -33,7 +33,7 @@ def covers(weights, inputs):
     return abs(weights @ inputs.betahat - 1.0) <= margin
 
 
-def draw(treated, seed):
+def draw(treated, leads, seed):
     """Return who covers in one panel."""
     df = didjack.simulate.panel(
         n_clusters=20,
@@ -47,7 +47,7 @@ def draw(treated, seed):
     result = didjack.csdid(
         df, "y", "period", "cohort", "id", cluster="cluster", base_period="universal"
     )
-    study, row = result.aggregate("event"), {}
+    study, row = result.aggregate("event", min_e=-1 - leads), {}
     for critical_values in ("normal", "own"):
         inputs = study.honest_inputs(critical_values)
         n_pre, size = inputs.num_pre, inputs.betahat.size
@@ -65,11 +65,12 @@ def draw(treated, seed):
 
 def main():
     """Print shares in percent."""
-    for treated in (4, 8):
+    for treated, leads in ((4, 3), (4, 2), (8, 3)):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", didjack.DidjackWarning)
-            rows = pd.DataFrame([draw(treated, seed) for seed in range(DRAWS)])
-        print(f"{treated} treated clusters\n{(100 * rows.mean()).round(1).to_string()}\n")
+            rows = pd.DataFrame([draw(treated, leads, seed) for seed in range(DRAWS)])
+        print(f"{treated} treated clusters, {leads} leads")
+        print((100 * rows.mean()).round(1).to_string(), end="\n\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,11 @@
 """Sphinx configuration; `make docs` builds with warnings as errors."""
 
+import contextlib
+import io
+import re
 import shutil
+import sys
+import warnings
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -10,11 +15,12 @@ copyright = "2026, didjack developers"
 release = installed_version("didjack")
 version = ".".join(release.split(".")[:2])
 
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 extensions = [
+    "mathml",
     "myst_nb",  # Markdown pages and notebooks
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "numpydoc",
 ]
@@ -22,6 +28,9 @@ exclude_patterns = ["_build"]
 
 html_theme = "furo"
 html_title = f"didjack {release}"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+html_math_renderer = "mathml"
 
 # Single backticks in docstrings link to the object they name, or are shown as code.
 default_role = "autolink"
@@ -44,3 +53,11 @@ for copy in (here / "generated").glob("*.ipynb"):
     copy.unlink()
 for notebook in (here.parent / "notebooks").glob("*.ipynb"):
     shutil.copy2(notebook, here / "generated")
+
+# The page on tables shows the one that its first example makes.
+example = re.search(r"^```python\n(.*?)^```$", (here / "tables.md").read_text(), re.M | re.S)
+made = {}
+with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    warnings.simplefilter("ignore")
+    exec(example[1], made)
+(here / "generated" / "table.html").write_text(made["table"].to_html(), "utf-8")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from didjack.reporting.alignment import Cell, aligned
+from didjack.reporting.alignment import Cell, aligned, ems
 from didjack.wording import one_line
 
 STATUS = "status"
@@ -67,21 +67,21 @@ class Grid:
         self,
         write: Callable[[Cell], str],
         write_label: Callable[[str], str],
-        grouped: bool = True,
+        write_group: Callable[[str], str] | None,
     ) -> pd.DataFrame:
-        """Return the cells as `maketables` reads them: (section, label) x (group, name).
+        """Return the cells as `maketables` reads them: (section, label) x ([group,] name).
 
         Parameters
         ----------
         write : writes a cell, or the name of a column
         write_label : writes the label of a row
-        grouped : with the level of groups, whether there are any or not
+        write_group : writes the title of a group of columns; None: without the level of groups
         """
         cells = self.cells()
         names = [write(Cell(name)) for name in self.header[1:]]
         columns: pd.Index = pd.Index(names, dtype=object)
-        if grouped:
-            groups = [write(Cell(text)) for text in self.groups] or [""] * len(names)
+        if write_group is not None:
+            groups = [write_group(text) for text in self.groups] or [""] * len(names)
             columns = pd.MultiIndex.from_arrays([groups, names])
         labels = [
             (" " * (number + 1), write_label(row[0].text))  # sections are told apart, not named
@@ -94,6 +94,24 @@ class Grid:
             columns=columns,
             dtype=object,
         )
+
+    def widths(
+        self, words: Callable[[str], list[str]], label: Callable[[str], list[str]]
+    ) -> list[float]:
+        """Estimate how wide the columns are, relative to the size of letters.
+
+        Parameters
+        ----------
+        words, label : break a cell or name, and the label of a row, into lines
+        """
+        labels = [line for part in self.body for row in part for line in label(row[0])]
+        columns = [labels]
+        rows = [row[1:] for part in self.cells() for row in part]
+        for name, *cells in zip(self.header[1:], *rows, strict=True):
+            numbers = [one.widest + one.widest_tail for one in cells if one.widest]
+            texts = [name, *(one.text for one in cells if not one.widest)]
+            columns.append([*numbers, *(line for text in texts for line in words(text))])
+        return [max(map(ems, column)) for column in columns]
 
     def shown(self) -> pd.DataFrame:
         """Return the cells as they are shown, by their labels."""

@@ -47,7 +47,7 @@ def _rendered(grid: Grid) -> str:
     from maketables.mtable import MTable
 
     table = MTable(
-        grid.frame(_written, minus),
+        grid.frame(_written, minus, str),
         notes="\n".join(grid.notes),
         caption=grid.title or None,
         rgroup_sep="t",

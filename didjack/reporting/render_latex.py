@@ -7,10 +7,9 @@ import textwrap
 from dataclasses import dataclass
 from typing import Any
 
-from didjack.reporting.alignment import MINUS, Cell, ems
+from didjack.reporting.alignment import MINUS, Cell
 from didjack.reporting.grid import Grid
 
-# Brackets and stars as well: a row that begins with one would be read as an argument of `\\`.
 _ESCAPED = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -26,15 +25,15 @@ _ESCAPED = str.maketrans(
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
-        "[": "{[}",
-        "]": "{]}",
-        "*": "{*}",
+        "[": "{[}",  # at the start of a row it would be an argument of the row before
     }
 )
 TEXT_WIDTH = 345.0
 """Of a page of the class `article` at 10pt, in points."""
 LONGEST = 10
 """Characters after which words break where a table is too wide; labels of rows may have more."""
+MOST_SPACE = 5.0
+"""On each side of a column, in points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Setting:
     ----------
     size : command for the size of letters
     scale : their width, relative to 10pt
-    space : on each side of a column, in points
+    space : at least on each side of a column, in points
     broken : whether long words and labels are
     """
 
@@ -66,29 +65,21 @@ class Setting:
         lines = textwrap.wrap(text, width, break_long_words=False) if self.broken else []
         return lines or [text]
 
-    def width(self, grid: Grid) -> float:
-        """Estimate how wide a table is, in points."""
-        labels = [line for part in grid.body for row in part for line in self.label(row[0])]
-        columns = [labels]
-        for name, *cells in zip(
-            grid.header[1:], *(row[1:] for part in grid.cells() for row in part), strict=True
-        ):
-            numbers = [one.widest + one.widest_tail for one in cells if one.widest]
-            texts = [name, *(one.text for one in cells if not one.widest)]
-            columns.append([*numbers, *(line for text in texts for line in self.words(text))])
-        letters = sum(max(map(ems, column)) for column in columns)
-        return 10 * self.scale * letters + self.space * (2 * len(columns) - 1)
+    def room(self, grid: Grid) -> float:
+        """Estimate how much space there is on each side of a column, in points."""
+        widths = grid.widths(self.words, self.label)
+        return (TEXT_WIDTH - 10 * self.scale * sum(widths)) / (2 * len(widths) - 1)
 
 
 SETTINGS = (
-    Setting(None, 1.0, 5.0),
-    Setting(r"\small", 0.925, 4.0),
-    Setting(r"\footnotesize", 0.85, 3.0),
+    Setting(None, 1.0, 4.0),
+    Setting(r"\small", 0.925, 3.0),
+    Setting(r"\footnotesize", 0.85, 2.5),
     Setting(r"\footnotesize", 0.85, 2.5, broken=True),
     Setting(r"\scriptsize", 0.8, 1.5, broken=True),
-    Setting(r"\tiny", 0.68, 1.5, broken=True),
+    Setting(r"\tiny", 0.68, 1.0, broken=True),
 )
-"""From roomy to dense; a table takes the first that fits the page, or the last."""
+"""From large to small; a table takes the first in which it fits the page, or the last."""
 
 
 def latex(grid: Grid, fragment: bool) -> str:
@@ -96,24 +87,24 @@ def latex(grid: Grid, fragment: bool) -> str:
     from maketables.mtable import MTable
 
     paper = grid.for_paper()
-    setting = next((one for one in SETTINGS if one.width(paper) <= TEXT_WIDTH), SETTINGS[-1])
-    told = not fragment
-    notes: Any = " ".join(map(escape, paper.notes)) if told and paper.notes else None
+    fitting = (one for one in SETTINGS if one.room(paper) >= one.space)
+    setting = next(fitting, SETTINGS[-1])
+    without: Any = None  # the renderer makes them as wide as the page, whatever the table is
     table = MTable(
         paper.frame(
             lambda cell: _written(cell, setting),
             lambda label: "\n".join(map(escape, setting.label(label))),
-            grouped=bool(paper.groups),
+            escape if paper.groups else None,
         ),
-        notes=notes,
-        caption=escape(paper.title) if told and paper.title else None,
-        tab_label=paper.label if told and paper.label else None,
+        notes=without,
+        caption=escape(paper.title) if paper.title and not fragment else None,
+        tab_label=paper.label if paper.label and not fragment else None,
         rgroup_sep="t",
         rgroup_display=False,
     )
     style = {
         "tab_width": None,
-        "tabcolsep": f"{setting.space}pt",
+        "tabcolsep": f"{min(max(setting.room(paper), setting.space), MOST_SPACE):.1f}pt",
         "group_intro": setting.size,
         "data_addlinespace": None,
         "first_row_addlinespace": None,
@@ -123,22 +114,48 @@ def latex(grid: Grid, fragment: bool) -> str:
         if not title:  # no rule below nothing
             text = re.sub(rf" ?\\cmidrule\(lr\){{{{{first + 1}-{last + 1}}}}}", "", text)
     if fragment:
-        text = text.removeprefix("\\begin{threeparttable}\n")
-        text = text.removesuffix("\n\\end{threeparttable}")
-    return text
+        return text.removeprefix(_BEGIN + "\n").removesuffix("\n" + _END)
+    return text.replace(_END, _notes(paper) + _END)
+
+
+_BEGIN, _END = r"\begin{threeparttable}", r"\end{threeparttable}"
+
+
+def _notes(grid: Grid) -> str:
+    """Write the notes as one paragraph that is as wide as the table."""
+    if not grid.notes:
+        return ""
+    begin = r"\begin{tablenotes}[flushleft]\setlength{\labelsep}{0pt}\footnotesize"
+    item = r"\item " + " ".join(map(escape, grid.notes))
+    return "\n".join([begin, item, r"\end{tablenotes}", ""])
 
 
 def escape(text: str) -> str:
     """Escape LaTeX's own characters; write minus signs in front of numbers as such."""
-    return re.sub(MINUS, "$-$", text.translate(_ESCAPED))
+    # A star at the start of a row would be an argument of the end of the row before.
+    text = re.sub(r"^\*", "{*}", text.translate(_ESCAPED))
+    return re.sub(MINUS, "$-$", text)
 
 
 def _written(cell: Cell, setting: Setting) -> str:
-    """Write a cell; the parts of a number overlap invisible ones, the widest of the column."""
+    """Write a cell; the parts of a number are as wide as the widest ones of its column."""
     if not cell.widest:
         return "\n".join(map(escape, setting.words(cell.text)))
-    text = rf"\phantom{{{escape(cell.widest)}}}\llap{{{escape(cell.text)}}}"
-    if cell.widest_tail:
-        text += rf"\rlap{{{escape(cell.tail)}}}" if cell.tail else ""
-        text += rf"\phantom{{{escape(cell.widest_tail)}}}"
-    return text
+    shape, widest = (re.sub(r"\d", "0", text) for text in (cell.text, cell.widest))
+    text = _minus(cell.text)
+    tail, widest_tail = (one.translate(_ESCAPED) for one in (cell.tail, cell.widest_tail))
+    if widest.endswith(shape):
+        text = _phantom(_minus(widest.removesuffix(shape))) + text
+    else:
+        text = _phantom(_minus(widest)) + rf"\llap{{{text}}}"
+    if widest_tail.startswith(tail):
+        return text + tail + _phantom(widest_tail.removeprefix(tail))
+    return rf"{text}\rlap{{{tail}}}" + _phantom(widest_tail)
+
+
+def _phantom(text: str) -> str:
+    return rf"\phantom{{{text}}}" if text else ""
+
+
+def _minus(number: str) -> str:
+    return number.replace("-", "$-$")

@@ -92,7 +92,7 @@ def _cut(words: str, width: int) -> str:
 def markdown(grid: Grid) -> str:
     """Write a pipe table, with the title above it and the notes below, paragraphs of their own."""
     paper = grid.for_paper()
-    frame = paper.frame(_in_markdown, _marked, grouped=False)
+    frame = paper.frame(_in_markdown, _marked, None)
     if paper.groups:
         groups = [_marked(group) for group in paper.groups]
         frame.columns = [

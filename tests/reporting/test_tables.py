@@ -97,7 +97,7 @@ def test_html_reads_in_light_and_dark(fits):
 def test_latex(fits):
     for result in fits:
         text = result.to_latex()
-        for opened in ("table", "tabular", "minipage", "threeparttable"):
+        for opened in ("table", "tabular", "tablenotes", "threeparttable"):
             assert text.count(rf"\begin{{{opened}}}") == text.count(rf"\end{{{opened}}}") == 1
         rows = [line for line in text.splitlines() if line.endswith(r"\\")]
         assert len(rows) > 7
@@ -121,7 +121,7 @@ def test_latex_escapes():
     text = table.as_latex()
     assert r"\caption{50\% \& more\_or\_less}" in text
     assert (
-        r"x\_1 $\sim$ \{y\}\textasciicircum{}2 \textbackslash{} \# \textbar{} {[}a{]} {*}b{*} "
+        r"x\_1 $\sim$ \{y\}\textasciicircum{}2 \textbackslash{} \# \textbar{} {[}a] *b* "
         r"\textless{}c\textgreater{} d & " in text
     )
     assert r"\$1" in text
@@ -142,3 +142,17 @@ def test_decimals():
     assert decimals(pd.Series([3000.0, 20.0])) == 2
     assert decimals(pd.Series([float("nan"), 0.0])) == 4
     assert decimals(pd.Series([1e-30])) == 10
+
+
+def test_numbers_stand_in_line_in_latex():
+    column = ["-10.50***", "1.25", "(0.75)", "2,500", "[0.5, 1.5]", "none"]
+    text = Table("", [], ["", "a"], [[[str(i), one] for i, one in enumerate(column)]], [], "lc")
+    cells = [line.split(" & ")[1] for line in text.to_latex().splitlines() if line.endswith(r"\\")]
+    assert cells[1:] == [
+        r"$-$10.50*** \\",
+        r"\phantom{$-$0}1.25\phantom{***} \\",
+        r"\phantom{$-$00.00}\llap{(0.75}\rlap{)}\phantom{***} \\",
+        r"2,500 \\",
+        r"{[}0.5, 1.5] \\",
+        r"none \\",
+    ]

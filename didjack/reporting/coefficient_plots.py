@@ -19,7 +19,7 @@ from didjack.reporting.axes import (
     zero_line,
 )
 from didjack.reporting.frame import explain_beyond, mark_beyond, set_scale
-from didjack.reporting.legends import legend
+from didjack.reporting.legends import LAST, entries, legend
 from didjack.reporting.record import Places, Record, title, union
 from didjack.reporting.series import Series, add
 from didjack.reporting.style import Finish
@@ -86,7 +86,7 @@ def draw_overall(series: Sequence[Series], ax: Axes | None, finish: Finish) -> A
         add(ax, one, drawn, places, told_apart=False)
     ax.set_ylabel(plain(common_effect(series, records(ax))))
     _ticks(ax, places)
-    finish_axes(ax, finish)
+    finish_axes(ax, finish, named=True)
     return ax
 
 
@@ -102,8 +102,8 @@ def _ticks(ax: Axes, places: Places) -> None:
         label_ticks(ax, places.texts)
 
 
-def finish_axes(ax: Axes, finish: Finish) -> None:
-    """Choose the vertical scale, and add title and legend."""
+def finish_axes(ax: Axes, finish: Finish, named: bool = False) -> None:
+    """Choose the vertical scale, and add title and legend, unless results are `named` already."""
     from didjack.reporting.drawn import records
 
     there = records(ax)
@@ -113,7 +113,10 @@ def finish_axes(ax: Axes, finish: Finish) -> None:
     set_scale([ax])
     explain_beyond(ax)
     boxes = np.concatenate([record.boxes for record in there])
-    mark_beyond(ax, legend(ax, boxes) if finish.legend else (0.0, 1.0))
+    shown = entries(np.array([ax]))
+    if named:
+        shown = {label: shown[label] for label in shown if label in LAST}
+    mark_beyond(ax, legend(ax, boxes, shown) if finish.legend else (0.0, 1.0))
 
 
 def common_effect(series: Sequence[Series], there: Sequence[Record]) -> str:

@@ -63,7 +63,7 @@ def coefplot(  # noqa: PLR0913 (a picture has the options that it has)
     title : str, optional
         Default: what the intervals are; "" for no title.
     legend : bool
-        Whether there is a legend.
+        Whether there is a legend. Simple averages have their names below.
 
     Returns
     -------

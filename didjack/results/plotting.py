@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from didjack.errors import OptionError
-from didjack.options import Vcov, check_flag, check_listed
+from didjack.options import CHOICES, Vcov, check_flag, check_listed
 from didjack.reporting.series import Intervals, Series
 from didjack.reporting.style import Finish, Style
 from didjack.reporting.view import ResultView
@@ -39,7 +39,7 @@ class Request:
         check_listed("kind", self.kind, get_args(PlotKind))
         object.__setattr__(self, "joint", check_flag("joint", self.joint))
         if self.compare is not None:
-            check_listed("compare", self.compare, get_args(Vcov))
+            check_listed("compare", self.compare, tuple(CHOICES["vcov"]))
         if self.coefficient is not None and self.kind not in ("replicates", "variance"):
             raise OptionError(
                 f"coefficient={brief(self.coefficient)} goes with kind='replicates' and "

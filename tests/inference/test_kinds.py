@@ -134,7 +134,7 @@ def test_unregistered_kinds_are_refused(df):
         lambda: fit(df).vcov("HC3"),
         lambda: fit(df).aggregate("event").plot(compare="HC3"),
     ):
-        with pytest.raises(didjack.OptionError, match=r"vcov='HC3' .*allowed: 'CV3', 'CV3J', "):
+        with pytest.raises(didjack.OptionError, match=r"='HC3' .*allowed: 'CV3', 'CV3J', "):
             call()
 
 

@@ -301,7 +301,7 @@ class GroupTimeResult(Result):
             treatment from those after. Give one where a picture shows several results.
         color : matplotlib colour, optional
             Of all coefficients; default: one colour before and another after treatment, or with
-            `label` the next of eight that colour-blind readers and grey print tell apart.
+            `label` the next of seven that colour-blind readers and grey print tell apart.
         marker : str, optional
             Of all coefficients, one that matplotlib can fill: "o", "s", "D", "^", ...
         offset : float

@@ -36,11 +36,11 @@ _OPEN, _MIDDLE, _CLOSE = "\U0010f000", "\U0010f001", "\U0010f002"
 
 def html(grid: Grid) -> str:
     """Write a table with its style sheet; the head of a summary is a table of its own."""
-    parts = [_rendered(grid)]
+    parts = [grid]
     if grid.head:
-        design = Grid("", [], ["", "", "", ""], [grid.head], [], "llll")
-        parts = [_rendered(replace(design, title=grid.title)), _rendered(replace(grid, title=""))]
-    return "\n".join([STYLE, *parts])
+        design = Grid(grid.title, [], ["", "", "", ""], [grid.head], [], "llll")
+        parts = [design, replace(grid, title="")]
+    return "\n".join([STYLE, *map(_rendered, parts)])
 
 
 def _rendered(grid: Grid) -> str:
@@ -58,6 +58,8 @@ def _rendered(grid: Grid) -> str:
     text: str = written.as_raw_html()
     # One style sheet serves all tables; the renderer's would reach into the rest of the page.
     text = re.sub(r"<div id=.*?</style>", '<div class="didjack-table">', text, flags=re.DOTALL)
+    # Other tables on the page have the same identifiers; scopes tell what belongs together.
+    text = re.sub(r' (?:id|headers|aria-labelledby)="[^"]*"', "", text)
     for mark, tag in ((_OPEN, '<span style="'), (_MIDDLE, '">'), (_CLOSE, "</span>")):
         text = text.replace(mark, tag)
     return text

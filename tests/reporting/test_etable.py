@@ -203,6 +203,12 @@ def test_html(nasty):
     assert nasty._repr_html_() == text
 
 
+def test_styles_are_for_what_is_there(nasty):
+    text = nasty.to_html()
+    style, _, table = text.partition("</style>")
+    assert {name for name in re.findall(r"\.(gt_\w+)", style) if name not in table} == set()
+
+
 def test_markdown(nasty):
     text = nasty.to_markdown()
     rows = [line for line in text.splitlines() if line.startswith("|")]

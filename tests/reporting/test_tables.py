@@ -89,6 +89,7 @@ def test_html_reads_in_light_and_dark(fits):
     assert not re.search(r"(background|color):? ?#|black|white;", text)
     assert "transparent" in text
     assert "currentColor" in text
+    assert "id=" not in text
     style = text[text.index("<style>") + len("<style>") : text.index("</style>")]
     for rule in re.findall(r"([^{}]+)\{", style):
         assert all(one.strip().startswith(".didjack-table") for one in rule.split(","))

@@ -47,10 +47,12 @@ class Grid:
             object.__setattr__(self, name, _in_one_line(getattr(self, name)))
 
     def cells(self) -> list[list[list[Cell]]]:
-        """Return the sections with the numbers of each column aligned."""
+        """Return the sections with the numbers of each column in line, but those at the left."""
         rows = [row for section in self.body for row in section]
-        first, *others = zip(*rows, strict=True)
-        columns = [[Cell(text) for text in first], *(aligned(list(one)) for one in others)]
+        columns = [
+            [Cell(text) for text in column] if side == "l" else aligned(list(column))
+            for side, column in zip(self.aligned, zip(*rows, strict=True), strict=True)
+        ]
         ready = iter(zip(*columns, strict=True))
         return [[list(next(ready)) for _ in section] for section in self.body]
 

@@ -25,6 +25,8 @@ STYLE = """<style>
 .didjack-table .gt_column_spanner {
   display: block; border-bottom: 1px solid currentColor; padding-bottom: 0.15em; }
 .didjack-table tbody { border-top: 1px solid currentColor; border-bottom: 2px solid currentColor; }
+.didjack-design td { text-align: left; }
+.didjack-design tbody { border-top-width: 2px; }
 .didjack-table .gt_group_heading {
   padding: 0; border-top: 1px solid currentColor; line-height: 0.4em; }
 .didjack-table .gt_sourcenote {
@@ -54,10 +56,11 @@ def _rendered(grid: Grid) -> str:
         rgroup_display=False,
     )
     named = any(grid.header)
+    kind = "didjack-table" if named else "didjack-table didjack-design"
     written: Any = table.make("gt", gt_style={"column_labels_hidden": not named})
     text: str = written.as_raw_html()
     # One style sheet serves all tables; the renderer's would reach into the rest of the page.
-    text = re.sub(r"<div id=.*?</style>", '<div class="didjack-table">', text, flags=re.DOTALL)
+    text = re.sub(r"<div id=.*?</style>", f'<div class="{kind}">', text, flags=re.DOTALL)
     # Other tables on the page have the same identifiers; scopes tell what belongs together.
     text = re.sub(r' (?:id|headers|aria-labelledby)="[^"]*"', "", text)
     for mark, tag in ((_OPEN, '<span style="'), (_MIDDLE, '">'), (_CLOSE, "</span>")):

@@ -92,7 +92,7 @@ def test_html_reads_in_light_and_dark(fits):
     assert "id=" not in text
     style = text[text.index("<style>") + len("<style>") : text.index("</style>")]
     for rule in re.findall(r"([^{}]+)\{", style):
-        assert all(one.strip().startswith(".didjack-table") for one in rule.split(","))
+        assert all(one.strip().startswith(".didjack-") for one in rule.split(","))
 
 
 def test_latex(fits):

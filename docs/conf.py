@@ -9,6 +9,8 @@ import warnings
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+
 project = "didjack"
 author = "didjack developers"
 copyright = "2026, didjack developers"
@@ -54,10 +56,21 @@ for copy in (here / "generated").glob("*.ipynb"):
 for notebook in (here.parent / "notebooks").glob("*.ipynb"):
     shutil.copy2(notebook, here / "generated")
 
-# The page on tables shows the one that its first example makes.
-example = re.search(r"^```python\n(.*?)^```$", (here / "tables.md").read_text(), re.M | re.S)
-made = {}
-with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-    warnings.simplefilter("ignore")
-    exec(example[1], made)
-(here / "generated" / "table.html").write_text(made["table"].to_html(), "utf-8")
+
+
+def first_example(page):
+    """What the first example of a page makes."""
+    code = re.search(r"^```python\n(.*?)^```$", (here / page).read_text(), re.M | re.S)
+    made = {}
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        exec(code[1], made)
+    return made
+
+
+# These pages show the table and the picture that their first examples make.
+(here / "generated" / "table.html").write_text(first_example("tables.md")["table"].to_html(), "utf-8")
+for mode, style in {"light": "default", "dark": "dark_background"}.items():
+    with plt.style.context(style):
+        figure = first_example("index.md")["ax"].figure
+        figure.savefig(here / "generated" / f"home_{mode}.svg", transparent=True)

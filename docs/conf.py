@@ -57,7 +57,6 @@ for notebook in (here.parent / "notebooks").glob("*.ipynb"):
     shutil.copy2(notebook, here / "generated")
 
 
-
 def first_example(page):
     """What the first example of a page makes."""
     code = re.search(r"^```python\n(.*?)^```$", (here / page).read_text(), re.M | re.S)
@@ -69,7 +68,8 @@ def first_example(page):
 
 
 # These pages show the table and the picture that their first examples make.
-(here / "generated" / "table.html").write_text(first_example("tables.md")["table"].to_html(), "utf-8")
+table = first_example("tables.md")["table"]
+(here / "generated" / "table.html").write_text(table.to_html(), "utf-8")
 for mode, style in {"light": "default", "dark": "dark_background"}.items():
     with plt.style.context(style):
         figure = first_example("index.md")["ax"].figure

@@ -593,3 +593,13 @@ def test_true_nulls_are_rejected_in_five_percent(n_treated, least, most):
         naive += abs(overall["statistic"]) > stats.t.isf(0.025, 15)
     assert least <= rejected / n_draws <= most
     assert naive >= rejected
+
+
+@pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
+def test_no_law_where_no_cell_has_an_estimate():
+    df = didjack.datasets.load_mpdta()
+    df["one"] = (df["countyreal"] == df["countyreal"][df["first.treat"] == 2004].iloc[0]) * 1.0
+    names = ["lemp", "year", "first.treat", "countyreal"]
+    res = didjack.csdid(df, *names, "~ one", cluster="state", est_method="reg")
+    assert set(res.tidy()["status"]) == {"singular: one"}
+    assert res.aggregate("simple").overall["status"].startswith("missing")

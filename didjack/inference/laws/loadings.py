@@ -142,12 +142,11 @@ class Means:
     @staticmethod
     def _among(cells: Ints, group: Changed) -> Changed | None:
         """Return what changes of some cells, by their position among these; None if nothing."""
-        at = np.searchsorted(cells, group.cells)
-        at[at == cells.size] = 0
-        found = cells[at] == group.cells
+        found = np.isin(group.cells, cells)
         if not found.any():
             return None
-        return Changed(group.replicates, at[found], group.versions[found])
+        at = np.searchsorted(cells, group.cells[found])
+        return Changed(group.replicates, at, group.versions[found])
 
     def _used(self, versions: Ints) -> Ints:
         """Return the means of some comparisons, sorted; -1 stands for none."""

@@ -15,6 +15,7 @@ from didjack.errors import (
     UnknownOptionError,
 )
 from didjack.intake.treatment import first_treated
+from didjack.lazy.scan import scan
 from didjack.reporting import coefplot, etable
 from didjack.results.group_time import AggregateResult, GroupTimeResult
 
@@ -38,5 +39,6 @@ __all__ = [
     "datasets",
     "etable",
     "first_treated",
+    "scan",
     "simulate",
 ]

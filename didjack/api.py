@@ -7,6 +7,8 @@ from typing import Any
 from didjack.engine.fit import Fit
 from didjack.errors import UnknownOptionError
 from didjack.intake.clean import clean
+from didjack.lazy.clean import clean as clean_lazy
+from didjack.lazy.tables import is_lazy
 from didjack.options import (
     BasePeriod,
     Collinear,
@@ -50,6 +52,7 @@ def csdid(
     n_boot: int = 999,
     seed: int = 0,
     progress: bool | None = None,
+    collect: bool = False,
 ) -> GroupTimeResult:
     r"""Estimate group-time average treatment effects with cluster-jackknife standard errors.
 
@@ -67,9 +70,10 @@ def csdid(
 
     Parameters
     ----------
-    df : pandas, polars or pyarrow table
+    df : pandas, polars or pyarrow table, or a lazy one of DuckDB, polars, Spark or Ibis
         One row for each unit and period, or for each observation of a repeated cross section.
-        It is not modified.
+        It is not modified. Rows of a lazy table are put together by their engine, see "Large
+        data" in the documentation.
     yname : str
         Column of the outcome; numeric.
     tname : str
@@ -133,6 +137,9 @@ def csdid(
         Seed of the bootstrap and of simulated critical values; nothing else is random.
     progress : bool, optional
         Show a bar; default: when it takes more than a second, on a terminal or in a notebook.
+    collect : bool
+        Bring the used columns of a lazy table into memory: for what its engine cannot do, which
+        an error names together with the memory that is needed. Without effect for other tables.
 
     Returns
     -------
@@ -191,7 +198,7 @@ def csdid(
     if df is None:
         raise UnknownOptionError("df is required: a pandas, polars or pyarrow table")
     options = Options(**settings)
-    sample = clean(df, options)
+    sample = clean_lazy(df, options) if is_lazy(df) else clean(df, options)
     fit = Fit.of(InMemory.of(sample, options), options, sample.ledger)
     result = GroupTimeResult.of(fit)
     report(result.view)

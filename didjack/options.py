@@ -267,6 +267,7 @@ class Options:
     n_boot: int = 999
     seed: int = 0
     progress: bool | None = None
+    collect: bool = False
 
     def __post_init__(self) -> None:
         for name in ("yname", "tname", "gname"):
@@ -274,7 +275,7 @@ class Options:
                 raise UnknownOptionError(f"{name} is required: the name of a column")
         for name in ("yname", "tname", "gname", "idname", "cluster", "weightsname", "xformla"):
             self._check_string(name)
-        for name in ("panel", "allow_unbalanced_panel"):
+        for name in ("panel", "allow_unbalanced_panel", "collect"):
             object.__setattr__(self, name, check_flag(name, getattr(self, name)))
         if self.progress is not None:
             object.__setattr__(self, "progress", check_flag("progress", self.progress, True))

@@ -30,7 +30,7 @@ TREES = {name: ast.parse(source) for name, source in SOURCES.items()}
 
 ROOMS = {
     *("intake", "kernels", "sums", "engine", "averaging", "inference", "reporting", "results"),
-    *("datasets", "simulate", "command"),
+    *("datasets", "simulate", "command", "lazy"),
 }
 LEAVES = {"aliases", "options", "errors", "wording", "_typing"}
 FILES = {"__init__", "__main__", "api", "demo"} | LEAVES

@@ -76,10 +76,6 @@ def test_no_table(df):
         didjack.csdid(df, "y", "period")
 
 
-def test_lazy_frames(df):
-    refusal(pl.from_pandas(df).lazy(), "df is lazy (LazyFrame)", ".collect()")
-
-
 # ---- empty --------------------------------------------------------------------------------------
 
 

@@ -43,6 +43,12 @@ class Progress:
             with self._or_none():
                 self._bar.update(amount)
 
+    def say(self, text: str) -> None:
+        """Write a line above the bar, if there is one."""
+        if self._bar is not None:
+            with self._or_none():
+                self._bar.write(text, file=sys.stderr)
+
     def reach(self, amount: int) -> None:
         """Count so much work as done in all."""
         self.advance(amount - self.done)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ class Times:
     cohort : (N,) first treated period; `NEVER` for one coded 0 or inf, or missing
     cohort_missing : (N,) where the cohort is missing rather than coded
     zero : (N,) where the cohort is the number 0
+    count : (N,) how many rows of the user's table each stands for; None: one
     """
 
     axis: TimeAxis
@@ -35,20 +36,31 @@ class Times:
     cohort: Ints
     cohort_missing: Bools
     zero: Bools
+    count: Ints | None = None
+
+    def n_rows(self, rows: Bools) -> int:
+        """Count rows of the user's table."""
+        return int(np.count_nonzero(rows) if self.count is None else self.count[rows].sum())
 
 
-def as_times(time: pd.Series, cohort: pd.Series) -> Times:
-    """Read the columns of period (`tname`) and cohort (`gname`)."""
+def as_times(time: pd.Series, cohort: pd.Series, count: Ints | None = None) -> Times:
+    """Read the columns of period (`tname`) and cohort (`gname`).
+
+    Parameters
+    ----------
+    time, cohort : (N,)
+    count : (N,) how many rows of the user's table each stands for; None: one
+    """
     time, cohort = _with_own_dtype(time, "tname"), _with_own_dtype(cohort, "gname")
     kinds = {_kind(column) for column in (time, cohort) if column.notna().any()}
     if kinds <= {"number"}:
-        return _numeric_times(time, cohort)
+        return _numeric_times(time, cohort, count)
     if len(kinds) > 1:
         raise DataError(
             f"tname {time.name!r} ({time.dtype}) and gname {cohort.name!r} ({cohort.dtype}) must "
             "be of one kind: both whole numbers, both pandas Periods, or both dates"
         )
-    return _calendar_times(time, cohort)
+    return replace(_calendar_times(time, cohort), count=count)
 
 
 def _with_own_dtype(column: pd.Series, role: str) -> pd.Series:
@@ -83,9 +95,9 @@ def _kind(column: pd.Series) -> str:
     return "number"
 
 
-def _numeric_times(time: pd.Series, cohort: pd.Series) -> Times:
-    period, of_time = _whole(time, "tname")
-    first, of_cohort = _whole(cohort, "gname")
+def _numeric_times(time: pd.Series, cohort: pd.Series, count: Ints | None) -> Times:
+    period, of_time = _whole(time, "tname", count)
+    first, of_cohort = _whole(cohort, "gname", count)
     zero, nobody = first == 0, np.zeros(len(cohort), dtype=bool)
     never, missing = zero, nobody
     if of_cohort is not None:
@@ -93,7 +105,7 @@ def _numeric_times(time: pd.Series, cohort: pd.Series) -> Times:
         negative = infinite & (of_cohort < 0)
         if negative.any():
             raise DataError(
-                f"gname {cohort.name!r} holds -inf: {offenders(negative, of_cohort)}; "
+                f"gname {cohort.name!r} holds -inf: {offenders(negative, of_cohort, count)}; "
                 "never-treated is 0, inf or missing"
             )
         zero = zero & ~missing & ~infinite
@@ -108,10 +120,11 @@ def _numeric_times(time: pd.Series, cohort: pd.Series) -> Times:
         cohort=np.where(never, NEVER, first),
         cohort_missing=missing,
         zero=zero,
+        count=count,
     )
 
 
-def _whole(column: pd.Series, role: str) -> tuple[Ints, Floats | None]:
+def _whole(column: pd.Series, role: str, count: Ints | None) -> tuple[Ints, Floats | None]:
     """Return whole numbers, 0 where there is none, and the floats they come from, if they do.
 
     Raises
@@ -133,7 +146,7 @@ def _whole(column: pd.Series, role: str) -> tuple[Ints, Floats | None]:
     if bad.any():
         raise DataError(
             f"{role} {column.name!r} must hold whole numbers below 2^53 (or Periods or dates): "
-            f"{offenders(bad, values)}; number the periods 1, 2, 3, ..."
+            f"{offenders(bad, values, count)}; number the periods 1, 2, 3, ..."
         )
     return values.astype(np.int64, copy=False), floats
 

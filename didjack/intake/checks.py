@@ -85,8 +85,13 @@ def _check_constant(sample: Sample, what: str, values: Ints, label: Callable[[in
     for code in units[:3]:
         seen = name_some(map(label, np.unique(values[unit == code])))
         shown.append(f"{one_line(sample.unit_labels[code])} ({seen})")
-    raise DataError(
-        f"{plural(units.size, 'unit')} of {sample.options.idname!r} in more than one {what}; "
+    raise moved_units(sample.options, what, units.size, shown)
+
+
+def moved_units(options: Options, what: str, n_units: int, shown: list[str]) -> DataError:
+    """Return the error for units with more than one value of something."""
+    return DataError(
+        f"{plural(n_units, 'unit')} of {options.idname!r} in more than one {what}; "
         f"first: {', '.join(shown)}"
     )
 
@@ -104,13 +109,18 @@ def _check_duplicates(sample: Sample) -> None:
     if not twice.any():
         return
     shown = []
-    for first in list(dict.fromkeys(key[twice].tolist()))[:3]:
+    for first in np.unique(key[twice])[:3].tolist():
         code, period = divmod(first, n_periods)
         label = sample.label(sample.periods[period])
         shown.append(f"({one_line(sample.unit_labels[code])}, {label})")
-    raise DataError(
-        f"({sample.options.idname!r}, {sample.options.tname!r}) is not unique: "
-        f"{plural(int(twice.sum()), 'row')} share a unit and a period; first: "
+    raise duplicates(sample.options, int(twice.sum()), shown)
+
+
+def duplicates(options: Options, n_rows: int, shown: list[str]) -> DataError:
+    """Return the error for units that are seen more than once in a period."""
+    return DataError(
+        f"({options.idname!r}, {options.tname!r}) is not unique: "
+        f"{plural(n_rows, 'row')} share a unit and a period; first: "
         f"{', '.join(shown)}; with repeated cross sections use panel=False"
     )
 
@@ -155,15 +165,15 @@ def check_what_is_left(sample: Sample) -> None:
 def _check_cohorts(sample: Sample) -> None:
     """Raise unless rows with a weight are in a treated cohort, and others to compare them with."""
     options, cohort, weight = sample.options, sample.rows.cohort, sample.rows.weight
-    what = f"gname {options.gname!r}"
+    what, n_rows = f"gname {options.gname!r}", sample.size
     if weight is not None and not weight.all():
-        cohort = cohort[weight > 0]
+        cohort, n_rows = cohort[weight > 0], sample.n_rows(weight > 0)
         what += f" (rows with positive {options.weightsname!r})"
     never = cohort == NEVER
     if never.all():
         raise DataError(
             f"{what}: no treated cohort is left after the sample rules "
-            f"({plural(cohort.size, 'row')}, all never-treated)"
+            f"({plural(n_rows, 'row')}, all never-treated)"
         )
     if not never.any() and (options.control_group == "nevertreated" or (cohort == cohort[0]).all()):
         raise DataError(f"{what}: no comparison unit is left after the sample rules")

@@ -7,10 +7,11 @@ on what it gets.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from didjack._typing import Bools
 from didjack.intake import checks, rules
 from didjack.intake.calendar_codes import warn_of_calendar_codes
 from didjack.intake.cohort_codes import check_unknown_code
@@ -39,12 +40,65 @@ def clean(df: Any, options: Options) -> CleanData:
     DataError
         With the column, the count and the first offenders.
     """
-    sample, missing, zero = read(df, options)
+    return apply_rules(*read(df, options), UnitsInRows())
+
+
+class UnitRules(Protocol):
+    """Rules about units, for which the rows of the sample may not suffice."""
+
+    def check(self, sample: Sample) -> None:
+        """Raise for units in two cohorts or clusters, or twice in a period."""
+
+    def balance(self, sample: Sample) -> bool:
+        """Make a balanced panel, or return False for an unbalanced one."""
+
+
+class UnitsInRows:
+    """Units that are known row by row."""
+
+    def check(self, sample: Sample) -> None:
+        """Raise for units in two cohorts or clusters, or twice in a period."""
+        checks.check_units(sample)
+
+    def balance(self, sample: Sample) -> bool:
+        """Make a balanced panel, or return False for an unbalanced one."""
+        return rules.balance(sample)
+
+
+def apply_rules(
+    sample: Sample, missing: dict[str, Bools], zero: Bools, units: UnitRules
+) -> CleanData:
+    """Apply the sample rules to a table that was read.
+
+    Parameters
+    ----------
+    sample, missing, zero : as `read` returns them
+    units : UnitRules
+
+    Returns
+    -------
+    CleanData
+
+    Raises
+    ------
+    DataError
+        With the column, the count and the first offenders.
+    """
+    try:
+        return _in_order(sample, missing, zero, units)
+    finally:
+        sample.say()
+
+
+def _in_order(
+    sample: Sample, missing: dict[str, Bools], zero: Bools, units: UnitRules
+) -> CleanData:
+    options = sample.options
     rules.complete_rows(sample, missing, zero)
     rules.evaluate_covariates(sample)
     rules.scale_weights(sample)
     if options.panel:
-        checks.check_units(sample)
+        units.check(sample)
     _number_clusters(sample)
     checks.check_periods(sample)
     check_unknown_code(sample)
@@ -53,10 +107,11 @@ def clean(df: Any, options: Options) -> CleanData:
     rules.recode_late_cohorts(sample)
     rules.compare_with_last_cohort(sample)
     rules.drop_already_treated(sample)
-    balanced = rules.balance(sample) if options.panel else False
+    balanced = units.balance(sample) if options.panel else False
     checks.check_what_is_left(sample)
     if sample.rows.x is None:
         rules.evaluate_covariates(sample, again=True)
+    sample.say()
     return _finish(sample, horizon, pooled=not balanced or options.fix_weights == "varying")
 
 
@@ -68,10 +123,10 @@ def _number_clusters(sample: Sample) -> None:
 
 
 def _finish(sample: Sample, horizon: int, pooled: bool) -> CleanData:
-    rows, n_units = sample.rows, sample.size
+    rows = sample.rows
+    n_units, _ = sample.who("6 sample", np.ones(rows.y.size, dtype=bool))
     if rows.unit.size:
-        unit, present = renumber(rows.unit, len(sample.unit_labels))
-        rows, n_units = replace(rows, unit=unit), int(np.count_nonzero(present))
+        rows = replace(rows, unit=renumber(rows.unit, len(sample.unit_labels))[0])
     kept = Entry("6 sample", "kept", sample.size, n_units, "the sample that is used", "")
     return CleanData(
         **rows.arrays(),

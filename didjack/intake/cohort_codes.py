@@ -13,7 +13,7 @@ from didjack.intake.calendar import Times
 from didjack.intake.numbers import uncategorized
 from didjack.intake.sample import Sample
 from didjack.options import Options
-from didjack.wording import name_some, plural
+from didjack.wording import plural
 
 ZERO_IS_A_PERIOD = (
     "0 is among the periods of {!r}: if it is a first treated period, add the same number to both "
@@ -60,12 +60,13 @@ def check_never_codes(times: Times, options: Options) -> None:
     missing = times.cohort_missing
     if not missing.any():
         return
-    n_coded = int(np.count_nonzero((times.cohort == NEVER) & ~missing))
+    n_coded = times.n_rows((times.cohort == NEVER) & ~missing)
     if n_coded:
         among = zero_among_periods(times.zero, times.period[~times.period_missing])
+        row = f", first at row {np.flatnonzero(missing)[0]}" if times.count is None else ""
         raise DataError(
             f"gname {options.gname!r} mixes missing values "
-            f"({plural(int(missing.sum()), 'row')}, first at row {np.flatnonzero(missing)[0]}) "
+            f"({plural(times.n_rows(missing), 'row')}{row}) "
             f"with 0 or inf ({plural(n_coded, 'row')}): does missing mean never-treated or "
             "unknown? Recode one, or drop the unknown ones"
             + (f"; {ZERO_IS_A_PERIOD.format(options.tname)}" if among else "")
@@ -90,11 +91,11 @@ def check_unknown_code(sample: Sample) -> None:
     if len(codes) != 1:
         return
     chosen = cohort == codes[0]
-    units = sample.units(chosen)
+    n_units, first = sample.who("unknown code", chosen)
     kind = "unit" if sample.options.panel else "row"
     raise DataError(
         f"gname {sample.options.gname!r} is {sample.label(codes[0])} for "
-        f"{plural(units.size, kind)} (first: {name_some(sample.unit_labels[units[:3]])}), and none "
+        f"{plural(n_units, kind)} (first: {first}), and none "
         "is never-treated. If these are, code them as 0, inf or missing; if they are treated "
         "from before the first period on, drop them, as nothing can be learnt from them"
     )

@@ -9,16 +9,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from didjack._typing import Bools, Floats
+from didjack._typing import Bools, Floats, Ints
 from didjack.errors import DataError
 from didjack.wording import brief, name_some, plural
 
 
-def offenders(bad: Bools, values: Any) -> str:
-    """Write how many rows are bad, and the first few of their values."""
+def offenders(bad: Bools, values: Any, count: Ints | None = None) -> str:
+    """Write how many rows are bad, and the first few of their values.
+
+    Parameters
+    ----------
+    bad, values : (N,)
+    count : (N,) how many rows each stands for, which then have no numbers; None: one
+    """
     rows = np.flatnonzero(bad)
-    shown = [str(value) for value in np.asarray(values)[rows[:3]]]
-    return f"{plural(rows.size, 'row')}; first: {', '.join(shown)} (row {rows[0]})"
+    shown = ", ".join(str(value) for value in np.asarray(values)[rows[:3]])
+    if count is not None:
+        return f"{plural(int(count[rows].sum()), 'row')}; first: {shown}"
+    return f"{plural(rows.size, 'row')}; first: {shown} (row {rows[0]})"
 
 
 def as_float(column: pd.Series, role: str) -> Floats:

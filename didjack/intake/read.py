@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from didjack._typing import Bools
+from didjack._typing import Bools, Floats, Ints
 from didjack.intake import checks
 from didjack.intake.calendar import Times, as_times
 from didjack.intake.cohort_codes import check_boolean, check_dummy, check_never_codes
@@ -34,46 +35,102 @@ def read(df: Any, options: Options) -> tuple[Sample, dict[str, Bools], Bools]:
     """
     formula = parse(options.xformla)
     named = formula.columns(df, column_names(df)) if formula is not None else []
-    data = read_columns(df, _roles(options, named))
-    check_boolean(data[options.gname], options)
-    times = as_times(data[options.tname], data[options.gname])
-    check_dummy(times, options)
-    check_never_codes(times, options)
+    data = read_columns(df, roles(options, named))
     y = as_float(data[options.yname], "yname")
     checks.check_large(y, options)
-    unit, cluster = _unit_and_cluster(data, options, y.size)
     weight = None
     if options.weightsname is not None:
         weight = as_float(data[options.weightsname], "weightsname")
         checks.check_negative(weight, options)
+    return as_sample(data, UsedColumns(formula, named), options, Values(y, weight))
+
+
+class UsedColumns(NamedTuple):
+    """The formula of the covariates, if any, and the columns in it."""
+
+    formula: Covariates | None
+    names: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Outcomes and weights: of each row, or of several that are alike in all else.
+
+    Attributes
+    ----------
+    y : (N,) outcome, or mean outcome
+    weight : (N,) weight, or sum of weights; None without weights
+    count, square : (N,) how many rows each stands for, and the sum of their squared weights;
+        None: one row
+    """
+
+    y: Floats
+    weight: Floats | None
+    count: Ints | None = None
+    square: Floats | None = None
+
+
+def as_sample(
+    data: dict[str, pd.Series], covariates: UsedColumns, options: Options, values: Values
+) -> tuple[Sample, dict[str, Bools], Bools]:
+    """Code periods, cohorts, units and clusters.
+
+    Parameters
+    ----------
+    data : columns by name, (N,) each; without that of the unit where rows stand for several
+    covariates : UsedColumns
+    options : Options
+    values : outcomes and weights; missing ones are not finite
+
+    Returns
+    -------
+    sample, missing, zero : as `read` does
+    """
+    count = values.count
+    check_boolean(data[options.gname], options)
+    times = as_times(data[options.tname], data[options.gname], count)
+    check_dummy(times, options)
+    check_never_codes(times, options)
+    unit, cluster = _unit_and_cluster(data, options, values.y.size)
     periods, period = distinct(times.period)
+    rows = Rows(
+        values.y,
+        period,
+        times.cohort,
+        unit.codes,
+        cluster.codes,
+        values.weight,
+        x=None,
+        count=count,
+        square=values.square,
+    )
     sample = Sample(
         options=options,
-        rows=Rows(y, period, times.cohort, unit.codes, cluster.codes, weight, x=None),
+        rows=rows,
         axis=times.axis,
         periods=periods,
         unit_labels=unit.labels,
         cluster_labels=cluster.labels,
-        formula=formula,
-        covariates=_covariates(data, formula, named),
+        formula=covariates.formula,
+        covariates=_covariates(data, covariates, count),
     )
     return sample, _missing(sample, times), times.zero
 
 
-def _roles(options: Options, covariates: list[str]) -> dict[str, str]:
+def roles(options: Options, covariates: list[str]) -> dict[str, str]:
     """Map each used column to what it is used as; the first use counts."""
-    roles: dict[str, str] = {}
+    found: dict[str, str] = {}
     for name in ("yname", "tname", "gname", "idname", "cluster", "weightsname"):
         if (column := getattr(options, name)) is not None:
-            roles.setdefault(column, name)
+            found.setdefault(column, name)
     for column in covariates:
-        roles.setdefault(column, "covariate")
-    return roles
+        found.setdefault(column, "covariate")
+    return found
 
 
 def _unit_and_cluster(data: dict[str, pd.Series], options: Options, n: int) -> tuple[Coded, Coded]:
     """Code units and clusters; without a name, each row is its own (and units have no codes)."""
-    if options.idname is not None:
+    if options.idname in data:
         unit = as_codes(data[options.idname], "idname")
     else:
         unit = Coded(np.empty(0, dtype=np.int64), pd.RangeIndex(n))
@@ -83,11 +140,11 @@ def _unit_and_cluster(data: dict[str, pd.Series], options: Options, n: int) -> t
 
 
 def _covariates(
-    data: dict[str, pd.Series], formula: Covariates | None, names: list[str]
+    data: dict[str, pd.Series], used: UsedColumns, count: Ints | None
 ) -> dict[str, pd.Series]:
     """Return the columns of a formula, with text as categories."""
-    numbers = set() if formula is None else set(formula.names.numbers)
-    return {name: text_as_categories(data[name], labels=name not in numbers) for name in names}
+    numbers = set() if used.formula is None else set(used.formula.names.numbers)
+    return {name: text_as_categories(data[name], name not in numbers, count) for name in used.names}
 
 
 def _missing(sample: Sample, times: Times) -> dict[str, Bools]:
@@ -95,7 +152,7 @@ def _missing(sample: Sample, times: Times) -> dict[str, Bools]:
     rows, options = sample.rows, sample.options
     missing = {options.yname: ~np.isfinite(rows.y), options.tname: times.period_missing}
     for name, codes in ((options.idname, rows.unit), (options.cluster, rows.cluster)):
-        if name is not None:
+        if name is not None and codes.size:
             missing.setdefault(name, codes < 0)
     if rows.weight is not None and options.weightsname is not None:
         missing[options.weightsname] = ~np.isfinite(rows.weight)

@@ -24,10 +24,10 @@ from didjack.wording import plural
 def complete_rows(sample: Sample, missing: dict[str, Bools], zero: Bools) -> None:
     """Drop rows with a missing value in any column; say what 0 in the cohort is taken for."""
     options = sample.options
-    incomplete = np.zeros(sample.size, dtype=bool)
+    incomplete = np.zeros(sample.rows.y.size, dtype=bool)
     counts = []
     for name, gone in missing.items():
-        if count := int(np.count_nonzero(gone)):
+        if count := sample.n_rows(gone):
             counts.append(f"{name!r} ({count:,})")
             incomplete |= gone
     if counts:
@@ -66,7 +66,8 @@ def _drop_not_finite(sample: Sample, bad: Bools, again: bool) -> None:
     """Drop rows whose covariates, (N, k), are bad; raise if such rows were dropped before."""
     assert sample.formula is not None
     names = ", ".join(
-        f"{sample.x_names[j]!r} ({int(bad[:, j].sum()):,})" for j in np.flatnonzero(bad.any(axis=0))
+        f"{sample.x_names[j]!r} ({sample.n_rows(bad[:, j]):,})"
+        for j in np.flatnonzero(bad.any(axis=0))
     )
     if again:
         raise DataError(
@@ -151,7 +152,15 @@ def balance(sample: Sample) -> bool:
     n_periods = sample.periods.size
     if ((counts == n_periods) | (counts == 0)).all():
         return True
-    short = counts[sample.rows.unit] < n_periods
+    return leave_out(sample, counts[sample.rows.unit] < n_periods)
+
+
+def leave_out(sample: Sample, short: Bools) -> bool:
+    """Drop the rows, (N,), of units that miss some period, or keep them as an unbalanced panel.
+
+    Returns whether what is left is a balanced panel.
+    """
+    n_periods = sample.periods.size
     if sample.options.allow_unbalanced_panel:
         reason = "units miss some periods: rows are compared as repeated cross sections"
         sample.record("5 unbalanced panel", "kept", short, reason, warn=False)

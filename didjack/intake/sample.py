@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,9 @@ class Rows:
     cluster : (N,) cluster code
     weight : (N,) sampling weight, or None
     x : (N, k) covariate design with the intercept first, or None without covariates
+    count : (N,) how many rows of the user's table each row stands for, with the mean of their
+        outcomes and the sum of their weights; None: one
+    square : (N,) sum of the squared weights of these; None: one each
     """
 
     y: Floats
@@ -41,13 +44,15 @@ class Rows:
     cluster: Ints
     weight: Floats | None
     x: Floats | None
+    count: Ints | None = field(default=None, kw_only=True)
+    square: Floats | None = field(default=None, kw_only=True)
 
     def arrays(self) -> dict[str, Any]:
         """Return the arrays by name."""
         return {part.name: getattr(self, part.name) for part in fields(Rows)}
 
-    def take(self, keep: Bools) -> Self:
-        """Return the rows for which `keep`, (N,), is true; codes stay as they are."""
+    def take(self, keep: Bools | Ints) -> Self:
+        """Return the rows for which `keep`, (N,), is true, or those at its positions."""
         taken = {
             name: array if array is None or not len(array) else array[keep]
             for name, array in self.arrays().items()
@@ -80,7 +85,7 @@ class CleanData(Rows):
     pooled: bool
     ledger: pd.DataFrame
 
-    def take(self, keep: Bools) -> Self:
+    def take(self, keep: Bools | Ints) -> Self:
         """Return the sample of some rows: periods and units numbered anew, clusters as before."""
         part = Rows.take(self, keep)
         period, seen = renumber(part.period, self.periods.size)
@@ -88,6 +93,16 @@ class CleanData(Rows):
         if unit.size:
             unit, _ = renumber(unit, int(self.unit.max()) + 1)
         return replace(part, period=period, periods=self.periods[seen], unit=unit)
+
+
+class Lookup(Protocol):
+    """Where units are found that the rows of a sample do not name."""
+
+    def who(self, sample: Sample, rule: str, rows: Bools) -> tuple[int, str]:
+        """Return how many units a rule finds in some rows, and write the first of them."""
+
+    def examples(self, sample: Sample) -> None:
+        """Complete the entries of a sample's ledger with the first units of each."""
 
 
 @dataclass(slots=True)
@@ -106,6 +121,8 @@ class Sample:
     covariates : the columns in the formula, (N,) each
     x_names : names of the columns of `rows.x`
     entries : the ledger so far
+    unsaid : positions of those that a warning is still to be given of
+    lookup : where units are found if rows stand for several; None: in `rows`
     """
 
     options: Options
@@ -118,11 +135,18 @@ class Sample:
     covariates: dict[str, pd.Series]
     x_names: list[str] = field(default_factory=lambda: ["Intercept"])
     entries: list[Entry] = field(default_factory=list)
+    unsaid: list[int] = field(default_factory=list)
+    lookup: Lookup | None = None
 
     @property
     def size(self) -> int:
-        """The number of rows that are left."""
-        return self.rows.y.size
+        """The number of rows that are left, in the user's table."""
+        return self.n_rows(np.ones(self.rows.y.size, dtype=bool))
+
+    def n_rows(self, rows: Bools) -> int:
+        """Count rows of the user's table."""
+        count = self.rows.count
+        return int(np.count_nonzero(rows) if count is None else count[rows].sum())
 
     def units(self, rows: Bools) -> Ints:
         """Return the units of some rows, sorted; a row whose unit is missing has none."""
@@ -132,18 +156,34 @@ class Sample:
         present[self.rows.unit[rows]] = True
         return np.flatnonzero(present[:-1])
 
+    def who(self, rule: str, rows: Bools) -> tuple[int, str]:
+        """Return how many units have some of these rows, and write the first of them."""
+        if self.lookup is not None:
+            return self.lookup.who(self, rule, rows)
+        units = self.units(rows)
+        return units.size, name_some(self.unit_labels[units[:3]])
+
     def label(self, period: int) -> Any:
         """Return the user's label of a period, or of a cohort."""
         return "never" if period == NEVER else self.axis.labels([period])[0]
 
     def record(self, rule: str, action: str, rows: Bools, reason: str, warn: bool = True) -> None:
         """Write an entry of the ledger, and warn."""
-        units = self.units(rows)
-        shown = name_some(self.unit_labels[units[:3]])
-        entry = Entry(rule, action, int(np.count_nonzero(rows)), units.size, reason, shown)
+        n_units, shown = self.who(rule, rows)
+        entry = Entry(rule, action, self.n_rows(rows), n_units, reason, shown)
         self.entries.append(entry)
         if warn:
-            errors.warn(entry.message(self.options.panel), SampleWarning)
+            self.unsaid.append(len(self.entries) - 1)
+        if self.lookup is None:
+            self.say()
+
+    def say(self) -> None:
+        """Warn of entries that no warning was given of."""
+        if self.lookup is not None:
+            self.lookup.examples(self)
+        for place in self.unsaid:
+            errors.warn(self.entries[place].message(self.options.panel), SampleWarning)
+        self.unsaid.clear()
 
     def drop(self, rule: str, rows: Bools, reason: str) -> None:
         """Take rows out of the sample, with an entry in the ledger and a warning."""
@@ -151,13 +191,13 @@ class Sample:
             return
         keep = ~rows
         if not keep.any():
-            raise DataError(f"no row is left in the sample ({plural(rows.size, 'row')}): {reason}")
+            raise DataError(f"no row is left in the sample ({plural(self.size, 'row')}): {reason}")
         self.record(rule, "dropped", rows, reason)
         # The design depends on all rows: levels may have vanished, splines look at all values.
         left = replace(self.rows, x=None).take(keep)
         period, seen = renumber(left.period, self.periods.size)
         self.rows, self.periods = replace(left, period=period), self.periods[seen]
-        if not left.unit.size:
+        if not left.unit.size and left.count is None:
             self.unit_labels = self.unit_labels[keep]
         for name, column in self.covariates.items():
             self.covariates[name] = column[keep].reset_index(drop=True)

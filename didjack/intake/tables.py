@@ -46,9 +46,9 @@ def _eager(df: Any) -> nw.DataFrame[Any]:
         return nw.from_native(df, eager_only=True)
     except TypeError as error:
         name = type(df).__name__
-        if hasattr(df, "collect"):
-            raise DataError(f"df is lazy ({name}); call .collect() first") from error
-        raise DataError(f"df must be a pandas, polars or pyarrow table, got {name}") from error
+        raise DataError(
+            f"df must be a pandas, polars or pyarrow table, or a lazy one, got {name}"
+        ) from error
 
 
 def read_columns(df: Any, roles: dict[str, str]) -> dict[str, pd.Series]:
@@ -67,14 +67,7 @@ def read_columns(df: Any, roles: dict[str, str]) -> dict[str, pd.Series]:
     DataError
         Not a table, a column that is not there or stands in it twice, or no rows.
     """
-    present = column_names(df)
-    words = strings(present)
-    for name, role in roles.items():
-        count = words.count(name)
-        if count == 0:
-            raise DataError(f"{role}: {no_column(df, name, present)}")
-        if count > 1:
-            raise DataError(f"{role}: df has {count} columns named {name!r}; keep one")
+    check_columns(df, column_names(df), roles)
     if isinstance(df, pd.DataFrame):
         columns = {}
         for name, role in roles.items():
@@ -90,6 +83,17 @@ def read_columns(df: Any, roles: dict[str, str]) -> dict[str, pd.Series]:
     if not len(next(iter(columns.values()))):
         raise DataError("df has no rows")
     return columns
+
+
+def check_columns(df: Any, present: list[Any], roles: dict[str, str]) -> None:
+    """Raise for columns that a table does not have among those present, or has twice."""
+    words = strings(present)
+    for name, role in roles.items():
+        count = words.count(name)
+        if count == 0:
+            raise DataError(f"{role}: {no_column(df, name, present)}")
+        if count > 1:
+            raise DataError(f"{role}: df has {count} columns named {name!r}; keep one")
 
 
 def _check_decimals(column: pd.Series, role: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from didjack._typing import Bools
+from didjack._typing import Bools, Ints
 from didjack.errors import DataError
 from didjack.intake.labels import Coded, as_codes
 from didjack.intake.numbers import is_number, offenders
@@ -17,7 +17,7 @@ _OBJECT = np.dtype(object)
 """Given like this, pandas does not set warning filters, which all threads share, to look it up."""
 
 
-def text_as_categories(column: pd.Series, labels: bool) -> pd.Series:
+def text_as_categories(column: pd.Series, labels: bool, count: Ints | None = None) -> pd.Series:
     """Make a covariate column with text categorical; return others as they are.
 
     Parameters
@@ -26,6 +26,7 @@ def text_as_categories(column: pd.Series, labels: bool) -> pd.Series:
         Its values are labels, as within ``C()``, even if most of them are numbers. Otherwise that
         is an error, as each number would have a dummy. Whole numbers that are all text, such as
         codes of occupations, always are labels, and so is what is categorical already.
+    count : (N,) how many rows of the user's table each stands for; None: one
     """
     if column.dtype == object:
         if not any(isinstance(value, str) for value in column):
@@ -34,7 +35,7 @@ def text_as_categories(column: pd.Series, labels: bool) -> pd.Series:
         return column
     coded = as_codes(column, "covariate")
     if not labels:
-        _check_numbers(column, coded)
+        _check_numbers(column, coded, count)
     # Numbers among text are text.
     names = as_codes(pd.Series([str(label) for label in coded.labels], dtype=_OBJECT), "covariate")
     codes = np.append(names.codes, -1)[coded.codes]
@@ -42,10 +43,12 @@ def text_as_categories(column: pd.Series, labels: bool) -> pd.Series:
     return pd.Series(pd.Categorical.from_codes(codes, categories=index), name=column.name)
 
 
-def _check_numbers(column: pd.Series, coded: Coded) -> None:
+def _check_numbers(column: pd.Series, coded: Coded, count: Ints | None) -> None:
     """Raise for a column that is mostly numbers and has text."""
     values = np.array([*coded.labels, None], dtype=object)[:-1]  # also of tuples, one dimension
-    counts = np.bincount(coded.codes[coded.codes >= 0], minlength=values.size)
+    there = coded.codes >= 0
+    weights = None if count is None else count[there]
+    counts = np.bincount(coded.codes[there], weights=weights, minlength=values.size)
     bad = _text_among_numbers(values, counts)
     if not bad.any():
         return
@@ -57,8 +60,8 @@ def _check_numbers(column: pd.Series, coded: Coded) -> None:
     name = str(column.name)
     quoted = name if name.isidentifier() else f"`{name}`"
     raise DataError(
-        f"covariate {name!r} {what}: {offenders(rows, written[coded.codes])}; make it numeric, or "
-        f"write C({quoted}) for a dummy for each value"
+        f"covariate {name!r} {what}: {offenders(rows, written[coded.codes], count)}; "
+        f"make it numeric, or write C({quoted}) for a dummy for each value"
     )
 
 

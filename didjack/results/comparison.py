@@ -79,8 +79,9 @@ def _variances(view: View) -> dict[str, Variance]:
             continue
         name = kind.name
         if kind.clustered and not options.by_unit:
-            alone = view.fit.under(vcov=kind.name, cluster=None)
-            found[name] = Coefficients(Evidence(alone, view.targets)).variance(kind)
+            if view.fit.source.layout.of_units:
+                alone = view.fit.under(vcov=kind.name, cluster=None)
+                found[name] = Coefficients(Evidence(alone, view.targets)).variance(kind)
             name = kind.clustered
         found[name] = view.coefficients.variance(kind)
     if options.panel or options.cluster is not None:

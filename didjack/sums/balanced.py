@@ -15,6 +15,7 @@ import numpy as np
 from didjack._typing import NEVER, Bools, Ints
 from didjack.intake.sample import CleanData
 from didjack.options import Options
+from didjack.sums.shares import times_seen
 from didjack.sums.source import Spans
 
 
@@ -55,9 +56,9 @@ def clusters_to_balance(
 
 def _gappy(clean: CleanData, rows: Bools) -> Ints:
     """Return the clusters of units that miss some period of the rows."""
-    unit = clean.unit[rows]
-    times = np.bincount(unit)[unit]
-    return np.unique(clean.cluster[rows][times < np.unique(clean.period[rows]).size])
+    period = clean.period[rows]
+    times = times_seen(clean.unit[rows], period, single=clean.count is None)
+    return np.unique(clean.cluster[rows][times < np.unique(period).size])
 
 
 def _sole(clean: CleanData, rows: Bools) -> set[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -63,9 +64,10 @@ def pooled_rows(clean: CleanData, options: Options, collapse: bool) -> RowArrays
         binary=binary_columns(x),
         share=strata.by_cluster(columns.share_weight, *shape),
         n_units=np.rint(strata.by_cluster(columns.units, *shape)).astype(np.int64),
-        n_rows=np.bincount(clean.cluster, minlength=shape[0]),
+        n_rows=np.bincount(clean.cluster, weights=clean.count, minlength=shape[0]).astype(np.int64),
         axis=clean.axis,
         cluster_labels=clean.cluster_labels,
+        of_units=clean.count is None,
     )
     return RowArrays(
         layout,
@@ -83,16 +85,17 @@ def pooled_rows(clean: CleanData, options: Options, collapse: bool) -> RowArrays
 
 def _columns(clean: CleanData, options: Options, key: Ints, collapse: bool) -> _Columns:
     """Put rows together where that makes them fewer, or order them by their contents."""
-    everyone = np.ones(clean.y.size)
+    everyone = np.ones(clean.y.size) if clean.count is None else clean.count.astype(np.float64)
     w, count = _pooled_weights(clean, options, everyone)
     share_weight, units = _unit_shares(clean, options, w, everyone)
-    x = everyone[:, None] if clean.x is None else clean.x
+    x = np.ones((clean.y.size, 1)) if clean.x is None else clean.x
     pattern = patterns(x, key) if collapse and count.all() else None
     middle = np.median(clean.y)
     if pattern is not None:
         order, code = pattern
         y = clean.y - middle
-        return _together(order, code, y, w[0], (share_weight, units) if options.panel else None)
+        own = (share_weight, units) if options.panel else None
+        return _together(order, code, _Alike(y, w[0], clean.count, clean.square), own)
     weights = np.vstack([w, share_weight, units]) if options.panel else w
     order = by_content(key, clean.y, x, weights)
     y = clean.y[order]
@@ -100,11 +103,28 @@ def _columns(clean: CleanData, options: Options, key: Ints, collapse: bool) -> _
     w, count = _ordered(w, order), _ordered(count, order)
     share_weight, units = (_ordered(part[None], order)[0] for part in (share_weight, units))
     unit = clean.unit[order] if clean.unit.size else order
-    return _Columns(order, y, w, count, share_weight, units, unit, np.empty(0))
+    square = np.empty(0) if clean.square is None else clean.square[order]
+    return _Columns(order, y, w, count, share_weight, units, unit, square)
+
+
+@dataclass(frozen=True, slots=True)
+class _Alike:
+    """Rows that may be put together.
+
+    Attributes
+    ----------
+    y, w : (N,)
+    count, square : (N,) as of `CleanData`
+    """
+
+    y: Floats
+    w: Floats
+    count: Ints | None
+    square: Floats | None
 
 
 def _together(
-    order: Ints, code: Ints, y: Floats, w: Floats, of_units: tuple[Floats, Floats] | None
+    order: Ints, code: Ints, rows: _Alike, of_units: tuple[Floats, Floats] | None
 ) -> _Columns:
     """Add up rows of the same pattern; changes y.
 
@@ -112,17 +132,21 @@ def _together(
     ----------
     order : (n,) one row of each pattern
     code : (N,) pattern of each row
-    y, w : (N,)
+    rows : _Alike
     of_units : share_weight and units, (N,) each, where these are not weights and counts of rows
     """
-    n = order.size
+    n, y, w = order.size, rows.y, rows.w
     y *= w
     number, weight, total = kernels.collapse(code, n, w, y)
+    square = number
+    if rows.count is not None and rows.square is not None:
+        number, square = kernels.collapse(code, n, rows.count.astype(np.float64), rows.square)[1:]
+    elif not (w == 1.0).all():
+        square = kernels.collapse(code, n, w**2, w)[1]
     share_weight, units = weight, number
     if of_units is not None:
         share_weight, units = kernels.collapse(code, n, *of_units)[1:]
     y = np.divide(total, weight, out=np.zeros(n), where=weight > 0)
-    square = number if (w == 1.0).all() else kernels.collapse(code, n, w**2, w)[1]
     nobody = np.empty(0, dtype=np.int64)
     return _Columns(order, y, weight[None], number[None], share_weight, units, nobody, square)
 
@@ -178,4 +202,7 @@ def _unit_shares(
     """Return what each row adds to the weight and the number of units of its cohort, (N,) each."""
     weight = w[0] if len(w) == 1 else clean.weight
     assert weight is not None
-    return shares.of_units(clean.unit, weight) if options.panel else (weight, everyone)
+    if not options.panel:
+        return weight, everyone
+    count = None if clean.count is None else everyone
+    return shares.of_units(clean.unit, clean.period, weight, count)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from didjack._typing import Floats, Ints
+from didjack.errors import DataError
 from didjack.intake.sample import CleanData
 from didjack.kernels import sums as kernels
 from didjack.options import Options
@@ -193,7 +194,18 @@ class InMemory:
             yield cluster, InMemory(rest, jackknife=False)
 
     def influence(self, by_unit: bool) -> InfluenceSource:
-        """Return the sums that influence functions are made of, by unit or by cluster."""
+        """Return the sums that influence functions are made of, by unit or by cluster.
+
+        Raises
+        ------
+        DataError
+            Rows stand for several units, and always did.
+        """
+        if by_unit and not self.layout.of_units:
+            raise DataError(
+                "analytic errors by unit need rows, which a lazy table does not give; with "
+                "clusters, they are those of cluster=..., or use csdid(..., collect=True)"
+            )
         rows = self._rows_of_units() if by_unit else self.rows
         codes = rows.unit if by_unit else rows.strata.cluster_of_rows
         return InfluenceRows(InMemory(rows, jackknife=False), rows, codes)

@@ -58,6 +58,7 @@ class Layout:
     n_units : (H, C) number of units by cluster and cohort
     n_rows : (H,) number of rows of the sample by cluster
     axis, cluster_labels : how to write periods and clusters
+    of_units : whether single units are known
     """
 
     panel: bool
@@ -72,6 +73,7 @@ class Layout:
     n_rows: Ints
     axis: TimeAxis
     cluster_labels: pd.Index
+    of_units: bool = True
 
     @property
     def k(self) -> int:

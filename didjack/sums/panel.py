@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from didjack._typing import Floats, Ints
 from didjack.intake.sample import CleanData
@@ -12,6 +14,8 @@ from didjack.options import Options
 from didjack.sums.covariates import binary_columns, standardise
 from didjack.sums.layout import Layout, Slots
 from didjack.sums.rows import RowArrays, Strata
+
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class _Pivot:
             return column.reshape(self.shape + column.shape[1:])
         return column[self.row]
 
-    def first(self, column: Ints) -> Ints:
+    def first(self, column: NDArray[T]) -> NDArray[T]:
         """Take a column of the first period, (n,)."""
         if self.row is None:
             return column.reshape(self.shape)[:, 0]
@@ -52,12 +56,11 @@ def panel_rows(clean: CleanData, options: Options) -> RowArrays:
     unit = np.argsort(key, kind="stable")
     strata = Strata.of(key[unit], 1, len(clean.cluster_labels))
     y = pivot.table(clean.y)[unit]
-    w, first_weight = _weights(clean, options, pivot, unit)
-    none = np.empty(0)
-    level = y[:, 0] - np.median(y[:, 0]) if len(w) > 1 else none
+    everyone, square = _counts(clean, pivot, unit)
+    w, first_weight = _weights(clean, options, pivot, unit, everyone)
+    level = y[:, 0] - np.median(y[:, 0]) if len(w) > 1 else np.empty(0)
     for period in range(y.shape[1] - 1, -1, -1):
         y[:, period] -= y[:, 0]
-    everyone = np.ones((1, unit.size))
     x = np.ones((1, unit.size, 1))
     if clean.x is not None:
         x = standardise(_by_slot(pivot.table(clean.x), unit))
@@ -76,17 +79,30 @@ def panel_rows(clean: CleanData, options: Options) -> RowArrays:
         n_rows=n_units.sum(axis=1) * clean.periods.size,
         axis=clean.axis,
         cluster_labels=clean.cluster_labels,
+        of_units=clean.count is None,
     )
-    return RowArrays(layout, y, x, w, everyone, strata, unit, first_weight, level, none)
+    return RowArrays(layout, y, x, w, everyone, strata, unit, first_weight, level, square)
+
+
+def _counts(clean: CleanData, pivot: _Pivot, unit: Ints) -> tuple[Floats, Floats]:
+    """Return how many units each stands for, (1, n), and the squares of their weights, or none."""
+    if clean.count is None or clean.square is None:
+        return np.ones((1, unit.size)), np.empty(0)
+    number = pivot.first(clean.count)[unit].astype(np.float64)
+    return number[None], pivot.first(clean.square)[unit]
 
 
 def _weights(
-    clean: CleanData, options: Options, pivot: _Pivot, unit: Ints
+    clean: CleanData, options: Options, pivot: _Pivot, unit: Ints, everyone: Floats
 ) -> tuple[Floats, Floats]:
-    """Return the weights of units by slot, (Q', n), and those of the first period, (n,)."""
+    """Return the weights of units by slot, (Q', n), and those of the first period, (n,).
+
+    Parameters
+    ----------
+    everyone : (1, n) how many units each stands for
+    """
     if clean.weight is None:
-        w = np.ones((1, unit.size))
-        return w, w[0]
+        return everyone, everyone[0]
     w = _by_slot(pivot.table(clean.weight), unit)
     first = w[:1]
     return (first if options.fix_weights == "first_period" else w), first[0]

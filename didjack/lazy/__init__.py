@@ -1,0 +1,1 @@
+"""Tables that lie in an engine -> few rows that stand for many."""

@@ -1,0 +1,76 @@
+"""A lazy table -> a clean sample, whose rows are patterns that stand for many rows of the table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from didjack._typing import Bools
+from didjack.engine.progress import Progress
+from didjack.intake.clean import UnitRules, UnitsInRows, apply_rules
+from didjack.intake.clean import clean as clean_in_memory
+from didjack.intake.sample import CleanData, Sample
+from didjack.lazy.first_rows import FirstRows
+from didjack.lazy.memory import arrow_table, check_number, few_enough
+from didjack.lazy.panel import PanelUnits
+from didjack.lazy.patterns import Patterns
+from didjack.lazy.tables import LazyTable, engine_name, told_by
+from didjack.lazy.used import Used
+from didjack.options import Options
+
+_QUERIES = 4
+"""So many queries are made where nothing is odd, or less."""
+
+
+class _RowsAlone:
+    """Rows of repeated cross sections: each is a unit, and none has a name."""
+
+    def who(self, sample: Sample, _rule: str, rows: Bools) -> tuple[int, str]:
+        """Return how many rows there are."""
+        return sample.n_rows(rows), ""
+
+    def examples(self, sample: Sample) -> None:
+        """Do nothing: rows of a lazy table have no numbers."""
+
+
+def clean(df: Any, options: Options) -> CleanData:
+    """Apply the sample rules to a lazy table, which is only read from.
+
+    Parameters
+    ----------
+    df : polars LazyFrame, DuckDB relation, Spark DataFrame or Ibis table
+    options : Options
+
+    Returns
+    -------
+    CleanData
+
+    Raises
+    ------
+    DataError
+        As for tables in memory; or the engine fails, the table changes while it is read, or
+        what is asked for cannot be had without its rows.
+    """
+    with Progress(options.progress, _QUERIES) as progress:
+        table = LazyTable.of(df, progress)
+        # Some engines look at a table whenever a query is written down.
+        with told_by(engine_name(table.frame), "read df"):
+            return _clean(Used.of(table, options))
+
+
+def _clean(used: Used) -> CleanData:
+    options = used.options
+    if options.collect or few_enough(used):
+        return clean_in_memory(arrow_table(used), options)
+    first = FirstRows.of(used)
+    if first.differ:
+        check_number(used)
+    patterns = Patterns.of(used, used.flagged(), first.centre)
+    sample, missing, zero = patterns.sample(used)
+    units: UnitRules = UnitsInRows()
+    sample.lookup = _RowsAlone()
+    complete = ~np.logical_or.reduce(list(missing.values()))
+    if options.panel and complete.any():
+        units = sample.lookup = PanelUnits(used, patterns, sample, complete, first.centre)
+    return apply_rules(sample, missing, zero, units)

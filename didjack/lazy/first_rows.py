@@ -1,0 +1,44 @@
+"""The first rows of a lazy table: of what kind its numbers are, and whether grouping is of use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from didjack.intake.numbers import as_float
+from didjack.intake.tables import read_columns
+from didjack.lazy.used import Used
+
+_ROWS = 10_000
+"""Number of rows that are looked at first."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRows:
+    """What the first rows say.
+
+    Attributes
+    ----------
+    centre : about where outcomes are: sums of what they exceed that by have the more digits
+    differ : whether most of them differ in cluster, cohort, period or covariates, so that there
+        may be too many patterns
+    """
+
+    centre: float
+    differ: bool
+
+    @classmethod
+    def of(cls, used: Used) -> FirstRows:
+        """Look at them; raise for columns that are of another kind than they have to be."""
+        options, table = used.options, used.table
+        first = table.fetch(table.frame.select(*used.roles).head(_ROWS), "read its first rows")
+        data = read_columns(first, used.roles)
+        y = as_float(data[options.yname], "yname")
+        if options.weightsname is not None:
+            as_float(data[options.weightsname], "weightsname")
+        keys = pd.DataFrame({name: data[name] for name in used.keys})
+        differ = y.size == _ROWS and 2 * len(keys.drop_duplicates()) > _ROWS
+        y = y[np.isfinite(y)]
+        return cls(float(np.median(y)) if y.size else 0.0, differ)

@@ -1,0 +1,72 @@
+"""Who breaks a rule about units: small queries, for the messages that tables in memory give."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import narwhals as nw
+import pandas as pd
+
+from didjack.intake.calendar import as_times
+from didjack.intake.checks import duplicates, moved_units
+from didjack.intake.labels import as_codes
+from didjack.intake.sample import Sample
+from didjack.intake.tables import read_columns
+from didjack.lazy.units import UnitQueries
+from didjack.wording import name_some, one_line
+
+
+def raise_for_cohorts(queries: UnitQueries, sample: Sample, n_units: int) -> NoReturn:
+    """Raise for units in several cohorts."""
+    options = sample.options
+    rows = _rows_of_first(queries, "in_cohorts")
+    cohort = pd.Series(as_times(queries.periods, rows[options.gname]).cohort)
+    shown = []
+    for unit, own in cohort.groupby(rows[options.idname].to_numpy()):
+        seen = name_some(map(sample.label, own.drop_duplicates().sort_values()))
+        shown.append(f"{one_line(unit)} ({seen})")
+    raise moved_units(options, f"cohort ({options.gname!r})", n_units, shown)
+
+
+def raise_for_clusters(queries: UnitQueries, sample: Sample, n_units: int) -> NoReturn:
+    """Raise for units in several clusters."""
+    options = sample.options
+    rows = _rows_of_first(queries, "in_clusters")
+    shown = []
+    for unit, own in rows[options.cluster].groupby(rows[options.idname].to_numpy()):
+        shown.append(f"{one_line(unit)} ({name_some(as_codes(own, 'cluster').labels)})")
+    raise moved_units(options, f"cluster ({options.cluster!r})", n_units, shown)
+
+
+def _rows_of_first(queries: UnitQueries, flag: str) -> dict[Any, pd.Series]:
+    """Return the complete rows of the first three units with a flag."""
+    used, own = queries.used, queries.used.table.own
+    name = used.unit
+    units = queries.flagged_units().filter(nw.col(own(flag))).select(name).sort(name).head(3)
+    rows = queries.rows().filter(nw.col(own("complete"))).select(*used.roles)
+    found = used.table.fetch(rows.join(units, on=name, how="inner"), "find units that change")
+    return dict(read_columns(found, used.roles))
+
+
+def raise_for_duplicates(queries: UnitQueries, sample: Sample) -> NoReturn:
+    """Raise for units that are seen more than once in a period."""
+    used, options, own = queries.used, sample.options, queries.used.table.own
+    unit, time = used.unit, options.tname
+    rows = queries.rows().filter(nw.col(own("complete")))
+    twice = rows.group_by(unit, time).agg(nw.len().cast(nw.Int64).alias(own("n")))
+    twice = twice.filter(nw.col(own("n")) > 1)
+    total = used.table.fetch(twice.select(nw.col(own("n")).sum()), "count rows seen twice")
+    first = used.table.fetch(twice.sort(unit, time).head(3), "find rows seen twice")
+    columns = read_columns(first, {unit: "idname", time: "tname"})
+    labels = {raw: sample.label(code) for raw, code in _codes(queries.periods)}
+    shown = [
+        f"({one_line(label)}, {labels[period]})"
+        for label, period in zip(columns[unit], columns[time], strict=True)
+    ]
+    raise duplicates(options, int(total[own("n")][0].as_py()), shown)
+
+
+def _codes(periods: pd.Series) -> list[tuple[Any, int]]:
+    """Return labels of periods with what stands for them on the integer axis."""
+    codes = as_times(periods, periods).period
+    return list(zip(periods, codes.tolist(), strict=True))

@@ -1,0 +1,242 @@
+"""The sample rules about units, for a panel whose rows are patterns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from didjack._typing import Bools, Ints
+from didjack.errors import DataError
+from didjack.intake import rules
+from didjack.intake.calendar import as_times
+from didjack.intake.labels import as_codes
+from didjack.intake.sample import Sample
+from didjack.intake.tables import read_columns
+from didjack.lazy.columns import among
+from didjack.lazy.memory import remedy
+from didjack.lazy.offenders import raise_for_clusters, raise_for_cohorts, raise_for_duplicates
+from didjack.lazy.patterns import Patterns
+from didjack.lazy.types import match, set_types
+from didjack.lazy.units import UnitQueries
+from didjack.lazy.used import Used
+from didjack.wording import name_some, plural
+
+
+class PanelUnits:
+    """Counts units for the ledger, checks them, and balances the panel.
+
+    Until the panel is balanced, `sample.rows.unit` is the place of a row among the patterns;
+    afterwards it is the type of its units.
+
+    Parameters
+    ----------
+    used : Used
+    patterns : of all rows
+    sample : made of them
+    complete : (N,) which of the patterns are of complete rows
+    centre : what sums of outcomes are measured from
+    """
+
+    def __init__(
+        self, used: Used, patterns: Patterns, sample: Sample, complete: Bools, centre: float
+    ) -> None:
+        self.used, self.patterns, self.centre = used, patterns, centre
+        options = used.options
+        time = patterns.keys[options.tname][complete].drop_duplicates().sort_values()
+        self.queries = UnitQueries(used, time)
+        self.units = self.queries.count()
+        times = as_times(time, self.units.cohort)
+        self._periods, self._cohorts = times.period, times.cohort
+        self._n_rows = sample.size
+        self._first_cohort = sample.rows.cohort
+        self._short: Bools = np.zeros(self.units.number.size, dtype=bool)
+        self._complete = complete
+        self._pending: dict[int, nw.LazyFrame[Any]] = {}
+        sample.rows = replace(sample.rows, unit=np.arange(sample.rows.y.size))
+
+    # ---- the ledger ------------------------------------------------------------------------------
+
+    def who(self, sample: Sample, rule: str, rows: Bools) -> tuple[int, str]:
+        """Return how many units a rule finds; who these are is asked for all rules at once."""
+        place = sample.rows.unit[rows]
+        if rule.startswith("1 complete"):
+            if self._complete[place].any():
+                raise DataError(
+                    f"{sample.formula.shown if sample.formula else 'xformla'} is not finite in "
+                    f"{plural(sample.n_rows(rows), 'row')}: in a panel that is a lazy table, make "
+                    f"the term a column in the engine, or {remedy(self.used, self._n_rows)}"
+                )
+            chosen = self.units.incomplete
+            frame = self.queries.rows().filter(~nw.col(self._own("complete")))
+        elif rule.startswith("5"):
+            chosen, frame = self._short, self._short_units(sample)
+        elif rule.startswith("6"):
+            dropped = self._short & (not sample.options.allow_unbalanced_panel)
+            return self._number(self._kept.any(axis=1) & ~dropped), ""
+        else:
+            chosen = np.asarray((self.units.seen & self._cells(sample, rows)).any(axis=1))
+            frame = self._rows_of(sample, place)
+        if rule == "unknown code":
+            return self._number(chosen), name_some(self._first(frame))
+        self._pending[len(sample.entries)] = frame
+        return self._number(chosen), ""
+
+    def _number(self, kinds: Bools) -> int:
+        return int(self.units.number[kinds].sum())
+
+    def _own(self, name: str) -> str:
+        return self.used.table.own(name)
+
+    def _cells(self, sample: Sample, rows: Bools) -> Bools:
+        """Return in which periods some rows are, by kind of unit, (K, T)."""
+        cohort = self._first_cohort[sample.rows.unit[rows]]
+        period = sample.periods[sample.rows.period[rows]]
+        cohorts = np.unique(self._first_cohort)
+        there = np.zeros((cohorts.size, self._periods.size), dtype=bool)
+        there[np.searchsorted(cohorts, cohort), np.searchsorted(self._periods, period)] = True
+        at = np.searchsorted(cohorts, self._cohorts).clip(max=cohorts.size - 1)
+        return np.asarray(there[at] & (cohorts[at] == self._cohorts)[:, None])
+
+    def _rows_of(self, sample: Sample, place: Ints) -> nw.LazyFrame[Any]:
+        """Return the complete rows of the cohorts and periods of some patterns."""
+        schema, options = self.used.table.schema, sample.options
+        keys = self.patterns.keys
+        return self.queries.rows().filter(
+            nw.col(self._own("complete")),
+            among(schema, options.gname, keys[options.gname].iloc[place]),
+            among(schema, options.tname, keys[options.tname].iloc[place]),
+        )
+
+    def _short_units(self, sample: Sample) -> nw.LazyFrame[Any]:
+        n = self._own("n")
+        kept = self._kept_rows.group_by(self.used.unit).agg(nw.len().alias(n))
+        return kept.filter(nw.col(n) < sample.periods.size)
+
+    def _smallest(self, frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        name = self.used.unit
+        return frame.select(name).unique().sort(name).head(3)
+
+    def _first(self, frame: nw.LazyFrame[Any]) -> list[Any]:
+        """Return the first three units of some rows."""
+        name = self.used.unit
+        found = self.used.table.fetch(self._smallest(frame), "find the first units")
+        return list(as_codes(read_columns(found, {name: "idname"})[name], "idname").labels)
+
+    def examples(self, sample: Sample) -> None:
+        """Complete the entries of the ledger with the first three units of each, in one query."""
+        if not self._pending:
+            return
+        name, tag = self.used.unit, self._own("entry")
+        frames = [
+            self._smallest(frame).with_columns(nw.lit(at).alias(tag))
+            for at, frame in self._pending.items()
+        ]
+        query = nw.concat(frames, how="vertical") if len(frames) > 1 else frames[0]
+        found = self.used.table.fetch(query, "find the first units of each rule")
+        columns = read_columns(found, {name: "idname", tag: "entry"})
+        for at in self._pending:
+            own = columns[name][columns[tag].to_numpy() == at]
+            shown = name_some(as_codes(own, "idname").labels)
+            sample.entries[at] = sample.entries[at]._replace(examples=shown)
+        self._pending.clear()
+
+    # ---- the rules -------------------------------------------------------------------------------
+
+    def check(self, sample: Sample) -> None:
+        """Raise for units in two cohorts or clusters, or twice in a period."""
+        units, queries = self.units, self.queries
+        n_rows = int((units.number * units.n_rows).sum())
+        if n_rows != sample.size:
+            raise changed(sample.size, n_rows)
+        if units.in_cohorts.any():
+            raise_for_cohorts(queries, sample, self._number(units.in_cohorts))
+        if units.in_clusters.any():
+            raise_for_clusters(queries, sample, self._number(units.in_clusters))
+        if units.twice.any():
+            raise_for_duplicates(queries, sample)
+
+    def balance(self, sample: Sample) -> bool:
+        """Make a balanced panel, or return False for an unbalanced one."""
+        everything = np.ones(sample.rows.y.size, dtype=bool)
+        self._kept = self.units.seen & self._cells(sample, everything)
+        n_kept = self._kept.sum(axis=1)
+        self._short = (n_kept > 0) & (n_kept < sample.periods.size)
+        self._kept_rows = self._rows_of(sample, sample.rows.unit)
+        balanced, masks = True, np.zeros(sample.rows.y.size, dtype=np.int64)
+        if self._short.any():
+            short, masks = self._split(sample)
+            balanced = rules.leave_out(sample, short)
+            masks = masks[~short] if balanced else masks
+        self._check_constant(sample, balanced)
+        set_types(sample, masks, balanced)
+        return balanced
+
+    def _split(self, sample: Sample) -> tuple[Bools, Ints]:
+        """Divide patterns by the periods in which their units are seen.
+
+        Returns which rows are of units that miss some period, and a number for these periods.
+        """
+        used, queries, id_ = self.used, self.queries, self.used.unit
+        bits = [self._own(f"bits{j}") for j in range(queries.n_sums)]
+        whole = nw.Int64
+        flags = {flag: nw.lit(True) for flag in used.flags.values()}
+        rows = self._kept_rows.with_columns(
+            *(nw.col(b).sum().over(id_).cast(whole) for b in bits), **flags
+        )
+        finer = Patterns.of(used, rows, self.centre, *bits)
+        place = match(used, self.patterns, finer, self._complete)
+        inverse = np.full(self._complete.size, -1)
+        inverse[sample.rows.unit] = np.arange(sample.rows.y.size)
+        at = inverse[place]
+        numbers, n_rows = finer.numbers, sample.size
+        assert numbers.count is not None
+        if (at < 0).any() or int(numbers.count.sum()) != n_rows:
+            raise changed(n_rows, int(numbers.count.sum()))
+        sample.rows = replace(
+            sample.rows.take(at),
+            y=numbers.y,
+            weight=numbers.weight,
+            count=numbers.count,
+            square=numbers.square,
+        )
+        for name, column in sample.covariates.items():
+            sample.covariates[name] = column.iloc[at].reset_index(drop=True)
+        sums = pd.DataFrame({b: finer.keys[b].to_numpy(dtype=np.int64) for b in bits})
+        seen = np.bitwise_count(sums.to_numpy()).sum(axis=1)
+        masks = np.asarray(sums.groupby(bits).ngroup(), dtype=np.int64)
+        return np.asarray(seen < sample.periods.size), masks
+
+    def _check_constant(self, sample: Sample, balanced: bool) -> None:
+        """Raise for what only rows can tell."""
+        options = sample.options
+        if options.fix_weights == "varying":
+            return
+        if options.fix_weights is not None and not balanced:
+            raise DataError(
+                f"fix_weights={options.fix_weights!r} is not possible for an unbalanced panel "
+                f"that is a lazy table; {remedy(self.used, self._n_rows)}"
+            )
+        varying = self.units.varies & self._kept.any(axis=1)
+        if balanced:
+            varying &= ~self._short
+        if varying.any():
+            names = [*self.used.covariates.names, options.weightsname]
+            listed = name_some([name for name in names if name is not None])
+            raise DataError(
+                f"{plural(self._number(varying), 'unit')} of {options.idname!r} have {listed} that "
+                "vary over time: the units of a lazy table can be grouped by constant ones only. "
+                "Take the values of one period in the engine, or "
+                f"{remedy(self.used, self._n_rows)}"
+            )
+
+
+def changed(before: int, after: int) -> DataError:
+    """Return the error for a table that is not what it was a query ago."""
+    return DataError(
+        f"df changed while it was read: {plural(before, 'row')}, then {after:,}; give a table "
+        "that stays as it is, such as a copy"
+    )

@@ -1,0 +1,121 @@
+"""A lazy table: what is asked of its engine, and what is said when the engine fails."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from didjack.engine.progress import Progress
+from didjack.errors import DataError
+from didjack.wording import brief
+
+if TYPE_CHECKING:
+    import narwhals as nw
+    import pyarrow as pa
+
+_FAILURES = {
+    "polars.exceptions": "PolarsError",
+    "duckdb": "Error",
+    "pyspark.errors": "PySparkException",
+    "py4j.protocol": "Py4JError",
+    "ibis.common.exceptions": "IbisError",
+    "narwhals.exceptions": "NarwhalsError",
+}
+"""What engines raise, by module; those that are not imported raise nothing."""
+
+
+def is_lazy(df: Any) -> bool:
+    """Whether a table is one of those whose rows an engine has: DuckDB, polars, Spark, Ibis."""
+    if isinstance(df, pd.DataFrame):
+        return False
+    import narwhals as nw
+
+    return isinstance(nw.from_native(df, pass_through=True), nw.LazyFrame)
+
+
+@dataclass(slots=True)
+class LazyTable:
+    """A lazy table, which is only read from.
+
+    Attributes
+    ----------
+    frame : the table
+    schema : name -> type of each column
+    progress : a bar of the queries
+    prefix : no column's name begins with it
+    """
+
+    frame: nw.LazyFrame[Any]
+    schema: dict[str, Any]
+    progress: Progress
+    prefix: str = field(default="didjack_")
+
+    @classmethod
+    def of(cls, df: Any, progress: Progress) -> LazyTable:
+        """Wrap a table and look at its columns."""
+        import narwhals as nw
+
+        frame = nw.from_native(df, pass_through=False)
+        with told_by(engine_name(frame), "list its columns"):
+            schema = dict(frame.collect_schema())
+        prefix = "didjack_"
+        while any(name.lower().startswith(prefix) for name in schema):
+            prefix += "_"
+        return cls(frame, schema, progress, prefix)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        return list(self.schema)
+
+    def own(self, name: str) -> str:
+        """Return a name for a column that is none of the table's."""
+        return self.prefix + name
+
+    def fetch(self, query: nw.LazyFrame[Any], what: str) -> pa.Table:
+        """Run a query and bring what it gives into memory.
+
+        Parameters
+        ----------
+        query : of this table
+        what : what it does, for messages
+
+        Raises
+        ------
+        DataError
+            The engine fails; the message has the engine's first line.
+        """
+        # polars would otherwise read whole columns at once.
+        options = {"engine": "streaming"} if query.implementation.is_polars() else {}
+        with told_by(engine_name(query), what):
+            found = query.collect("pyarrow", **options).to_native()
+        self.progress.advance(1)
+        return found
+
+
+def engine_name(frame: nw.LazyFrame[Any]) -> str:
+    """Return the name of the engine of a table."""
+    return str(frame.implementation.name).lower()
+
+
+@contextmanager
+def told_by(engine: str, what: str) -> Iterator[None]:
+    """Say in words what an engine could not do, and what it says itself."""
+    try:
+        yield
+    except _failures() as error:
+        first = next((line for line in str(error).splitlines() if line.strip()), "")
+        raise DataError(f"{engine} could not {what}: {brief(first, 300)[1:-1]}") from error
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what the engines that are imported raise; files may be gone, or closed to the user."""
+    there = [
+        (sys.modules[module], name) for module, name in _FAILURES.items() if module in sys.modules
+    ]
+    return (OSError, *(getattr(module, name) for module, name in there))

@@ -1,0 +1,106 @@
+"""Types of units: those with the same cluster, cohort and covariates, seen in the same periods."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import Bools, Ints
+from didjack.errors import DataError
+from didjack.intake.labels import distinct
+from didjack.intake.sample import Sample
+from didjack.lazy.patterns import Patterns
+from didjack.lazy.used import Used
+from didjack.wording import name_some
+
+
+def match(used: Used, patterns: Patterns, finer: Patterns, complete: Bools) -> Ints:
+    """Return the place of each of some finer patterns among the patterns; -1 if it has none.
+
+    Parameters
+    ----------
+    complete : (N,) which of the patterns are of complete rows
+    """
+    own = _keys(used, patterns)[complete]
+    own["place"] = np.flatnonzero(complete)
+    keys = _keys(used, finer)
+    found = keys.merge(own, on=used.keys, how="left")["place"]
+    if len(found) != len(keys):
+        raise DataError(f"df has values of {name_some(used.keys, 8)} that cannot be told apart")
+    return np.asarray(found.fillna(-1), dtype=np.int64)
+
+
+def _keys(used: Used, patterns: Patterns) -> pd.DataFrame:
+    """Return the columns by which rows were grouped, categories as what they are."""
+    return pd.DataFrame(
+        {
+            name: column.astype(object) if column.dtype == "category" else column
+            for name, column in patterns.keys.items()
+            if name in used.keys
+        }
+    )
+
+
+def set_types(sample: Sample, masks: Ints, balanced: bool) -> None:
+    """Give each row the type of its units, and put rows of one type and period together.
+
+    With weights that vary, so may the covariates: a type is then all units of a cohort and
+    cluster that are seen in the same periods.
+
+    Parameters
+    ----------
+    sample : Sample
+    masks : (N,) number of the set of periods in which the units of a row are seen
+    balanced : whether all are seen in all periods
+    """
+    rows, varying = sample.rows, sample.options.fix_weights == "varying"
+    columns = {"cohort": rows.cohort, "cluster": rows.cluster, "mask": masks}
+    table = pd.DataFrame(columns | ({} if varying else sample.covariates))
+    unit = np.asarray(table.groupby(list(table.columns), observed=True).ngroup(), dtype=np.int64)
+    sample.rows = replace(rows, unit=unit)
+    sample.unit_labels = pd.RangeIndex(int(unit.max()) + 1)
+    if not varying:
+        _put_together(sample)
+        _steady(sample, balanced)
+
+
+def _put_together(sample: Sample) -> None:
+    """Put rows of one type and period together, such as those with cohorts 0 and inf."""
+    rows = sample.rows
+    _, key = distinct(rows.unit * sample.periods.size + rows.period)
+    n_keys = int(key.max()) + 1
+    if n_keys == key.size:
+        return
+    first = np.unique(key, return_index=True)[1]
+    assert rows.count is not None
+    weight = rows.count if rows.weight is None else rows.weight
+    total = np.bincount(key, weights=weight)
+    y = np.bincount(key, weights=weight * rows.y)
+    sample.rows = replace(
+        rows.take(first),
+        y=np.divide(y, total, out=np.zeros(n_keys), where=total > 0),
+        weight=None if rows.weight is None else total.astype(np.float64),
+        count=np.rint(np.bincount(key, weights=rows.count)).astype(np.int64),
+        square=np.bincount(key, weights=rows.square).astype(np.float64),
+    )
+    for name, column in sample.covariates.items():
+        sample.covariates[name] = column.iloc[first].reset_index(drop=True)
+
+
+def _steady(sample: Sample, balanced: bool) -> None:
+    """Give the rows of each type the weights of its first one.
+
+    Sums over the same weights, added up in another order, need not have the same digits.
+    """
+    rows = sample.rows
+    _, first, of_row = np.unique(rows.unit, return_index=True, return_inverse=True)
+    at = first[of_row]
+    assert rows.count is not None
+    assert rows.square is not None
+    gaps = balanced and (np.bincount(rows.unit) != sample.periods.size).any()
+    if gaps or (rows.count != rows.count[at]).any():
+        raise DataError("df changed while it was read; give a table that stays as it is")
+    weight = None if rows.weight is None else rows.weight[at]
+    sample.rows = replace(rows, weight=weight, square=rows.square[at])

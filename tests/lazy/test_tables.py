@@ -1,0 +1,177 @@
+"""Engines that fail, tables that change, how often a table is read, and what is left of it."""
+
+import pickle
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from lazy_tables import ENGINES, assert_alike, assert_close, refused
+from small_panels import COVARIATES, NAMES, panel, where
+
+import didjack
+from didjack.lazy.tables import LazyTable
+
+pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
+
+BY_ENGINE = pytest.mark.parametrize("engine", ENGINES)
+FEW = NAMES | {"xformla": "~ x2"}
+
+
+@pytest.fixture
+def queries(monkeypatch):
+    """What engines were asked for."""
+    asked, fetch = [], LazyTable.fetch
+
+    def noted(self, query, what):
+        asked.append(what)
+        return fetch(self, query, what)
+
+    monkeypatch.setattr(LazyTable, "fetch", noted)
+    return asked
+
+
+@BY_ENGINE
+def test_at_most_four_queries(engine, queries):
+    table = ENGINES[engine](panel())
+    didjack.csdid(table, **FEW, est_method="dr")
+    assert queries == ["read its first rows", "group its rows", "check its units"]
+    queries.clear()
+    didjack.csdid(table, **NAMES | {"idname": None}, xformla="~ x2", panel=False)
+    assert queries == ["read its first rows", "group its rows"]
+    queries.clear()
+    early = panel().assign(g=lambda d: d["g"].mask(d["id"] <= 2, 2001))
+    didjack.csdid(ENGINES[engine](where(early, [30], "y", np.nan)[:-5]), **FEW)
+    assert len(queries) == 5  # an unbalanced panel is grouped again
+
+
+@BY_ENGINE
+def test_columns_that_fail_when_they_are_read(engine):
+    df = panel().assign(y=lambda d: d["y"].astype(str).where(d["id"] != 48, "none"))
+    table = ENGINES[engine](df)
+    if engine == "polars":
+        table = table.with_columns(pl.col("y").cast(pl.Float64))
+    else:
+        table = table.select("* REPLACE (CAST(y AS DOUBLE) AS y)")
+    message = refused(table, **FEW)
+    assert message.startswith(f"{engine} could not read its first rows: ")
+    assert "none" in message
+
+
+@BY_ENGINE
+def test_files_that_are_gone(engine, tmp_path):
+    path = tmp_path / "a.parquet"
+    panel().to_parquet(path)
+    table = didjack.scan(path, engine=engine)
+    path.unlink()
+    assert refused(table, **FEW).startswith(f"{engine} could not ")
+
+
+@BY_ENGINE
+def test_empty_partitions(engine, tmp_path):
+    df = panel()
+    df[:0].to_parquet(tmp_path / "a.parquet")
+    df[:100].to_parquet(tmp_path / "b.parquet")
+    df[100:].to_parquet(tmp_path / "c.parquet")
+    lazy = didjack.csdid(didjack.scan(tmp_path, engine=engine), **FEW)
+    assert_alike(didjack.csdid(df, **FEW), lazy)
+
+
+def test_tables_that_change():
+    connection = duckdb.connect()
+    df = panel()
+    connection.register("df", df)
+    table = connection.sql("SELECT * FROM df WHERE random() < 0.9")
+    assert refused(table, **FEW).startswith("df changed while it was read")
+
+
+@BY_ENGINE
+def test_nothing_of_the_table_is_left(engine):
+    df = panel()
+    table = ENGINES[engine](df)
+    result = didjack.csdid(table, **FEW)
+    again = pickle.loads(pickle.dumps(result))
+    pd.testing.assert_frame_equal(again.tidy(), result.tidy())
+    assert_alike(didjack.csdid(df, **FEW), didjack.csdid(table, **FEW))  # read from, not changed
+
+
+def test_nothing_is_written_to_a_database(tmp_path):
+    path = str(tmp_path / "a.duckdb")
+    with duckdb.connect(path) as connection:
+        connection.register("df", panel())
+        connection.execute("CREATE TABLE a AS SELECT * FROM df")
+    connection = duckdb.connect(path, read_only=True)
+    assert didjack.csdid(connection.table("a"), **FEW).nobs == 240
+    assert connection.sql("SHOW TABLES").fetchall() == [("a",)]
+
+
+@BY_ENGINE
+@pytest.mark.parametrize("sample", [{}, {"idname": None, "panel": False}])
+def test_what_comes_after_estimation(engine, sample):
+    df = panel()
+    options = FEW | sample | {"est_method": "reg"}
+    memory, lazy = (didjack.csdid(d, **options) for d in (df, ENGINES[engine](df)))
+    a, b = memory.aggregate("simple"), lazy.aggregate("simple")
+    one, other = (average.randomization_test(n_permutations=20) for average in (a, b))
+    np.testing.assert_allclose(one.astype(float), other.astype(float), rtol=1e-8)
+    assert_close(*(x.vcov("analytic") for x in (memory, lazy)))
+    table = lazy.compare_vcov()
+    assert "analytic" not in table.index  # that of units
+    left = memory.compare_vcov().loc[table.index]
+    np.testing.assert_allclose(left["std_error"], table["std_error"], rtol=1e-8)
+
+
+@BY_ENGINE
+def test_units_that_are_clusters_come_into_memory(engine, monkeypatch):
+    df, options = panel(), NAMES | {"cluster": None, "xformla": "~ x1"}
+    assert_alike(didjack.csdid(df, **options), didjack.csdid(ENGINES[engine](df), **options))
+    monkeypatch.setattr("didjack.lazy.memory.MOST_ROWS", 100)
+    message = refused(ENGINES[engine](df), **options)
+    assert "units that are clusters of their own cannot be put together" in message
+    assert "use collect=True, which brings 240 rows of 5 columns, about 9.6e-06 GB," in message
+
+
+@BY_ENGINE
+def test_too_many_patterns(engine, monkeypatch):
+    monkeypatch.setattr("didjack.lazy.patterns.MOST_ROWS", 100)
+    message = refused(ENGINES[engine](panel()), **NAMES, xformla="~ x1")
+    assert "more than 5,000,000 different rows in cl, g, t, x1" in message
+    assert "use collect=True, which brings 240 rows of 6 columns" in message
+
+
+def test_many_different_rows_are_noticed_on_the_first_ones(monkeypatch, queries):
+    monkeypatch.setattr("didjack.lazy.first_rows._ROWS", 200)
+    monkeypatch.setattr("didjack.lazy.memory.MOST_ROWS", 200)
+    assert "different rows in" in refused(ENGINES["polars"](panel()), **NAMES, xformla="~ x1")
+    assert "group its rows" not in queries
+
+
+def test_progress_says_what_is_brought_into_memory(capsys):
+    table = ENGINES["polars"](panel())
+    didjack.csdid(table, **FEW, collect=True, progress=True)
+    assert "didjack brings 240 rows of 6 columns, about" in capsys.readouterr().err
+
+
+def test_collect_is_a_flag():
+    assert refused(panel(), **NAMES, collect="yes").startswith("collect='yes' is not allowed")
+
+
+def test_scan_says_what_it_takes(tmp_path):
+    for path in (3, "", "a.xlsx"):
+        with pytest.raises(didjack.OptionError, match="path="):
+            didjack.scan(path)
+    with pytest.raises(didjack.OptionError, match="engine='spark' is not allowed"):
+        didjack.scan("a.parquet", engine="spark")
+    with pytest.raises(didjack.DataError, match="duckdb could not read"):
+        didjack.scan(tmp_path / "a.parquet")
+
+
+@BY_ENGINE
+def test_scan_reads_csv(engine, tmp_path):
+    df = panel()
+    df.to_csv(tmp_path / "a.csv", index=False)
+    assert_alike(
+        didjack.csdid(df, **NAMES | COVARIATES),
+        didjack.csdid(didjack.scan(tmp_path / "a.csv", engine=engine), **NAMES | COVARIATES),
+    )

@@ -1,0 +1,69 @@
+"""Lazy tables of several engines, and how they are held against tables in memory."""
+
+import re
+import warnings
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+
+import didjack
+
+ENGINES = {
+    "polars": lambda df: pl.from_pandas(df).lazy(),
+    "duckdb": lambda df: duckdb.connect().from_arrow(pl.from_pandas(df).to_arrow()),
+}
+KINDS = ("event", "group", "calendar", "simple")
+COLUMNS = ("estimate", "std_error", "p_value", "conf_low", "df")
+
+
+def listened(df, **options):
+    """Fit; return the result and the warnings, which may be none of others' packages."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = didjack.csdid(df, **options)
+    return result, [str(warning.message) for warning in caught]
+
+
+def refused(df, **options):
+    """Fit, and return the message of the error that is expected."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", didjack.DidjackWarning)
+        try:
+            didjack.csdid(df, **options)
+        except didjack.DidjackError as error:
+            return str(error)
+    raise AssertionError("no error")
+
+
+def without_row_numbers(text):
+    """Rows of a lazy table have no numbers."""
+    text = re.sub(r", first at row \d+| \(row \d+\)|; first: row [\d, ]+(?= \()", "", text)
+    # Bad numbers are the first that there are in memory, and the smallest in an engine.
+    return re.sub(r"(negative values|squared): (.* rows); first: [^;]*", r"\1: \2", text)
+
+
+def assert_close(a, b, tolerance=1e-10):
+    """Arrays agree, relative to the larger of their values and a thousandth of all."""
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    np.testing.assert_array_equal(np.isnan(a), np.isnan(b))
+    scale = np.maximum(np.abs(a), 1e-3)
+    assert np.nanmax(np.abs(a - b) / scale, initial=0.0) <= tolerance
+
+
+def assert_alike(memory, lazy, tolerance=1e-10, named=True):
+    """Two results have the same estimates, replicates, inference, ledger and summary.
+
+    `named`: rows of the ledger have examples, which those of repeated cross sections have not.
+    """
+    ledgers = (result.sample.drop(columns=[] if named else "examples") for result in (memory, lazy))
+    pd.testing.assert_frame_equal(*ledgers)
+    averages = ((memory.aggregate(kind), lazy.aggregate(kind)) for kind in KINDS)
+    for a, b in [(memory, lazy), *averages]:
+        one, other = a.tidy(), b.tidy()
+        assert one["status"].tolist() == other["status"].tolist()
+        for column in COLUMNS:
+            assert_close(one[column], other[column], tolerance)
+        assert_close(a.replicates(), b.replicates(), tolerance)
+        assert str(a.summary()) == str(b.summary())

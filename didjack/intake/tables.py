@@ -46,9 +46,9 @@ def _eager(df: Any) -> nw.DataFrame[Any]:
         return nw.from_native(df, eager_only=True)
     except TypeError as error:
         name = type(df).__name__
-        raise DataError(
-            f"df must be a pandas, polars or pyarrow table, or a lazy one, got {name}"
-        ) from error
+        if hasattr(df, "collect"):
+            raise DataError(f"df is lazy ({name}); call .collect() first") from error
+        raise DataError(f"df must be a pandas, polars or pyarrow table, got {name}") from error
 
 
 def read_columns(df: Any, roles: dict[str, str]) -> dict[str, pd.Series]:

@@ -26,7 +26,8 @@ def parameters(function: Callable[..., Any]) -> list[str]:
     >>> parameters(didjack.GroupTimeResult.aggregate)
     ['type', 'min_e', 'max_e', 'balance_e', 'weights']
     """
-    return [name for name in inspect.signature(function).parameters if name not in ("self", "df")]
+    tables = ("self", "df", "collect")  # the command reads tables whole
+    return [name for name in inspect.signature(function).parameters if name not in tables]
 
 
 @contextmanager

@@ -16,7 +16,8 @@ def pretest(coefficients: Coefficients, before: Ints, drop: bool, alpha: float) 
     Parameters
     ----------
     before : (m,) their positions
-    drop : whether those without a standard error, or that follow from the others, are left out
+    drop : whether those without a standard error, or that follow from the others, if only under
+        the working model, are left out
     alpha : one minus the level of the band
 
     Returns
@@ -31,6 +32,8 @@ def pretest(coefficients: Coefficients, before: Ints, drop: bool, alpha: float) 
     if drop:
         tested = before[~bare]
         covariance = coefficients.covariance(coefficients.kind, np.eye(len(index))[tested])
+        tested = tested[independent(covariance)]
+        covariance = coefficients.model_covariance(np.eye(len(index))[tested])
         tested = tested[independent(covariance)]
     weights = np.eye(len(index))[tested]
     test = coefficients.test(weights, np.zeros(tested.size))

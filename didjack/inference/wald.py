@@ -165,6 +165,10 @@ class WaldLaw(Protocol):
     def n_draws(self) -> int:
         """Number of draws; 0 where none are needed."""
 
+    @property
+    def rank(self) -> int:
+        """Rank of the covariance under it."""
+
     def wald_p_value(self, wald: float) -> float:
         """Return the probability of a statistic as large."""
 
@@ -179,8 +183,9 @@ def wald(distance: Floats, covariance: Floats, df: float, law: WaldLaw | None = 
     is compared with F(k, df), or k F with :math:`\chi^2_k` where df is infinite, unless its law
     is known. k is the rank of V: the number of eigenvalues of the correlation matrix that are at
     least 1e-10 times the largest, and :math:`V^+` the inverse on their eigenvectors. So redundant
-    restrictions count once. Where V is singular and d not zero in the same direction there is no
-    test, and the values are NaN.
+    restrictions count once. There is no test, and the values are NaN, where V is singular and d
+    not zero in the same direction, or where V has a higher rank than under its law, which is one
+    without covariates: what these alone contribute is tiny, and F huge.
 
     Parameters
     ----------
@@ -207,6 +212,12 @@ def wald(distance: Floats, covariance: Floats, df: float, law: WaldLaw | None = 
         return untested(
             f"the covariance of the {plural(distance.size, 'restriction')} has rank {rank} only, "
             "and they do not hold in its null space; test fewer at a time",
+        )
+    if law is not None and law.rank < rank:
+        return untested(
+            f"the covariance of the {plural(distance.size, 'restriction')} has rank {rank}, but "
+            f"{law.rank} without covariates, in which the law of the statistic is computed; test "
+            "fewer at a time",
         )
     from scipy import special  # takes long to import
 

@@ -227,6 +227,28 @@ def test_pretest_leaves_out_what_has_no_error():
     assert made_up["df_num"] == 6
 
 
+def test_pretest_leaves_out_what_only_covariates_tell_apart():
+    """Two clusters a cohort: their deletions move its effects along one line, but for covariates."""
+    df = didjack.simulate.panel(
+        n_clusters=24,
+        cluster_size=20,
+        n_periods=8,
+        cohorts=[5, 6, 7],
+        treated_clusters=6,
+        n_covariates=2,
+        seed=5,
+    )
+    plain, adjusted = fit(df), fit(df, est_method="dr", xformla="~ x1 + x2")
+    assert plain.pretest()["rank"] == adjusted.pretest()["rank"] < 9
+    before = adjusted.tidy().query("event_time < 0")
+    test = adjusted.wald_test(list(zip(before["group"], before["time"], strict=True)))
+    assert np.isnan(test["p_value"])
+    assert "without covariates" in test["reason"]
+    p_value = adjusted.pretest()["p_value"]
+    assert p_value == pytest.approx(plain.pretest()["p_value"], abs=0.3)
+    assert 0.05 < p_value < 1.0
+
+
 def test_pretest_leaves_out_anticipation_and_references(few):
     result = fit(few, anticipation=1, base_period="universal")
     tested = result.tidy().iloc[result._before]

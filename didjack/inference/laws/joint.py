@@ -108,6 +108,18 @@ class JointLaw:
             threads.run(shocked, size, work * size, *given)
             yield estimate, scale * square
 
+    @cached_property
+    def covariance(self) -> Floats:
+        """(M, M) jackknife covariance in the first draw; its rank is that of all draws."""
+        return next(self._draws(whole=True))[1][0] if self.n_draws else np.ones((1, 1))
+
+    @property
+    def rank(self) -> int:
+        """Rank of the jackknife covariance under the working model."""
+        error = np.sqrt(np.diag(self.covariance))
+        values = np.linalg.eigvalsh(self.covariance / np.outer(error, error))
+        return int((values > RANK_TOLERANCE * values[-1]).sum())
+
     def wald_p_value(self, wald: float) -> float:
         """Return the share of draws whose Wald statistic is as large, the actual one included."""
         if not self.n_draws:

@@ -228,7 +228,7 @@ def test_pretest_leaves_out_what_has_no_error():
 
 
 def test_pretest_leaves_out_what_only_covariates_tell_apart():
-    """Two clusters a cohort: their deletions move its effects along one line, but for covariates."""
+    """Deleting either of a cohort's two clusters moves it along one line, but for covariates."""
     df = didjack.simulate.panel(
         n_clusters=24,
         cluster_size=20,

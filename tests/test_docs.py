@@ -25,7 +25,10 @@ BLOCK = re.compile(
     r"(?:\n```text\n(?P<output>.*?)^```\n)?",
     re.MULTILINE | re.DOTALL,
 )
-NEEDED = {"handovers.md": ["cvxpy", "moderndid"], "migrating.md": ["pyfixest"]}
+NEEDED = {
+    "handovers.md": ["cvxpy", "moderndid"],
+    "migrating.md": ["diff_diff", "moderndid", "pyfixest"],
+}
 """What pages import beside the package and the extra "test"; it is in the extra "handovers"."""
 WRITTEN = ["benchmarks.md", "monte_carlo.md"]
 """Pages that scripts write, which may not have run."""

@@ -18,6 +18,8 @@ release = installed_version("didjack")
 version = ".".join(release.split(".")[:2])
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+from gallery import write_gallery  # noqa: E402
+
 extensions = [
     "mathml",
     "myst_nb",  # Markdown pages and notebooks
@@ -74,3 +76,4 @@ for mode, style in {"light": "default", "dark": "dark_background"}.items():
     with plt.style.context(style):
         figure = first_example("index.md")["ax"].figure
         figure.savefig(here / "generated" / f"home_{mode}.svg", transparent=True)
+write_gallery(here.parent / "notebooks" / "pictures.ipynb", here / "generated")

@@ -1,0 +1,34 @@
+"""A page of small pictures: those stored in a notebook, with a link to the code of each."""
+
+import base64
+import re
+
+import nbformat
+from myst_parser.mdit_to_docutils.base import default_slugify
+
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+
+
+def pictures_of(notebook):
+    """The heading above, the code, and the bytes of each picture of a notebook."""
+    heading = ""
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            heading = (HEADING.findall(cell.source) or [heading])[-1]
+            continue
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                yield heading, cell.source, base64.b64decode(output.data["image/png"])
+
+
+def write_gallery(notebook, folder):
+    """Write the pictures of a notebook into a folder, and gallery.txt, which shows them."""
+    items = []
+    for number, (heading, code, picture) in enumerate(pictures_of(notebook)):
+        name = f"gallery_{number}.png"
+        (folder / name).write_bytes(picture)
+        place = f"generated/{notebook.name}#{default_slugify(heading)}"
+        call = next(line for line in reversed(code.splitlines()) if "plot(" in line).strip(" ;")
+        items.append(f"[![{heading}](generated/{name})]({place})\n{heading}: `{call}`\n")
+    page = "\n".join(["::::{container} gallery", *items, "::::\n"])
+    (folder / "gallery.txt").write_text(page, "utf-8")

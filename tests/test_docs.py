@@ -19,6 +19,7 @@ from didjack import DidjackWarning
 from didjack.command.app import app
 
 ROOT = Path(__file__).parents[1]
+TOPS = [ROOT, ROOT / "didjack"]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(
     r"^```(?:python\n(?P<code>.*?)|sh\ndidjack (?P<command>.*?))^```\n"
@@ -82,6 +83,13 @@ def test_architecture_names_every_room_and_file():
     files = {path.relative_to(ROOT / "didjack") for path in (ROOT / "didjack").rglob("*.py")}
     names = {part for path in files for part in (path.stem, *path.parent.parts)} - {"__init__"}
     assert not {name for name in names if not re.search(rf"\b{name}\b", described)}
+
+
+def test_files_that_the_papers_lead_to_are_there():
+    page = (ROOT / "docs" / "paper_to_code.md").read_text()
+    named = re.findall(r"`(\w+/\w+\.py)`", page)
+    assert named
+    assert [name for name in named if not any((top / name).exists() for top in TOPS)] == []
 
 
 def rewrite(page):

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 import didjack
+from didjack.reporting.table import check_path
 
 WIDTH = 88
 
@@ -62,6 +63,7 @@ def paragraph(text: str, mark: str = "") -> str:
 
 def main(picture: str = "didjack-demo.png") -> None:
     """Estimate, print the tables and write the picture."""
+    check_path("picture", picture, (".png", ".pdf", ".svg"))  # before anything is estimated
     print("Estimating. The first run after installation compiles: about 10 seconds.", flush=True)
     df = didjack.datasets.load_mpdta()
     call: dict[str, Any] = {

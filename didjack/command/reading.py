@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,12 @@ from didjack.wording import did_you_mean, nearest
 
 COMPRESSED = ("", ".gz", ".bz2", ".xz", ".zip", ".zst")
 
+
+BROKEN = (
+    *(OSError, EOFError, ValueError, ImportError),
+    *(zipfile.BadZipFile, lzma.LZMAError, zlib.error, struct.error),
+)
+"""What readers raise if a file is not what its name says."""
 
 _EXACT: Any = {"float_precision": "round_trip"} if pd.__version__.startswith("2.") else {}
 """The default parser of pandas 2 may be off in the last digit."""
@@ -61,12 +71,14 @@ def read(path: Path, dates: Sequence[str]) -> pd.DataFrame:
     reader = next((READERS[end] for end in READERS if path.name.lower().endswith(end)), None)
     if reader is None:
         raise OptionError(f"{path}: the name of a table ends with {', '.join(READERS)}")
+    if path.is_dir():
+        raise DataError(f"{path} is a folder, not a table")
     if not path.is_file():
         there = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(f"there is no file {path}{did_you_mean(nearest(path.name, there))}")
     try:
         df = reader(path)
-    except (OSError, EOFError, ValueError, ImportError) as error:
+    except BROKEN as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     for name in dates:
         if name in df:
@@ -75,7 +87,12 @@ def read(path: Path, dates: Sequence[str]) -> pd.DataFrame:
 
 
 def _as_dates(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Read dates that start with the year; which of 01/02/2004 is the month nobody can tell."""
+    if pd.api.types.is_numeric_dtype(column) and column.notna().any():
+        raise DataError(f"column {column.name!r} holds numbers, no dates: leave out --dates")
     try:
-        return pd.to_datetime(column)
+        return pd.to_datetime(column, format="ISO8601")
     except ValueError as error:
-        raise DataError(f"column {column.name!r} holds no dates: {error}") from error
+        raise DataError(
+            f"column {column.name!r} holds no dates such as 2004-01-31: {error}"
+        ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -82,18 +82,17 @@ class Folder:
 
 
 def _save(result: didjack.GroupTimeResult | didjack.AggregateResult, path: Path) -> None:
-    """Draw the coefficients; of a simple average, which is one number, what clusters do to it.
-
-    There is no picture of a simple average without jackknife.
-    """
+    """Draw the coefficients; of a simple average, which is one number, what clusters do to it."""
     import matplotlib.pyplot as plt
 
-    kind: Literal["coefficients", "replicates"] = "coefficients"
-    if isinstance(result, didjack.AggregateResult) and result.type == "simple":
-        if not result.options.jackknife:
-            return
-        kind = "replicates"
-    axes: Any = result.plot(kind=kind)
+    single = isinstance(result, didjack.AggregateResult) and result.type == "simple"
+    axes: Any
+    if not single:
+        axes = result.plot()
+    elif result.options.jackknife:
+        axes = result.plot(kind="replicates")
+    else:
+        axes = didjack.coefplot({result.options.yname: result})
     figure = np.ravel(axes)[0].figure
     for name in PICTURES:
         # Without a date in it, the same picture is the same file.

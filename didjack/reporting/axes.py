@@ -25,12 +25,13 @@ def new_axes(width: float, height: float) -> Axes:
 
 
 def check_axes(ax: Any) -> None:
-    """Raise for anything but matplotlib Axes."""
+    """Raise for anything but matplotlib Axes with a horizontal and a vertical scale."""
     from matplotlib.axes import Axes
 
-    if not isinstance(ax, Axes):
+    if not isinstance(ax, Axes) or ax.name != "rectilinear":
         raise OptionError(
-            f"ax={brief(ax)} is not allowed: matplotlib Axes, or None for a new figure"
+            f"ax={brief(ax)} is not allowed: matplotlib Axes (rectilinear ones), or None for a new "
+            "figure"
         )
 
 

@@ -14,7 +14,7 @@ from didjack.reporting.coefficient_plots import draw_averages, draw_overall
 from didjack.reporting.facets import draw_cells
 from didjack.reporting.series import Intervals, Series
 from didjack.reporting.style import Finish, Style, check_color, check_marker
-from didjack.reporting.view import ResultView, Viewed
+from didjack.reporting.view import ResultView, Viewed, seen
 from didjack.wording import brief, name_some, plural
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def coefplot(  # noqa: PLR0913 (a picture has the options that it has)
     Parameters
     ----------
     results : mapping of str to result
-        What `csdid` or `aggregate` return, by the names of the legend.
+        What `csdid` or `aggregate` return, by the names of the legend, which leaves out empty ones
+        and those that begin with an underscore: these are refused.
     ax : matplotlib Axes; for ATT(g,t) a Figure, SubFigure or array of Axes; optional
         Where to draw; default: a new figure. See `GroupTimeResult.plot`.
     alpha : float, optional
@@ -132,11 +133,16 @@ def _views(results: Any) -> dict[str, ResultView]:
         )
     views = {}
     for name, result in results.items():
-        view = getattr(result, "view", None)
+        view = seen(result)
         if not isinstance(name, str) or view is None:
             raise OptionError(
                 f"results: {brief(name)}: {brief(result)} is not allowed; names are texts, results "
                 "are what csdid() and aggregate() return"
+            )
+        if not name or name.startswith("_"):
+            raise OptionError(
+                f"results: the name {name!r} is not allowed: matplotlib leaves names that are "
+                "empty, or begin with an underscore, out of legends"
             )
         views[name] = view
     kinds = {view.title: name for name, view in views.items()}

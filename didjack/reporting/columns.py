@@ -13,7 +13,7 @@ import pandas as pd
 
 from didjack.errors import OptionError
 from didjack.reporting.numbers import number
-from didjack.reporting.view import ResultView
+from didjack.reporting.view import ResultView, seen
 from didjack.wording import brief, name_some, plural
 
 
@@ -24,9 +24,7 @@ def named(results: Any, names: Any) -> tuple[list[str], list[ResultView]]:
         results = list(results.values())
     if not isinstance(results, Sequence) or isinstance(results, str):
         raise OptionError(f"results={brief(results)} is not allowed: a list or dict of results")
-    for one in results:
-        if not hasattr(getattr(one, "view", None), "statistics"):
-            raise OptionError(f"results has {brief(one)}, which is no result of csdid")
+    views = [_view(one) for one in results]
     names = [f"({i + 1})" for i in range(len(results))] if names is None else names
     names = texts("names", list(names) if isinstance(names, pd.Index) else names)
     if not len(results) or len(names) != len(results):
@@ -34,7 +32,14 @@ def named(results: Any, names: Any) -> tuple[list[str], list[ResultView]]:
             f"results and names: etable needs one or more results, and a name for each; got "
             f"{plural(len(results), 'result')} and {plural(len(names), 'name')}"
         )
-    return names, [result.view for result in results]
+    return names, views
+
+
+def _view(result: Any) -> ResultView:
+    view = seen(result)
+    if view is None:
+        raise OptionError(f"results has {brief(result)}, which is no result of csdid")
+    return view
 
 
 def texts(option: str, value: Any) -> list[str]:
@@ -89,7 +94,7 @@ def grouped(groups: Any, names: list[str]) -> list[str]:
     apart = [text for text in dict.fromkeys(runs) if runs.count(text) > 1]
     if apart:
         raise OptionError(f"groups: the columns of {apart[0]!r} do not stand side by side")
-    return found
+    return found if runs else []
 
 
 def _by_name(groups: Mapping[Any, Any], names: list[str]) -> list[str]:

@@ -20,10 +20,10 @@ from didjack.reporting.columns import (
     sentences,
 )
 from didjack.reporting.estimates import BELOW, Style
-from didjack.reporting.numbers import decimals
+from didjack.reporting.numbers import decimals_of
 from didjack.reporting.selection import renamed, selected
 from didjack.reporting.stars import check_stars
-from didjack.reporting.table import Table, check_path
+from didjack.reporting.table import Table, check_path, write
 from didjack.reporting.view import ResultView, Viewed
 from didjack.reporting.words import columns
 
@@ -81,7 +81,8 @@ def etable(
         True marks p < 0.1, 0.05 and 0.01; other cut-offs get as many stars in turn; a dict goes
         from marks to cut-offs, as in ``{"+": 0.1, "*": 0.05}``.
     digits : int, optional
-        Decimals; default: as many as show three digits of the smaller standard errors.
+        Decimals; default: as many as show three digits of the smaller standard errors, or of the
+        estimates where there are none.
     notes : str or sequence of str, optional
         Sentences below the table, after those about what is in it.
     extra_rows : dict, optional
@@ -108,8 +109,8 @@ def etable(
     Raises
     ------
     OptionError
-        An option has a value that is not allowed, a name or pattern matches no coefficient, or
-        two coefficients of a result would be called the same.
+        An option has a value that is not allowed, a name or pattern matches no coefficient, two
+        coefficients of a result would be called the same, or `file` cannot be written.
 
     Examples
     --------
@@ -143,7 +144,7 @@ def etable(
     shown = selected(_merged(tables), keep, drop, order)
     about = footer.rows(views, shown)
     tables, shown = _under_new_names(tables, names, shown, rename)
-    places = decimals(pd.concat(tables)["std_error"])
+    places = decimals_of(pd.concat(tables))
     if digits is not None:
         places = check_count("digits", digits, 0, MOST_DIGITS)
     style = Style(places, check_stars(stars), cells)
@@ -163,7 +164,7 @@ def etable(
         values=_values(shown, names, tables, ["estimate", *BELOW[cells]]),
     )
     if path is not None:
-        table.save(path)
+        write(table, "file", path)
     return table
 
 

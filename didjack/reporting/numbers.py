@@ -20,6 +20,12 @@ def decimals(values: pd.Series) -> int:
     return int(np.clip(2 - np.floor(np.log10(size.quantile(0.25, interpolation="lower"))), 2, 10))
 
 
+def decimals_of(table: pd.DataFrame) -> int:
+    """Choose the decimals of estimates by their standard errors; where none has one, by size."""
+    errors = table["std_error"]
+    return decimals(errors if errors.notna().any() else table["estimate"])
+
+
 def number(value: float, places: int) -> str:
     """Write a number, or nothing where there is none."""
     return "" if np.isnan(value) else f"{value:.{places}f}"

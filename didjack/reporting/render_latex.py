@@ -115,17 +115,18 @@ def latex(grid: Grid, fragment: bool) -> str:
             text = re.sub(rf" ?\\cmidrule\(lr\){{{{{first + 1}-{last + 1}}}}}", "", text)
     if fragment:
         return text.removeprefix(_BEGIN + "\n").removesuffix("\n" + _END)
-    return text.replace(_END, _notes(paper) + _END)
+    return text.replace(_END, _notes(paper, setting) + _END)
 
 
 _BEGIN, _END = r"\begin{threeparttable}", r"\end{threeparttable}"
 
 
-def _notes(grid: Grid) -> str:
-    """Write the notes as one paragraph that is as wide as the table."""
+def _notes(grid: Grid, setting: Setting) -> str:
+    """Write the notes as one paragraph, as wide as the table and in letters no larger than its."""
     if not grid.notes:
         return ""
-    begin = r"\begin{tablenotes}[flushleft]\setlength{\labelsep}{0pt}\footnotesize"
+    size = setting.size if setting.size and setting.scale < 0.85 else r"\footnotesize"
+    begin = rf"\begin{{tablenotes}}[flushleft]\setlength{{\labelsep}}{{0pt}}{size}"
     item = r"\item " + " ".join(map(escape, grid.notes))
     return "\n".join([begin, item, r"\end{tablenotes}", ""])
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from didjack.options import Undefined
 from didjack.reporting.footer import Column, counted, skipped_clusters, unusual
-from didjack.reporting.numbers import decimals, number
+from didjack.reporting.numbers import decimals_of, number
 from didjack.reporting.table import Table
 from didjack.reporting.view import ResultView
 from didjack.reporting.words import COMPARISONS, coefficient_names, estimator
@@ -64,7 +64,7 @@ def _design_rows(view: ResultView) -> list[list[str]]:
 def _coefficient_rows(view: ResultView, alpha: float) -> tuple[list[str], list[list[str]]]:
     """Return the header and the coefficients as text, labels joined in the first column."""
     table = view.statistics(alpha)
-    places = decimals(table["std_error"] if table["std_error"].notna().any() else table["estimate"])
+    places = decimals_of(table)
     letter = "z" if view.normal else "t"
     header = [
         "",

@@ -56,6 +56,15 @@ class Table(Grid):
      & Simple \\
     \midrule
     ...
+    >>> print(table.to_markdown())
+    |                  |   Simple |
+    |:-----------------|---------:|
+    | overall ATT      |  -0.0400 |
+    ...
+    >>> "<table" in table.to_html(), "#table(" in table.to_typst()
+    (True, True)
+
+    Files are written with ``table.save("effects.tex")``, of the kind that the name ends in.
     """
 
     fragment: bool = False
@@ -143,9 +152,9 @@ class Table(Grid):
         Raises
         ------
         OptionError
-            There is no such folder, or the file is of another kind.
+            There is no such folder, the file is of another kind, or cannot be written.
         """
-        word(self, check_path("path", path, (".docx",)))
+        write(self, "path", check_path("path", path, (".docx",)))
 
     def to_frame(self) -> pd.DataFrame:
         """Return the numbers as they are, not rounded.
@@ -171,14 +180,9 @@ class Table(Grid):
         Raises
         ------
         OptionError
-            There is no such folder, or no such kind of file.
+            There is no such folder, no such kind of file, or it cannot be written.
         """
-        file = check_path("path", path, SUFFIXES)
-        if file.suffix == ".docx":
-            self.to_word(file)
-        else:
-            written = _WRITERS[file.suffix](self)
-            file.write_text(written if written.endswith("\n") else written + "\n", "utf-8")
+        write(self, "path", check_path("path", path))
 
     def as_latex(self) -> str:
         """Write LaTeX, as `to_latex` does.
@@ -213,13 +217,30 @@ SUFFIXES = (*_WRITERS, ".docx")
 
 def check_path(name: str, path: Any, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
     """Return a path to a file of an allowed kind, in a folder that is there, or raise."""
-    if not isinstance(path, (str, Path)) or Path(path).suffix not in suffixes:
+    known = isinstance(path, (str, Path)) and "\0" not in str(path)
+    if not known or Path(path).suffix not in suffixes:
         raise OptionError(
             f"{name}={brief(path)} is not allowed: a file whose name ends in {', '.join(suffixes)}"
         )
     file = Path(path)
-    if not file.parent.is_dir():
+    try:
+        there, folder = file.parent.is_dir(), file.is_dir()
+    except OSError as error:
+        raise OptionError(f"{name}={brief(path)} is not allowed: {error}") from error
+    if not there:
         raise OptionError(f"{name}={brief(path)} is not allowed: there is no such folder")
-    if file.is_dir():
+    if folder:
         raise OptionError(f"{name}={brief(path)} is not allowed: it is a folder")
     return file
+
+
+def write(table: Table, name: str, file: Path) -> None:
+    """Write a table into a file whose path `check_path` gave for an argument, or raise."""
+    try:
+        if file.suffix == ".docx":
+            word(table, file)
+        else:
+            written = _WRITERS[file.suffix](table)
+            file.write_text(written if written.endswith("\n") else written + "\n", "utf-8")
+    except OSError as error:
+        raise OptionError(f"{name}={brief(str(file))} cannot be written: {error}") from error

@@ -209,3 +209,9 @@ class Viewed(Protocol):
     @property
     def view(self) -> ResultView:
         """What tables and pictures read."""
+
+
+def seen(result: Any) -> ResultView | None:
+    """Return what is seen of a result; None of anything that is none."""
+    view: ResultView | None = getattr(result, "view", None)
+    return view if hasattr(view, "statistics") else None

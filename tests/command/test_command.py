@@ -100,7 +100,7 @@ def test_a_simple_average_is_one_number():
     assert (pd.read_csv("simple/estimates.csv")["type"] == ["overall"]).all()
     assert Path("simple/plot.png").exists()  # of the estimates without each cluster
     fit("--aggregate", "simple", "--out", "simple", "--vcov", "analytic", "--force")
-    assert {path.name for path in Path("simple").iterdir()} == set(FILES) - {"plot.png", "plot.pdf"}
+    assert {path.name for path in Path("simple").iterdir()} == set(FILES)
 
 
 def test_nothing_is_written_unless_asked_for():
@@ -252,6 +252,10 @@ def test_dates(df, result):
     pd.testing.assert_series_equal(table["estimate"], result.tidy()["estimate"], check_exact=True)
     dates.assign(period="soon").to_csv("data.csv", index=False)
     assert "column 'period' holds no dates" in fit("--dates", code=1)
+    dates.assign(period="01/02/2004").to_csv("data.csv", index=False)
+    assert "column 'period' holds no dates such as" in fit("--dates", code=1)
+    df.to_csv("data.csv", index=False)
+    assert "column 'period' holds numbers, no dates" in fit("--dates", code=1)
 
 
 @pytest.mark.parametrize(
@@ -268,6 +272,8 @@ def test_dates(df, result):
             1,
             "cut.csv.gz cannot be read",
         ),
+        ("bad.csv.zip", b"y,period\n", 1, "bad.csv.zip cannot be read"),
+        ("bad.csv.xz", b"y,period\n", 1, "bad.csv.xz cannot be read"),
         ("latin.csv", b"\xff\xfe\xff", 1, "latin.csv cannot be read"),
         ("bad.dta", b"y,period\n", 1, "bad.dta cannot be read"),
         ("bad.parquet", b"y,period\n", 1, "bad.parquet cannot be read"),
@@ -277,6 +283,12 @@ def test_tables_that_cannot_be_read(name, content, code, message):
     if content is not None:
         Path(name).write_bytes(content)
     assert message in fit(data=name, code=code)
+
+
+def test_a_folder_is_no_table():
+    Path("data.csv").unlink()
+    Path("data.csv").mkdir()
+    assert "data.csv is a folder" in fit(code=1)
 
 
 # ---- errors -------------------------------------------------------------------------------------
@@ -338,6 +350,11 @@ def test_folders_that_are_not_to_be_written_to():
 
 
 # ---- the command itself -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("picture", ["a.doc", "no/a.png"])
+def test_the_demo_looks_at_its_picture_first(picture):
+    assert run("demo", picture, code=2).startswith(f"Error: picture={picture!r} is not allowed")
 
 
 def test_the_demo(monkeypatch):

@@ -132,6 +132,8 @@ def test_titles_say_what_differs():
         ({"results": {}}, "results={}"),
         ({"results": {"a": 1}}, "results: 'a': 1 is not allowed"),
         ({"results": {1: None}}, "results: 1: None"),
+        ({"results": {"a": np.arange(3)}}, r"results: 'a': array\(.* is not allowed"),
+        ({"results": {"_a": event()}}, "the name '_a' is not allowed: matplotlib"),
         ({"ax": 3}, "ax=3 is not allowed: matplotlib Axes"),
         ({"alpha": 0.95}, "alpha=0.95"),
         ({"joint": "yes"}, "joint='yes'"),

@@ -311,6 +311,9 @@ REFUSED = [
     ({"file": "table.pdf"}, "file='table.pdf'.*.tex, .txt, .typ, .docx"),
     ({"file": "nowhere/at/all.tex"}, "no such folder"),
     ({"file": 3}, "file=3"),
+    ({"file": "a\0.tex"}, "file=.* is not allowed"),
+    ({"file": "n" * 300 + ".tex"}, "file=.* is not allowed: .*File name too long"),
+    ({"results": {"a": np.arange(3)}}, "results has array.*, which is no result of csdid"),
     ({"title": "x"}, "unknown option 'title'"),
 ]
 
@@ -324,6 +327,19 @@ def test_bad_input_is_named(pair, options, words):
 def test_groups_stand_side_by_side(pair):
     with pytest.raises(didjack.OptionError, match="'a' do not stand side by side"):
         etable([*pair.values(), *pair.values()], groups=["a", "b", "a", ""])
+
+
+def test_groups_without_a_text_take_no_line(pair):
+    assert str(etable(pair, groups={})) == str(etable(pair, groups=["", ""])) == str(etable(pair))
+
+
+@pytest.mark.parametrize("suffix", [".tex", ".docx"])
+def test_files_that_cannot_be_written(pair, tmp_path, suffix):
+    (tmp_path / f"gone{suffix}").symlink_to(tmp_path / "no" / "such")
+    with pytest.raises(didjack.OptionError, match=r"file=.* cannot be written: .*No such"):
+        etable(pair, file=tmp_path / f"gone{suffix}")
+    with pytest.raises(didjack.OptionError, match=r"path=.* cannot be written"):
+        etable(pair).save(tmp_path / f"gone{suffix}")
 
 
 def test_files_are_checked_before_anything_is_written(pair, tmp_path):

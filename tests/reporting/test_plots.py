@@ -210,6 +210,8 @@ def test_mistakes(drawn):
         analytic.plot(kind="replicates")
     with pytest.raises(didjack.OptionError, match="compare='HC1'"):
         result.plot(compare="HC1")
+    with pytest.raises(didjack.OptionError, match=r"ax=<PolarAxes.*rectilinear"):
+        result.aggregate("event").plot(plt.subplot(projection="polar"))
 
 
 def test_a_second_estimator_is_estimated_once(drawn, monkeypatch):

@@ -11,7 +11,7 @@ import didjack
 from didjack.options import Options
 from didjack.reporting import etable, footer
 
-SILENT = {"progress"}
+SILENT = {"collect", "progress"}
 """Arguments that move no number."""
 
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")

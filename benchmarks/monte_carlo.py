@@ -30,7 +30,7 @@ import didjack
 
 ALPHA = 0.05
 BELOW = {"placebo": ALPHA + 1e-9}
-"""Tests reject where p is below ALPHA, and the placebo test where it is ALPHA, too: its p-values are
+"""Tests reject where p is below ALPHA, the placebo test also where it is ALPHA: its p-values are
 multiples of 1 / (C + 1), and with C = 19 never-treated clusters that is the smallest."""
 SEED = 20240607
 MEAN_SIZE = 10

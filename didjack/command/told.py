@@ -48,7 +48,9 @@ def told(context: typer.Context) -> Iterator[Callable[[], list[str]]]:
         warnings.simplefilter("always", didjack.DidjackWarning)
 
         def said() -> list[str]:
-            return list(dict.fromkeys(str(warning.message) for warning in caught))
+            # What is deprecated is for developers, and shown to nobody else by Python either.
+            shown = [one for one in caught if not issubclass(one.category, DeprecationWarning)]
+            return list(dict.fromkeys(str(warning.message) for warning in shown))
 
         code = 0
         try:

@@ -204,13 +204,13 @@ class Coefficients:
         df = float(self.variance(self.kind, weights).df.min())
         return wald.wald(distance, covariance, df, self._joint_law(weights))
 
-    def model_covariance(self, weights: Floats) -> Floats:
+    def model_covariance(self, weights: Floats) -> Floats | None:
         """Return a draw of the covariance of (L, M) combinations under the working model.
 
-        Where they have no joint law, it is that of the data.
+        None where they have no joint law.
         """
         law = self._joint_law(weights) if len(weights) else None
-        return self.covariance(self.kind, weights) if law is None else law.covariance
+        return None if law is None else law.covariance
 
     def _joint_law(self, weights: Floats) -> JointLaw | None:
         """Return the joint law of (L, M) combinations under the working model, if there is one."""

@@ -33,8 +33,8 @@ def pretest(coefficients: Coefficients, before: Ints, drop: bool, alpha: float) 
         tested = before[~bare]
         covariance = coefficients.covariance(coefficients.kind, np.eye(len(index))[tested])
         tested = tested[independent(covariance)]
-        covariance = coefficients.model_covariance(np.eye(len(index))[tested])
-        tested = tested[independent(covariance)]
+        model = coefficients.model_covariance(np.eye(len(index))[tested])
+        tested = tested if model is None else tested[independent(model)]
     weights = np.eye(len(index))[tested]
     test = coefficients.test(weights, np.zeros(tested.size))
     test["left_out"] = index[before[bare]].tolist()

@@ -29,8 +29,14 @@ def offenders(bad: Bools, values: Any, count: Ints | None = None) -> str:
     return f"{plural(rows.size, 'row')}; first: {shown} (row {rows[0]})"
 
 
-def as_float(column: pd.Series, role: str) -> Floats:
+def as_float(column: pd.Series, role: str, count: Ints | None = None) -> Floats:
     """Return a numeric, boolean or object-of-numbers column as new float64; missing is NaN.
+
+    Parameters
+    ----------
+    column : (N,)
+    role : what it is for
+    count : (N,) as in `offenders`
 
     Raises
     ------
@@ -41,7 +47,7 @@ def as_float(column: pd.Series, role: str) -> Floats:
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiub":
         return column.to_numpy().astype(np.float64)
     if column.dtype == object:
-        return _numbers_of_object(column, role)
+        return _numbers_of_object(column, role, count)
     if is_complex(column) or not (
         pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype)
     ):
@@ -66,14 +72,14 @@ def uncategorized(column: pd.Series) -> pd.Series:
     return pd.Series(values.array, name=column.name)
 
 
-def _numbers_of_object(column: pd.Series, role: str) -> Floats:
+def _numbers_of_object(column: pd.Series, role: str, count: Ints | None) -> Floats:
     """Convert an object column of numbers; text that looks like a number is not one."""
     missing = column.isna().to_numpy(dtype=bool)
     values = [None if gone else value for value, gone in zip(column, missing, strict=True)]
     bad = np.array([value is not None and not is_number(value) for value in values])
     if bad.any():
         shown = np.array([brief(value, 40) for value in column], dtype=object)
-        raise DataError(f"{role} {column.name!r} is not numeric: {offenders(bad, shown)}")
+        raise DataError(f"{role} {column.name!r} is not numeric: {offenders(bad, shown, count)}")
     return np.array([np.nan if value is None else _to_float(value) for value in values])
 
 

@@ -35,9 +35,10 @@ class FirstRows:
         options, table = used.options, used.table
         first = table.fetch(table.frame.select(*used.roles).head(_ROWS), "read its first rows")
         data = read_columns(first, used.roles)
-        y = as_float(data[options.yname], "yname")
+        unnumbered = np.ones(len(first), dtype=np.int64)
+        y = as_float(data[options.yname], "yname", unnumbered)
         if options.weightsname is not None:
-            as_float(data[options.weightsname], "weightsname")
+            as_float(data[options.weightsname], "weightsname", unnumbered)
         keys = pd.DataFrame({name: data[name] for name in used.keys})
         differ = y.size == _ROWS and 2 * len(keys.drop_duplicates()) > _ROWS
         y = y[np.isfinite(y)]

@@ -13,13 +13,12 @@ from didjack._typing import Bools, Ints
 from didjack.errors import DataError
 from didjack.intake import rules
 from didjack.intake.calendar import as_times
-from didjack.intake.labels import as_codes
 from didjack.intake.sample import Sample
-from didjack.intake.tables import read_columns
 from didjack.lazy.columns import among
+from didjack.lazy.first_units import FirstUnits
 from didjack.lazy.memory import remedy
 from didjack.lazy.offenders import raise_for_clusters, raise_for_cohorts, raise_for_duplicates
-from didjack.lazy.patterns import Patterns
+from didjack.lazy.patterns import Patterns, grouped
 from didjack.lazy.types import match, set_types
 from didjack.lazy.units import UnitQueries
 from didjack.lazy.used import Used
@@ -55,7 +54,7 @@ class PanelUnits:
         self._first_cohort = sample.rows.cohort
         self._short: Bools = np.zeros(self.units.number.size, dtype=bool)
         self._complete = complete
-        self._pending: dict[int, nw.LazyFrame[Any]] = {}
+        self._first = FirstUnits(used)
         sample.rows = replace(sample.rows, unit=np.arange(sample.rows.y.size))
 
     # ---- the ledger ------------------------------------------------------------------------------
@@ -72,8 +71,8 @@ class PanelUnits:
                 )
             chosen = self.units.incomplete
             frame = self.queries.rows().filter(~nw.col(self._own("complete")))
-        elif rule.startswith("5"):
-            chosen, frame = self._short, self._short_units(sample)
+        elif rule.startswith("5"):  # who these are was asked for with the finer patterns
+            return self._number(self._short), ""
         elif rule.startswith("6"):
             dropped = self._short & (not sample.options.allow_unbalanced_panel)
             return self._number(self._kept.any(axis=1) & ~dropped), ""
@@ -81,8 +80,8 @@ class PanelUnits:
             chosen = np.asarray((self.units.seen & self._cells(sample, rows)).any(axis=1))
             frame = self._rows_of(sample, place)
         if rule == "unknown code":
-            return self._number(chosen), name_some(self._first(frame))
-        self._pending[len(sample.entries)] = frame
+            return self._number(chosen), self._first.named(frame)
+        self._first.want(len(sample.entries), frame)
         return self._number(chosen), ""
 
     def _number(self, kinds: Bools) -> int:
@@ -116,33 +115,9 @@ class PanelUnits:
         kept = self._kept_rows.group_by(self.used.unit).agg(nw.len().alias(n))
         return kept.filter(nw.col(n) < sample.periods.size)
 
-    def _smallest(self, frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-        name = self.used.unit
-        return frame.select(name).unique().sort(name).head(3)
-
-    def _first(self, frame: nw.LazyFrame[Any]) -> list[Any]:
-        """Return the first three units of some rows."""
-        name = self.used.unit
-        found = self.used.table.fetch(self._smallest(frame), "find the first units")
-        return list(as_codes(read_columns(found, {name: "idname"})[name], "idname").labels)
-
     def examples(self, sample: Sample) -> None:
-        """Complete the entries of the ledger with the first three units of each, in one query."""
-        if not self._pending:
-            return
-        name, tag = self.used.unit, self._own("entry")
-        frames = [
-            self._smallest(frame).with_columns(nw.lit(at).alias(tag))
-            for at, frame in self._pending.items()
-        ]
-        query = nw.concat(frames, how="vertical") if len(frames) > 1 else frames[0]
-        found = self.used.table.fetch(query, "find the first units of each rule")
-        columns = read_columns(found, {name: "idname", tag: "entry"})
-        for at in self._pending:
-            own = columns[name][columns[tag].to_numpy() == at]
-            shown = name_some(as_codes(own, "idname").labels)
-            sample.entries[at] = sample.entries[at]._replace(examples=shown)
-        self._pending.clear()
+        """Complete the entries of the ledger with the first three units of each."""
+        self._first.complete(sample)
 
     # ---- the rules -------------------------------------------------------------------------------
 
@@ -187,7 +162,9 @@ class PanelUnits:
         rows = self._kept_rows.with_columns(
             *(nw.col(b).sum().over(id_).cast(whole) for b in bits), **flags
         )
-        finer = Patterns.of(used, rows, self.centre, *bits)
+        self._first.want(len(sample.entries), self._short_units(sample))  # rule 5 is the next one
+        (found,) = self._first.fetch(grouped(used, rows, self.centre, *bits))
+        finer = Patterns.read(used, found, self.centre, *bits)
         place = match(used, self.patterns, finer, self._complete)
         inverse = np.full(self._complete.size, -1)
         inverse[sample.rows.unit] = np.arange(sample.rows.y.size)

@@ -8,7 +8,7 @@ estimate needs of the rows of one pattern, so that few patterns stand for any nu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
@@ -24,6 +24,9 @@ from didjack.lazy.columns import number
 from didjack.lazy.memory import MOST_ROWS, too_many
 from didjack.lazy.used import Used
 from didjack.wording import plural
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def totals(used: Used, centre: float) -> list[nw.Expr]:
@@ -66,10 +69,15 @@ class Patterns:
     numbers: Values
 
     @classmethod
-    def of(cls, used: Used, rows: nw.LazyFrame[Any], centre: float, *more: str) -> Patterns:
-        """Let the engine put rows together by pattern, and by more keys."""
-        table, own = used.table, used.table.own
-        found = table.fetch(grouped(used, rows, centre, *more), "group its rows")
+    def of(cls, used: Used, rows: nw.LazyFrame[Any], centre: float) -> Patterns:
+        """Let the engine put rows together by pattern."""
+        found = used.table.fetch(grouped(used, rows, centre), "group its rows")
+        return cls.read(used, found, centre)
+
+    @classmethod
+    def read(cls, used: Used, found: pa.Table, centre: float, *more: str) -> Patterns:
+        """Read what `grouped` gave."""
+        own = used.table.own
         if found.num_rows > MOST_ROWS:
             raise too_many(used)
         key_roles = {name: used.roles[name] for name in used.keys}

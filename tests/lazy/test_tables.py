@@ -32,18 +32,58 @@ def queries(monkeypatch):
     return asked
 
 
+START = ["read its first rows", "group its rows"]
+PANEL = [*START, "check its units"]
+
+
+def odd(df):
+    """Rules 1, 2, 4 and 5 all find something."""
+    g = df["g"].mask(df["id"] <= 2, 2001).mask(df["id"] == 4, 2009)
+    return where(df.assign(g=g), [30], "y", np.nan)[:-5].drop(index=[100, 140])
+
+
 @BY_ENGINE
-def test_at_most_four_queries(engine, queries):
+def test_queries_where_nothing_is_odd(engine, queries):
     table = ENGINES[engine](panel())
     didjack.csdid(table, **FEW, est_method="dr")
-    assert queries == ["read its first rows", "group its rows", "check its units"]
+    assert queries == PANEL
     queries.clear()
     didjack.csdid(table, **NAMES | {"idname": None}, xformla="~ x2", panel=False)
-    assert queries == ["read its first rows", "group its rows"]
-    queries.clear()
-    early = panel().assign(g=lambda d: d["g"].mask(d["id"] <= 2, 2001))
-    didjack.csdid(ENGINES[engine](where(early, [30], "y", np.nan)[:-5]), **FEW)
-    assert len(queries) == 5  # an unbalanced panel is grouped again
+    assert queries == START
+
+
+@BY_ENGINE
+@pytest.mark.parametrize("unbalanced", [False, True])
+def test_at_most_four_queries(engine, unbalanced, queries):
+    df, options = odd(panel()), FEW | {"allow_unbalanced_panel": unbalanced}
+    lazy = didjack.csdid(ENGINES[engine](df), **options)
+    assert queries == [*PANEL, "group its rows again"]
+    assert [rule[0] for rule in lazy.sample["rule"]] == ["1", "2", "4", "5", "6"]
+    assert lazy.sample["examples"][:4].all()
+    assert_alike(didjack.csdid(df, **options), lazy)
+
+
+@BY_ENGINE
+def test_units_of_all_rules_are_found_at_once(engine, queries):
+    df = panel().assign(g=lambda d: d["g"].mask(d["id"] <= 2, 2001).mask(d["id"] == 4, 2009))
+    df = where(df, range(25, 30), "y", np.nan)
+    lazy = didjack.csdid(ENGINES[engine](df), **FEW)
+    assert queries == [*PANEL, "find the first units of each rule"]
+    assert_alike(didjack.csdid(df, **FEW), lazy)
+
+
+@BY_ENGINE
+def test_rows_without_a_unit(engine):
+    df = where(panel(), range(25, 30), "id", np.nan)
+    assert_alike(didjack.csdid(df, **FEW), didjack.csdid(ENGINES[engine](df), **FEW))
+
+
+@BY_ENGINE
+def test_nobody_is_seen_in_all_periods(engine, queries):
+    df = where(panel(), [3], "y", np.nan)
+    df = df[df["t"] != 2001 + df["id"] % 5]
+    refused(ENGINES[engine](df), **FEW)
+    assert len(queries) == 4
 
 
 @BY_ENGINE

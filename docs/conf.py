@@ -1,23 +1,19 @@
 """Sphinx configuration; `make docs` builds with warnings as errors."""
 
-import contextlib
-import io
-import re
 import shutil
 import sys
-import warnings
-from importlib.metadata import version as installed_version
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+import didjack
 
 project = "didjack"
 author = "didjack developers"
 copyright = "2026, didjack developers"
-release = installed_version("didjack")
+release = didjack.__version__
 version = ".".join(release.split(".")[:2])
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+from examples import first_example  # noqa: E402
 from gallery import write_gallery  # noqa: E402
 
 extensions = [
@@ -58,22 +54,7 @@ for copy in (here / "generated").glob("*.ipynb"):
 for notebook in (here.parent / "notebooks").glob("*.ipynb"):
     shutil.copy2(notebook, here / "generated")
 
-
-def first_example(page):
-    """What the first example of a page makes."""
-    code = re.search(r"^```python\n(.*?)^```$", (here / page).read_text(), re.M | re.S)
-    made = {}
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        exec(code[1], made)
-    return made
-
-
-# These pages show the table and the picture that their first examples make.
+# This page shows the table that its first example makes.
 table = first_example("tables.md")["table"]
 (here / "generated" / "table.html").write_text(table.to_html(), "utf-8")
-for mode, style in {"light": "default", "dark": "dark_background"}.items():
-    with plt.style.context(style):
-        figure = first_example("index.md")["ax"].figure
-        figure.savefig(here / "generated" / f"home_{mode}.svg", transparent=True)
 write_gallery(here.parent / "notebooks" / "pictures.ipynb", here / "generated")

@@ -7,18 +7,24 @@ import contextlib
 import io
 import re
 import shlex
+import sys
 import tempfile
 import warnings
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pytest
+from looks import difference, draws_text
 from typer.testing import CliRunner
 
 from didjack import DidjackWarning
 from didjack.command.app import app
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+from examples import HOME, draw_home, first_example  # noqa: E402
+
 TOPS = [ROOT, ROOT / "didjack"]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(
@@ -76,6 +82,24 @@ def test_files_that_a_page_links_to_are_there(page):
     for target in LINK.findall(text):
         copied = ROOT / "notebooks" / Path(target).name  # conf.py copies notebooks to generated/
         assert (page.parent / target).exists() or copied.exists() or target in WRITTEN, target
+
+
+@draws_text
+def test_picture_of_readme_and_home_page_is_what_the_example_draws(tmp_path):
+    mpl.use("Agg")
+    draw_home(tmp_path)
+    for name in HOME:
+        different = difference(ROOT / "docs" / "_static" / name, tmp_path / name)
+        assert different is None, different
+        assert all(name in (ROOT / page).read_text() for page in ("README.md", "docs/index.md"))
+
+
+def test_readme_and_home_page_have_the_same_example():
+    mpl.use("Agg")
+    readme, home = (first_example(page) for page in ("../README.md", "index.md"))
+    assert readme["study"].tidy().equals(home["study"].tidy())
+    for one, other in zip(readme["ax"].lines, home["ax"].lines, strict=True):
+        np.testing.assert_array_equal(one.get_xydata(), other.get_xydata())
 
 
 def test_architecture_names_every_room_and_file():

@@ -4,7 +4,6 @@ As a script (``python tests/reporting/test_pictures.py``), draw the pictures in 
 look at them before they are kept.
 """
 
-import re
 import sys
 import warnings
 from contextlib import contextmanager
@@ -18,9 +17,9 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from looks import difference, draws_text
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
-from matplotlib.testing.compare import compare_images
 
 sys.path.insert(0, str(Path(__file__).parent))
 from pictures import PICTURES
@@ -30,11 +29,6 @@ import didjack
 BASELINE = Path(__file__).with_name("baseline")
 DPI = 50
 PLAIN_TEXT = {"text.hinting": "none"}
-TOLERANCE = 3.0
-# Matplotlib 3.11 draws text anew: letters are as wide as they should be, and everything beside
-# them moves by a pixel or two, which no tolerance tells from a defect. With older versions, what
-# pictures show is tested, but not how they look.
-DRAWS_TEXT = tuple(map(int, re.findall(r"\d+", mpl.__version__)[:2])) >= (3, 11)
 
 
 @contextmanager
@@ -60,13 +54,11 @@ def picture(request):
         yield request.param, figure
 
 
-@pytest.mark.skipif(not DRAWS_TEXT, reason="text is drawn otherwise before matplotlib 3.11")
+@draws_text
 def test_looks_as_it_did(picture, tmp_path):
     name, figure = picture
     save(figure, tmp_path / f"{name}.png")
-    different = compare_images(
-        str(BASELINE / f"{name}.png"), str(tmp_path / f"{name}.png"), tol=TOLERANCE
-    )
+    different = difference(BASELINE / f"{name}.png", tmp_path / f"{name}.png")
     assert different is None, different
 
 

@@ -1,0 +1,165 @@
+"""Numbers in prose are those of the tables, benchmarks and data that they are taken from.
+
+What README and the page about inference say of rejection rates is read from the tables of the
+Monte Carlo page, what README says of speed from the page of benchmarks: scripts write both. What it
+says of its example is computed.
+"""
+
+import re
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import didjack
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+ALPHA = 0.05
+SPELLED = {2: "two", 3: "three", 4: "four"}
+
+
+def words(text):
+    """The words of a text, one space apart."""
+    return " ".join(text.split())
+
+
+def tables(name):
+    """The tables of a page of the documentation, by the headings above them."""
+    found = {}
+    for section in re.split(r"^#+ ", (ROOT / "docs" / name).read_text(), flags=re.M)[1:]:
+        heading, _, body = section.partition("\n")
+        lines = [line.strip("|\n") for line in body.splitlines() if line.startswith("|")]
+        cells = [[cell.strip() for cell in line.split("|")] for line in lines]
+        if cells:
+            found[heading] = pd.DataFrame(cells[2:], columns=cells[0])
+    return found
+
+
+@cache
+def monte_carlo():
+    """Rejection rates in percent: of the overall ATT without effect, of joint tests, and power."""
+    frames = {}
+    for heading, frame in tables("monte_carlo.md").items():
+        rates = frame.replace(r" \(.*\)", "", regex=True).apply(pd.to_numeric, errors="coerce")
+        frames[heading] = rates.assign(shocks=frame.get("shocks", "normal"))
+    joint, power = frames.pop("Pre-tests and joint bands"), frames.pop("Power")
+    assert len(frames) == 3
+    return pd.concat(frames.values()), joint, power
+
+
+def span(rates, digits=0):
+    """The range of some rates, as prose has it."""
+    low, high = (f"{rate:.{digits}f}" for rate in (rates.min(), rates.max()))
+    return low if low == high else f"{low} to {high}"
+
+
+def rates_of_readme():
+    """What README says of rejection rates."""
+    level, joint, power = monte_carlo()
+    noisy, quiet = level["shocks"] == "noisier", level["shocks"] != "noisier"
+    few, one = level["treated"].isin([2, 3]), level["treated"] == 1
+    clustered, law, placebo = "clustered analytic", "CV3, model", "placebo"
+    pretests = joint.loc[joint["treated"] == 2, "pre-test, model"]
+    found = power.loc[power["treated"] <= 3, law]
+    needed = round(1.0 / ALPHA) - 1
+    return [
+        f"at the 5 % level with clustered standard errors reject a true hypothesis in "
+        f"{span(level.loc[few & quiet, clustered])} % of the samples, those of `didjack` in "
+        f"{span(level.loc[few & quiet, law])} %.",
+        f"at the 5 % level reject in {span(level.loc[one & quiet, law])} %.",
+        f"twice as large, in {span(level.loc[one & noisy, law])} %, and the placebo test in "
+        f"{span(level.loc[one & noisy, placebo])} %.",
+        f"twice as large as in the others, tests reject in {span(level.loc[~one & noisy, law])} %.",
+        f"With two treated clusters, pre-tests reject in {span(pretests, 1)} %.",
+        f"With fewer than {needed} never-treated clusters a placebo test cannot reject",
+        f"in {span(found)} % of the samples with one to three treated clusters",
+    ]
+
+
+def speed_of_readme():
+    """What README says of speed."""
+    found = tables("benchmarks.md")
+    fits = found["Fit"].loc[lambda frame: frame["package"] == "didjack fit"]
+    assert fits["didjack all ÷ this"].astype(float).max() < 1.1
+    times = found["Jackknife"]["times faster"].str.replace(",", "").astype(float).min()
+    return [
+        "about as long as one fit with its analytic errors",
+        f"over {int(times) // 100 * 100} times as long",
+    ]
+
+
+def example():
+    """The example of README."""
+    df = didjack.datasets.load_mpdta()
+    res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal", cluster="state")
+    return res, res.aggregate("event")
+
+
+@cache
+def example_of_readme():
+    """What README says of its example."""
+    with pytest.warns(didjack.DidjackWarning):
+        res, study = example()
+    at = res.glance().iloc[0]
+    values = r"critical value ([\d.]+) \(model\), ([\d.]+) \((.*)\)"
+    law, t, name = re.search(values, str(study.summary())).groups()
+    ratio = study.compare_vcov(n_permutations=0)["ratio"]["clustered"]
+    return [
+        f"employment in {at['n_units']} counties",
+        f"{at['n_treated_clusters']} of {at['n_clusters']} are treated",
+        f"critical value of {law}, where {name} has {t}.",
+        f"{SPELLED[round(1.0 / ratio)]} times as far as the clustered error says",
+    ]
+
+
+def versions_of_readme():
+    """What README says of versions."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    peers = (ROOT / "benchmarks" / "requirements.txt").read_text()
+    return [
+        f"Python {project['requires-python'].removeprefix('>=')} or later",
+        *(f"`{name}` {version}" for name, version in re.findall(r"^(.*)==(.*)$", peers, re.M)),
+    ]
+
+
+FACTS = [rates_of_readme, speed_of_readme, example_of_readme, versions_of_readme]
+
+
+@pytest.mark.parametrize("facts", FACTS, ids=lambda facts: facts.__name__)
+def test_readme_says_what_was_found(facts):
+    text = words(README.read_text())
+    assert [fact for fact in facts() if fact not in text] == []
+
+
+def test_readme_has_no_other_numbers():
+    """Names, years and versions of programs that cannot be installed here are left."""
+    text = re.sub(
+        r"^```.*?^```$|^\|.*?$|<picture>.*</picture>", "", README.read_text(), flags=re.M | re.S
+    )
+    text = words(text)
+    for fact in (fact for facts in FACTS for fact in facts()):
+        text = text.replace(fact, "")
+    for name in (
+        r"CV3",
+        r"\(20\d\d\)",
+        r"`did` 2\.5\.1, `didjack` for R 0\.1\.0, `csdidjack` 0\.3",
+    ):
+        text = re.sub(name, "", text)
+    assert re.findall(r".{,20}\d.{,20}", text) == []
+
+
+def test_page_about_inference_says_what_was_found():
+    level = monte_carlo()[0]
+    noisy, few = level["shocks"] == "noisier", level["treated"].isin([2, 3])
+    one, law = level["treated"] == 1, "CV3, model"
+    text = words((ROOT / "docs" / "inference.md").read_text())
+    for fact in (
+        f"rejects true hypotheses in {span(level.loc[few & ~noisy, 'CV3, t(R-1)'])} percent",
+        f"which is the default, in {span(level.loc[few & ~noisy, law])} percent",
+        f"rejects in {span(level.loc[~one & noisy, law])} percent with two to five treated "
+        f"clusters, in {span(level.loc[one & noisy, law])} percent with one",
+    ):
+        assert fact in text

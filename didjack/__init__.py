@@ -19,7 +19,7 @@ from didjack.lazy.scan import scan
 from didjack.reporting import coefplot, etable
 from didjack.results.group_time import AggregateResult, GroupTimeResult
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AggregateResult",

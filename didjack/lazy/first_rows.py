@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 
@@ -13,6 +14,13 @@ from didjack.lazy.used import Used
 
 _ROWS = 10_000
 """Number of rows that are looked at first."""
+
+_MORE_ROWS = 1_000_000
+"""So many are counted by the engine where most of the first rows differ."""
+
+_DIFFERENT = 0.8
+"""With more patterns among these, there are too many. Files are often sorted, by period above all:
+even 10,000 rows of one period that all differ may be of 10,000 patterns, and all others too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,21 @@ class FirstRows:
         if options.weightsname is not None:
             as_float(data[options.weightsname], "weightsname", unnumbered)
         keys = pd.DataFrame({name: data[name] for name in used.keys})
-        differ = y.size == _ROWS and 2 * len(keys.drop_duplicates()) > _ROWS
+        differ = y.size == _ROWS and 2 * len(keys.drop_duplicates()) > _ROWS and _differ(used)
         y = y[np.isfinite(y)]
         return cls(float(np.median(y)) if y.size else 0.0, differ)
+
+
+def _differ(used: Used) -> bool:
+    """Whether most of many rows differ."""
+    table, n = used.table, used.table.own("n")
+    patterns = (
+        table.frame.select(*used.keys)
+        .head(_MORE_ROWS)
+        .group_by(*used.keys)
+        .agg(nw.len().cast(nw.Float64).alias(n))
+    )
+    rows = table.own("rows")
+    counted = patterns.select(nw.col(n).sum().alias(rows), nw.len().alias(n))
+    found = table.fetch(counted, "count its patterns").to_pylist()[0]
+    return bool(found[n] > _DIFFERENT * found[rows])

@@ -187,6 +187,16 @@ def test_many_different_rows_are_noticed_on_the_first_ones(monkeypatch, queries)
     assert "group its rows" not in queries
 
 
+@BY_ENGINE
+def test_first_rows_that_differ_may_be_like_others(engine, monkeypatch, queries):
+    monkeypatch.setattr("didjack.lazy.first_rows._ROWS", 200)
+    monkeypatch.setattr("didjack.lazy.memory.MOST_ROWS", 200)
+    df, options = pd.concat([panel()] * 8), NAMES | {"panel": False, "idname": None}
+    lazy = didjack.csdid(ENGINES[engine](df), **options, xformla="~ x1")
+    assert queries == [START[0], "count its patterns", START[1]]
+    assert_alike(didjack.csdid(df, **options, xformla="~ x1"), lazy, named=False)
+
+
 def test_progress_says_what_is_brought_into_memory(capsys):
     table = ENGINES["polars"](panel())
     didjack.csdid(table, **FEW, collect=True, progress=True)

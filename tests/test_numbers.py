@@ -1,8 +1,8 @@
 """Numbers in prose are those of the tables, benchmarks and data that they are taken from.
 
-What README and the page about inference say of rejection rates is read from the tables of the
-Monte Carlo page, what README says of speed from the page of benchmarks: scripts write both. What it
-says of its example is computed.
+What README, the home page and the page about inference say of rejection rates is read from the
+tables of the Monte Carlo page, what README says of speed from the page of benchmarks: scripts write
+both. What it says of its example is computed.
 """
 
 import re
@@ -149,6 +149,12 @@ def test_readme_has_no_other_numbers():
     ):
         text = re.sub(name, "", text)
     assert re.findall(r".{,20}\d.{,20}", text) == []
+
+
+def test_home_page_says_the_same():
+    text = words((ROOT / "docs" / "index.md").read_text())
+    facts = [rates_of_readme()[0], *example_of_readme()[:2], versions_of_readme()[0]]
+    assert [fact for fact in facts if fact not in text] == []
 
 
 def test_page_about_inference_says_what_was_found():

@@ -17,6 +17,7 @@ from examples import first_example  # noqa: E402
 from gallery import write_gallery  # noqa: E402
 
 extensions = [
+    "dois",
     "mathml",
     "myst_nb",  # Markdown pages and notebooks
     "sphinx.ext.autodoc",
@@ -27,6 +28,7 @@ extensions = [
 exclude_patterns = ["_build"]
 
 html_theme = "furo"
+pygments_dark_style = "a11y-high-contrast-dark"  # as the theme has for light pages; no underlines
 html_title = f"didjack {release}"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
@@ -43,7 +45,7 @@ nb_execution_mode = "off"
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings state the types
 autodoc_member_order = "bysource"
-numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False  # a table of them above, not a page for each
 
 here = Path(__file__).parent
 

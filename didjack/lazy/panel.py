@@ -112,8 +112,7 @@ class PanelUnits:
 
     def _short_units(self, sample: Sample) -> nw.LazyFrame[Any]:
         n = self._own("n")
-        used = self.used
-        kept = used.table.grouped(self._kept_rows, [used.unit], nw.len().alias(n))
+        kept = self._kept_rows.group_by(self.used.unit).agg(nw.len().alias(n))
         return kept.filter(nw.col(n) < sample.periods.size)
 
     def examples(self, sample: Sample) -> None:

@@ -18,7 +18,7 @@ class Cell:
     """A text, or a number that stands in line with the others of its column.
 
     A writer gives all numbers of a column the same width: that of the widest one on each side of
-    the last digit. Then they stand in line, centered or not, whatever stars follow.
+    the last digit. Then they stand in line, centred or not, whatever stars follow.
 
     Attributes
     ----------

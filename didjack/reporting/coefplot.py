@@ -42,7 +42,7 @@ def coefplot(  # noqa: PLR0913 (a picture has the options that it has)
     """Draw several results in one picture, side by side.
 
     All have to be of one kind: event studies, effects by cohort, by period, simple averages, or
-    ATT(g,t). They are in the picture in their order in `results`, and a coefficient is where its
+    ATT(g,t). They are in the picture in their order in ``results``, and a coefficient is where its
     label is, also if some results lack it.
 
     Parameters

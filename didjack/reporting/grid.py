@@ -27,7 +27,7 @@ class Grid:
     header : the names of the columns
     body : sections of rows, each with as many cells as `header`
     notes : sentences below the table
-    aligned : "l", "r" or "c" for each column, in text; elsewhere numbers are centered
+    aligned : "l", "r" or "c" for each column, in text; elsewhere numbers are centred
     groups : what stands above the names of the columns, one for each but the first; or empty
     label : by which documents refer to the table; may be empty
     """

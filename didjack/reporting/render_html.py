@@ -9,7 +9,7 @@ from typing import Any
 from didjack.reporting.alignment import Cell, minus
 from didjack.reporting.grid import Grid
 
-# Rules and letters have the color of the text around the table, in light pages and in dark ones.
+# Rules and letters have the colour of the text around the table, in light pages and in dark ones.
 STYLE = """<style>
 .didjack-table { overflow-x: auto; margin: 1em 0; }
 .didjack-table table { border-collapse: collapse; margin: 0 auto; font-size: 0.95em; }

@@ -31,9 +31,9 @@ class Table(Grid):
     title : may be empty
     head : rows of name, value, name, value; may be empty
     header : the names of the columns
-    body : sections of rows, each with as many cells as `header`
+    body : sections of rows, each with as many cells as ``header``
     notes : sentences below the table
-    aligned : "l", "r" or "c" for each column, in text; elsewhere numbers are centered
+    aligned : "l", "r" or "c" for each column, in text; elsewhere numbers are centred
     groups : what stands above the names of the columns, one for each but the first; or empty
     label : by which documents refer to the table; may be empty
     fragment : whether `to_latex` leaves out what is around the tabular
@@ -108,7 +108,7 @@ class Table(Grid):
         Raises
         ------
         OptionError
-            `fragment` is not True, False or None.
+            ``fragment`` is not True, False or None.
         """
         if fragment is not None:
             fragment = check_flag("fragment", fragment, optional=True)

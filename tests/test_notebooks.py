@@ -41,6 +41,18 @@ def text_of(output):
     return output.get("text", "") or output.get("data", {}).get("text/plain", "")
 
 
+def has_picture(cell):
+    """Whether a cell has a picture."""
+    outputs = cell.get("outputs", [])
+    return any("image/png" in output.get("data", {}) for output in outputs)
+
+
+def description(cell):
+    """The metadata of a cell: what its picture shows, in words; nothing without a picture."""
+    alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+    return {"mystnb": {"image": {"alt": alt}}} if has_picture(cell) else {}
+
+
 def words(notebook):
     """List the words of all outputs that are text, by cell: layout may differ, numbers not.
 
@@ -72,9 +84,10 @@ def test_notebook_is_clean(path):
     assert notebook.metadata == METADATA
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-    assert all(not cell.metadata for cell in notebook.cells)
+    assert all(cell.metadata == description(cell) for cell in notebook.cells)
+    assert all(cell.metadata.mystnb.image.alt for cell in code if has_picture(cell))
     assert all(cell.source.count("\n") < MOST_LINES for cell in notebook.cells)
-    assert any("image/png" in output.get("data", {}) for cell in code for output in cell.outputs)
+    assert any(map(has_picture, code))
     assert path.stat().st_size < 400_000
 
 
@@ -84,7 +97,7 @@ def store(path):
         notebook = executed(path, folder)
     notebook.metadata = METADATA
     for cell in notebook.cells:
-        cell.metadata = {}
+        cell.metadata = description(cell)
     nbformat.write(notebook, path)
 
 

@@ -10,7 +10,7 @@ HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
 def pictures_of(notebook):
-    """The heading above, the code, and the bytes of each picture of a notebook."""
+    """The heading above, what is shown in words, the code and the bytes of each picture."""
     heading = ""
     for cell in nbformat.read(notebook, as_version=4).cells:
         if cell.cell_type == "markdown":
@@ -18,17 +18,18 @@ def pictures_of(notebook):
             continue
         for output in cell.outputs:
             if "image/png" in output.get("data", {}):
-                yield heading, cell.source, base64.b64decode(output.data["image/png"])
+                shown = cell.metadata["mystnb"]["image"]["alt"]
+                yield heading, shown, cell.source, base64.b64decode(output.data["image/png"])
 
 
 def write_gallery(notebook, folder):
     """Write the pictures of a notebook into a folder, and gallery.txt, which shows them."""
     items = []
-    for number, (heading, code, picture) in enumerate(pictures_of(notebook)):
+    for number, (heading, shown, code, picture) in enumerate(pictures_of(notebook)):
         name = f"gallery_{number}.png"
         (folder / name).write_bytes(picture)
         place = f"generated/{notebook.name}#{default_slugify(heading)}"
         call = next(line for line in reversed(code.splitlines()) if "plot(" in line).strip(" ;")
-        items.append(f"[![{heading}](generated/{name})]({place})\n{heading}: `{call}`\n")
+        items.append(f"[![{shown}](generated/{name})]({place})\n{shown}: `{call}`\n")
     page = "\n".join(["::::{container} gallery", *items, "::::\n"])
     (folder / "gallery.txt").write_text(page, "utf-8")

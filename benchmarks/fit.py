@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -109,14 +109,14 @@ def time_all(case: Case, names: list[str], budget: float) -> dict[str, Seconds]:
 
 
 def rows_of(
-    case: Case, taken: dict[str, Seconds], done: dict[str, Estimates], failed: dict[str, str]
+    case: Case, taken: dict[str, Seconds], done: dict[str, Estimates], failed: Collection[str]
 ) -> list[list[str]]:
     """Write one row a package."""
     rows = []
     for name in (ALL, FIT, *PEERS):
         label = [case.name if name == ALL else "", name]
         if name in failed:
-            rows.append([*label, "–", "", "", failed[name]])
+            rows.append([*label, "–", "", "", "failed"])
             continue
         low, middle, high = ratios(taken[ALL], taken[name])
         spread = "" if name == ALL else f"{number(low)} – {number(high)}"
@@ -152,8 +152,10 @@ def run(args: argparse.Namespace) -> Report:
     report = Report([table])
     for case in cases(args.quick):
         done, failed = attempt_all(case)
+        for name, why in failed.items():
+            table.note += f" *{name}* fails with {case.name}: {why}"
         if ALL not in done:
-            table.rows.append([case.name, ALL, "–", "", "", failed[ALL]])
+            table.rows.append([case.name, ALL, "–", "", "", "failed"])
             continue
         taken = time_all(case, list(done), 0.3 if args.quick else 1.0)
         table.rows += rows_of(case, taken, done, failed)

@@ -10,27 +10,28 @@ from didjack.reporting.alignment import Cell, minus
 from didjack.reporting.grid import Grid
 
 # Rules and letters have the colour of the text around the table, in light pages and in dark ones.
+# What is marked as important would be as Jupyter has it for data frames: striped, to the right.
 STYLE = """<style>
 .didjack-table { overflow-x: auto; margin: 1em 0; }
 .didjack-table table { border-collapse: collapse; margin: 0 auto; font-size: 0.95em; }
 .didjack-table table, .didjack-table tr, .didjack-table td, .didjack-table th {
   border: none; background: transparent !important; color: inherit; }
 .didjack-table td, .didjack-table th {
-  padding: 0.15em 0.7em; font-weight: normal; text-align: center; white-space: nowrap;
+  padding: 0.15em 0.7em; font-weight: normal; text-align: center !important; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
-.didjack-table .gt_stub { text-align: left; }
+.didjack-table .gt_stub { text-align: left !important; }
 .didjack-table .gt_title { font-weight: bold; padding-bottom: 0.5em; white-space: normal; }
 .didjack-table .gt_col_headings:not(.gt_spanner_row ~ tr) th {
   border-top: 2px solid currentColor; }
 .didjack-table .gt_column_spanner {
   display: block; border-bottom: 1px solid currentColor; padding-bottom: 0.15em; }
 .didjack-table tbody { border-top: 1px solid currentColor; border-bottom: 2px solid currentColor; }
-.didjack-design td { text-align: left; }
+.didjack-design td { text-align: left !important; }
 .didjack-design tbody { border-top-width: 2px; }
 .didjack-table .gt_group_heading {
   padding: 0; border-top: 1px solid currentColor; line-height: 0.4em; }
 .didjack-table .gt_sourcenote {
-  text-align: left; white-space: normal; font-size: 0.85em; padding-top: 0.5em; }
+  text-align: left !important; white-space: normal; font-size: 0.85em; padding-top: 0.5em; }
 </style>"""
 # Characters for private use: they pass the renderer, and become tags afterwards.
 _OPEN, _MIDDLE, _CLOSE = "\U0010f000", "\U0010f001", "\U0010f002"

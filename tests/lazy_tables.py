@@ -15,6 +15,7 @@ ENGINES = {
     "duckdb": lambda df: duckdb.connect().from_arrow(pl.from_pandas(df).to_arrow()),
 }
 KINDS = ("event", "group", "calendar", "simple")
+CROSS_SECTIONS = {"idname": None, "panel": False}
 COLUMNS = ("estimate", "std_error", "p_value", "conf_low", "df")
 
 
@@ -49,7 +50,8 @@ def assert_close(a, b, tolerance=1e-10):
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     np.testing.assert_array_equal(np.isnan(a), np.isnan(b))
     scale = np.maximum(np.abs(a), 1e-3)
-    assert np.nanmax(np.abs(a - b) / scale, initial=0.0) <= tolerance
+    apart = np.subtract(a, b, where=a != b, out=np.zeros(a.shape))  # both may be infinite
+    assert np.nanmax(np.abs(apart) / scale, initial=0.0) <= tolerance
 
 
 def assert_alike(memory, lazy, tolerance=1e-10, named=True):
@@ -67,3 +69,22 @@ def assert_alike(memory, lazy, tolerance=1e-10, named=True):
             assert_close(one[column], other[column], tolerance)
         assert_close(a.replicates(), b.replicates(), tolerance)
         assert str(a.summary()) == str(b.summary())
+
+
+def answered(df, **options):
+    """Fit; return the result and the warnings, or an error's message, and no warnings."""
+    try:
+        return listened(df, **options)
+    except didjack.DidjackError as error:
+        return str(error), []
+
+
+def assert_same_answer(df, table, **options):
+    """A table in memory and a lazy one give the same result and warnings, or the same error."""
+    named = options.get("panel", True)
+    (memory, said), (lazy, of_lazy) = (answered(data, **options) for data in (df, table))
+    if isinstance(memory, str) or isinstance(lazy, str):
+        assert without_row_numbers(str(memory)) == without_row_numbers(str(lazy))
+        return
+    assert (said if named else list(map(without_row_numbers, said))) == of_lazy
+    assert_alike(memory, lazy, named=named)

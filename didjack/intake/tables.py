@@ -17,7 +17,7 @@ from didjack.wording import did_you_mean, name_some, nearest
 if TYPE_CHECKING:
     import narwhals as nw
 
-_NESTED = ("List", "Array", "Struct", "Object", "Binary")
+_NESTED = ("List", "Array", "Struct", "Map", "Object", "Binary")
 """Types of polars and pyarrow columns that hold no plain values."""
 
 

@@ -63,6 +63,7 @@ def _clean(used: Used) -> CleanData:
     options = used.options
     if options.collect or few_enough(used):
         return clean_in_memory(arrow_table(used), options)
+    used.table.check_names(used.roles)
     first = FirstRows.of(used)
     if first.differ:
         check_number(used)

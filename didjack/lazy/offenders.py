@@ -12,6 +12,7 @@ from didjack.intake.checks import duplicates, moved_units
 from didjack.intake.labels import as_codes
 from didjack.intake.sample import Sample
 from didjack.intake.tables import read_columns
+from didjack.lazy.unchanged import changed
 from didjack.lazy.units import UnitQueries
 from didjack.wording import name_some, one_line
 
@@ -45,6 +46,8 @@ def _rows_of_first(queries: UnitQueries, flag: str) -> dict[Any, pd.Series]:
     units = queries.flagged_units().filter(nw.col(own(flag))).select(name).sort(name).head(3)
     rows = queries.rows().filter(nw.col(own("complete"))).select(*used.roles)
     found = used.table.fetch(rows.join(units, on=name, how="inner"), "find units that change")
+    if not found.num_rows:
+        raise changed()
     return dict(read_columns(found, used.roles))
 
 
@@ -57,6 +60,8 @@ def raise_for_duplicates(queries: UnitQueries, sample: Sample) -> NoReturn:
     twice = twice.filter(nw.col(own("n")) > 1)
     total = used.table.fetch(twice.select(nw.col(own("n")).sum()), "count rows seen twice")
     first = used.table.fetch(twice.sort(unit, time).head(3), "find rows seen twice")
+    if not first.num_rows:
+        raise changed()
     columns = read_columns(first, {unit: "idname", time: "tname"})
     labels = {raw: sample.label(code) for raw, code in _codes(queries.periods)}
     shown = [

@@ -20,7 +20,8 @@ from didjack.lazy.memory import remedy
 from didjack.lazy.offenders import raise_for_clusters, raise_for_cohorts, raise_for_duplicates
 from didjack.lazy.patterns import Patterns, grouped
 from didjack.lazy.types import match, set_types
-from didjack.lazy.units import UnitQueries
+from didjack.lazy.unchanged import changed, check_parts, check_rows
+from didjack.lazy.units import UnitQueries, packed
 from didjack.lazy.used import Used
 from didjack.wording import name_some, plural
 
@@ -133,6 +134,23 @@ class PanelUnits:
             raise_for_clusters(queries, sample, self._number(units.in_clusters))
         if units.twice.any():
             raise_for_duplicates(queries, sample)
+        self._check_rows(sample, units.seen, {}, {})
+
+    def _check_rows(
+        self, sample: Sample, seen: Bools, more: dict[str, Ints], of_units: dict[str, Ints]
+    ) -> None:
+        """Raise unless the sample has the rows that units have by where they are seen, (K, T).
+
+        Parameters
+        ----------
+        more, of_units : what else tells rows apart, and units
+        """
+        rows = sample.rows
+        assert rows.count is not None
+        period = np.searchsorted(self._periods, sample.periods[rows.period])
+        keys = {"cohort": self._first_cohort[rows.unit], "period": period}
+        kinds = {"cohort": self._cohorts, "number": self.units.number}
+        check_rows(keys | more, rows.count, kinds | of_units, seen)
 
     def balance(self, sample: Sample) -> bool:
         """Make a balanced panel, or return False for an unbalanced one."""
@@ -164,27 +182,30 @@ class PanelUnits:
         )
         self._first.want(len(sample.entries), self._short_units(sample))  # rule 5 is the next one
         (found,) = self._first.fetch(grouped(used, rows, self.centre, *bits))
+        if not found.num_rows:
+            raise changed()
         finer = Patterns.read(used, found, self.centre, *bits)
         place = match(used, self.patterns, finer, self._complete)
         inverse = np.full(self._complete.size, -1)
         inverse[sample.rows.unit] = np.arange(sample.rows.y.size)
-        at = inverse[place]
-        numbers, n_rows = finer.numbers, sample.size
-        assert numbers.count is not None
-        if (at < 0).any() or int(numbers.count.sum()) != n_rows:
-            raise changed(n_rows, int(numbers.count.sum()))
-        sample.rows = replace(
+        at = np.where(place < 0, -1, inverse[place])
+        numbers = finer.numbers
+        parts = replace(
             sample.rows.take(at),
             y=numbers.y,
             weight=numbers.weight,
             count=numbers.count,
             square=numbers.square,
         )
+        check_parts(sample.rows, parts, at)
+        sample.rows = parts
         for name, column in sample.covariates.items():
             sample.covariates[name] = column.iloc[at].reset_index(drop=True)
-        sums = pd.DataFrame({b: finer.keys[b].to_numpy(dtype=np.int64) for b in bits})
-        seen = np.bitwise_count(sums.to_numpy()).sum(axis=1)
-        masks = np.asarray(sums.groupby(bits).ngroup(), dtype=np.int64)
+        sums = {b: finer.keys[b].to_numpy(dtype=np.int64) for b in bits}
+        of_units = dict(zip(bits, packed(self._kept), strict=True))
+        self._check_rows(sample, self._kept, sums, of_units)
+        seen = sum(np.bitwise_count(column).astype(np.int64) for column in sums.values())
+        masks = np.asarray(pd.DataFrame(sums).groupby(bits).ngroup(), dtype=np.int64)
         return np.asarray(seen < sample.periods.size), masks
 
     def _check_constant(self, sample: Sample, balanced: bool) -> None:
@@ -209,11 +230,3 @@ class PanelUnits:
                 "Take the values of one period in the engine, or "
                 f"{remedy(self.used, self._n_rows)}"
             )
-
-
-def changed(before: int, after: int) -> DataError:
-    """Return the error for a table that is not what it was a query ago."""
-    return DataError(
-        f"df changed while it was read: {plural(before, 'row')}, then {after:,}; give a table "
-        "that stays as it is, such as a copy"
-    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -23,10 +24,18 @@ _FAILURES = {
     "duckdb": "Error",
     "pyspark.errors": "PySparkException",
     "py4j.protocol": "Py4JError",
+    "pyarrow.lib": "ArrowException",
     "ibis.common.exceptions": "IbisError",
     "narwhals.exceptions": "NarwhalsError",
 }
 """What engines raise, by module; those that are not imported raise nothing."""
+
+_MISREAD = {
+    "duckdb": re.compile(r"\.|^\*$|[\s,]$"),
+    "polars": re.compile(r"^\*$|^\^.*\$$"),
+    "pyspark": re.compile(r"[.`]|^\*$"),
+}
+"""Names of columns that stand for something else in a query, by engine."""
 
 
 def is_lazy(df: Any) -> bool:
@@ -68,12 +77,43 @@ class LazyTable:
         prefix = "didjack_"
         while any(name.lower().startswith(prefix) for name in schema):
             prefix += "_"
-        return cls(frame, schema, progress, prefix)
+        table = cls(frame, schema, progress, prefix)
+        return table._with_plain_numbers()
+
+    def _with_plain_numbers(self) -> LazyTable:
+        """Make the numbers that Arrow or engines have trouble with what they are in memory."""
+        import narwhals as nw
+
+        plain: dict[str, Any] = {}
+        for name, dtype in self.schema.items():
+            if isinstance(dtype, (nw.Int128, nw.UInt128)):
+                plain[name] = nw.Int64()
+            elif isinstance(dtype, nw.Decimal):
+                plain[name] = nw.Float64()
+        if not plain:
+            return self
+        casts = [nw.col(name).cast(dtype) for name, dtype in plain.items()]
+        return replace(self, frame=self.frame.with_columns(*casts), schema=self.schema | plain)
 
     @property
     def columns(self) -> list[str]:
         """The names of the columns."""
         return list(self.schema)
+
+    def check_names(self, roles: dict[str, str]) -> None:
+        """Raise for names of used columns by which the engine cannot group.
+
+        Parameters
+        ----------
+        roles : column -> what it is used as
+        """
+        engine = engine_name(self.frame)
+        for name, role in roles.items():
+            if engine in _MISREAD and _MISREAD[engine].search(name):
+                raise DataError(
+                    f"{role} {name!r}: {engine} takes a part of this name for something else; "
+                    "rename the column with letters, digits and underscores"
+                )
 
     def own(self, name: str) -> str:
         """Return a name for a column that is none of the table's."""

@@ -12,6 +12,7 @@ from didjack.errors import DataError
 from didjack.intake.labels import distinct
 from didjack.intake.sample import Sample
 from didjack.lazy.patterns import Patterns
+from didjack.lazy.unchanged import changed
 from didjack.lazy.used import Used
 from didjack.wording import name_some
 
@@ -101,6 +102,6 @@ def _steady(sample: Sample, balanced: bool) -> None:
     assert rows.square is not None
     gaps = balanced and (np.bincount(rows.unit) != sample.periods.size).any()
     if gaps or (rows.count != rows.count[at]).any():
-        raise DataError("df changed while it was read; give a table that stays as it is")
+        raise changed()
     weight = None if rows.weight is None else rows.weight[at]
     sample.rows = replace(rows, weight=weight, square=rows.square[at])

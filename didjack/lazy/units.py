@@ -16,6 +16,7 @@ import pandas as pd
 from didjack._typing import Bools, Ints
 from didjack.intake.tables import read_columns
 from didjack.lazy.columns import all_complete, complete, literals
+from didjack.lazy.unchanged import changed
 from didjack.lazy.used import Used
 
 _BITS = 30
@@ -50,6 +51,12 @@ class Units:
     def twice(self) -> Bools:
         """(K,) whether a unit is seen more than once in some period."""
         return np.asarray(self.n_rows > self.seen.sum(axis=1))
+
+
+def packed(seen: Bools) -> list[Ints]:
+    """Return the sums of powers of two, (K,) each, that stand for periods, (K, T)."""
+    parts = (seen[:, start : start + _BITS] for start in range(0, seen.shape[1], _BITS))
+    return [(part.astype(np.int64) << np.arange(part.shape[1])).sum(axis=1) for part in parts]
 
 
 class UnitQueries:
@@ -165,6 +172,8 @@ class UnitQueries:
         """Let the engine count the units of each kind."""
         own = self._own
         found = self.used.table.fetch(self.kinds(), "check its units")
+        if not found.num_rows:
+            raise changed()
         cohort = read_columns(found, {own("low"): "gname"})[own("low")]
 
         def column(name: str) -> Any:

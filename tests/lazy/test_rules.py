@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from lazy_tables import ENGINES, assert_alike, listened, without_row_numbers
+from lazy_tables import CROSS_SECTIONS, ENGINES, assert_same_answer
 from small_panels import COVARIATES, NAMES, panel, where
 
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
@@ -117,9 +117,6 @@ def test_rules(name, sample):
     if sample == "repeated":
         if options.get("fix_weights") == "base_period":
             pytest.skip("needs a panel")
-        options = options | {"idname": None, "panel": False, "allow_unbalanced_panel": False}
+        options = options | CROSS_SECTIONS | {"allow_unbalanced_panel": False}
     df = change(panel())
-    memory, said = listened(df, **options)
-    lazy, of_lazy = listened(list(ENGINES.values())[turn % 2](df), **options)
-    assert (list(map(without_row_numbers, said)) if sample == "repeated" else said) == of_lazy
-    assert_alike(memory, lazy, named=sample == "panel")
+    assert_same_answer(df, list(ENGINES.values())[turn % 2](df), **options)

@@ -118,14 +118,6 @@ def test_empty_partitions(engine, tmp_path):
     assert_alike(didjack.csdid(df, **FEW), lazy)
 
 
-def test_tables_that_change():
-    connection = duckdb.connect()
-    df = panel()
-    connection.register("df", df)
-    table = connection.sql("SELECT * FROM df WHERE random() < 0.9")
-    assert refused(table, **FEW).startswith("df changed while it was read")
-
-
 @BY_ENGINE
 def test_nothing_of_the_table_is_left(engine):
     df = panel()

@@ -56,12 +56,8 @@ class FirstRows:
 def _differ(used: Used) -> bool:
     """Whether most of many rows differ."""
     table, n = used.table, used.table.own("n")
-    patterns = (
-        table.frame.select(*used.keys)
-        .head(_MORE_ROWS)
-        .group_by(*used.keys)
-        .agg(nw.len().cast(nw.Float64).alias(n))
-    )
+    first = table.frame.select(*used.keys).head(_MORE_ROWS)
+    patterns = table.grouped(first, used.keys, nw.len().cast(nw.Float64).alias(n))
     rows = table.own("rows")
     counted = patterns.select(nw.col(n).sum().alias(rows), nw.len().alias(n))
     found = table.fetch(counted, "count its patterns").to_pylist()[0]

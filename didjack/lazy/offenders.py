@@ -56,7 +56,7 @@ def raise_for_duplicates(queries: UnitQueries, sample: Sample) -> NoReturn:
     used, options, own = queries.used, sample.options, queries.used.table.own
     unit, time = used.unit, options.tname
     rows = queries.rows().filter(nw.col(own("complete")))
-    twice = rows.group_by(unit, time).agg(nw.len().cast(nw.Int64).alias(own("n")))
+    twice = used.table.grouped(rows, [unit, time], nw.len().cast(nw.Int64).alias(own("n")))
     twice = twice.filter(nw.col(own("n")) > 1)
     total = used.table.fetch(twice.select(nw.col(own("n")).sum()), "count rows seen twice")
     first = used.table.fetch(twice.sort(unit, time).head(3), "find rows seen twice")

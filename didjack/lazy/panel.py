@@ -113,7 +113,8 @@ class PanelUnits:
 
     def _short_units(self, sample: Sample) -> nw.LazyFrame[Any]:
         n = self._own("n")
-        kept = self._kept_rows.group_by(self.used.unit).agg(nw.len().alias(n))
+        used = self.used
+        kept = used.table.grouped(self._kept_rows, [used.unit], nw.len().alias(n))
         return kept.filter(nw.col(n) < sample.periods.size)
 
     def examples(self, sample: Sample) -> None:

@@ -50,7 +50,8 @@ def totals(used: Used, centre: float) -> list[nw.Expr]:
 def grouped(used: Used, rows: nw.LazyFrame[Any], centre: float, *more: str) -> nw.LazyFrame[Any]:
     """Put rows together by pattern, and by more keys."""
     keys = [*used.keys, *used.flags.values(), *more]
-    return rows.group_by(*keys).agg(*totals(used, centre)).sort(*keys).head(MOST_ROWS + 1)
+    found = used.table.grouped(rows, keys, *totals(used, centre))
+    return found.sort(*keys).head(MOST_ROWS + 1)
 
 
 @dataclass(frozen=True, slots=True)

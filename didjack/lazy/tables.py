@@ -119,6 +119,23 @@ class LazyTable:
         """Return a name for a column that is none of the table's."""
         return self.prefix + name
 
+    def grouped(
+        self, rows: nw.LazyFrame[Any], keys: list[str], *sums: nw.Expr
+    ) -> nw.LazyFrame[Any]:
+        """Put rows together that have the same keys.
+
+        DuckDB takes what is before a dot in the name of a key for a table's name: such keys have
+        other names meanwhile.
+        """
+        import narwhals as nw
+
+        other = {key: self.own(f"key_{j}") for j, key in enumerate(keys) if "." in key}
+        if not other:
+            return rows.group_by(*keys).agg(*sums)
+        copied = rows.with_columns(nw.col(key).alias(name) for key, name in other.items())
+        found = copied.group_by(*(other.get(key, key) for key in keys)).agg(*sums)
+        return found.rename({name: key for key, name in other.items()})
+
     def fetch(self, query: nw.LazyFrame[Any], what: str) -> pa.Table:
         """Run a query and bring what it gives into memory.
 

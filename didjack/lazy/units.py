@@ -120,14 +120,17 @@ class UnitQueries:
         assert options.cluster is not None
         constant = [name for name in used.roles if name not in self._varying]
         whole, there = nw.Int64, nw.col(own("complete"))
-        as_seen = (
-            self.rows()
-            .group_by(*constant, own("cohort"), own("complete"))
-            .agg(nw.len().cast(whole).alias(own("n")), *(nw.col(b).sum().cast(whole) for b in bits))
+        as_seen = used.table.grouped(
+            self.rows(),
+            [*constant, own("cohort"), own("complete")],
+            nw.len().cast(whole).alias(own("n")),
+            *(nw.col(b).sum().cast(whole) for b in bits),
         )
         cohort, cluster = nw.col(own("cohort")), nw.col(options.cluster)
         only = nw.when(there)
-        return as_seen.group_by(used.unit).agg(
+        return used.table.grouped(
+            as_seen,
+            [used.unit],
             only.then(nw.col(own("n"))).otherwise(nw.lit(0)).sum().cast(whole).alias(own("n")),
             only.then(nw.lit(0)).otherwise(nw.lit(1)).max().cast(whole).alias(own("incomplete")),
             only.then(nw.lit(1)).otherwise(nw.lit(0)).sum().cast(whole).alias(own("kinds")),

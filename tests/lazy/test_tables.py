@@ -195,6 +195,18 @@ def test_progress_says_what_is_brought_into_memory(capsys):
     assert "didjack brings 240 rows of 6 columns, about" in capsys.readouterr().err
 
 
+@BY_ENGINE
+def test_names_with_dots(engine):
+    options = {option: f"the.{name}" for option, name in NAMES.items()}
+    options |= {"weightsname": "the.w", "xformla": "~ `the.x1`"}
+    df = odd(panel()).rename(columns="the.{}".format)
+    memory, lazy = (didjack.csdid(d, **options) for d in (df, ENGINES[engine](df)))
+    assert_alike(memory, lazy)
+    twice = pd.concat([df, df[10:12]])
+    assert "the.id" in refused(twice, **options)
+    assert "the.id" in refused(ENGINES[engine](twice), **options)
+
+
 def test_collect_is_a_flag():
     assert refused(panel(), **NAMES, collect="yes").startswith("collect='yes' is not allowed")
 

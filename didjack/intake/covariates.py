@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -96,10 +97,38 @@ def _read_only(column: pd.Series) -> pd.Series:
     return pd.Series(values, name=column.name, copy=False)
 
 
-def design_matrix(
-    covariates: Covariates, columns: Mapping[str, pd.Series]
-) -> tuple[Floats, list[str]]:
-    """Evaluate the formula: the (N, k) design with the intercept first, and its k names.
+@dataclass(frozen=True, slots=True)
+class FormulaDesign:
+    """Covariates that formulaic makes of complete columns."""
+
+    formula: Covariates
+
+    @property
+    def shown(self) -> str:
+        """The formula as messages show it."""
+        return self.formula.shown
+
+    def matrix(self, columns: Mapping[str, pd.Series]) -> tuple[Floats, list[str]]:
+        """Evaluate the (N, k) design, with the intercept first, and name its columns."""
+        cleaned = {name: clean_covariate(column) for name, column in columns.items()}
+        shown, n_rows = self.shown, len(next(iter(cleaned.values())))
+        matrix, x = evaluated(self.formula, cleaned)
+        names = [one_line(name) for name in matrix.model_spec.column_names]
+        if np.iscomplexobj(x):
+            raise DataError(
+                f"{shown} gives complex numbers; write np.real() or np.abs() around them"
+            )
+        if x.shape != (n_rows, len(names)):
+            raise DataError(f"{shown} gives {x.shape[0]} rows for {n_rows} rows of data")
+        first = names.index("Intercept")
+        if first:
+            order = [first] + [j for j in range(len(names)) if j != first]
+            x, names = x[:, order], [names[j] for j in order]
+        return np.ascontiguousarray(x), names
+
+
+def evaluated(covariates: Covariates, columns: Mapping[str, pd.Series]) -> tuple[Any, Any]:
+    """Return formulaic's model matrix, and its values as floats unless they are complex.
 
     Parameters
     ----------
@@ -107,22 +136,6 @@ def design_matrix(
     columns : mapping
         Name -> covariate column, (N,), of a dtype that `clean_covariate` gives.
     """
-    shown, n_rows = covariates.shown, len(next(iter(columns.values())))
-    matrix, x = _evaluated(covariates, columns)
-    names = [one_line(name) for name in matrix.model_spec.column_names]
-    if np.iscomplexobj(x):
-        raise DataError(f"{shown} gives complex numbers; write np.real() or np.abs() around them")
-    if x.shape != (n_rows, len(names)):
-        raise DataError(f"{shown} gives {x.shape[0]} rows for {n_rows} rows of data")
-    first = names.index("Intercept")
-    if first:
-        order = [first] + [j for j in range(len(names)) if j != first]
-        x, names = x[:, order], [names[j] for j in order]
-    return np.ascontiguousarray(x), names
-
-
-def _evaluated(covariates: Covariates, columns: Mapping[str, pd.Series]) -> tuple[Any, Any]:
-    """Return formulaic's model matrix, and its values as floats unless they are complex."""
     from formulaic.errors import FormulaicError
     from formulaic.parser.types import Factor
 

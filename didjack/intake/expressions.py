@@ -33,13 +33,7 @@ class Names:
         SyntaxError, ValueError, RecursionError, MemoryError
             It cannot be parsed.
         """
-        quoted: dict[str, str] = {}
-
-        def stand_in(match: re.Match[str]) -> str:
-            return quoted.setdefault(match[1], f"_quoted_{len(quoted)}_")
-
-        tree = ast.parse(re.sub(r"`([^`]*)`", stand_in, expression), mode="eval")
-        original = {new: old for old, new in quoted.items()}
+        tree, original = read(expression)
         nodes = list(ast.walk(tree))
         heads, categories, bound = _heads(nodes), _within_categories(nodes), _bound(nodes)
         for node in nodes:
@@ -55,6 +49,28 @@ class Names:
             self.columns.extend(found)
             if id(node) not in categories:
                 self.numbers.extend(found)
+
+
+def read(expression: str) -> tuple[ast.Expression, dict[str, str]]:
+    """Parse an expression in which backticks quote odd names.
+
+    Returns
+    -------
+    tree
+    original : name in the tree -> the name that it stands for, where that was quoted
+
+    Raises
+    ------
+    SyntaxError, ValueError, RecursionError, MemoryError
+        It cannot be parsed.
+    """
+    quoted: dict[str, str] = {}
+
+    def stand_in(match: re.Match[str]) -> str:
+        return quoted.setdefault(match[1], f"_quoted_{len(quoted)}_")
+
+    tree = ast.parse(re.sub(r"`([^`]*)`", stand_in, expression), mode="eval")
+    return tree, {new: old for old, new in quoted.items()}
 
 
 def _heads(nodes: list[ast.AST]) -> set[int]:

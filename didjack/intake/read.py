@@ -12,6 +12,7 @@ from didjack._typing import Bools, Floats, Ints
 from didjack.intake import checks
 from didjack.intake.calendar import Times, as_times
 from didjack.intake.cohort_codes import check_boolean, check_dummy, check_never_codes
+from didjack.intake.covariates import FormulaDesign
 from didjack.intake.formula import Covariates, parse
 from didjack.intake.labels import Coded, as_codes, distinct
 from didjack.intake.numbers import as_float
@@ -62,12 +63,14 @@ class Values:
     weight : (N,) weight, or sum of weights; None without weights
     count, square : (N,) how many rows each stands for, and the sum of their squared weights;
         None: one row
+    moments : (N, k, k + 2) as of `Rows`
     """
 
     y: Floats
     weight: Floats | None
     count: Ints | None = None
     square: Floats | None = None
+    moments: Floats | None = None
 
 
 def as_sample(
@@ -103,6 +106,7 @@ def as_sample(
         x=None,
         count=count,
         square=values.square,
+        moments=values.moments,
     )
     sample = Sample(
         options=options,
@@ -111,7 +115,7 @@ def as_sample(
         periods=periods,
         unit_labels=unit.labels,
         cluster_labels=cluster.labels,
-        formula=covariates.formula,
+        design=None if covariates.formula is None else FormulaDesign(covariates.formula),
         covariates=_covariates(data, covariates, count),
     )
     return sample, _missing(sample, times), times.zero

@@ -14,7 +14,6 @@ from didjack.intake.checks import (
     check_covariates,
 )
 from didjack.intake.cohort_codes import ZERO_IS_A_PERIOD, zero_among_periods
-from didjack.intake.covariates import clean_covariate, design_matrix
 from didjack.intake.sample import Sample
 from didjack.wording import plural
 
@@ -45,10 +44,9 @@ def evaluate_covariates(sample: Sample, again: bool = False) -> None:
     It is built `again` when rows were dropped: levels may have vanished, and splines and the like
     depend on all rows.
     """
-    if sample.formula is None:
+    if sample.design is None:
         return
-    columns = {name: clean_covariate(column) for name, column in sample.covariates.items()}
-    x, names = design_matrix(sample.formula, columns)
+    x, names = sample.design.matrix(sample.covariates)
     sample.rows, sample.x_names = replace(sample.rows, x=x), names
     # Columns are only looked at one by one, which is slow, where that may be needed.
     within = x.min() >= -LARGEST and x.max() <= LARGEST
@@ -56,7 +54,7 @@ def evaluate_covariates(sample: Sample, again: bool = False) -> None:
         return
     size = np.maximum(-x.min(axis=0), x.max(axis=0))
     if np.isfinite(size).all():
-        check_covariates(sample.formula.shown, dict(zip(names, size, strict=True)))
+        check_covariates(sample.design.shown, dict(zip(names, size, strict=True)))
         return
     _drop_not_finite(sample, ~np.isfinite(x), again)
     evaluate_covariates(sample, again=True)
@@ -64,14 +62,14 @@ def evaluate_covariates(sample: Sample, again: bool = False) -> None:
 
 def _drop_not_finite(sample: Sample, bad: Bools, again: bool) -> None:
     """Drop rows whose covariates, (N, k), are bad; raise if such rows were dropped before."""
-    assert sample.formula is not None
+    assert sample.design is not None
     names = ", ".join(
         f"{sample.x_names[j]!r} ({sample.n_rows(bad[:, j]):,})"
         for j in np.flatnonzero(bad.any(axis=0))
     )
     if again:
         raise DataError(
-            f"{sample.formula.shown} gives non-finite values once rows are dropped: "
+            f"{sample.design.shown} gives non-finite values once rows are dropped: "
             f"{names}; a term that looks at other rows, such as lag(), must be a column"
         )
     rows = np.asarray(bad.any(axis=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol, Self
 
@@ -11,7 +12,6 @@ import pandas as pd
 from didjack import errors
 from didjack._typing import NEVER, Bools, Floats, Ints
 from didjack.errors import DataError, SampleWarning
-from didjack.intake.formula import Covariates
 from didjack.intake.labels import renumber
 from didjack.intake.ledger import Entry
 from didjack.intake.time_axis import TimeAxis
@@ -35,6 +35,8 @@ class Rows:
     count : (N,) how many rows of the user's table each row stands for, with the mean of their
         outcomes and the sum of their weights; None: one
     square : (N,) sum of the squared weights of these; None: one each
+    moments : (N, k, k + 2) sums over rows that differ in their covariates z, the first of which is
+        the intercept: of w z z', of w z y, and of z; None: all have those in `x`
     """
 
     y: Floats
@@ -46,6 +48,7 @@ class Rows:
     x: Floats | None
     count: Ints | None = field(default=None, kw_only=True)
     square: Floats | None = field(default=None, kw_only=True)
+    moments: Floats | None = field(default=None, kw_only=True)
 
     def arrays(self) -> dict[str, Any]:
         """Return the arrays by name."""
@@ -95,6 +98,17 @@ class CleanData(Rows):
         return replace(part, period=period, periods=self.periods[seen], unit=unit)
 
 
+class Design(Protocol):
+    """Covariates, as functions of the columns in their formula."""
+
+    @property
+    def shown(self) -> str:
+        """The formula as messages show it."""
+
+    def matrix(self, columns: Mapping[str, pd.Series]) -> tuple[Floats, list[str]]:
+        """Evaluate the (N, k) design, with the intercept first, and name its columns."""
+
+
 class Lookup(Protocol):
     """Where units are found that the rows of a sample do not name."""
 
@@ -117,8 +131,8 @@ class Sample:
     periods : (T,) the distinct periods of the rows, sorted
     unit_labels : label of each unit code; in repeated cross sections, the number of each row
     cluster_labels : label of each cluster code
-    formula : the covariate formula, if any
-    covariates : the columns in the formula, (N,) each
+    design : the covariates, if any
+    covariates : the columns that these are made of, (N,) each
     x_names : names of the columns of `rows.x`
     entries : the ledger so far
     unsaid : positions of those that a warning is still to be given of
@@ -131,7 +145,7 @@ class Sample:
     periods: Ints
     unit_labels: pd.Index
     cluster_labels: pd.Index
-    formula: Covariates | None
+    design: Design | None
     covariates: dict[str, pd.Series]
     x_names: list[str] = field(default_factory=lambda: ["Intercept"])
     entries: list[Entry] = field(default_factory=list)

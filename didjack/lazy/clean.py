@@ -11,10 +11,12 @@ from didjack.engine.progress import Progress
 from didjack.intake.clean import UnitRules, UnitsInRows, apply_rules
 from didjack.intake.clean import clean as clean_in_memory
 from didjack.intake.sample import CleanData, Sample
+from didjack.lazy.design import with_moments
 from didjack.lazy.first_rows import FirstRows
-from didjack.lazy.memory import arrow_table, check_number, few_enough
+from didjack.lazy.memory import arrow_table, few_enough, n_rows, too_many, too_many_units
 from didjack.lazy.panel import PanelUnits
 from didjack.lazy.patterns import Patterns
+from didjack.lazy.spread import spread
 from didjack.lazy.tables import LazyTable, engine_name, told_by
 from didjack.lazy.used import Used
 from didjack.options import Options
@@ -61,17 +63,36 @@ def clean(df: Any, options: Options) -> CleanData:
 
 def _clean(used: Used) -> CleanData:
     options = used.options
-    if options.collect or few_enough(used):
-        return clean_in_memory(arrow_table(used), options)
-    used.table.check_names(used.roles)
-    first = FirstRows.of(used)
-    if first.differ:
-        check_number(used)
-    patterns = Patterns.of(used, used.flagged(), first.centre)
+    patterns, terms, first = None, None, None
+    if not options.collect and not options.by_unit:
+        used.table.check_names(used.roles)
+        first = FirstRows.of(used)
+    if first is not None and not first.differ:
+        patterns = Patterns.of(used, first.centre)
+    if first is None or patterns is None:
+        rows = n_rows(used)
+        if options.collect or few_enough(rows):
+            return clean_in_memory(arrow_table(used, rows), options)
+        if first is None:
+            raise too_many_units(used, rows)
+        used, terms = with_moments(used, rows)
+        patterns = Patterns.of(used, first.centre)
+        if patterns is None:
+            raise too_many(used, rows)
+    sample = _ruled(used, patterns, first.centre)
+    if terms is None:
+        return sample
+    steady = options.panel and options.fix_weights != "varying"
+    assert sample.moments is not None
+    return spread(sample, terms.occurring(sample.moments), first.centre, steady)
+
+
+def _ruled(used: Used, patterns: Patterns, centre: float) -> CleanData:
+    """Apply the sample rules to patterns."""
     sample, missing, zero = patterns.sample(used)
     units: UnitRules = UnitsInRows()
     sample.lookup = _RowsAlone()
     complete = ~np.logical_or.reduce(list(missing.values()))
-    if options.panel and complete.any():
-        units = sample.lookup = PanelUnits(used, patterns, sample, complete, first.centre)
+    if used.options.panel and complete.any():
+        units = sample.lookup = PanelUnits(used, patterns, sample, complete, centre)
     return apply_rules(sample, missing, zero, units)

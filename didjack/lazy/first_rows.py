@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import narwhals as nw
 import numpy as np
@@ -16,7 +17,7 @@ _ROWS = 10_000
 """Number of rows that are looked at first."""
 
 _MORE_ROWS = 1_000_000
-"""So many are counted by the engine where most of the first rows differ."""
+"""So many are grouped by the engine, to see how many patterns they have."""
 
 _DIFFERENT = 0.8
 """With more patterns among these, there are too many. Files are often sorted, by period above all:
@@ -41,24 +42,24 @@ class FirstRows:
     def of(cls, used: Used) -> FirstRows:
         """Look at them; raise for columns that are of another kind than they have to be."""
         options, table = used.options, used.table
-        first = table.fetch(table.frame.select(*used.roles).head(_ROWS), "read its first rows")
+        rows = table.frame.select(*used.roles).head(_ROWS)
+        first, counted = table.fetch_together([rows, _patterns(used)], "read its first rows")
         data = read_columns(first, used.roles)
         unnumbered = np.ones(len(first), dtype=np.int64)
         y = as_float(data[options.yname], "yname", unnumbered)
         if options.weightsname is not None:
             as_float(data[options.weightsname], "weightsname", unnumbered)
         keys = pd.DataFrame({name: data[name] for name in used.keys})
-        differ = y.size == _ROWS and 2 * len(keys.drop_duplicates()) > _ROWS and _differ(used)
+        n_rows, n_patterns = (column[0].as_py() or 0.0 for column in counted.columns)
+        differ = y.size == _ROWS and 2 * len(keys.drop_duplicates()) > _ROWS
+        differ &= n_patterns > _DIFFERENT * n_rows
         y = y[np.isfinite(y)]
         return cls(float(np.median(y)) if y.size else 0.0, differ)
 
 
-def _differ(used: Used) -> bool:
-    """Whether most of many rows differ."""
-    table, n = used.table, used.table.own("n")
-    first = table.frame.select(*used.keys).head(_MORE_ROWS)
-    patterns = table.grouped(first, used.keys, nw.len().cast(nw.Float64).alias(n))
-    rows = table.own("rows")
-    counted = patterns.select(nw.col(n).sum().alias(rows), nw.len().alias(n))
-    found = table.fetch(counted, "count its patterns").to_pylist()[0]
-    return bool(found[n] > _DIFFERENT * found[rows])
+def _patterns(used: Used) -> nw.LazyFrame[Any]:
+    """Return how many rows there are among many, and how many of them differ."""
+    table, n, rows = used.table, used.table.own("n"), used.table.own("rows")
+    many = table.frame.select(*used.keys).head(_MORE_ROWS)
+    patterns = table.grouped(many, used.keys, nw.len().cast(nw.Float64).alias(n))
+    return patterns.select(nw.col(n).sum().alias(rows), nw.len().cast(nw.Float64).alias(n))

@@ -16,42 +16,44 @@ if TYPE_CHECKING:
 MOST_ROWS = 5_000_000
 """So many rows, or patterns of rows, are brought into memory without being asked to."""
 
+_MOST_NUMBERS = 100_000_000
+"""So many sums are brought into memory where a pattern has many."""
+
 _TEXT = 24
 """Bytes of a text, about, or of what is no number."""
 
 
-def few_enough(used: Used) -> bool:
-    """Whether patterns would be rows, but so few that they are brought into memory.
+def few_enough(rows: int) -> bool:
+    """Whether so many rows are brought into memory without being asked to."""
+    return rows <= MOST_ROWS
 
-    Raises
-    ------
-    DataError
-        They are too many for that.
-    """
-    options = used.options
-    if not options.by_unit:
-        return False
-    rows = n_rows(used)
-    if rows <= MOST_ROWS:
-        return True
-    what = "units that are clusters of their own" if options.panel else "rows without clusters"
-    raise DataError(
+
+def most_patterns(used: Used) -> int:
+    """Return how many patterns are brought into memory."""
+    if used.moments is None:
+        return MOST_ROWS
+    return min(MOST_ROWS, _MOST_NUMBERS // used.moments.size)
+
+
+def too_many_units(used: Used, rows: int) -> DataError:
+    """Return the error for more units that are their own clusters than are brought into memory."""
+    panel = used.options.panel
+    what = "units that are clusters of their own" if panel else "rows without clusters"
+    return DataError(
         f"{what} cannot be put together: name larger clusters in cluster, or {remedy(used, rows)}"
     )
 
 
-def check_number(used: Used) -> None:
-    """Raise for a table of many rows that are all different."""
-    if n_rows(used) > MOST_ROWS:
-        raise too_many(used)
-
-
-def too_many(used: Used) -> DataError:
+def too_many(used: Used, rows: int) -> DataError:
     """Return the error for more patterns than are brought into memory."""
+    classes = regression = ""
+    if used.covariates.names and used.moments is None:
+        classes = "make covariates of few values in the engine, such as classes of age, "
+        regression = "use est_method='reg', for which sums over different rows will do, "
+    most = plural(most_patterns(used), "different row")
     return DataError(
-        f"df has more than {plural(MOST_ROWS, 'different row')} in {name_some(used.keys, 8)}, by "
-        "which lazy tables are grouped: make covariates of few values in the engine, such as "
-        f"classes of age, or {remedy(used, n_rows(used))}"
+        f"df has more than {most} in {name_some(used.keys, 8)}, by "
+        f"which lazy tables are grouped: {classes}{regression}or {remedy(used, rows)}"
     )
 
 
@@ -83,7 +85,7 @@ def _width(dtype: Any) -> int:
     return 8 if dtype.is_numeric() or dtype.is_temporal() else _TEXT
 
 
-def arrow_table(used: Used) -> pa.Table:
-    """Bring the used columns into memory, and say first what that takes."""
-    used.table.progress.say(f"didjack brings {_needed(used, n_rows(used))} into memory")
+def arrow_table(used: Used, rows: int) -> pa.Table:
+    """Bring the used columns of so many rows into memory, and say first what that takes."""
+    used.table.progress.say(f"didjack brings {_needed(used, rows)} into memory")
     return used.table.fetch(used.table.frame.select(*used.roles), "give its rows")

@@ -16,7 +16,7 @@ from didjack.intake.calendar import as_times
 from didjack.intake.sample import Sample
 from didjack.lazy.columns import among
 from didjack.lazy.first_units import FirstUnits
-from didjack.lazy.memory import remedy
+from didjack.lazy.memory import most_patterns, remedy, too_many
 from didjack.lazy.offenders import raise_for_clusters, raise_for_cohorts, raise_for_duplicates
 from didjack.lazy.patterns import Patterns, grouped
 from didjack.lazy.types import match, set_types
@@ -66,7 +66,7 @@ class PanelUnits:
         if rule.startswith("1 complete"):
             if self._complete[place].any():
                 raise DataError(
-                    f"{sample.formula.shown if sample.formula else 'xformla'} is not finite in "
+                    f"{sample.design.shown if sample.design else 'xformla'} is not finite in "
                     f"{plural(sample.n_rows(rows), 'row')}: in a panel that is a lazy table, make "
                     f"the term a column in the engine, or {remedy(self.used, self._n_rows)}"
                 )
@@ -178,13 +178,15 @@ class PanelUnits:
         bits = [self._own(f"bits{j}") for j in range(queries.n_sums)]
         whole = nw.Int64
         flags = {flag: nw.lit(True) for flag in used.flags.values()}
-        rows = self._kept_rows.with_columns(
+        rows = used.with_moments(self._kept_rows).with_columns(
             *(nw.col(b).sum().over(id_).cast(whole) for b in bits), **flags
         )
         self._first.want(len(sample.entries), self._short_units(sample))  # rule 5 is the next one
         (found,) = self._first.fetch(grouped(used, rows, self.centre, *bits))
         if not found.num_rows:
             raise changed()
+        if found.num_rows > most_patterns(used):
+            raise too_many(used, self._n_rows)
         finer = Patterns.read(used, found, self.centre, *bits)
         place = match(used, self.patterns, finer, self._complete)
         inverse = np.full(self._complete.size, -1)
@@ -197,6 +199,7 @@ class PanelUnits:
             weight=numbers.weight,
             count=numbers.count,
             square=numbers.square,
+            moments=numbers.moments,
         )
         check_parts(sample.rows, parts, at)
         sample.rows = parts

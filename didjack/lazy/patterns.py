@@ -17,11 +17,11 @@ import pandas as pd
 from didjack._typing import Bools, Floats
 from didjack.errors import DataError
 from didjack.intake.checks import LARGEST
-from didjack.intake.read import Values, as_sample
+from didjack.intake.read import UsedColumns, Values, as_sample
 from didjack.intake.sample import Sample
 from didjack.intake.tables import read_columns
 from didjack.lazy.columns import number
-from didjack.lazy.memory import MOST_ROWS, too_many
+from didjack.lazy.memory import most_patterns
 from didjack.lazy.used import Used
 from didjack.wording import plural
 
@@ -34,11 +34,13 @@ def totals(used: Used, centre: float) -> list[nw.Expr]:
     options, own = used.options, used.table.own
     above = number(options.yname) - nw.lit(centre)
     count = nw.len().cast(nw.Int64).alias(own("n"))
-    if options.weightsname is None:
-        return [count, above.sum().alias(own("wy"))]
-    w = number(options.weightsname)
+    w = None if options.weightsname is None else number(options.weightsname)
+    moments = [] if used.moments is None else used.moments.totals(above, w)
+    if w is None:
+        return [count, above.sum().alias(own("wy")), *moments]
     return [
         count,
+        *moments,
         (w * above).sum().alias(own("wy")),
         w.sum().alias(own("w")),
         (w * w).sum().alias(own("ww")),
@@ -49,9 +51,9 @@ def totals(used: Used, centre: float) -> list[nw.Expr]:
 
 def grouped(used: Used, rows: nw.LazyFrame[Any], centre: float, *more: str) -> nw.LazyFrame[Any]:
     """Put rows together by pattern, and by more keys."""
-    keys = [*used.keys, *used.flags.values(), *more]
-    found = used.table.grouped(rows, keys, *totals(used, centre))
-    return found.sort(*keys).head(MOST_ROWS + 1)
+    keys = [*used.keys, *used.flags.values(), *used.finite.values(), *more]
+    found = used.table.grouped(rows, keys, *totals(used, centre)).sort(*keys)
+    return found.head(most_patterns(used) + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,44 +64,56 @@ class Patterns:
     ----------
     keys : columns by which rows were grouped, as `read_columns` returns them, (N,) each
     flags : column -> where it is there, (N,)
+    finite : term -> where it is finite, (N,)
     numbers : outcomes and weights
     """
 
     keys: dict[str, pd.Series]
     flags: dict[str, Bools]
+    finite: dict[str, Bools]
     numbers: Values
 
     @classmethod
-    def of(cls, used: Used, rows: nw.LazyFrame[Any], centre: float) -> Patterns:
-        """Let the engine put rows together by pattern."""
-        found = used.table.fetch(grouped(used, rows, centre), "group its rows")
-        return cls.read(used, found, centre)
+    def of(cls, used: Used, centre: float) -> Patterns | None:
+        """Let the engine put rows together by pattern; None if there are too many patterns."""
+        found = used.table.fetch(grouped(used, used.flagged(), centre), "group its rows")
+        return None if found.num_rows > most_patterns(used) else cls.read(used, found, centre)
 
     @classmethod
     def read(cls, used: Used, found: pa.Table, centre: float, *more: str) -> Patterns:
         """Read what `grouped` gave."""
-        own = used.table.own
-        if found.num_rows > MOST_ROWS:
-            raise too_many(used)
+        options, own = used.options, used.table.own
         key_roles = {name: used.roles[name] for name in used.keys}
         keys = read_columns(found.select([*key_roles, *more]), key_roles | dict.fromkeys(more, ""))
         numbers = {name: found[name].to_numpy() for name in found.column_names if name not in keys}
-        flags = {column: numbers[flag].astype(bool) for column, flag in used.flags.items()}
-        options = used.options
+        flags, finite = (
+            {column: numbers[flag].astype(bool) for column, flag in named.items()}
+            for named in (used.flags, used.finite)
+        )
         n, total = numbers[own("n")].astype(np.int64), numbers[own("wy")].astype(np.float64)
         there = flags[options.yname]
         _check_outcomes(used, total, there)
-        if options.weightsname is None:
-            return cls(keys, flags, Values(_mean(total, n, there, centre), None, n, n * 1.0))
-        weight = np.where(flags[options.weightsname], numbers[own("w")], np.nan)
-        _check_weights(used, numbers, flags[options.weightsname])
-        y = _mean(total, weight, there, centre)
-        return cls(keys, flags, Values(y, weight, n, numbers[own("ww")]))
+        weight, square = None, n * 1.0
+        if options.weightsname is not None:
+            weight = np.where(flags[options.weightsname], numbers[own("w")], np.nan)
+            square = numbers[own("ww")]
+            _check_weights(used, numbers, flags[options.weightsname])
+        y = _mean(total, n if weight is None else weight, there, centre)
+        moments = None if used.moments is None else used.moments.read(numbers)
+        return cls(keys, flags, finite, Values(y, weight, n, square, moments))
 
     def sample(self, used: Used) -> tuple[Sample, dict[str, Bools], Bools]:
         """Code the patterns as rows of a sample."""
-        options = used.options
-        sample, missing, zero = as_sample(self.keys, used.covariates, options, self.numbers)
+        options, moments = used.options, used.moments
+        covariates = used.covariates if moments is None else UsedColumns(None, [])
+        sample, missing, zero = as_sample(self.keys, covariates, options, self.numbers)
+        if moments is not None:
+            sample.design = moments.design if self.finite else None
+            sample.covariates = {
+                term: pd.Series(np.where(there, 1.0, np.nan)) for term, there in self.finite.items()
+            }
+            for name in used.covariates.names:
+                missing.setdefault(name, ~self.flags[name])
         if options.idname is not None:
             missing = {
                 options.yname: missing.pop(options.yname),

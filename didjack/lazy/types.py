@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from didjack._typing import Bools, Ints
+from didjack._typing import Bools, Floats, Ints
 from didjack.errors import DataError
 from didjack.intake.labels import distinct
 from didjack.intake.sample import Sample
@@ -85,9 +85,19 @@ def _put_together(sample: Sample) -> None:
         weight=None if rows.weight is None else total.astype(np.float64),
         count=np.rint(np.bincount(key, weights=rows.count)).astype(np.int64),
         square=np.bincount(key, weights=rows.square).astype(np.float64),
+        moments=_added(rows.moments, key, n_keys),
     )
     for name, column in sample.covariates.items():
         sample.covariates[name] = column.iloc[first].reset_index(drop=True)
+
+
+def _added(moments: Floats | None, key: Ints, n_keys: int) -> Floats | None:
+    """Add up moments with the same key."""
+    if moments is None:
+        return None
+    total = np.zeros((n_keys, *moments.shape[1:]))
+    np.add.at(total, key, moments)
+    return total
 
 
 def _steady(sample: Sample, balanced: bool) -> None:

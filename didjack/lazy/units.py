@@ -15,7 +15,7 @@ import pandas as pd
 
 from didjack._typing import Bools, Ints
 from didjack.intake.tables import read_columns
-from didjack.lazy.columns import all_complete, complete, literals
+from didjack.lazy.columns import complete, literals
 from didjack.lazy.unchanged import changed
 from didjack.lazy.used import Used
 
@@ -73,13 +73,6 @@ class UnitQueries:
         self.periods = periods
         self._own = used.table.own
 
-    @property
-    def complete(self) -> nw.Expr:
-        """Where a row has all that is used; a missing cohort is never-treated."""
-        used, gname = self.used, self.used.options.gname
-        names = [n for n in used.roles if n != gname or n in used.covariates.names]
-        return all_complete(self.used.table.schema, names)
-
     def rows(self) -> nw.LazyFrame[Any]:
         """Return the rows whose unit is known, with what is asked of each."""
         used, own = self.used, self._own
@@ -90,7 +83,7 @@ class UnitQueries:
             cohort = nw.when(treated).then(cohort)
         known = used.table.frame.select(*used.roles).filter(complete(schema, used.unit))
         marked = known.with_columns(
-            self.complete.alias(own("complete")), cohort.alias(own("cohort"))
+            used.complete.alias(own("complete")), cohort.alias(own("cohort"))
         )
         return marked.with_columns(
             *(bits.alias(own(f"bits{j}")) for j, bits in enumerate(self._bits()))

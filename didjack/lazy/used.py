@@ -10,7 +10,8 @@ import narwhals as nw
 from didjack.intake.formula import parse
 from didjack.intake.read import UsedColumns, roles
 from didjack.intake.tables import check_columns
-from didjack.lazy.columns import complete
+from didjack.lazy.columns import all_complete, complete
+from didjack.lazy.moments import Moments
 from didjack.lazy.tables import LazyTable
 from didjack.options import Options
 
@@ -25,12 +26,14 @@ class Used:
     options : Options
     covariates : UsedColumns
     roles : column -> what it is used as
+    moments : Moments, if rows that differ in covariates are put together; None: they are not
     """
 
     table: LazyTable
     options: Options
     covariates: UsedColumns
     roles: dict[str, str]
+    moments: Moments | None = None
 
     @classmethod
     def of(cls, table: LazyTable, options: Options) -> Used:
@@ -47,13 +50,19 @@ class Used:
         return self.options.idname or ""
 
     @property
+    def complete(self) -> nw.Expr:
+        """Where a row has all that is used; a missing cohort is never-treated."""
+        gname = self.options.gname
+        names = [n for n in self.roles if n != gname or n in self.covariates.names]
+        return all_complete(self.table.schema, names)
+
+    @property
     def keys(self) -> list[str]:
         """The columns by which rows are grouped."""
         options = self.options
+        covariates = [] if self.moments is not None else self.covariates.names
         return list(
-            dict.fromkeys(
-                [options.cluster or "", options.gname, options.tname, *self.covariates.names]
-            )
+            dict.fromkeys([options.cluster or "", options.gname, options.tname, *covariates])
         )
 
     @property
@@ -61,10 +70,23 @@ class Used:
         """Column that has to be there in a row -> name of the key that says whether it is."""
         options, own = self.options, self.table.own
         named = {"y": options.yname, "w": options.weightsname, "id": options.idname}
-        return {column: own(f"has_{key}") for key, column in named.items() if column is not None}
+        found = {column: own(f"has_{key}") for key, column in named.items() if column is not None}
+        if self.moments is not None:
+            for j, name in enumerate(self.covariates.names):
+                found.setdefault(name, own(f"has_{j}"))
+        return found
+
+    @property
+    def finite(self) -> dict[str, str]:
+        """Term -> name of the key that says whether it is finite."""
+        return {} if self.moments is None else self.moments.flags
 
     def flagged(self) -> nw.LazyFrame[Any]:
         """Return the used columns, with the flags."""
         schema = self.table.schema
         flags = {flag: complete(schema, column) for column, flag in self.flags.items()}
-        return self.table.frame.select(*self.roles).with_columns(**flags)
+        return self.with_moments(self.table.frame.select(*self.roles).with_columns(**flags))
+
+    def with_moments(self, rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        """Return rows with the columns that moments are made of."""
+        return rows if self.moments is None else rows.with_columns(**self.moments.columns())

@@ -1,0 +1,138 @@
+"""Sums over rows that differ in their covariates, which are all that a linear regression needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from didjack._typing import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Which sums of covariates an engine is asked for.
+
+    Attributes
+    ----------
+    own : name -> name for a column that is none of the table's
+    z : (k,) columns of the design as expressions, but for the intercept, which is first and None
+    dummy : (k,) the category that a column is a dummy of, or None
+    finite : term -> expression for where it is finite, of those that need not be
+    design : FiniteTerms
+    """
+
+    own: Callable[[str], str]
+    z: list[nw.Expr | None]
+    dummy: list[str | None]
+    finite: dict[str, nw.Expr]
+    design: FiniteTerms
+
+    @property
+    def flags(self) -> dict[str, str]:
+        """Term -> name of the key that says whether it is finite."""
+        return {term: self.own(f"finite_{j}") for j, term in enumerate(self.finite)}
+
+    def columns(self) -> dict[str, nw.Expr]:
+        """Return the columns that are added up, and the keys, by name."""
+        z = {self._z(j): column for j, column in enumerate(self.z) if column is not None}
+        return z | {flag: self.finite[term] for term, flag in self.flags.items()}
+
+    def totals(self, above: nw.Expr, weight: nw.Expr | None) -> list[nw.Expr]:
+        """Return the sums.
+
+        Parameters
+        ----------
+        above : outcome
+        weight : None: one
+        """
+
+        def total(value: nw.Expr, name: str) -> nw.Expr:
+            return (value if weight is None else weight * value).sum().alias(self.own(name))
+
+        found = []
+        for a, column in enumerate(self.z):
+            if column is None:
+                continue
+            z = nw.col(self._z(a))
+            found += [total(z, f"z_{a}"), total(z * above, f"zy_{a}")]
+            if weight is not None:
+                found.append(z.sum().alias(self.own(f"n_{a}")))
+        for a, b in _pairs(self.dummy):
+            found.append(total(nw.col(self._z(a)) * nw.col(self._z(b)), f"zz_{a}_{b}"))
+        return found
+
+    def _z(self, place: int) -> str:
+        return self.own(f"x_{place}")
+
+    @property
+    def size(self) -> int:
+        """How many numbers the moments of a row are."""
+        return len(self.z) * (len(self.z) + 2)
+
+    def read(self, found: Mapping[str, Any]) -> Floats:
+        """Arrange the sums as moments of rows, (N, k, k + 2).
+
+        Parameters
+        ----------
+        found : name -> what came back, (N,) each, with the sums that are taken anyway
+        """
+        own, k = self.own, len(self.z)
+        count = found[own("n")].astype(np.float64)
+        weight = found.get(own("w"), count)
+        moments = np.zeros((count.size, k, k + 2))
+        moments[:, 0, 0], moments[:, 0, k], moments[:, 0, k + 1] = weight, found[own("wy")], count
+        for a in range(1, k):
+            z = found[own(f"z_{a}")]
+            moments[:, a, 0] = moments[:, 0, a] = z
+            moments[:, a, k] = found[own(f"zy_{a}")]
+            moments[:, a, k + 1] = found.get(own(f"n_{a}"), z)
+            if self.dummy[a] is not None:
+                moments[:, a, a] = z
+        for a, b in _pairs(self.dummy):
+            moments[:, a, b] = moments[:, b, a] = found[own(f"zz_{a}_{b}")]
+        return moments
+
+
+def _pairs(dummy: list[str | None]) -> Iterator[tuple[int, int]]:
+    """Yield the products of columns whose sums have to be asked for.
+
+    A dummy is its own square, and its product with that of another level is 0.
+    """
+    for a in range(1, len(dummy)):
+        for b in range(1, a + 1):
+            if dummy[a] is None or dummy[a] != dummy[b]:
+                yield a, b
+
+
+def count_products(dummy: list[str | None]) -> int:
+    """Count the products of columns whose sums have to be asked for."""
+    return sum(1 for _ in _pairs(dummy))
+
+
+@dataclass(frozen=True, slots=True)
+class FiniteTerms:
+    """A design of which no more is known, row by row, than whether its columns are finite.
+
+    Attributes
+    ----------
+    shown : the formula as messages show it
+    names : (k,) columns
+    terms : (k,) the terms in each that need not be finite
+    """
+
+    shown: str
+    names: list[str]
+    terms: list[list[str]]
+
+    def matrix(self, columns: Mapping[str, pd.Series]) -> tuple[Floats, list[str]]:
+        """Return ones, or NaN where a column is not finite, (N, k), and the names."""
+        x = np.ones((len(next(iter(columns.values()))), len(self.names)))
+        for j, terms in enumerate(self.terms):
+            for term in terms:
+                x[:, j] *= columns[term]
+        return x, self.names

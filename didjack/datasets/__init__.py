@@ -13,7 +13,7 @@ def load_mpdta() -> pd.DataFrame:
     """Load the county panel on teen employment and minimum wages.
 
     A balanced panel of 500 United States counties over five years, the example of
-    Callaway and Sant'Anna [1]_ and of the R package ``did``. A county is treated from the year
+    Callaway and Sant'Anna (2021) and of the R package ``did``. A county is treated from the year
     in which its state first raised its minimum wage above the federal one.
 
     Returns
@@ -44,9 +44,7 @@ def load_mpdta() -> pd.DataFrame:
 
     References
     ----------
-    .. [1] Callaway, B. and Sant'Anna, P. H. C. (2021). Difference-in-Differences with multiple
-       time periods. Journal of Econometrics 225(2), 200-230.
-       https://doi.org/10.1016/j.jeconom.2020.12.001
+    Callaway & Sant'Anna (2021), J. Econometrics 225, doi:10.1016/j.jeconom.2020.12.001.
 
     Examples
     --------

@@ -46,7 +46,7 @@ autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings state the types
 autodoc_member_order = "bysource"
 toc_object_entries_show_parents = "hide"
-numpydoc_class_members_toctree = False  # a table of them above, not a page for each
+numpydoc_show_class_members = False
 
 here = Path(__file__).parent
 

@@ -18,7 +18,8 @@ import pytest
 from looks import difference, draws_text
 from typer.testing import CliRunner
 
-from didjack import DidjackWarning
+import didjack
+from didjack import AggregateResult, DidjackWarning, GroupTimeResult
 from didjack.command.app import app
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +40,8 @@ NEEDED = {
 """What pages import beside the package and the extra "test"; it is in the extra "handovers"."""
 WRITTEN = ["benchmarks.md", "monte_carlo.md"]
 """Pages that scripts write, which may not have run."""
+FOR_THE_PACKAGE = {"of", "view"}
+"""Members of results that users have no use for."""
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
 
 examples = pytest.mark.parametrize(
@@ -107,6 +110,20 @@ def test_architecture_names_every_room_and_file():
     files = {path.relative_to(ROOT / "didjack") for path in (ROOT / "didjack").rglob("*.py")}
     names = {part for path in files for part in (path.stem, *path.parent.parts)} - {"__init__"}
     assert not {name for name in names if not re.search(rf"\b{name}\b", described)}
+
+
+@pytest.mark.parametrize("kind", [GroupTimeResult, AggregateResult])
+def test_reference_lists_every_method_and_attribute(kind):
+    pages = "".join(path.read_text() for path in (ROOT / "docs" / "api").glob("*.md"))
+    listed = re.findall(rf"^   ~{kind.__name__}\.(\w+)$", pages, re.MULTILINE)
+    public = {name for name in dir(kind) if not name.startswith("_")} - FOR_THE_PACKAGE
+    assert sorted(listed) == sorted(public)
+
+
+def test_reference_has_every_name_of_the_package():
+    pages = "".join(path.read_text() for path in (ROOT / "docs" / "api").glob("*.md"))
+    described = set(re.findall(r"^\.\. auto\w+:: (?:didjack\.)?(\w+)", pages, re.MULTILINE))
+    assert set(didjack.__all__) - described == set()
 
 
 def test_files_that_the_papers_lead_to_are_there():

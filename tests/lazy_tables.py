@@ -10,9 +10,15 @@ import polars as pl
 
 import didjack
 
+
+def in_polars(df):
+    """Return a table of pandas or polars as one of polars."""
+    return df if isinstance(df, pl.DataFrame) else pl.from_pandas(df)
+
+
 ENGINES = {
-    "polars": lambda df: pl.from_pandas(df).lazy(),
-    "duckdb": lambda df: duckdb.connect().from_arrow(pl.from_pandas(df).to_arrow()),
+    "polars": lambda df: in_polars(df).lazy(),
+    "duckdb": lambda df: duckdb.connect().from_arrow(in_polars(df).to_arrow()),
 }
 KINDS = ("event", "group", "calendar", "simple")
 CROSS_SECTIONS = {"idname": None, "panel": False}

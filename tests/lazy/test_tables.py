@@ -1,5 +1,6 @@
 """Engines that fail, tables that change, how often a table is read, and what is left of it."""
 
+import os
 import pickle
 
 import duckdb
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from lazy_tables import ENGINES, assert_alike, assert_close, refused
+from lazy_tables import CROSS_SECTIONS, ENGINES, assert_alike, assert_close, refused
 from small_panels import COVARIATES, NAMES, panel, where
 
 import didjack
@@ -48,7 +49,7 @@ def test_queries_where_nothing_is_odd(engine, queries):
     didjack.csdid(table, **FEW, est_method="dr")
     assert queries == PANEL
     queries.clear()
-    didjack.csdid(table, **NAMES | {"idname": None}, xformla="~ x2", panel=False)
+    didjack.csdid(table, **FEW | CROSS_SECTIONS)
     assert queries == START
 
 
@@ -87,16 +88,30 @@ def test_nobody_is_seen_in_all_periods(engine, queries):
 
 
 @BY_ENGINE
-def test_columns_that_fail_when_they_are_read(engine):
-    df = panel().assign(y=lambda d: d["y"].astype(str).where(d["id"] != 48, "none"))
-    table = ENGINES[engine](df)
+@pytest.mark.parametrize("column", ["y", "t", "g", "id", "cl", "w", "x2"])
+def test_columns_that_fail_when_they_are_read(engine, column):
+    text = panel()[column].astype(str).where(panel()["id"] != 48, "none")
+    table = ENGINES[engine](panel().assign(**{column: text}))
     if engine == "polars":
-        table = table.with_columns(pl.col("y").cast(pl.Float64))
+        table = table.with_columns(pl.col(column).cast(pl.Float64))
     else:
-        table = table.select("* REPLACE (CAST(y AS DOUBLE) AS y)")
-    message = refused(table, **FEW)
+        table = table.select(f"* REPLACE (CAST({column} AS DOUBLE) AS {column})")
+    message = refused(table, **FEW, weightsname="w")
     assert message.startswith(f"{engine} could not read its first rows: ")
     assert "none" in message
+    assert column in message
+
+
+@BY_ENGINE
+def test_columns_that_fail_beyond_the_first_rows(engine, monkeypatch):
+    monkeypatch.setattr("didjack.lazy.first_rows._ROWS", 50)
+    df = panel().assign(x2=lambda d: d["x2"].astype(str).where(d["id"] != 48, "none"))
+    table = ENGINES[engine](df)
+    if engine == "polars":
+        table = table.with_columns(pl.col("x2").cast(pl.Float64))
+    else:
+        table = table.select("* REPLACE (CAST(x2 AS DOUBLE) AS x2)")
+    assert refused(table, **FEW).startswith(f"{engine} could not ")
 
 
 @BY_ENGINE
@@ -106,6 +121,60 @@ def test_files_that_are_gone(engine, tmp_path):
     table = didjack.scan(path, engine=engine)
     path.unlink()
     assert refused(table, **FEW).startswith(f"{engine} could not ")
+
+
+@pytest.fixture
+def connection():
+    connection = duckdb.connect()
+    connection.register("df", panel())
+    connection.execute("CREATE TABLE a AS SELECT * FROM df")
+    return connection
+
+
+CLOSED = {
+    "dropped": ("DROP TABLE a", "Catalog Error: Table with name a does not exist"),
+    "no right to read": ("SET enable_external_access = false", "Permission Error: Cannot access"),
+    "renamed": ("ALTER TABLE a RENAME COLUMN y TO z", 'Binder Error: Referenced column "y" not'),
+}
+
+
+@pytest.mark.parametrize("reason", CLOSED)
+def test_views_of_what_cannot_be_read(connection, reason, tmp_path):
+    change, message = CLOSED[reason]
+    source = "a"
+    if "external" in change:
+        panel().to_parquet(tmp_path / "a.parquet")
+        source = f"'{tmp_path / 'a.parquet'}'"
+    connection.execute(f"CREATE VIEW v AS SELECT id, cl, t, g, y, x2 FROM {source}")
+    view = connection.table("v")
+    connection.execute(change)
+    found = refused(view, **FEW)
+    assert found.startswith("duckdb could not list its columns: ")
+    assert message in found
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
+@BY_ENGINE
+def test_files_without_permission(engine, tmp_path):
+    path = tmp_path / "a.parquet"
+    panel().to_parquet(path)
+    table = didjack.scan(path, engine=engine)
+    path.chmod(0)
+    message = refused(table, **FEW)
+    assert message.startswith(f"{engine} could not ")
+    assert "ermission" in message
+
+
+def test_connections_that_are_closed(connection):
+    table = connection.table("a")
+    connection.close()
+    assert "could not list its columns: Connection Error: " in refused(table, **FEW)
+
+
+@BY_ENGINE
+@pytest.mark.parametrize("sample", [{}, CROSS_SECTIONS])
+def test_tables_without_rows(engine, sample):
+    assert refused(ENGINES[engine](panel()[:0]), **FEW | sample) == "df has no rows"
 
 
 @BY_ENGINE
@@ -139,7 +208,7 @@ def test_nothing_is_written_to_a_database(tmp_path):
 
 
 @BY_ENGINE
-@pytest.mark.parametrize("sample", [{}, {"idname": None, "panel": False}])
+@pytest.mark.parametrize("sample", [{}, CROSS_SECTIONS])
 def test_what_comes_after_estimation(engine, sample):
     df = panel()
     options = FEW | sample | {"est_method": "reg"}

@@ -79,6 +79,10 @@ def call_moderndid(table, idname, options):
     names = {key: NAMES[key] for key in ("yname", "tname", "gname")}
     # With Dask and Spark it asks for a column of labels even where each row is a unit.
     idname, panel = idname or "cluster", idname is not None
+    if type(table).__module__.startswith("dask"):
+        # In Python 3.11 its threads for several cohorts can wait for each other for ever: a cached
+        # property has one lock for all objects, and Dask's ask for each other's.
+        options = {"max_cohorts": 1, **options}
     fit = att_gt(table, idname=idname, panel=panel, cband=False, **names, **DUMMIES, **options)
     return fit.groups, fit.times, fit.att_gt
 

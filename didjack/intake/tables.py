@@ -165,10 +165,8 @@ def _plain_series(column: nw.Series[Any], role: str) -> pd.Series:
         return pd.Series(pd.Categorical(column.cast(nw.String).to_numpy()), name=name)
     if isinstance(dtype, nw.Date):
         column = column.cast(nw.Datetime("us"))
-    elif isinstance(dtype, nw.Decimal):
-        column = column.cast(nw.Float64)
-    elif isinstance(dtype, (nw.Int128, nw.UInt128)):
-        column = _narrow(column, role)
+    elif (plain := plain_number(dtype)) is not None:
+        column = _narrow(column, role) if plain == nw.Int64 else column.cast(plain)
     if column.dtype.is_integer() and column.null_count():
         # As floats, large identifiers would lose digits.
         gone = np.array(column.is_null().to_numpy())
@@ -179,8 +177,17 @@ def _plain_series(column: nw.Series[Any], role: str) -> pd.Series:
     return pd.Series(values, name=name)
 
 
+def plain_number(dtype: Any) -> Any:
+    """Return as what type of numbers of 64 bits decimals and wider ones are read, or None."""
+    import narwhals as nw
+
+    if isinstance(dtype, nw.Decimal):
+        return nw.Float64 if dtype.scale else nw.Int64  # whole ones may be labels with many digits
+    return nw.Int64 if isinstance(dtype, (nw.Int128, nw.UInt128)) else None
+
+
 def _narrow(column: nw.Series[Any], role: str) -> nw.Series[Any]:
-    """Return 128-bit integers as 64-bit ones, or raise."""
+    """Return whole numbers as 64-bit integers, or raise."""
     import narwhals as nw
 
     size = column.cast(nw.Float64).abs().max()

@@ -13,6 +13,7 @@ import pandas as pd
 
 from didjack.engine.progress import Progress
 from didjack.errors import DataError
+from didjack.intake.tables import plain_number
 from didjack.wording import brief
 
 if TYPE_CHECKING:
@@ -81,15 +82,11 @@ class LazyTable:
         return table._with_plain_numbers()
 
     def _with_plain_numbers(self) -> LazyTable:
-        """Make the numbers that Arrow or engines have trouble with what they are in memory."""
+        """Make decimals and numbers of 128 bits what they are in memory."""
         import narwhals as nw
 
-        plain: dict[str, Any] = {}
-        for name, dtype in self.schema.items():
-            if isinstance(dtype, (nw.Int128, nw.UInt128)):
-                plain[name] = nw.Int64()
-            elif isinstance(dtype, nw.Decimal):
-                plain[name] = nw.Float64()
+        read_as = {name: plain_number(dtype) for name, dtype in self.schema.items()}
+        plain = {name: dtype() for name, dtype in read_as.items() if dtype is not None}
         if not plain:
             return self
         casts = [nw.col(name).cast(dtype) for name, dtype in plain.items()]

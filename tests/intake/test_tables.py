@@ -68,6 +68,15 @@ def test_large_identifiers_with_missing_ones_keep_their_digits(df):
     assert result.glance()["n_units"].item() == 47
 
 
+def test_whole_decimals_keep_their_digits(df, plain):
+    table = pl.from_pandas(df).with_columns(pl.col("id", "cl").cast(pl.Decimal(38, 0)))
+    assert_same(fit(table, **COVARIATES), plain)
+    assert_same(fit(table.with_columns(pl.col("id", "cl") + 2**60), **COVARIATES), plain)
+    refusal(
+        table.with_columns(pl.col("id") + 2**70), "idname 'id' holds whole numbers of more than"
+    )
+
+
 def test_enum_keeps_the_order_of_its_levels(df):
     levels = ["west", "north", "south"]
     region = df["id"].map(lambda i: levels[i % 3])

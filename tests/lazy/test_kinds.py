@@ -49,6 +49,10 @@ KINDS = {
         ],
         {},
     ),
+    "decimals as large labels": (
+        [(col("id", "cl").cast(pl.Int64) + 2**62).cast(pl.Decimal(20, 0))],
+        {},
+    ),
     "categories": ([text("cl").cast(pl.Categorical), text("x2").cast(pl.Categorical)], {}),
     "levels": (
         [

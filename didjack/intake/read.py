@@ -63,7 +63,7 @@ class Values:
     weight : (N,) weight, or sum of weights; None without weights
     count, square : (N,) how many rows each stands for, and the sum of their squared weights;
         None: one row
-    moments : (N, k, k + 2) as of `Rows`
+    moments : (N, k, k + 4) as of `Rows`
     """
 
     y: Floats

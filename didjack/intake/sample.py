@@ -35,8 +35,9 @@ class Rows:
     count : (N,) how many rows of the user's table each row stands for, with the mean of their
         outcomes and the sum of their weights; None: one
     square : (N,) sum of the squared weights of these; None: one each
-    moments : (N, k, k + 2) sums over rows that differ in their covariates z, the first of which is
-        the intercept: of w z z', of w z y, and of z; None: all have those in `x`
+    moments : (N, k, k + 4) sums over rows that differ in their covariates z, the first of which is
+        the intercept: of w z z', of w z y, and of z; then the least and largest z that has a
+        weight; None: all have those in `x`
     """
 
     y: Floats

@@ -12,6 +12,9 @@ import pandas as pd
 
 from didjack._typing import Floats
 
+CROSS, NUMBER, LOW, HIGH = -4, -3, -2, -1
+"""Where moments have sums of w z y, sums of z, and the least and largest z that has a weight."""
+
 
 @dataclass(frozen=True, slots=True)
 class Moments:
@@ -62,6 +65,10 @@ class Moments:
             found += [total(z, f"z_{a}"), total(z * above, f"zy_{a}")]
             if weight is not None:
                 found.append(z.sum().alias(self.own(f"n_{a}")))
+            if self.dummy[a] is None:
+                there = z if weight is None else nw.when(weight > 0).then(z)
+                found.append(there.min().alias(self.own(f"low_{a}")))
+                found.append(there.max().alias(self.own(f"high_{a}")))
         for a, b in _pairs(self.dummy):
             found.append(total(nw.col(self._z(a)) * nw.col(self._z(b)), f"zz_{a}_{b}"))
         return found
@@ -72,10 +79,10 @@ class Moments:
     @property
     def size(self) -> int:
         """How many numbers the moments of a row are."""
-        return len(self.z) * (len(self.z) + 2)
+        return len(self.z) * (len(self.z) + 4)
 
     def read(self, found: Mapping[str, Any]) -> Floats:
-        """Arrange the sums as moments of rows, (N, k, k + 2).
+        """Arrange the sums as moments of rows, (N, k, k + 4).
 
         Parameters
         ----------
@@ -84,15 +91,19 @@ class Moments:
         own, k = self.own, len(self.z)
         count = found[own("n")].astype(np.float64)
         weight = found.get(own("w"), count)
-        moments = np.zeros((count.size, k, k + 2))
-        moments[:, 0, 0], moments[:, 0, k], moments[:, 0, k + 1] = weight, found[own("wy")], count
+        moments = np.zeros((count.size, k, k + 4))
+        moments[:, 0, 0], moments[:, 0, CROSS] = weight, found[own("wy")]
+        moments[:, 0, NUMBER], moments[:, 0, LOW:] = count, 1.0
         for a in range(1, k):
             z = found[own(f"z_{a}")]
             moments[:, a, 0] = moments[:, 0, a] = z
-            moments[:, a, k] = found[own(f"zy_{a}")]
-            moments[:, a, k + 1] = found.get(own(f"n_{a}"), z)
-            if self.dummy[a] is not None:
-                moments[:, a, a] = z
+            moments[:, a, CROSS] = found[own(f"zy_{a}")]
+            moments[:, a, NUMBER] = found.get(own(f"n_{a}"), z)
+            if self.dummy[a] is None:
+                moments[:, a, LOW] = found[own(f"low_{a}")]
+                moments[:, a, HIGH] = found[own(f"high_{a}")]
+            else:
+                moments[:, a, a], moments[:, a, LOW], moments[:, a, HIGH] = z, z == weight, z > 0
         for a, b in _pairs(self.dummy):
             moments[:, a, b] = moments[:, b, a] = found[own(f"zz_{a}_{b}")]
         return moments

@@ -18,6 +18,7 @@ from scipy.linalg import helmert
 
 from didjack._typing import Floats, Ints
 from didjack.intake.sample import CleanData
+from didjack.lazy.moments import CROSS, HIGH, LOW
 
 _LEAST = 1e-20
 """What varies by a smaller share of its square than this is taken to be constant."""
@@ -56,8 +57,10 @@ def spread(clean: CleanData, design: Columns, centre: float, steady: bool) -> Cl
     assert clean.square is not None
     n, k = clean.y.size, len(design.places)
     base = _first_rows(clean) if steady else np.arange(n)
-    gram = clean.moments[base][:, design.places][:, :, design.places]
-    x, y = _rows(gram, clean.moments[:, design.places, -2])
+    moments = clean.moments[:, design.places]
+    low, high = moments[base][:, 1:, LOW], moments[base][:, 1:, HIGH]
+    constant = np.where(low == high, low, np.nan)
+    x, y = _rows(moments[base][:, :, design.places], moments[:, :, CROSS], constant)
     # Where there is no weight, there are only rows.
     weight = clean.count if clean.weight is None else clean.weight
     more = np.arange(k) < (clean.count % k)[:, None]
@@ -87,13 +90,15 @@ def _first_rows(clean: CleanData) -> Ints:
     return found
 
 
-def _rows(gram: Floats, cross: Floats) -> tuple[Floats, Floats]:
+def _rows(gram: Floats, cross: Floats, constant: Floats) -> tuple[Floats, Floats]:
     """Return k rows for each of N, with equal weights: covariates (N, k, k), outcomes (N, k).
 
     Parameters
     ----------
     gram : (N, k, k) sum of w z z'
     cross : (N, k) sum of w z y
+    constant : (N, k - 1) the value of a column, but for the intercept, that has only one, or NaN:
+        with rounding errors instead, it would seem to vary between the rows of several patterns
     """
     k = gram.shape[1]
     weight = gram[:, 0, 0]
@@ -104,12 +109,16 @@ def _rows(gram: Floats, cross: Floats) -> tuple[Floats, Floats]:
     norm = np.where(norm > 0, norm, 1.0)[:, 1:]
     s = (gram - mean[:, :, None] * gram[:, :1])[:, 1:, 1:] / (norm[:, :, None] * norm[:, None])
     c = (cross - mean * cross[:, :1])[:, 1:] / norm
+    fixed = ~np.isnan(constant)
+    s[fixed[:, :, None] | fixed[:, None]] = c[fixed] = 0.0
     values, vectors = np.linalg.eigh(s)
+    vectors[fixed] = 0.0
     varies = values > _LEAST
     root = np.sqrt(np.where(varies, values, 0.0))
     side = np.sqrt(k / scale)[:, None, None] * helmert(k)
     x = np.ones_like(gram)
-    x[:, :, 1:] = mean[:, None, 1:] + norm[:, None] * np.einsum(
+    centre = np.where(fixed, constant, mean[:, 1:])
+    x[:, :, 1:] = centre[:, None] + norm[:, None] * np.einsum(
         "nji,nj,nbj->nib", side, root, vectors
     )
     along = np.einsum("nbj,nb->nj", vectors, c)

@@ -20,6 +20,7 @@ from didjack.intake.tables import read_columns
 from didjack.intake.text import text_as_categories
 from didjack.lazy.columns import complete, literals, number
 from didjack.lazy.memory import remedy
+from didjack.lazy.moments import NUMBER
 from didjack.lazy.spread import Columns
 from didjack.lazy.translate import Untranslatable, translate
 from didjack.lazy.used import Used
@@ -121,8 +122,8 @@ class Terms:
         return translate(factor.name, self.schema)
 
     def occurring(self, moments: Floats) -> Columns:
-        """Find the columns of a design with the levels that occur in some rows, (N, k, k + 2)."""
-        there = np.asarray(moments[:, :, -1].any(axis=0))
+        """Find the columns of a design with the levels that occur in some rows, (N, k, k + 4)."""
+        there = np.asarray(moments[:, :, NUMBER].any(axis=0))
         return self.design({c for c, some in zip(self.columns, there, strict=True) if some})
 
     def design(self, occurring: set[Product]) -> Columns:

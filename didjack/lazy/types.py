@@ -11,6 +11,7 @@ from didjack._typing import Bools, Floats, Ints
 from didjack.errors import DataError
 from didjack.intake.labels import distinct
 from didjack.intake.sample import Sample
+from didjack.lazy.moments import HIGH, LOW
 from didjack.lazy.patterns import Patterns
 from didjack.lazy.unchanged import changed
 from didjack.lazy.used import Used
@@ -97,6 +98,9 @@ def _added(moments: Floats | None, key: Ints, n_keys: int) -> Floats | None:
         return None
     total = np.zeros((n_keys, *moments.shape[1:]))
     np.add.at(total, key, moments)
+    for place, extreme, start in ((LOW, np.fmin, np.inf), (HIGH, np.fmax, -np.inf)):
+        total[:, :, place] = start
+        extreme.at(total[:, :, place], key, moments[:, :, place])
     return total
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 from lazy import DUMMIES, NAMES
 
-LIMIT_SECONDS, LIMIT_GB = 600, 18
+LIMIT_SECONDS, LIMIT_GB = 900, 18
 USED = ["cluster", "cohort", "period", "x1", "x2", "x3", "y"]
 UNITS = {"survey": None, "panel": "id"}
 

@@ -160,19 +160,23 @@ class PanelUnits:
         n_kept = self._kept.sum(axis=1)
         self._short = (n_kept > 0) & (n_kept < sample.periods.size)
         self._kept_rows = self._rows_of(sample, sample.rows.unit)
-        balanced, masks = True, np.zeros(sample.rows.y.size, dtype=np.int64)
+        n_periods, balanced = sample.periods.size, True
+        masks = np.zeros(sample.rows.y.size, dtype=np.int64)
+        n_seen = np.full(masks.size, n_periods)
         if self._short.any():
-            short, masks = self._split(sample)
+            masks, n_seen = self._split(sample)
+            short = n_seen < n_periods
             balanced = rules.leave_out(sample, short)
-            masks = masks[~short] if balanced else masks
+            if balanced:
+                masks, n_seen = masks[~short], n_seen[~short]
         self._check_constant(sample, balanced)
-        set_types(sample, masks, balanced)
+        set_types(sample, masks, n_seen)
         return balanced
 
-    def _split(self, sample: Sample) -> tuple[Bools, Ints]:
+    def _split(self, sample: Sample) -> tuple[Ints, Ints]:
         """Divide patterns by the periods in which their units are seen.
 
-        Returns which rows are of units that miss some period, and a number for these periods.
+        Returns a number for these periods, and how many they are, for each row.
         """
         used, queries, id_ = self.used, self.queries, self.used.unit
         bits = [self._own(f"bits{j}") for j in range(queries.n_sums)]
@@ -208,9 +212,9 @@ class PanelUnits:
         sums = {b: finer.keys[b].to_numpy(dtype=np.int64) for b in bits}
         of_units = dict(zip(bits, packed(self._kept), strict=True))
         self._check_rows(sample, self._kept, sums, of_units)
-        seen = sum(np.bitwise_count(column).astype(np.int64) for column in sums.values())
         masks = np.asarray(pd.DataFrame(sums).groupby(bits).ngroup(), dtype=np.int64)
-        return np.asarray(seen < sample.periods.size), masks
+        n_seen = np.bitwise_count(np.stack([*sums.values()])).sum(axis=0, dtype=np.int64)
+        return masks, n_seen
 
     def _check_constant(self, sample: Sample, balanced: bool) -> None:
         """Raise for what only rows can tell."""

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,7 +15,6 @@ import pandas as pd
 from didjack.engine.progress import Progress
 from didjack.errors import DataError
 from didjack.intake.tables import plain_number
-from didjack.wording import brief
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -191,7 +191,8 @@ def told_by(engine: str, what: str) -> Iterator[None]:
         yield
     except _failures() as error:
         first = next((line for line in str(error).splitlines() if line.strip()), "")
-        raise DataError(f"{engine} could not {what}: {brief(first, 300)[1:-1]}") from error
+        said = shorten(first, 300, placeholder=" ...")
+        raise DataError(f"{engine} could not {what}: {said}") from error
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -45,7 +45,7 @@ def _keys(used: Used, patterns: Patterns) -> pd.DataFrame:
     )
 
 
-def set_types(sample: Sample, masks: Ints, balanced: bool) -> None:
+def set_types(sample: Sample, masks: Ints, n_seen: Ints) -> None:
     """Give each row the type of its units, and put rows of one type and period together.
 
     With weights that vary, so may the covariates: a type is then all units of a cohort and
@@ -55,7 +55,7 @@ def set_types(sample: Sample, masks: Ints, balanced: bool) -> None:
     ----------
     sample : Sample
     masks : (N,) number of the set of periods in which the units of a row are seen
-    balanced : whether all are seen in all periods
+    n_seen : (N,) how many periods these are
     """
     rows, varying = sample.rows, sample.options.fix_weights == "varying"
     columns = {"cohort": rows.cohort, "cluster": rows.cluster, "mask": masks}
@@ -64,8 +64,10 @@ def set_types(sample: Sample, masks: Ints, balanced: bool) -> None:
     sample.rows = replace(rows, unit=unit)
     sample.unit_labels = pd.RangeIndex(int(unit.max()) + 1)
     if not varying:
+        of_type = np.zeros(len(sample.unit_labels), dtype=np.int64)
+        of_type[unit] = n_seen
         _put_together(sample)
-        _steady(sample, balanced)
+        _steady(sample, of_type)
 
 
 def _put_together(sample: Sample) -> None:
@@ -104,7 +106,7 @@ def _added(moments: Floats | None, key: Ints, n_keys: int) -> Floats | None:
     return total
 
 
-def _steady(sample: Sample, balanced: bool) -> None:
+def _steady(sample: Sample, n_seen: Ints) -> None:
     """Give the rows of each type the weights of its first one.
 
     Sums over the same weights, added up in another order, need not have the same digits.
@@ -114,7 +116,7 @@ def _steady(sample: Sample, balanced: bool) -> None:
     at = first[of_row]
     assert rows.count is not None
     assert rows.square is not None
-    gaps = balanced and (np.bincount(rows.unit) != sample.periods.size).any()
+    gaps = (np.bincount(rows.unit) != n_seen).any()
     if gaps or (rows.count != rows.count[at]).any():
         raise changed()
     weight = None if rows.weight is None else rows.weight[at]

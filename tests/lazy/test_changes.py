@@ -31,6 +31,7 @@ SUMMED = {
     "a cluster": "UPDATE a SET cl = 99 WHERE id = 17",
     "a covariate": "UPDATE a SET x2 = 1 - x2 WHERE id = 17",
     "a row's unit": "UPDATE a SET id = 30 WHERE id = 17 AND t = 2003",
+    "units of two rows": "UPDATE a SET id = 37 - id WHERE id IN (7, 30) AND t = 2003",
 }
 """What grouping rows again sees, too."""
 

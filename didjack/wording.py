@@ -89,3 +89,15 @@ def label_text(key: object) -> str:
     if isinstance(key, float) and key.is_integer():
         return str(int(key))
     return one_line(key)
+
+
+def name_labels(keys: Iterable[object], most: int) -> str:
+    """Write the first labels of coefficients, those of two parts in parentheses.
+
+    Examples
+    --------
+    >>> name_labels([(2004, 2006), pd.Timestamp("2004-01-01")], most=3)
+    '(2004, 2006), 2004-01-01'
+    """
+    texts = (f"({label_text(key)})" if isinstance(key, tuple) else label_text(key) for key in keys)
+    return name_some(texts, most)

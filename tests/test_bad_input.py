@@ -246,6 +246,13 @@ def test_text_is_no_number(df, column, role):
     )
 
 
+def test_text_that_can_be_converted(df):
+    years = df["t"].astype(str)
+    refusal(df.assign(t=years), "first: '2001', '2002'", "pd.to_numeric")
+    refusal(df.assign(t=years + "-01-01"), "tname", "pd.to_datetime")
+    refusal("data.csv", "didjack.scan opens a file")
+
+
 @pytest.mark.parametrize(
     "values", [pd.Timestamp("2001"), pd.Timedelta("1D"), pd.Period("2001"), 1j, ((1, 2),)]
 )

@@ -19,7 +19,7 @@ from didjack.inference.size import target_size, varies
 from didjack.inference.statistics import Variance
 from didjack.inference.targets import Targets, combine
 from didjack.inference.variance_kind import VarianceKind
-from didjack.wording import name_some, plural
+from didjack.wording import name_labels, plural
 
 WITH_ERROR = ("ok", "retargeted", "skipped", "model")
 """With one of these a coefficient has a standard error, unless nothing varies."""
@@ -242,8 +242,8 @@ class Coefficients:
         if bare.any():
             return (
                 f"{plural(int(bare.sum()), 'coefficient')} without a standard error: "
-                f"{name_some(targets.index[np.flatnonzero(bare)], 5)}; name the others in R, as a "
-                "list of labels"
+                f"{name_labels(targets.index[np.flatnonzero(bare)], 5)}; name the others in R, as "
+                "a list of labels"
             )
         if not (weights[:, ~targets.reference] != 0).any(axis=1).all():
             return "a restriction is on reference periods alone, which are zero by construction"

@@ -7,6 +7,7 @@ from typing import assert_never
 
 import numpy as np
 
+from didjack._typing import Bools
 from didjack.engine.fit import Fit
 from didjack.errors import (
     FewClustersWarning,
@@ -23,8 +24,8 @@ from didjack.inference.diagnostics import (
 )
 from didjack.inference.overall import OverallLaw
 from didjack.inference.statistics import first_reason
-from didjack.inference.targets import Targets
-from didjack.wording import name_some, plural
+from didjack.inference.targets import LEAST_REPLICATES, Targets
+from didjack.wording import name_labels, name_some, plural
 
 FEW = 5
 """Fewer treated clusters than this, or clusters to compare with, are worth a warning."""
@@ -50,8 +51,8 @@ def report_missing(fit: Fit, targets: Targets, title: str) -> None:
     why = first_reason(missing[:, first], labels, partial(targets.why_missing, first))
     what = (
         f"{int(columns.sum())} of {columns.size} coefficients of the {title} "
-        f"({name_some(targets.index[np.flatnonzero(columns)], most=3)}) cannot be computed without "
-        f"{'cluster' if clusters.size == 1 else 'some clusters:'} "
+        f"({name_labels(targets.index[np.flatnonzero(columns)], most=3)}) cannot be computed "
+        f"without {'cluster' if clusters.size == 1 else 'some clusters:'} "
         f"{name_some(labels[clusters], most=5)} ({why})"
     )
     match options.missing_replicates:
@@ -61,10 +62,7 @@ def report_missing(fit: Fit, targets: Targets, title: str) -> None:
                 "no standard error, 'skip' leaves the replicates out"
             )
         case "model":
-            consequence = (
-                "; their standard errors and tests come from the other replicates and take the "
-                "shocks of these clusters to be like the others'"
-            )
+            consequence = _made_up(targets.beyond_model()[columns])
         case "skip":
             consequence = "; their standard errors hold no variation from these clusters"
         case "nan":
@@ -76,6 +74,21 @@ def report_missing(fit: Fit, targets: Targets, title: str) -> None:
     warn(what + consequence, InferenceWarning)
 
 
+def _made_up(beyond: Bools) -> str:
+    """Say what the working model makes up for, given which coefficients are beyond it."""
+    none = f"fewer than {LEAST_REPLICATES['model']} replicates are left to make up for them"
+    if beyond.all():
+        return f"; they have no standard error: {none}"
+    said = (
+        "; their standard errors and tests come from the other replicates and take the shocks of "
+        "these clusters to be like the others'"
+    )
+    lost = int(beyond.sum())
+    return said + (
+        f"; {lost} of them {'has' if lost == 1 else 'have'} none: {none}" if lost else ""
+    )
+
+
 def report_design(fit: Fit, overall: Targets | None) -> None:
     """Warn of a design in which inference hinges on few clusters.
 
@@ -83,10 +96,12 @@ def report_design(fit: Fit, overall: Targets | None) -> None:
     ----------
     overall : Targets whose last coefficient is the overall ATT, if there is one
     """
-    found = concerns(fit, overall)
+    law = OverallLaw.of(fit, overall)
+    found = concerns(fit, overall, law)
     if found:
         options = fit.options
         modelled = options.jackknife and options.reference == "model"
+        modelled &= overall is None or law is not None  # without a law there is nothing that allows
         use = "t tests can reject far too often in such designs"
         if modelled:
             use = "Tests and intervals allow for it"
@@ -97,14 +112,13 @@ def report_design(fit: Fit, overall: Targets | None) -> None:
         )
 
 
-def concerns(fit: Fit, overall: Targets | None) -> list[str]:
+def concerns(fit: Fit, overall: Targets | None, law: OverallLaw | None) -> list[str]:
     """Say what makes inference hinge on few clusters, if anything."""
     if not treated_weight(fit).any():
         return []
     found = [*_few(fit), *_unequal(fit)]
     if not fit.options.jackknife:
         return found + _alone(fit)
-    law = OverallLaw.of(fit, overall)
     dominant = _dominant(fit, overall)
     if law is None or overall is None:
         return found + dominant
@@ -170,8 +184,10 @@ def _alone(fit: Fit) -> list[str]:
     cohorts = fit.layout.axis.labels(fit.layout.cohorts[alone])
     clusters = fit.layout.cluster_labels[(n_units[:, alone] > 0).argmax(axis=0)]
     pairs = [f"cohort {g} in cluster {h}" for g, h in zip(cohorts, clusters, strict=True)]
+    where, their = "lie in one cluster each", "their"
+    if alone.size == 1:
+        where, their = "lies in one cluster", "its"
     return [
-        f"{plural(alone.size, 'cohort')} {'lies' if alone.size == 1 else 'lie'} in one cluster "
-        f"each ({name_some(pairs, 3)}): standard errors of their effects hold no variation "
-        "between treated clusters"
+        f"{plural(alone.size, 'cohort')} {where} ({name_some(pairs, 3)}): standard errors of "
+        f"{their} effects hold no variation between treated clusters"
     ]

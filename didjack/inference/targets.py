@@ -64,6 +64,12 @@ class Targets:
         """Return where the full sample has an estimate and a replicate has none, (H, M)."""
         return np.asarray(np.isnan(self.theta[1:]) & ~np.isnan(self.theta[0]))
 
+    def beyond_model(self) -> Bools:
+        """Return which coefficients have too few replicates to make up for the others, (M,)."""
+        missing = self.missing()
+        left = (~missing).sum(axis=0)
+        return np.asarray(missing.any(axis=0) & (left < LEAST_REPLICATES["model"]))
+
     def why_missing(self, column: int, replicate: int) -> str:
         """Explain one missing replicate."""
         if self.code is None:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from didjack._typing import Floats
 from didjack.errors import OptionError
-from didjack.wording import brief, label_text, name_some, plural
+from didjack.wording import brief, label_text, name_labels, plural
 
 RANK_TOLERANCE = 1e-10
 """Eigenvalues of the restrictions' correlation matrix below this share of the largest are zero."""
@@ -88,7 +88,7 @@ def position(label: Any, index: pd.Index) -> int:
     found = _find(label, index)
     if found is None:
         raise OptionError(
-            f"there is no coefficient {brief(label)}; there are: {name_some(index, 30)}"
+            f"there is no coefficient {brief(label)}; there are: {name_labels(index, 30)}"
         )
     return found
 
@@ -132,8 +132,8 @@ def _padded(rows: Floats, index: pd.Index, n_components: int) -> Floats:
         also = f", or {n_components} without the overall" if n_components < len(index) else ""
         raise OptionError(
             f"an array of weights needs one column a coefficient, {len(index)}{also}, "
-            f"not shape {rows.shape if len(rows) != 1 else rows.shape[1:]}; "
-            f"coefficients: {name_some(index, 30)}"
+            f"not shape {rows.shape if len(rows) != 1 else rows.shape[1:]}, "
+            f"nor are these labels of coefficients, which are {name_labels(index, 30)}"
         )
     return np.pad(rows, ((0, 0), (0, len(index) - rows.shape[1])))
 

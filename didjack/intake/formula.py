@@ -138,7 +138,9 @@ def _read(xformla: str) -> SimpleFormula:
         few = _products(DefaultFormulaParser().get_ast(text)) <= _MOST_PRODUCTS
         formula = Formula(text) if few else None
     except (FormulaicError, *_UNREADABLE) as error:
-        raise OptionError(f"{shown(xformla)} cannot be read: {reason(error)}") from error
+        raise OptionError(
+            f"{shown(xformla)} cannot be read: {reason(error).rstrip('.')}{_spaced(text)}"
+        ) from error
     if formula is not None and not isinstance(formula, SimpleFormula):
         raise OptionError(
             f"{shown(xformla)} must have one side and one part, like '~ x1 + x2': the outcome "
@@ -147,6 +149,12 @@ def _read(xformla: str) -> SimpleFormula:
     if formula is None or len(formula) > MOST_TERMS:
         raise OptionError(f"{shown(xformla)} has more than {MOST_TERMS} terms")
     return formula
+
+
+def _spaced(text: str) -> str:
+    """Hint at backticks where two words stand side by side, as in a column name with a space."""
+    spaced = re.search(r"\w +\w", re.sub(r"`[^`]*`", "", text))
+    return "; a column name with spaces stands in backticks, as in '~ `log wage`'" if spaced else ""
 
 
 def _products(tree: Any) -> int:

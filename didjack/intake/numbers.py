@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -54,9 +55,23 @@ def as_float(column: pd.Series, role: str, count: Ints | None = None) -> Floats:
         present = column[column.notna().to_numpy()]
         if not len(present):
             return np.full(len(column), np.nan)
-        shown = name_some((brief(value, 40) for value in present.iloc[:3]), most=3)
-        raise DataError(f"{role} {column.name!r} is not numeric ({column.dtype}); first: {shown}")
+        texts = list(dict.fromkeys(brief(value, 40) for value in present.iloc[:100]))
+        shown = name_some(texts[:3], most=3)
+        raise DataError(
+            f"{role} {column.name!r} is not numeric ({column.dtype}); first: {shown}"
+            f"{_hint(present.iloc[0], role)}"
+        )
     return np.array(column.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _hint(value: object, role: str) -> str:
+    """Say what makes numbers or dates of a text that looks like one."""
+    if not isinstance(value, str):
+        return ""
+    if pd.notna(pd.to_numeric(value, errors="coerce")):
+        return "; pd.to_numeric makes numbers of text"
+    dated = role in ("tname", "gname") and re.fullmatch(r"\d{4}-\d{2}(-\d{2}.*)?", value.strip())
+    return "; pd.to_datetime makes dates of text" if dated else ""
 
 
 def is_complex(column: pd.Series) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,7 +49,10 @@ def _eager(df: Any) -> nw.DataFrame[Any]:
         name = type(df).__name__
         if hasattr(df, "collect"):
             raise DataError(f"df is lazy ({name}); call .collect() first") from error
-        raise DataError(f"df must be a pandas, polars or pyarrow table, got {name}") from error
+        file = "; didjack.scan opens a file" if isinstance(df, (str, PathLike)) else ""
+        raise DataError(
+            f"df must be a pandas, polars or pyarrow table, got {name}{file}"
+        ) from error
 
 
 def read_columns(df: Any, roles: dict[str, str]) -> dict[str, pd.Series]:

@@ -23,7 +23,10 @@ def named(results: Any, names: Any) -> tuple[list[str], list[ResultView]]:
         names = list(results) if names is None else names
         results = list(results.values())
     if not isinstance(results, Sequence) or isinstance(results, str):
-        raise OptionError(f"results={brief(results)} is not allowed: a list or dict of results")
+        one = "; one result goes into a list, [result]" if seen(results) else ""
+        raise OptionError(
+            f"results={brief(results)} is not allowed: a list or dict of results{one}"
+        )
     views = [_view(one) for one in results]
     names = [f"({i + 1})" for i in range(len(results))] if names is None else names
     names = texts("names", list(names) if isinstance(names, pd.Index) else names)

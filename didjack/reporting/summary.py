@@ -98,7 +98,7 @@ def notes(view: ResultView, alpha: float) -> list[str]:
     lines = [line for line in told if line]
     empty = int((view.clusters.n_units == 0).sum())
     if empty:
-        counted = "" if view.normal else " (counted in df)"
+        counted = "" if view.normal else " (counted in the degrees of freedom)"
         lines.append(f"{plural(empty, 'cluster')} without units in the sample{counted}.")
     column = Column.of(view)
     if column.n_estimated < column.n_cells:
@@ -111,9 +111,13 @@ def notes(view: ResultView, alpha: float) -> list[str]:
             f"{plural(int(view.skipped.sum()), 'replicate')} undefined (left out): {errors} "
             f"without the variation of cluster {without}."
         )
-    gone = MISSING[view.options.missing_replicates]
+    beyond = view.beyond_model
     for what, where in (
-        (f"undefined ({gone})", view.missing & ~view.skipped),
+        (
+            f"undefined ({MISSING[view.options.missing_replicates]})",
+            view.missing & ~view.skipped & ~beyond,
+        ),
+        ("undefined (too few are left to make up for them)", beyond),
         ("retargeted", view.retargeted),
     ):
         if not where.any():

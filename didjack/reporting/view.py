@@ -142,6 +142,10 @@ class ResultView(Protocol):
         """Where a replicate lacks a coefficient that the full sample has, (H or 0, M)."""
 
     @property
+    def beyond_model(self) -> Bools:
+        """Where too few replicates are left to make up for a missing one, (H or 0, M)."""
+
+    @property
     def retargeted(self) -> Bools:
         """Where a replicate's coefficient stands for other cells, (H or 0, M)."""
 

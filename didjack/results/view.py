@@ -105,6 +105,13 @@ class View:
         return self.targets.missing()
 
     @property
+    def beyond_model(self) -> Bools:
+        """Where too few replicates are left to make up for a missing one, (H or 0, M)."""
+        if self.options.missing_replicates != "model":
+            return np.zeros_like(self.missing)
+        return np.asarray(self.missing & self.targets.beyond_model())
+
+    @property
     def retargeted(self) -> Bools:
         """Where a replicate's coefficient stands for other cells, (H or 0, M)."""
         return self.targets.retargeted[1:] & ~np.isnan(self.targets.theta[1:])

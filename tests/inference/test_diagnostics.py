@@ -142,7 +142,7 @@ def test_few_treated_clusters():
     )
     text = report(fit(one, vcov="analytic"))
     assert "1 of 20 clusters is treated" in text
-    assert "1 cohort lies in one cluster each (cohort 4 in cluster" in text
+    assert "1 cohort lies in one cluster (cohort 4 in cluster" in text
 
 
 def test_a_dominant_cluster():

@@ -133,7 +133,7 @@ def test_index_levels_are_no_columns(df):
         ("~ x1 +* x2", "cannot be read"),
         ("~ (x1", "cannot be read"),
         ("~ x1)", "cannot be read"),
-        ("~ x1 x2", "cannot be read"),
+        ("~ x1 x2", "a column name with spaces stands in backticks"),
         ("~ x1 > 0", "cannot be read"),
         ("~ x1 == x2", "cannot be read"),
         ("~ x1, x2", "cannot be read"),

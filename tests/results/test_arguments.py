@@ -166,7 +166,7 @@ def test_etables_of_nothing(results):
 
 
 def test_etables(event):
-    refused(lambda: etable(event), "a list or dict of results")
+    refused(lambda: etable(event), "a list or dict of results; one result goes into a list")
     refused(lambda: etable({1: event}), "names=", "texts")
     refused(lambda: etable([event], names="a"), "names=")
     refused(lambda: etable([event], names=[None]), "names=")

@@ -61,7 +61,24 @@ def test_clusters_without_units_are_counted(df, vcov):
     about = result.glance().iloc[0]
     assert about["n_empty_clusters"] == 2
     assert about["n_clusters"] == 14
-    assert "2 clusters without units in the sample (counted in df)." in str(result.summary())
+    text = " ".join(str(result.summary()).split())
+    assert "2 clusters without units in the sample (counted in the degrees of freedom)." in text
     whole = didjack.csdid(df, **NAMES, vcov=vcov)
     assert whole.glance()["n_empty_clusters"].item() == 0
     assert "without units" not in str(whole.summary())
+
+
+def test_nothing_is_said_to_be_made_up_for_where_too_few_replicates_are_left(df):
+    """Without the one comparison cluster nothing is left, and two replicates do not make up."""
+    two = df.drop_duplicates("cluster").loc[lambda d: d["cohort"] == 3, "cluster"].iloc[:2]
+    one = df.drop_duplicates("cluster").loc[lambda d: d["cohort"] == 0, "cluster"].iloc[:1]
+    with pytest.warns(didjack.DidjackWarning) as said:
+        result = didjack.csdid(df[df["cluster"].isin([*two, *one])], **NAMES)
+    texts = " ".join(str(each.message) for each in said)
+    assert result.tidy()["std_error"].isna().all()
+    assert "they have no standard error: fewer than 3 replicates" in texts
+    assert "come from the other replicates" not in texts
+    assert "allow for it" not in texts
+    assert "undefined (too few are left to make up for them)" in " ".join(
+        str(result.summary()).split()
+    )

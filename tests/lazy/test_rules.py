@@ -120,3 +120,12 @@ def test_rules(name, sample):
         options = options | CROSS_SECTIONS | {"allow_unbalanced_panel": False}
     df = change(panel())
     assert_same_answer(df, list(ENGINES.values())[turn % 2](df), **options)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("unbalanced", [False, True])
+def test_many_periods(unbalanced, engine):
+    """More than one sum of powers of two has room for."""
+    df = panel(n_periods=65).drop(index=[5, 100, 130, 1000])
+    options = NAMES | {"xformla": "~ x2", "est_method": "reg"}
+    assert_same_answer(df, ENGINES[engine](df), **options, allow_unbalanced_panel=unbalanced)

@@ -70,7 +70,7 @@ def _moments(used: Used, terms: Terms) -> Moments:
         own=used.table.own,
         z=[None, *columns.values()],
         dummy=terms.dummies,
-        finite={f.name: (~factors[f].is_null()) & factors[f].is_finite() for f in written},
+        finite={f.name: ~factors[f].is_null() for f in written},
         design=design,
     )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable
+from math import inf, log
 from typing import Any
 
 import narwhals as nw
@@ -11,8 +13,8 @@ import narwhals as nw
 from didjack.intake.expressions import read
 from didjack.lazy.columns import number
 
-_LARGEST_EXPONENT = 709.0
-"""The exponential of more than this is not finite."""
+_LARGEST_EXPONENT = log(sys.float_info.max)
+"""The exponential of more than this is not finite, and an error in some engines."""
 
 
 class Untranslatable(Exception):
@@ -36,7 +38,8 @@ def translate(expression: str, schema: dict[str, Any]) -> nw.Expr:
         There is something else in it.
     """
     tree, original = read(expression)
-    return _Translator(schema, original).value(tree.body)
+    value = _Translator(schema, original).value(tree.body)
+    return nw.when(~value.is_null() & value.is_finite()).then(value)
 
 
 class _Translator:
@@ -104,7 +107,9 @@ def _sqrt(value: nw.Expr) -> nw.Expr:
 
 
 def _exp(value: nw.Expr) -> nw.Expr:
-    return nw.when(value < _LARGEST_EXPONENT).then(value.exp())
+    # Not missing: the inverse of something infinite is 0.
+    within = nw.when(value <= _LARGEST_EXPONENT)
+    return within.then(value.exp()).otherwise(value * nw.lit(inf))
 
 
 _OPERATORS: dict[type[ast.operator], Callable[[nw.Expr, nw.Expr], nw.Expr]] = {

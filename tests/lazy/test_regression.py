@@ -314,6 +314,9 @@ EXPRESSIONS = [
     "(x + 1)**-0.5",
     "n**3",
     "log(x) * exp(-n)",
+    "1/(1 + np.exp(x))",
+    "1/(np.exp(x) - np.exp(x))",
+    "(x * 1e200)**2",
 ]
 
 

@@ -76,7 +76,7 @@ def aggregate(
     rows = AveragedRows.of(table, kind, window, by_cell)
     scheme, components, in_full = rows.scheme, rows.components, rows.in_full(table)
     if not in_full.any():
-        raise OptionError(f"no ATT(g,t) lies in the window of the {kind!r} aggregation: {window}")
+        raise OptionError(f"no ATT(g,t) lies in the window of type {kind!r} with {window}")
     full = rows.parts(table, slice(0, 1), None)
     blocks = _blocks(len(table.att), components.cells.size)
     parts = [rows.parts(table, some, full).by_component for some in blocks]

@@ -21,6 +21,11 @@ class Window:
     max_e: float | None = None
     balance_e: float | None = None
 
+    def __str__(self) -> str:
+        """Write the bounds that there are, as in a call."""
+        bounds = {field.name: getattr(self, field.name) for field in fields(self)}
+        return ", ".join(f"{name}={value}" for name, value in bounds.items() if value is not None)
+
     @staticmethod
     def _check_number(name: str, value: Any) -> None:
         number = isinstance(value, (int, float, np.integer, np.floating))

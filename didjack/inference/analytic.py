@@ -60,6 +60,8 @@ class Analytic(VarianceKind):
         """Say what is taken to be independent."""
         evidence = of.evidence
         if evidence.options.by_unit:
-            return f"Analytic standard errors, independent {evidence.independent}; normal."
+            unit = evidence.options.idname
+            what = f"units ({unit})" if unit else "rows"
+            return f"Analytic standard errors of independent {what}; normal."
         by, df = evidence.independent, evidence.n_clusters - 1
         return f"Analytic standard errors clustered by {by}; t({df})."

@@ -128,7 +128,7 @@ def concerns(fit: Fit, overall: Targets | None, law: OverallLaw | None) -> list[
     return [
         *([] if usual else found),
         *dominant,
-        f"the critical value of the overall ATT is {law.critical_value:.2f} under the working "
+        f"the critical value of the simple average is {law.critical_value:.2f} under the working "
         f"model, where t({law.df}) has {law.student:.2f}",
     ]
 
@@ -164,14 +164,14 @@ def _unequal(fit: Fit) -> list[str]:
 
 
 def _dominant(fit: Fit, overall: Targets | None) -> list[str]:
-    """Name a cluster that makes up most of the variance of the overall ATT."""
+    """Name a cluster that makes up most of the variance of the simple average."""
     share = overall_share(fit, overall)
     if np.isnan(share).all() or not np.nanmax(share) > MOST:
         return []
     label = fit.layout.cluster_labels[int(np.nanargmax(share))]
     return [
         f"cluster {label} makes up {np.nanmax(share):.0%} of the {fit.options.vcov} variance "
-        "of the overall ATT"
+        "of the simple average"
     ]
 
 

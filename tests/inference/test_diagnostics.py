@@ -156,7 +156,8 @@ def test_a_dominant_cluster():
     text = report(fit(df))
     share = fit(df).clusters()["variance_share"]
     assert share.idxmax() == large
-    assert f"cluster {large} makes up {share.max():.0%} of the CV3 variance of the overall" in text
+    what = f"{share.max():.0%} of the CV3 variance of the simple average"
+    assert f"cluster {large} makes up {what}" in text
 
 
 def test_few_clusters_to_compare_with():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import reduce
 from math import isfinite
 from operator import mul
-from typing import Any
+from typing import Any, NamedTuple
 
 import narwhals as nw
 
@@ -87,29 +88,50 @@ def _standardised(
     """
     if not columns:
         return {}
-    table, own = used.table, used.table.own
-    rows = table.frame.select(*used.roles).filter(used.complete)
-    rows = rows.select(*(z.alias(own(f"x_{j}")) for j, z in enumerate(columns.values())))
-    asked = []
-    for j in range(len(columns)):
-        z = nw.col(own(f"x_{j}"))
-        asked += [z.mean().alias(own(f"mean_{j}")), z.std().alias(own(f"sd_{j}"))]
-        asked.append(z.abs().max().alias(own(f"top_{j}")))
-    found = table.fetch(rows.select(*asked), "find the means of covariates").to_pylist()[0]
-    tops = [found[own(f"top_{j}")] for j in range(len(columns))]
+    sizes = [_Size(*row) for row in _sizes(used, list(columns.values()))]
     check_covariates(
         terms.formula.shown,
         {
-            ":".join(_written(factor) for factor in column): top
-            for column, top in zip(columns, tops, strict=True)
-            if top is not None
+            ":".join(_written(factor) for factor in column): size.top
+            for column, size in zip(columns, sizes, strict=True)
+            if size.top is not None
         },
     )
     scaled = {}
-    for j, (column, z) in enumerate(columns.items()):
-        mean, sd = (_number(found[own(f"{what}_{j}")]) for what in ("mean", "sd"))
+    for (column, z), size in zip(columns.items(), sizes, strict=True):
+        mean, sd = _number(size.mean), _number(size.sd)
         scaled[column] = (z - nw.lit(mean)) / nw.lit(sd if sd > 1e-14 * abs(mean) else 1.0)
     return scaled
+
+
+class _Size(NamedTuple):
+    """Where a column is; None: nowhere."""
+
+    mean: float | None
+    sd: float | None
+    top: float | None
+
+
+def _sizes(used: Used, columns: list[nw.Expr]) -> Iterator[list[float | None]]:
+    """Ask for medians of clusters' means and standard deviations, and for the largest values.
+
+    A cluster with values of another size moves the mean of all, far from the other clusters, whose
+    covariates would have few digits left.
+    """
+    table, own, cluster = used.table, used.table.own, used.options.cluster
+    assert cluster is not None
+    rows = table.frame.select(*used.roles).filter(used.complete)
+    rows = rows.with_columns(**{own(f"x_{j}"): z for j, z in enumerate(columns)})
+    asked, medians = [], []
+    for j in range(len(columns)):
+        z, mean, sd, top = (nw.col(own(f"{what}_{j}")) for what in ("x", "mean", "sd", "top"))
+        asked += [z.mean().alias(own(f"mean_{j}")), z.std().alias(own(f"sd_{j}"))]
+        asked.append(z.abs().max().alias(own(f"top_{j}")))
+        medians += [mean.median(), sd.median(), top.max()]
+    by_cluster = table.grouped(rows, [cluster], *asked).select(*medians)
+    found = table.fetch(by_cluster, "find the means of covariates").to_pylist()[0]
+    for j in range(len(columns)):
+        yield [found[own(f"{what}_{j}")] for what in ("mean", "sd", "top")]
 
 
 def _written(factor: Factor) -> str:

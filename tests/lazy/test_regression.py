@@ -168,6 +168,16 @@ def test_columns_that_are_constant_in_some_cells(formula, more, engine):
 
 
 @BY_ENGINE
+@pytest.mark.parametrize(("formula", "size"), [("~ z + I(z ** 2)", 1e5), ("~ z * r + z:u", 1e8)])
+def test_one_cluster_with_values_of_another_size(formula, size, engine):
+    df = survey()
+    df["z"] *= np.where(df["cl"] == 12, size, 1.0)
+    memory, lazy = (didjack.csdid(d, **REG, xformla=formula) for d in (df, ENGINES[engine](df)))
+    assert_close(memory.replicates(), lazy.replicates())
+    assert_close(memory.vcov(), lazy.vcov())
+
+
+@BY_ENGINE
 def test_levels_without_weight_and_single_ones(engine):
     df = survey().assign(one="a", three=3.0)
     for w, formula in [

@@ -50,7 +50,8 @@ def told(context: typer.Context) -> Iterator[Callable[[], list[str]]]:
         def said() -> list[str]:
             # What is deprecated is for developers, and shown to nobody else by Python either.
             shown = [one for one in caught if not issubclass(one.category, DeprecationWarning)]
-            return list(dict.fromkeys(str(warning.message) for warning in shown))
+            texts = dict.fromkeys(str(warning.message) for warning in shown)
+            return [f"{text}{_legend(text, context)}" for text in texts]
 
         code = 0
         try:

@@ -137,6 +137,7 @@ def test_warnings_are_told_and_logged(df):
         printed = fit("--out", "out")
     assert "Warning: " in printed
     assert "1 unit" in printed
+    assert "(Here, allow_unbalanced_panel is --unbalanced.)" in " ".join(printed.split())
     logged = " ".join(Path("out/log.txt").read_text().partition("Warnings\n")[2].split())
     assert logged.partition(" Versions")[0] in printed.replace("Warning: ", "")
 

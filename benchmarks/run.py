@@ -112,6 +112,7 @@ def page(reports: dict[str, Report], failures: list[str], flags: list[str]) -> s
             parts.append(targets(mine, f"{title} ({met} of {len(mine)} met)").markdown())
     parts.append("## Measurements")
     parts += [table.markdown() for report in reports.values() for table in report.tables]
+    parts += ["## Tables that stay in their engine", (HERE / "lazy.md").read_text().strip()]
     parts += [machine().markdown(level=2), runs(reports).markdown(level=2)]
     return "\n\n".join(parts) + "\n"
 

@@ -49,13 +49,21 @@ def cases(quick: bool) -> Iterator[Case]:
         yield survey(method)
 
 
+LIMITS = {
+    "reg": {2_000: 2.0, 20_000: 0.7, 100_000: 0.4},
+    "dr": {2_000: 1.5, 20_000: 1.0, 100_000: 0.7},
+}
+"""With the law of every coefficient, times the peer's plain fit, by number of units."""
+
+
 def yardstick(case: Case) -> tuple[int, str, float]:
     """Return the target of a case: its number, the method of the peer's fit, and the limit."""
     if not case.panel:
-        return 3, "reg", 1.0 if case.method == "reg" else 3.0
-    if case.method == "reg":
-        return 1, "reg", 1.0
-    return 2, "dr", 10.0 if case.covariates[0].startswith("z") else 3.0
+        return 3, "reg", 0.6 if case.method == "reg" else 2.0
+    method = "reg" if case.method == "reg" else "dr"
+    if case.covariates[:1] == ("z1",):
+        return 2, method, 10.0
+    return 1 if method == "reg" else 2, method, LIMITS[method][case.data["id"].nunique()]
 
 
 def largest_gap(ours: pd.Series, theirs: pd.Series) -> tuple[float, int]:

@@ -23,9 +23,9 @@ SCRIPTS = ["startup", "fit", "jackknife", "scaling", "memory", "permutations", "
 PACKAGES = ["didjack", "numpy", "pandas", "scipy", "numba", "narwhals", "formulaic", "polars"]
 PEERS = ["diff-diff", "csdid", "statspai", "moderndid"]
 TITLES = {
-    1: "Target 1: reg in no more time than diff-diff's plain fit",
-    2: "Target 2: dr and ipw in 3 times diff-diff's plain dr fit; 10 times if covariates vary",
-    3: "Target 3: survey microdata in the time of diff-diff's plain reg fit; 3 times for ipw, dr",
+    1: "Target 1: reg beside diff-diff's plain fit",
+    2: "Target 2: dr and ipw beside diff-diff's plain dr fit",
+    3: "Target 3: survey microdata beside diff-diff's plain reg fit",
     4: "Target 4: growth with rows and clusters, and memory",
     5: "Target 5: import and first call",
     6: "Target 6: 999 permutations with all replicates, 20,000 rows in 50 clusters",
@@ -34,7 +34,7 @@ TITLES = {
 INTRO = """# Benchmarks
 
 Written by `make bench`{how}. *didjack all* is what a user of the jackknife asks for: a fit, and CV3
-for every ATT(g,t) and for all coefficients of all four aggregations. The peers' times are for a
+with its law for every ATT(g,t) and for all coefficients of all four aggregations. The peers' times are for a
 plain fit with analytic errors and an event study. Data are simulated (`benchmarks/workloads.py`)
 and in memory. Ratios are of calls that take turns in one process; *measured* is their median.
 """

@@ -7,7 +7,6 @@ from typing import Any
 from didjack.engine.fit import Fit
 from didjack.errors import UnknownOptionError
 from didjack.intake.clean import clean
-from didjack.lazy.clean import clean as clean_lazy
 from didjack.lazy.tables import is_lazy
 from didjack.options import (
     BasePeriod,
@@ -198,7 +197,12 @@ def csdid(
     if df is None:
         raise UnknownOptionError("df is required: a pandas, polars or pyarrow table")
     options = Options(**settings)
-    sample = clean_lazy(df, options) if is_lazy(df) else clean(df, options)
+    if is_lazy(df):
+        from didjack.lazy.clean import clean as clean_lazy  # and narwhals: takes long to import
+
+        sample = clean_lazy(df, options)
+    else:
+        sample = clean(df, options)
     fit = Fit.of(InMemory.of(sample, options), options, sample.ledger)
     result = GroupTimeResult.of(fit)
     report(result.view)

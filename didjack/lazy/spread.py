@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import helmert
 
 from didjack._typing import Floats, Ints
 from didjack.intake.sample import CleanData
@@ -100,6 +99,8 @@ def _rows(gram: Floats, cross: Floats, constant: Floats) -> tuple[Floats, Floats
     constant : (N, k - 1) the value of a column, but for the intercept, that has only one, or NaN:
         with rounding errors instead, it would seem to vary between the rows of several patterns
     """
+    from scipy.linalg import helmert  # takes long to import
+
     k = gram.shape[1]
     weight = gram[:, 0, 0]
     scale = np.where(weight > 0, weight, 1.0)

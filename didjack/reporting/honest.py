@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from scipy.stats import norm
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.errors import OptionError
@@ -54,7 +53,9 @@ def honest_inputs(view: ResultView, critical_values: CriticalValues, alpha: floa
     critical = width.to_numpy() / 2.0
     sigma = view.covariance()[np.ix_(at, at)]
     if critical_values == "own":
-        scale = critical / norm.isf(alpha / 2.0)
+        from scipy import special  # takes long to import
+
+        scale = critical / -special.ndtri(alpha / 2.0)
         sigma = sigma * np.outer(scale, scale)
     return HonestInputs(
         betahat=table["estimate"].to_numpy(copy=True),

@@ -34,9 +34,10 @@ TITLES = {
 INTRO = """# Benchmarks
 
 Written by `make bench`{how}. *didjack all* is what a user of the jackknife asks for: a fit, and CV3
-with its law for every ATT(g,t) and for all coefficients of all four aggregations. The peers' times are for a
-plain fit with analytic errors and an event study. Data are simulated (`benchmarks/workloads.py`)
-and in memory. Ratios are of calls that take turns in one process; *measured* is their median.
+with its law for every ATT(g,t) and for all coefficients of all four aggregations. The times of
+peers are for a plain fit with analytic errors and an event study. Data are simulated
+(`benchmarks/workloads.py`) and in memory. Ratios are of calls that take turns in one process;
+*measured* is their median.
 """
 
 

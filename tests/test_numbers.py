@@ -83,10 +83,14 @@ def speed_of_readme():
     """What README says of speed."""
     found = tables("benchmarks.md")
     fits = found["Fit"].loc[lambda frame: frame["package"] == "didjack fit"]
-    assert fits["didjack all ÷ this"].astype(float).max() < 1.1
+    ratio = fits["didjack all ÷ this"].astype(float)
+    assert ratio.max() < 1.55
+    assert ratio.median() < 1
+    assert ratio.iloc[5:].max() < 1  # after the smallest panels
     times = found["Jackknife"]["times faster"].str.replace(",", "").astype(float).min()
     return [
-        "about as long as one fit with its analytic errors",
+        "less time than one fit with its analytic errors",
+        "with few rows it may take half as much again",
         f"over {int(times) // 100 * 100} times as long",
     ]
 

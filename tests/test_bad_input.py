@@ -246,10 +246,11 @@ def test_text_is_no_number(df, column, role):
     )
 
 
-def test_text_that_can_be_converted(df):
-    years = df["t"].astype(str)
+@pytest.mark.parametrize("dtype", [str, object])
+def test_text_that_can_be_converted(df, dtype):
+    years = df["t"].astype(str).astype(dtype)
     refusal(df.assign(t=years), "first: '2001', '2002'", "pd.to_numeric")
-    refusal(df.assign(t=years + "-01-01"), "tname", "pd.to_datetime")
+    refusal(df.assign(t=(years + "-01-01").astype(dtype)), "tname", "pd.to_datetime")
     refusal("data.csv", "didjack.scan opens a file")
 
 

@@ -94,7 +94,10 @@ def _numbers_of_object(column: pd.Series, role: str, count: Ints | None) -> Floa
     bad = np.array([value is not None and not is_number(value) for value in values])
     if bad.any():
         shown = np.array([brief(value, 40) for value in column], dtype=object)
-        raise DataError(f"{role} {column.name!r} is not numeric: {offenders(bad, shown, count)}")
+        raise DataError(
+            f"{role} {column.name!r} is not numeric: {offenders(bad, shown, count)}"
+            f"{_hint(values[int(bad.argmax())], role)}"
+        )
     return np.array([np.nan if value is None else _to_float(value) for value in values])
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 
 import didjack
+from didjack.lazy.tables import LazyTable
 
 
 def in_polars(df):
@@ -23,6 +24,18 @@ ENGINES = {
 KINDS = ("event", "group", "calendar", "simple")
 CROSS_SECTIONS = {"idname": None, "panel": False}
 COLUMNS = ("estimate", "std_error", "p_value", "conf_low", "df")
+
+
+def noted_queries(monkeypatch):
+    """Note what engines are asked for from now on."""
+    asked, fetch = [], LazyTable.fetch
+
+    def noted(self, query, what):
+        asked.append(what)
+        return fetch(self, query, what)
+
+    monkeypatch.setattr(LazyTable, "fetch", noted)
+    return asked
 
 
 def listened(df, **options):

@@ -63,28 +63,32 @@ def clean(df: Any, options: Options) -> CleanData:
 
 def _clean(used: Used) -> CleanData:
     options = used.options
-    patterns, terms, first = None, None, None
-    if not options.collect and not options.by_unit:
-        used.table.check_names(used.roles)
-        first = FirstRows.of(used)
-    if first is not None and not first.differ:
-        patterns = Patterns.of(used, first.centre)
-    if first is None or patterns is None:
+    if options.collect or options.by_unit:
         rows = n_rows(used)
-        if options.collect or few_enough(rows):
-            return clean_in_memory(arrow_table(used, rows), options)
-        if first is None:
+        if not options.collect and not few_enough(rows):
             raise too_many_units(used, rows)
-        used, terms = with_moments(used, rows)
-        patterns = Patterns.of(used, first.centre)
-        if patterns is None:
-            raise too_many(used, rows)
-    sample = _ruled(used, patterns, first.centre)
-    if terms is None:
-        return sample
-    steady = options.panel and options.fix_weights != "varying"
+        return clean_in_memory(arrow_table(used, rows), options)
+    used.table.check_names(used.roles)
+    first = FirstRows.of(used)
+    patterns = None if first.differ else Patterns.of(used, first.centre)
+    if patterns is not None:
+        return _ruled(used, patterns, first.centre)
+    rows = n_rows(used)
+    if few_enough(rows):
+        return clean_in_memory(arrow_table(used, rows), options)
+    return _from_moments(used, rows, first.centre)
+
+
+def _from_moments(used: Used, rows: int, centre: float) -> CleanData:
+    """Put rows together that differ in covariates, for a regression on these."""
+    used, terms = with_moments(used, rows)
+    patterns = Patterns.of(used, centre)
+    if patterns is None:
+        raise too_many(used, rows)
+    sample = _ruled(used, patterns, centre)
     assert sample.moments is not None
-    return spread(sample, terms.occurring(sample.moments), first.centre, steady)
+    steady = used.options.panel and used.options.fix_weights != "varying"
+    return spread(sample, terms.occurring(sample.moments), centre, steady)
 
 
 def _ruled(used: Used, patterns: Patterns, centre: float) -> CleanData:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import reduce
 from math import isfinite
@@ -88,7 +87,7 @@ def _standardised(
     """
     if not columns:
         return {}
-    sizes = [_Size(*row) for row in _sizes(used, list(columns.values()))]
+    sizes = _sizes(used, list(columns.values()))
     check_covariates(
         terms.formula.shown,
         {
@@ -112,7 +111,7 @@ class _Size(NamedTuple):
     top: float | None
 
 
-def _sizes(used: Used, columns: list[nw.Expr]) -> Iterator[list[float | None]]:
+def _sizes(used: Used, columns: list[nw.Expr]) -> list[_Size]:
     """Ask for medians of clusters' means and standard deviations, and for the largest values.
 
     A cluster with values of another size moves the mean of all, far from the other clusters, whose
@@ -130,8 +129,9 @@ def _sizes(used: Used, columns: list[nw.Expr]) -> Iterator[list[float | None]]:
         medians += [mean.median(), sd.median(), top.max()]
     by_cluster = table.grouped(rows, [cluster], *asked).select(*medians)
     found = table.fetch(by_cluster, "find the means of covariates").to_pylist()[0]
-    for j in range(len(columns)):
-        yield [found[own(f"{what}_{j}")] for what in ("mean", "sd", "top")]
+    return [
+        _Size(*(found[own(f"{what}_{j}")] for what in _Size._fields)) for j in range(len(columns))
+    ]
 
 
 def _written(factor: Factor) -> str:

@@ -5,13 +5,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import reference_cases
-from lazy_tables import ENGINES, assert_alike, assert_close, listened, refused, without_row_numbers
+from lazy_tables import (
+    ENGINES,
+    assert_alike,
+    assert_close,
+    listened,
+    noted_queries,
+    refused,
+    without_row_numbers,
+)
 from small_panels import NAMES, panel, where
 
 import didjack
 from didjack.intake.sample import CleanData
 from didjack.lazy.spread import Columns, spread
-from didjack.lazy.tables import LazyTable
 from didjack.lazy.translate import Untranslatable, translate
 
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
@@ -26,14 +33,7 @@ def many_rows(monkeypatch):
     """Small tables are taken for large ones, and queries are noted."""
     monkeypatch.setattr("didjack.lazy.first_rows._ROWS", 20)
     monkeypatch.setattr("didjack.lazy.clean.few_enough", lambda rows: False)
-    asked, fetch = [], LazyTable.fetch
-
-    def noted(self, query, what):
-        asked.append(what)
-        return fetch(self, query, what)
-
-    monkeypatch.setattr(LazyTable, "fetch", noted)
-    return asked
+    return noted_queries(monkeypatch)
 
 
 def survey():

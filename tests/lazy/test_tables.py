@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from lazy_tables import CROSS_SECTIONS, ENGINES, assert_alike, assert_close, refused
+from lazy_tables import CROSS_SECTIONS, ENGINES, assert_alike, assert_close, noted_queries, refused
 from small_panels import COVARIATES, NAMES, panel, where
 
 import didjack
-from didjack.lazy.tables import LazyTable
 
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
 
@@ -24,14 +23,7 @@ FEW = NAMES | {"xformla": "~ x2"}
 @pytest.fixture
 def queries(monkeypatch):
     """What engines were asked for."""
-    asked, fetch = [], LazyTable.fetch
-
-    def noted(self, query, what):
-        asked.append(what)
-        return fetch(self, query, what)
-
-    monkeypatch.setattr(LazyTable, "fetch", noted)
-    return asked
+    return noted_queries(monkeypatch)
 
 
 START = ["read its first rows", "group its rows"]

@@ -49,16 +49,18 @@ class CriticalValues:
     n_draws: int
 
 
-def max_t(correlation: Floats, df: float, level: float = 0.95, seed: int = 0) -> CriticalValue:
+def max_t(correlation: Floats, df: float, alpha: float = 0.05, seed: int = 0) -> CriticalValue:
     r"""Critical value of the largest absolute value of a multivariate t.
 
-    The c for which :math:`P(\max_m |T_m| \le c)` is `level`, where T is a t vector: normals with
+    The c for which :math:`P(\max_m |T_m| > c)` is `alpha`, where T is a t vector: normals with
     the given correlation, over the root of one independent :math:`\chi^2_{df} / df`.
 
     The normals are :math:`A r u` with :math:`A A'` the correlation matrix of rank k, u uniform on
     the unit sphere and :math:`r^2 \sim \chi^2_k`, so that
 
-    .. math:: P(\max_m |T_m| \le c) = E_u\, F_{k, df}\left(\frac{c^2}{k \max_m (A u)_m^2}\right).
+    .. math:: P(\max_m |T_m| > c) = E_u\, \bar F_{k, df}\left(\frac{c^2}{k \max_m (A u)_m^2}\right),
+
+    the upper tail of F, which keeps its digits where `alpha` is small.
 
     Only u is simulated: 65,536 directions, and more, up to 524,288, until the standard error of c
     is below 0.002. With one coefficient there is nothing to simulate.
@@ -67,7 +69,7 @@ def max_t(correlation: Floats, df: float, level: float = 0.95, seed: int = 0) ->
     ----------
     correlation : (M, M), of any rank
     df : degrees of freedom; infinite for the normal
-    level : probability
+    alpha : probability that the band does not hold
     seed : int
 
     Returns
@@ -98,7 +100,7 @@ def max_t(correlation: Floats, df: float, level: float = 0.95, seed: int = 0) ->
     while True:
         new = [_largest(root, rng) for _ in range((size - largest.size) // _BATCH)]
         largest = np.concatenate([largest, *new])
-        result = _solve(largest, k, df, level)
+        result = _solve(largest, k, df, alpha)
         needed = largest.size * (result.error / TARGET_ERROR) ** 2
         if not result.error >= TARGET_ERROR or size == _MOST:
             return result
@@ -112,10 +114,10 @@ def _largest(root: Floats, rng: np.random.Generator) -> Floats:
     return np.asarray(((direction @ root.T) ** 2).max(axis=1) / length)
 
 
-def _solve(largest: Floats, k: int, df: float, level: float) -> CriticalValue:
-    """Find the c of coverage `level`, and its standard error by the delta method.
+def _solve(largest: Floats, k: int, df: float, alpha: float) -> CriticalValue:
+    """Find the c that is exceeded with probability `alpha`, and its standard error by the delta method.
 
-    The coverage along a direction is a smooth function of `largest`: it is computed at the means
+    The probability along a direction is a smooth function of `largest`: it is computed at the means
     of 2,048 bins of equal size.
     """
     from scipy import optimize
@@ -123,25 +125,25 @@ def _solve(largest: Floats, k: int, df: float, level: float) -> CriticalValue:
     points = np.sort(largest).reshape(_BINS, -1).mean(axis=1)
 
     def surplus(c: float) -> float:
-        return float(_coverage(c, points, k, df).mean()) - level
+        return float(_outside(c, points, k, df).mean()) / alpha - 1.0
 
     most = 1e6
-    while surplus(most) < 0.0 and most < FARTHEST:  # 1 degree of freedom has long tails
+    while surplus(most) > 0.0 and most < FARTHEST:  # 1 degree of freedom has long tails
         most *= 1e3
-    if surplus(most) < 0.0:
+    if surplus(most) > 0.0:
         return CriticalValue(np.inf, np.nan, largest.size)
     value = float(optimize.brentq(surplus, 1e-3, most))
     step = 1e-4 * value
-    slope = (surplus(value + step) - surplus(value - step)) / (2.0 * step)
-    spread = _coverage(value, points, k, df).std() / np.sqrt(largest.size)
+    slope = (surplus(value - step) - surplus(value + step)) / (2.0 * step)
+    spread = _outside(value, points, k, df).std() / alpha / np.sqrt(largest.size)
     error = float(spread / slope) if slope > 0.0 else float("nan")
     return CriticalValue(value, error, largest.size)
 
 
-def _coverage(c: float, largest: Floats, k: int, df: float) -> Floats:
-    """Probability that the vector stays within c along each direction, (n,)."""
+def _outside(c: float, largest: Floats, k: int, df: float) -> Floats:
+    """Probability that the vector leaves what is within c along each direction, (n,)."""
     from scipy import special  # takes long to import
 
     ratio = c**2 / largest
-    inside = special.chdtr(k, ratio) if np.isinf(df) else special.fdtr(k, df, ratio / k)
-    return np.asarray(inside)
+    outside = special.chdtrc(k, ratio) if np.isinf(df) else special.fdtrc(k, df, ratio / k)
+    return np.asarray(outside)

@@ -110,8 +110,9 @@ def critical_value(alpha: float, df: Floats) -> Floats:
     from scipy import special  # takes long to import
 
     normal = np.isinf(df)
-    value = special.stdtrit(np.where(normal, 1.0, df), 1.0 - alpha / 2.0)
-    return np.asarray(np.where(normal, special.ndtri(1.0 - alpha / 2.0), value))
+    # Of the lower tail, as 1 - alpha / 2 has no digits of a small alpha.
+    value = -special.stdtrit(np.where(normal, 1.0, df), alpha / 2.0)
+    return np.asarray(np.where(normal, -special.ndtri(alpha / 2.0), value))
 
 
 def statistics(estimate: Floats, variance: Variance, alpha: float) -> dict[str, Floats]:

@@ -94,4 +94,4 @@ class VarianceKind(ABC):
         correlation = self.covariance(of)[np.ix_(among, among)]
         correlation = correlation / np.outer(error, error)
         df = float(variance.df[among].min())
-        return max_t(correlation, df, 1.0 - alpha, of.evidence.options.seed)
+        return max_t(correlation, df, alpha, of.evidence.options.seed)

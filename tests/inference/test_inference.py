@@ -421,14 +421,14 @@ def studentized_maximum(k, df, level):
 @pytest.mark.parametrize("k", [2, 8])
 @pytest.mark.parametrize("df", [4, 30])
 def test_critical_value_of_independent_t(k, df):
-    found = bands.max_t(np.eye(k), df, 0.95)
+    found = bands.max_t(np.eye(k), df, 0.05)
     assert found.error < 0.005
     assert abs(found.value - studentized_maximum(k, df, 0.95)) < 4 * found.error
 
 
 @pytest.mark.parametrize("level", [0.9, 0.99])
 def test_critical_value_of_independent_normals(level):
-    found = bands.max_t(np.eye(6), np.inf, level)
+    found = bands.max_t(np.eye(6), np.inf, 1.0 - level)
     exact = stats.norm.ppf((1 + level ** (1 / 6)) / 2)
     assert abs(found.value - exact) < 4 * max(found.error, 1e-9)
 
@@ -510,3 +510,20 @@ def test_band_without_standard_errors():
     with pytest.warns(didjack.InferenceWarning):
         result = fit(df)
     assert result.confint(joint=True).isna().all(axis=None)
+
+
+@pytest.mark.parametrize("alpha", [1e-8, 1e-12, 1e-16, 1e-30])
+def test_critical_values_far_in_the_tails(whole, alpha):
+    analytic = fit(whole[0], vcov="analytic", cluster=None, alpha=alpha).aggregate("simple").overall
+    margin = (analytic["conf_high"] - analytic["estimate"]) / analytic["std_error"]
+    assert margin == pytest.approx(stats.norm.isf(alpha / 2), rel=1e-9)
+    of_t = fit(whole[0], alpha=alpha).aggregate("simple").overall
+    margin = (of_t["conf_high"] - of_t["estimate"]) / of_t["std_error"]
+    assert margin == pytest.approx(stats.t.isf(alpha / 2, of_t["df"]), rel=1e-9)
+
+
+@pytest.mark.parametrize("alpha", [1e-8, 1e-12, 1e-16])
+def test_joint_critical_values_far_in_the_tails(alpha):
+    """Of independent normals, P(max > c) = 1 - (1 - p)^M, nearly M p."""
+    found = bands.max_t(np.eye(4), np.inf, alpha)
+    assert found.value == pytest.approx(stats.norm.isf(alpha / 8), abs=4 * found.error + 1e-6)

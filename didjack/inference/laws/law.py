@@ -120,7 +120,7 @@ class Laws:
         square += np.divide(
             self.bulk**2, self.bulk_df, out=np.zeros(total.size), where=self.bulk > 0
         )
-        t = special.stdtrit(total**2 / square, 1.0 - alpha / 2.0)
+        t = special.stdtrit(total**2 / square, alpha / 2.0)
         forms = self.forms
         start = np.minimum(t**2 / total, 0.99 * self._largest())
         log_x = np.log(branch_points(forms, start))
@@ -163,9 +163,9 @@ def equivalent_df(critical: Floats, alpha: float) -> Floats:
     """Degrees of freedom of the t distribution with that critical value; infinite if normal."""
     from scipy import special
 
-    normal = special.ndtri(1.0 - alpha / 2.0)
+    normal = -special.ndtri(alpha / 2.0)
     result = np.where(np.isnan(critical), np.nan, np.inf)
     wide = critical > normal * (1.0 + 1e-12)
-    df = special.stdtridf(1.0 - alpha / 2.0, critical[wide])
+    df = special.stdtridf(alpha / 2.0, -critical[wide])
     result[wide] = np.where(df > MOST_DF, np.inf, df)
     return result

@@ -2,9 +2,12 @@
 
 import gzip
 import json
+import os
 from functools import cache
 from pathlib import Path
 
+import matplotlib as mpl
+import numba
 import pandas as pd
 import pytest
 
@@ -60,6 +63,22 @@ def fit_few_clusters(case, **options):
         est_method=given["est_method"],
         **options,
     )
+
+
+def _surroundings():
+    """What tests share beyond the data; figures choose their backend as they need it."""
+    style, own = dict.copy(mpl.rcParams), dict(os.environ)
+    del style["backend"], own["PYTEST_CURRENT_TEST"]
+    own.pop("_RJEM_MALLOC_CONF", None)  # set by polars, for its memory, when it is imported
+    return {"threads": numba.get_num_threads(), "folder": Path.cwd()} | style | own
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_behind():
+    """Threads, folder, environment, and style of figures are after a test what they were before."""
+    before = _surroundings()
+    yield
+    assert _surroundings() == before
 
 
 @pytest.fixture(scope="session")

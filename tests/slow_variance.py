@@ -1,4 +1,4 @@
-"""The working variance of clusters' shocks by its definition; nothing is shared with the package."""
+"""The working variance of clusters' shocks by its definition, without the package."""
 
 import itertools
 

@@ -10,9 +10,29 @@ import matplotlib as mpl
 import numba
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, settings
 
 import didjack
 from didjack.datasets import load_mpdta
+
+SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+settings.register_profile(
+    "fixed",
+    max_examples=25,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=SLOW,
+)
+settings.register_profile(
+    "fuzz",
+    max_examples=2_000,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=SLOW,
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 DATA = Path(__file__).with_name("data")
 

@@ -26,12 +26,14 @@ endif
 # The lowest version of Python, for `make lowest` alone.
 LOWEST_PYTHON := python3.11
 
-.PHONY: help demo test lint docs lowest bench replications
+.PHONY: help demo test fuzz lint docs lowest bench replications
 
 help:
 	@echo 'make demo    run the example, didjack/demo.py'
 	@echo 'make test    run the tests, doctests included; PYTEST_ARGS="-m '"'not slow'"'" leaves out'
 	@echo '             exhaustive comparisons'
+	@echo 'make fuzz    2,000 random designs a property test; the seed is printed, and given again'
+	@echo '             with SEED=...'
 	@echo 'make lint    check style, format, types, and who imports whom'
 	@echo 'make docs    build the documentation into docs/_build/html'
 	@echo 'make lowest  build the source distribution, and run its tests with the lowest versions'
@@ -46,6 +48,11 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+fuzz: $(VENV)/.installed-dev
+	seed=$(or $(SEED),$$RANDOM$$RANDOM); echo "SEED=$$seed"; \
+	$(BIN)/python -m pytest tests/test_properties.py --hypothesis-profile=fuzz \
+		--hypothesis-seed="$$seed" $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -2,14 +2,37 @@
 
 import gzip
 import json
+import os
 from functools import cache
 from pathlib import Path
 
+import matplotlib as mpl
+import numba
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, settings
 
 import didjack
 from didjack.datasets import load_mpdta
+
+SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+settings.register_profile(
+    "fixed",
+    max_examples=25,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=SLOW,
+)
+settings.register_profile(
+    "fuzz",
+    max_examples=2_000,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=SLOW,
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 DATA = Path(__file__).with_name("data")
 
@@ -60,6 +83,22 @@ def fit_few_clusters(case, **options):
         est_method=given["est_method"],
         **options,
     )
+
+
+def _surroundings():
+    """What tests share beyond the data; figures choose their backend as they need it."""
+    style, own = dict.copy(mpl.rcParams), dict(os.environ)
+    del style["backend"], own["PYTEST_CURRENT_TEST"]
+    own.pop("_RJEM_MALLOC_CONF", None)  # set by polars, for its memory, when it is imported
+    return {"threads": numba.get_num_threads(), "folder": Path.cwd()} | style | own
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_behind():
+    """Threads, folder, environment, and style of figures are after a test what they were before."""
+    before = _surroundings()
+    yield
+    assert _surroundings() == before
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from didjack.engine import taylor as expansion
 from didjack.kernels import taylor as kernels
 from didjack.kernels.arguments import Expansion, Fits, LogitRows, OddsMoments, OddsRows, OddsSums
 from didjack.kernels.logit import TRIM
+from didjack.sums.logit_rows import LogitsInMemory
 from didjack.sums.monomials import logistic_derivatives, monomials
 
 ARGS = {"yname": "y", "tname": "period", "gname": "cohort", "cluster": "cluster"}
@@ -174,6 +175,34 @@ def test_replicates_are_those_of_a_plain_loop(design, near):
     for cluster in sorted(df.cluster.unique())[::25]:
         alone = didjack.csdid(df[df.cluster != cluster], **options, vcov="analytic").tidy()
         np.testing.assert_allclose(replicates.loc[cluster], alone.estimate, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize(("bound", "good_enough"), [(0.5e-13, True), (2e-13, False)])
+def test_what_is_off_by_more_than_rounding_errors_is_fitted_row_by_row(
+    bound, good_enough, near, monkeypatch
+):
+    """The most that an expansion may be off is 1e-13: of coefficients, and of odds."""
+
+    def constant(degree, reach, size=None):
+        return np.full(reach.shape, bound)
+
+    df, options = DESIGNS["panel"]
+    options = options | ARGS | {"xformla": "~ x1 + x2", "est_method": "ipw"}
+    expanded, odds = [], LogitsInMemory.odds_expanded
+
+    def counted(self, model, of, beta, replicates, degree):
+        expanded.append(replicates.size)
+        return odds(self, model, of, beta, replicates, degree)
+
+    monkeypatch.setattr(LogitsInMemory, "odds_expanded", counted)
+    monkeypatch.setattr(expansion, "odds_error", constant)
+    didjack.csdid(df, **options)
+    assert (sum(expanded) > 0) == good_enough
+    monkeypatch.setattr(expansion, "logit_error", constant)
+    near[:] = 0
+    didjack.csdid(df, **options)
+    assert (near[0] > 0) == good_enough
+    assert near[1] > 100
 
 
 def test_far_replicates_and_rows_near_the_trim_are_fitted_row_by_row(near, monkeypatch):

@@ -227,6 +227,42 @@ def test_pretest_leaves_out_what_has_no_error():
     assert made_up["df_num"] == 6
 
 
+def apart(theta, before):
+    """Positions of coefficients whose replicates are no combination of those of earlier ones."""
+    kept = []
+    for at in before:
+        deviation = theta[1:, [*kept, at]] - theta[0, [*kept, at]]
+        deviation = deviation / np.linalg.norm(deviation, axis=0)
+        if np.linalg.svd(deviation, compute_uv=False)[-1] > 1e-6:
+            kept.append(at)
+    return kept
+
+
+def wald_by_hand(theta):
+    """W of (B, 1 + H, M) estimates and replicates, (B,)."""
+    deviation, n = theta[:, 1:] - theta[:, :1], theta.shape[1] - 1
+    variance = (n - 1) / n * np.einsum("bhi,bhj->bij", deviation, deviation)
+    solved = np.linalg.solve(variance, theta[:, 0, :, None])[:, :, 0]
+    return (theta[:, 0] * solved).sum(axis=1)
+
+
+def simulated_changes(cohorts, cells, n_draws, seed=0):
+    """Leads (g, t) without covariates, and without each cluster, of clusters' shocks alone.
+
+    Each is a change from t - 1 to t in means of equal clusters: (B, 1 + H, M).
+    """
+    rng = np.random.default_rng(seed)
+    last, n = max(t for _, t in cells), cohorts.size
+    change = np.diff(rng.normal(size=(n_draws, last, n)), axis=1)
+    kept = np.vstack([np.ones(n), 1 - np.eye(n)])
+    found = []
+    for g, t in cells:
+        sides = [kept * (cohorts == side) for side in (g, 0)]
+        weight = [side / side.sum(axis=1, keepdims=True) for side in sides]
+        found.append(change[:, t - 2] @ (weight[0] - weight[1]).T)
+    return np.stack(found, axis=2)
+
+
 def test_pretest_leaves_out_what_only_covariates_tell_apart():
     """Deleting either of a cohort's two clusters moves it along one line, but for covariates."""
     df = didjack.simulate.panel(
@@ -244,9 +280,20 @@ def test_pretest_leaves_out_what_only_covariates_tell_apart():
     test = adjusted.wald_test(list(zip(before["group"], before["time"], strict=True)))
     assert np.isnan(test["p_value"])
     assert "without covariates" in test["reason"]
-    p_value = adjusted.pretest()["p_value"]
-    assert p_value == pytest.approx(plain.pretest()["p_value"], abs=0.3)
-    assert 0.05 < p_value < 1.0
+    # By hand: the leads that can be told apart without covariates, and another simulation.
+    leads = apart(plain._targets.theta, np.flatnonzero(plain.tidy()["event_time"] < 0))
+    cells = [plain._targets.index[at] for at in leads]
+    cohorts = df.groupby("cluster")["cohort"].first().to_numpy()
+    drawn = wald_by_hand(simulated_changes(cohorts, cells, n_draws=20_000))
+    for result in (plain, adjusted):
+        found = result.pretest()
+        actual = wald_by_hand(result._targets.theta[None][:, :, leads])[0]
+        assert found["rank"] == len(leads)
+        assert found["statistic"] == pytest.approx(actual / len(leads), rel=1e-6)
+        want = (drawn >= actual).mean()
+        error = np.sqrt(want * (1 - want) * (1 / drawn.size + 1 / 9_999))
+        assert found["p_value"] == pytest.approx(want, abs=4 * error)
+        assert 0.05 < want < 1.0
 
 
 def test_pretest_leaves_out_anticipation_and_references(few):

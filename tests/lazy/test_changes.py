@@ -28,6 +28,8 @@ COUNTED = {
 SUMMED = {
     "outcomes": "UPDATE a SET y = 2 * y",
     "weights": "UPDATE a SET w = 2 * w WHERE id = 17",
+    "outcomes by a little": "UPDATE a SET y = 1.0001 * y",
+    "weights by a little": "UPDATE a SET w = 1.001 * w WHERE id = 17",
     "a cluster": "UPDATE a SET cl = 99 WHERE id = 17",
     "a covariate": "UPDATE a SET x2 = 1 - x2 WHERE id = 17",
     "a row's unit": "UPDATE a SET id = 30 WHERE id = 17 AND t = 2003",

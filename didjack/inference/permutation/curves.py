@@ -14,7 +14,8 @@ import numpy as np
 from didjack._typing import Bools, Floats
 
 TIE = 1e-9
-"""Statistics that are smaller than the actual one by less than this share are as large."""
+"""Statistics that are smaller than the actual one by less than this share are as large: they tie
+but for rounding errors."""
 NEGLIGIBLE = 1e-13
 """Leading coefficients this small, relative to the largest, are rounding errors."""
 

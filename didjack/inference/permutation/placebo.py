@@ -17,6 +17,7 @@ from didjack._typing import NEVER, Floats, Ints
 from didjack.engine.fit import Fit
 from didjack.engine.progress import Progress
 from didjack.errors import OptionError
+from didjack.inference.permutation.curves import TIE
 from didjack.inference.permutation.overall import Overall
 from didjack.wording import label_text, name_some
 
@@ -48,7 +49,7 @@ class PlaceboTest:
     @property
     def p_value(self) -> float:
         """The share of estimates that are as large as the actual one, itself included."""
-        larger = (np.abs(self.placebos) >= abs(self.estimate)).sum()
+        larger = (np.abs(self.placebos) >= (1.0 - TIE) * abs(self.estimate)).sum()
         return float((1.0 + larger) / (self.placebos.size + 1.0))
 
     @property

@@ -1,0 +1,78 @@
+"""Random small designs for the property tests, with hypothesis."""
+
+import numpy as np
+import pandas as pd
+from hypothesis import strategies as st
+
+LABELS = {
+    "as they are": lambda h: h,
+    "negative": lambda h: -3 * h - 1,
+    "text": lambda h: f"cluster {h:02d}",
+    "unicode": lambda h: "äß語ñ"[h % 4] + str(h),
+    "tuples": lambda h: ("a", h),
+    "mixed": lambda h: h if h % 2 else f"c{h}",
+}
+"""Labels of clusters, in the tests of relabelling."""
+
+DTYPES = ("int64", "int8", "int16", "float32", "float64", "object", "Int64", "Float64")
+"""Types of periods and cohorts, which are small whole numbers."""
+
+
+@st.composite
+def designs(draw):
+    """Draw a table with period, cohort, id, cluster, y, x1, w, wt; and options of `csdid`.
+
+    Outcomes are drawn by a seed: designs are what matters. Weights are strictly positive.
+    """
+    sample = draw(st.sampled_from(["panel", "unbalanced", "repeated"]))
+    n_periods = draw(st.integers(3, 6))
+    last = n_periods + 1  # a cohort that is treated after all periods
+    cohorts = draw(
+        st.lists(st.sampled_from([0, 0, *range(2, last + 1)]), min_size=3, max_size=8).filter(
+            lambda found: 0 in found and any(2 <= g <= n_periods for g in found)
+        )
+    )
+    sizes = draw(st.lists(st.integers(2, 6), min_size=len(cohorts), max_size=len(cohorts)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    df = _rows(np.array(cohorts), np.array(sizes), n_periods, rng, sample != "repeated")
+    if sample == "unbalanced":
+        df = df[rng.random(len(df)) > 0.1]
+    options = {
+        "panel": sample != "repeated",
+        "allow_unbalanced_panel": sample == "unbalanced",
+        "weightsname": draw(st.sampled_from([None, "w", "wt"])),
+        "control_group": draw(st.sampled_from(["nevertreated", "notyettreated"])),
+        "anticipation": draw(st.integers(0, 2)),
+        "base_period": draw(st.sampled_from(["varying", "universal"])),
+        "est_method": "reg",
+        "xformla": draw(st.sampled_from([None, None, "~ x1"])),
+    }
+    return df.sample(frac=1.0, random_state=0).reset_index(drop=True), options
+
+
+def _rows(cohorts, sizes, n_periods, rng, panel):
+    """Draw units of each cluster, or rows in each period, with a movement of their cluster."""
+    cluster = np.repeat(np.arange(cohorts.size), sizes)
+    n = cluster.size
+    movement = rng.normal(size=(n_periods, cohorts.size))
+    fixed = rng.normal(size=n), rng.uniform(0.5, 2.0, n), rng.normal(size=n)
+    frames = []
+    for j in range(n_periods):
+        x1, w, level = fixed
+        if not panel:
+            x1, w, level = rng.normal(size=n), rng.uniform(0.5, 2.0, n), rng.normal(size=n)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "id": np.arange(n),
+                    "cluster": cluster,
+                    "period": j + 1,
+                    "cohort": cohorts[cluster],
+                    "y": level + 0.3 * j * x1 + movement[j, cluster] + rng.normal(size=n),
+                    "x1": x1,
+                    "w": w,
+                    "wt": w * rng.uniform(0.8, 1.25, n),
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)

@@ -51,15 +51,14 @@ def pooled_rows(clean: CleanData, options: Options, collapse: bool) -> RowArrays
     key = key[columns.order]
     strata = Strata.of(key, clean.periods.size, len(clean.cluster_labels))
     del key
-    x = np.ones((clean.y.size, 1)) if clean.x is None else clean.x
-    x = standardise(x[columns.order][None])
+    x = standardise(_covariates(clean, options)[:, columns.order])
     shape = len(clean.cluster_labels), cohorts.size
     layout = Layout(
         panel=False,
         cohorts=cohorts,
         periods=clean.periods,
         horizon=clean.horizon,
-        slots=Slots(1, len(columns.w), options.fix_weights == "base_period"),
+        slots=Slots(len(x), len(columns.w)),
         x_names=tuple(clean.x_names),
         binary=binary_columns(x),
         share=strata.by_cluster(columns.share_weight, *shape),
@@ -88,7 +87,7 @@ def _columns(clean: CleanData, options: Options, key: Ints, collapse: bool) -> _
     everyone = np.ones(clean.y.size) if clean.count is None else clean.count.astype(np.float64)
     w, count = _pooled_weights(clean, options, everyone)
     share_weight, units = _unit_shares(clean, options, w, everyone)
-    x = np.ones((clean.y.size, 1)) if clean.x is None else clean.x
+    x = np.concatenate(_covariates(clean, options), axis=1)
     pattern = patterns(x, key) if collapse and count.all() else None
     middle = np.median(clean.y)
     if pattern is not None:
@@ -194,6 +193,25 @@ def _pooled_weights(clean: CleanData, options: Options, everyone: Floats) -> tup
         )
     weights = np.where(unseen, 0.0, by_unit)[:, clean.unit]
     return weights, np.where(unseen[:, clean.unit], 0.0, 1.0)
+
+
+def _covariates(clean: CleanData, options: Options) -> Floats:
+    """Covariates of rows by slot, (1, N, k), or (T, N, k) where a balanced panel is pooled.
+
+    There a comparison holds the covariates of a unit at the earlier of its periods. In a lazy
+    table, they do not vary.
+    """
+    if clean.x is None:
+        return np.ones((1, clean.y.size, 1))
+    x, n_periods = clean.x, clean.periods.size
+    single = options.panel and options.fix_weights == "varying" and clean.count is None
+    if not single or clean.y.size != n_periods * (int(clean.unit.max()) + 1):
+        return x[None]
+    by_unit = np.empty((n_periods, clean.y.size // n_periods, x.shape[1]))
+    by_unit[clean.period, clean.unit] = x
+    if (by_unit == by_unit[0]).all():
+        return x[None]
+    return by_unit[:, clean.unit]
 
 
 def _unit_shares(

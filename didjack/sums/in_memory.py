@@ -189,8 +189,9 @@ class InMemory:
         if self.origin is None or not may_balance(*self.origin):
             return
         clean, options = self.origin
+        pooled = options.fix_weights == "varying"
         for cluster, kept in clusters_to_balance(clean, spans, options.anticipation):
-            rest = arrange(without_cluster(clean, cluster, kept), options)
+            rest = arrange(without_cluster(clean, cluster, kept, pooled), options)
             yield cluster, InMemory(rest, jackknife=False)
 
     def influence(self, by_unit: bool) -> InfluenceSource:

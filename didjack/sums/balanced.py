@@ -27,8 +27,6 @@ def may_balance(clean: CleanData, options: Options) -> bool:
     """
     if not clean.pooled or not options.panel:
         return False
-    if options.fix_weights == "varying" and (clean.x is None or clean.count is not None):
-        return False
     everything = np.ones(clean.y.size, dtype=bool)
     never = np.unique(clean.cluster[clean.cohort == NEVER])
     return bool(never.size < 2 or _gappy(clean, everything).size == 1 or _sole(clean, everything))
@@ -54,6 +52,11 @@ def clusters_to_balance(
                 rest = kept & (clean.cluster != cluster)
                 if rest.any() and not _gappy(clean, rest).size:
                     yield cluster, rest
+
+
+def is_balanced(clean: CleanData) -> bool:
+    """Whether all units of a panel are seen in all of its periods."""
+    return not _gappy(clean, np.ones(clean.y.size, dtype=bool)).size
 
 
 def _gappy(clean: CleanData, rows: Bools) -> Ints:

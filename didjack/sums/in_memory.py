@@ -135,7 +135,8 @@ class InMemory:
         """Return the weight of each cohort in the first periods, (R, C)."""
         layout, clusters = self.layout, np.arange(self.layout.n_clusters)
         share = layout.share
-        if not layout.panel and n_periods < layout.periods.size:
+        steady = layout.panel or layout.balanced
+        if not steady and n_periods < layout.periods.size:
             share = of_first_periods(self._rows_of_units(), n_periods)
         return np.asarray(kernels.deleted_sums(share, clusters, clusters, self.n_deleted))
 

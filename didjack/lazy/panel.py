@@ -219,7 +219,8 @@ class PanelUnits:
     def _check_constant(self, sample: Sample, balanced: bool) -> None:
         """Raise for what only rows can tell."""
         options = sample.options
-        if options.fix_weights == "varying":
+        own = options.fix_weights == "varying"
+        if own and not balanced:
             return
         if options.fix_weights is not None and not balanced:
             raise DataError(
@@ -230,7 +231,7 @@ class PanelUnits:
         if balanced:
             varying &= ~self._short
         if varying.any():
-            names = [*self.used.covariates.names, options.weightsname]
+            names = [*self.used.covariates.names, None if own else options.weightsname]
             listed = name_some([name for name in names if name is not None])
             raise DataError(
                 f"{plural(self._number(varying), 'unit')} of {options.idname!r} have {listed} that "

@@ -206,10 +206,11 @@ def _pooled_weights(clean: CleanData, options: Options, everyone: Floats) -> tup
         here = clean.period == period
         by_unit[period, clean.unit[here]] = clean.weight[here]
     unseen = np.isnan(by_unit)
-    if unseen.any():
+    needed = unseen[_weighed(clean, options)].any(axis=0)
+    if needed.any():
         where = "the first period" if n_periods == 1 else "some base period"
         warn(
-            f"fix_weights={options.fix_weights!r}: {plural(int(unseen.any(axis=0).sum()), 'unit')} "
+            f"fix_weights={options.fix_weights!r}: {plural(int(needed.sum()), 'unit')} "
             f"not seen in {where}, where their weight is taken, leave the cells that need it",
             SampleWarning,
         )
@@ -217,6 +218,15 @@ def _pooled_weights(clean: CleanData, options: Options, everyone: Floats) -> tup
     if n_periods == 1:
         weights = np.vstack([weights, clean.weight])
     return weights, np.where(unseen[:, clean.unit], 0.0, 1.0)
+
+
+def _weighed(clean: CleanData, options: Options) -> Ints:
+    """Return the periods of which cells take the weights: the first, or base(g) of each cohort."""
+    if options.fix_weights == "first_period":
+        return np.zeros(1, dtype=np.int64)
+    cohorts = np.unique(clean.cohort[clean.cohort != NEVER])
+    last = np.searchsorted(clean.periods, cohorts - options.anticipation) - 1
+    return np.asarray(np.unique(last[last >= 0]), dtype=np.int64)
 
 
 def _covariates(clean: CleanData, balanced: bool) -> Floats:

@@ -437,9 +437,7 @@ def rcs_cell(sample, g, t, base, control_group, anticipation, est_method, drop, 
     return att, "ok", psi, treated
 
 
-def estimate(
-    sample, control_group, base_period, anticipation, est_method, drop, fix_weights=None
-):
+def estimate(sample, control_group, base_period, anticipation, est_method, drop, fix_weights=None):
     """All cells of a cleaned sample."""
     one = panel_cell if sample.balanced and fix_weights != "varying" else rcs_cell
     records, psis, treated = [], [], []

@@ -91,7 +91,7 @@ def test_comparison_looks_at_the_later_of_both_periods():
     [
         (0, [(4, 2, 1), (4, 3, 2), (4, 4, 3), (4, 5, 3)]),
         (1, [(4, 2, 1), (4, 3, 2), (4, 4, 2), (4, 5, 2)]),
-        (2, [(4, 2, 1), (4, 3, 2), (4, 4, 1), (4, 5, 1)]),
+        (2, [(4, 2, 1), (4, 3, 1), (4, 4, 1), (4, 5, 1)]),
     ],
 )
 def test_anticipation_moves_the_base(anticipation, want):

@@ -59,11 +59,12 @@ def test_base_period_takes_the_weights_of_one_period_in_all_cells_of_a_cohort(
         base = group - 1 - anticipation
         expected = estimates(panel.assign(w=weights_of(panel, base)), **common).set_index(keys)
         assert row.estimate == pytest.approx(expected.estimate[group, time], rel=1e-11, abs=1e-13)
-        if time > base or base_period == "universal" and time == base:
+        if time > base or (base_period == "universal" and time == base):
             assert row.estimate == pytest.approx(earlier.estimate[group, time], rel=1e-11)
     before = fixed.index.get_level_values("time") < fixed.index.get_level_values("group") - 1
     moved = ~np.isclose(fixed.estimate, earlier.estimate)
-    assert before.any() and moved[before].any()
+    assert before.any()
+    assert moved[before].any()
 
 
 @pytest.mark.filterwarnings("ignore::didjack.InferenceWarning")

@@ -147,6 +147,6 @@ def test_covariates_that_vary_with_weights_that_vary(gaps):
     if gaps != "none":
         df = df[(df["cl"] != df["cl"].iloc[0]) | (df["t"] != 2004)]
     options = NAMES | COVARIATES | {"fix_weights": "varying", "allow_unbalanced_panel": True}
-    with pytest.raises(didjack.DataError, match="vary over time.*collect=True"):
+    with pytest.raises(didjack.DataError, match=r"vary over time.*collect=True"):
         didjack.csdid(ENGINES["polars"](df), **options)
     assert_same_answer(df, ENGINES["polars"](df), **options, collect=True)

@@ -100,7 +100,9 @@ def csdid(
         are not treated by then (nor, with `anticipation`, about to be), never-treated included.
     base_period : {"varying", "universal"}
         Before treatment, compare with the period before ("varying": pre-treatment ATT(g,t) are
-        changes from one period to the next), or always with the last one before treatment.
+        changes from one period to the next), or always with the last one before treatment. In
+        the periods of `anticipation` and from treatment on, both compare with the last one before
+        them.
     anticipation : int
         Number of periods before treatment in which there may be effects already; base periods and
         comparison units keep that distance.
@@ -110,7 +112,9 @@ def csdid(
     fix_weights : {None, "varying", "base_period", "first_period"}
         Which weights an ATT(g,t) of a panel uses where they vary over time: those of the earlier
         of its two periods (None), of each row's own period (rows are then compared as repeated
-        cross sections), of the base period, or of the unit's first period.
+        cross sections), of the cohort's base period (the last one before treatment and
+        anticipation, in all its cells), or of the unit's first period. On a balanced panel
+        covariates are those of the earlier period in any case.
     collinear : {"nan", "drop"}
         What becomes of an ATT(g,t) whose covariates are collinear among its rows: no estimate,
         with status "singular", or an estimate without the later ones of these covariates.

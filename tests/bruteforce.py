@@ -353,7 +353,7 @@ def list_cells(times, cohorts, base_period, anticipation):
             if base_period == "universal":
                 cells.append((g, t, before[-1]))
             elif j > 0:
-                cells.append((g, t, times[j - 1] if t < g else before[-1]))
+                cells.append((g, t, times[j - 1] if t + anticipation < g else before[-1]))
     return cells
 
 
@@ -364,12 +364,26 @@ def comparison(cohort, g, t, base, control_group, anticipation):
     return (cohort > max(t, base) + anticipation) & (cohort != g)
 
 
-def panel_cell(sample, g, t, base, control_group, anticipation, est_method, drop):
+def fixed_weights(sample, g, anticipation, fix_weights):
+    """Weights of the rows in the cells of cohort g, and which rows have one; None: their own."""
+    rows = sample.rows
+    if fix_weights not in ("first_period", "base_period"):
+        return None, np.ones(len(rows), bool)
+    period = sample.times[0]
+    if fix_weights == "base_period":
+        period = max(t for t in sample.times if t + anticipation < g)
+    there = rows[rows["t"] == period].set_index("unit")["w"]
+    return rows["unit"].map(there).fillna(0.0).to_numpy(), rows["unit"].isin(there.index).to_numpy()
+
+
+def panel_cell(sample, g, t, base, control_group, anticipation, est_method, drop, fix_weights):
     """One cell on a balanced panel: (estimate, status, influence, treated weights) or None."""
     rows, n = sample.rows, sample.rows["unit"].nunique()
     at = {s: (rows["t"] == s).to_numpy() for s in (t, base, min(t, base))}
     y, cohort = rows["y"].to_numpy(), rows["g"].to_numpy()[at[t]]
     w, x = rows["w"].to_numpy()[at[min(t, base)]], sample.x[at[min(t, base)]]
+    fixed, _ = fixed_weights(sample, g, anticipation, fix_weights)
+    w = w if fixed is None else fixed[at[t]]
     d = cohort == g
     cell = d | comparison(cohort, g, t, base, control_group, anticipation)
     treated = 2 * w * d
@@ -388,15 +402,24 @@ def panel_cell(sample, g, t, base, control_group, anticipation, est_method, drop
     return att, "ok", psi, treated
 
 
-def rcs_cell(sample, g, t, base, control_group, anticipation, est_method, drop):
+def earlier_covariates(sample, period):
+    """Covariates of all rows of a balanced panel, as their unit has them in a period."""
+    units, at = sample.rows["unit"].to_numpy(), (sample.rows["t"] == period).to_numpy()
+    row = dict(zip(units[at], np.flatnonzero(at), strict=True))
+    return sample.x[[row[unit] for unit in units]]
+
+
+def rcs_cell(sample, g, t, base, control_group, anticipation, est_method, drop, fix_weights):
     """One cell on pooled rows: (estimate, status, influence, treated weights) or None."""
     rows = sample.rows
     unit = pd.factorize(rows["unit"])[0]
     n, cohort, period = unit.max() + 1, rows["g"].to_numpy(), rows["t"].to_numpy()
-    two = (period == t) | (period == base)
+    fixed, known = fixed_weights(sample, g, anticipation, fix_weights)
+    two = ((period == t) | (period == base)) & known
     d = two & (cohort == g)
     cell = d | (two & comparison(cohort, g, t, base, control_group, anticipation))
-    w = rows["w"].to_numpy()
+    w = rows["w"].to_numpy() if fixed is None else fixed
+    covariates = earlier_covariates(sample, min(t, base)) if sample.balanced else sample.x
     treated = np.bincount(unit, w * d, n) * (2 if t == base else 1)
     for s in (t, base):
         if not (w * (d & (period == s))).any() or not (w * (cell & ~d & (period == s))).any():
@@ -404,7 +427,7 @@ def rcs_cell(sample, g, t, base, control_group, anticipation, est_method, drop):
     if t == base:
         return 0.0, "reference", np.zeros(n), treated
     post = period == t
-    y, x, w_cell = rows["y"].to_numpy()[cell], sample.x[cell], w[cell] / w[cell].mean()
+    y, x, w_cell = rows["y"].to_numpy()[cell], covariates[cell], w[cell] / w[cell].mean()
     try:
         side, after = d[cell].astype(float), post[cell].astype(float)
         att, inf = RCS[est_method](y, side, after, x, w_cell, drop)
@@ -414,12 +437,13 @@ def rcs_cell(sample, g, t, base, control_group, anticipation, est_method, drop):
     return att, "ok", psi, treated
 
 
-def estimate(sample, control_group, base_period, anticipation, est_method, drop):
+def estimate(sample, control_group, base_period, anticipation, est_method, drop, fix_weights=None):
     """All cells of a cleaned sample."""
-    one = panel_cell if sample.balanced else rcs_cell
+    one = panel_cell if sample.balanced and fix_weights != "varying" else rcs_cell
     records, psis, treated = [], [], []
     for g, t, base in list_cells(sample.times, sample.cohorts, base_period, anticipation):
-        cell = one(sample, g, t, base, control_group, anticipation, est_method, drop)
+        how = (control_group, anticipation, est_method, drop, fix_weights)
+        cell = one(sample, g, t, base, *how)
         if cell is None:
             continue
         records.append((g, t, base, cell[0], cell[1]))
@@ -453,11 +477,13 @@ def split_options(
     anticipation: float = 0,
     est_method: str = "dr",
     collinear: str = "nan",
+    fix_weights: str | None = None,
 ) -> tuple[dict, dict]:
     """Sort the options into those of the sample rules and those of the estimates."""
     both = dict(control_group=control_group, anticipation=anticipation)
     rules = dict(both, panel=panel, unbalanced=allow_unbalanced_panel)
     cells = dict(both, base_period=base_period, est_method=est_method, drop=collinear == "drop")
+    cells["fix_weights"] = fix_weights
     return rules, cells
 
 

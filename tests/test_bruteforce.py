@@ -81,6 +81,24 @@ VARIANTS = {
     },
     "anticipation 2": {"xformla": "~ x2", "anticipation": 2, "control_group": "notyettreated"},
 }
+FIXED = {
+    choice: {"xformla": "~ x2 + x3", "weightsname": "wt", "fix_weights": choice}
+    for choice in ("varying", "base_period", "first_period")
+} | {
+    "base_period, anticipation": {
+        "xformla": "~ x3",
+        "weightsname": "wt",
+        "fix_weights": "base_period",
+        "anticipation": 1,
+    },
+    "varying, universal": {
+        "xformla": "~ x3",
+        "weightsname": "wt",
+        "fix_weights": "varying",
+        "base_period": "universal",
+        "control_group": "notyettreated",
+    },
+}
 
 
 # dr holds the logits of ipw and the regressions of reg, so these two take part in fewer variants.
@@ -110,6 +128,46 @@ def test_replicates_equal_refits(sample, est_method, variant):
 def test_analytic_errors_equal_the_slow_ones(sample, est_method, variant):
     options = SAMPLES[sample] | VARIANTS[variant] | {"est_method": est_method}
     compare_analytic(make(sample), **options)
+
+
+FIXED_CALLS = [
+    pytest.param(sample, method, choice, marks=[] if method == "reg" else SLOW)
+    for sample in ("panel", "unbalanced")
+    for method in METHODS
+    for choice in FIXED
+]
+
+
+@pytest.mark.parametrize(("sample", "est_method", "choice"), FIXED_CALLS)
+def test_fixed_weights_equal_refits(sample, est_method, choice):
+    options = SAMPLES[sample] | FIXED[choice] | {"est_method": est_method}
+    compare(make(sample), SUMMARIES if est_method == "reg" else SUMMARIES[:1], **options)
+    compare_analytic(make(sample), **options)
+
+
+# The periods of replicates: others where a cluster is the only one in them, or never-treated.
+FIXED_EDGES = {
+    "gaps of time": ((0, 3, 0, 8, 4, 0, 8, 3), (1, 2, 4, 7, 8)),
+    "single never-treated cluster": ((0, 3, 5, 3, 5, 3, 6), tuple(range(1, 8))),
+}
+
+
+@pytest.mark.parametrize("choice", FIXED)
+@pytest.mark.parametrize("edge", FIXED_EDGES)
+@pytest.mark.parametrize("lost", ["nothing", "in one cluster", "late", "a period of all others"])
+def test_fixed_weights_where_replicates_have_a_sample_of_their_own(edge, choice, lost):
+    cohorts, periods = FIXED_EDGES[edge]
+    df = draw(cohorts, 12, periods, seed=3)
+    third = df["id"] % 3 == 0
+    gone = {
+        "nothing": third & False,
+        "in one cluster": third & (df["cluster"] == 2) & df["period"].isin([2, 7]),
+        "late": third & (df["period"] == periods[-1]),
+        "a period of all others": (df["cluster"] != 1) & (df["period"] == 2),
+    }[lost]
+    unbalanced = {"allow_unbalanced_panel": True} if gone.any() else {}
+    options = FIXED[choice] | unbalanced | {"est_method": "reg", "undefined": "nan"}
+    compare(df[~gone], SUMMARIES[:8], **options)
 
 
 # Awkward designs ------------------------------------------------------------------------------

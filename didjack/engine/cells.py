@@ -17,13 +17,15 @@ from didjack.options import ControlGroup, Options
 class Cell:
     """One 2x2 comparison: `cohort`, from period `base` to `time`, against `comparison`.
 
-    All four are positions: in the layout's cohorts, its periods, its periods, its cohorts.
+    All four are positions: in the layout's cohorts, its periods, its periods, its cohorts. So is
+    `weighed`, the period whose weights the cell takes; None: as without `fix_weights`.
     """
 
     cohort: int
     time: int
     base: int
     comparison: tuple[int, ...]
+    weighed: int | None = None
 
     @property
     def reference(self) -> bool:
@@ -100,18 +102,18 @@ def _cells(
     treated: Ints, value: Ints, periods: Ints, seen: Ints, options: Options
 ) -> Iterator[Cell]:
     d, universal = options.anticipation, options.base_period == "universal"
+    fixed = options.fix_weights == "base_period"
     position, period = seen.tolist(), periods[seen].tolist()
     compared = _Compared(value, options.control_group)
     for g in treated.tolist():
         before = bisect_left(period, int(value[g]) - d)
         if not before:
             continue
+        weighed = position[before - 1] if fixed else None
         for at in range(0 if universal else 1, len(period)):
-            base = before - 1
-            if not universal and period[at] < value[g]:
-                base = at - 1
+            base = before - 1 if universal else min(at, before) - 1
             others = compared.with_cohort(g, max(period[at], period[base]) + d)
-            yield Cell(g, position[at], position[base], others)
+            yield Cell(g, position[at], position[base], others, weighed)
 
 
 class _Compared:

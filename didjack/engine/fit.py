@@ -195,7 +195,8 @@ class Fit:
             [
                 [
                     sum(
-                        int(source.counts(who, arm)[0]) for arm in layout.arms(cell.base, cell.time)
+                        int(source.counts(who, arm)[0])
+                        for arm in layout.arms(cell.base, cell.time, cell.weighed)
                     )
                     for who in ((cell.cohort,), cell.comparison)
                 ]

@@ -42,7 +42,7 @@ def put_balanced(
         share[row] = 0.0
         share[row, _positions(layout, of_rest)] = rest.shares(of_rest.periods.size)[0]
         cells = tuple(_moved(layout, of_rest, cell) for cell in own.cells)
-        found.append(OtherCells(np.array([row]), cells, True))
+        found.append(OtherCells(np.array([row]), cells, of_rest.panel))
     return found
 
 
@@ -53,9 +53,15 @@ def _label(layout: Layout, cohort: int, period: int) -> tuple[int, int]:
 def _moved(layout: Layout, rest: Layout, cell: Cell) -> Cell:
     """Give a cell of the rest the positions that it has in the full sample."""
     cohorts = _positions(layout, rest)
-    time, base = np.searchsorted(layout.periods, rest.periods[[cell.time, cell.base]]).tolist()
+    position = np.searchsorted(layout.periods, rest.periods).tolist()
     comparison = tuple(cohorts[list(cell.comparison)].tolist())
-    return Cell(int(cohorts[cell.cohort]), time, base, comparison)
+    return Cell(
+        int(cohorts[cell.cohort]),
+        position[cell.time],
+        position[cell.base],
+        comparison,
+        None if cell.weighed is None else position[cell.weighed],
+    )
 
 
 def _positions(layout: Layout, rest: Layout) -> Ints:

@@ -29,14 +29,14 @@ class TwoByTwo:
         self._drop = options.collinear == "drop"
         self._weighted = options.weightsname is not None
         self._progress = options.progress
-        self._arms: dict[tuple[int, int], tuple[Arm, ...]] = {}
+        self._arms: dict[tuple[int, int, int | None], tuple[Arm, ...]] = {}
         self._empty: dict[Comparison, Codes] = {}
         self._regressions: dict[tuple[Cohorts, Arm], Regression] = {}
         self._propensity: tuple[Comparison, Propensity] | None = None
 
     def comparison(self, cell: Cell) -> Comparison:
         """Return what a cell compares, apart from its outcomes."""
-        periods = (cell.base, cell.time)
+        periods = (cell.base, cell.time, cell.weighed)
         if periods not in self._arms:
             self._arms[periods] = self.source.layout.arms(*periods)
         return Comparison(cell.cohort, cell.comparison, self._arms[periods])

@@ -20,6 +20,7 @@ from didjack.lazy.spread import spread
 from didjack.lazy.tables import LazyTable, engine_name, told_by
 from didjack.lazy.used import Used
 from didjack.options import Options
+from didjack.sums.balanced import may_balance
 
 _QUERIES = 4
 """So many queries are made where nothing is odd, or less."""
@@ -99,4 +100,7 @@ def _ruled(used: Used, patterns: Patterns, centre: float) -> CleanData:
     complete = ~np.logical_or.reduce(list(missing.values()))
     if used.options.panel and complete.any():
         units = sample.lookup = PanelUnits(used, patterns, sample, complete, centre)
-    return apply_rules(sample, missing, zero, units)
+    clean = apply_rules(sample, missing, zero, units)
+    if isinstance(units, PanelUnits) and may_balance(clean, used.options):
+        units.check_constant(sample, balanced=True)
+    return clean

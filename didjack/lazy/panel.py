@@ -169,7 +169,8 @@ class PanelUnits:
             balanced = rules.leave_out(sample, short)
             if balanced:
                 masks, n_seen = masks[~short], n_seen[~short]
-        self._check_constant(sample, balanced)
+        self._balanced = balanced
+        self.check_constant(sample, balanced)
         set_types(sample, masks, n_seen)
         return balanced
 
@@ -216,10 +217,16 @@ class PanelUnits:
         n_seen = np.bitwise_count(np.stack([*sums.values()])).sum(axis=0, dtype=np.int64)
         return masks, n_seen
 
-    def _check_constant(self, sample: Sample, balanced: bool) -> None:
-        """Raise for what only rows can tell."""
+    def check_constant(self, sample: Sample, balanced: bool) -> None:
+        """Raise for what only rows can tell.
+
+        Parameters
+        ----------
+        balanced : whether the sample, or that of a replicate, is a balanced panel
+        """
         options = sample.options
-        if options.fix_weights == "varying":
+        own = options.fix_weights == "varying"
+        if own and not balanced:
             return
         if options.fix_weights is not None and not balanced:
             raise DataError(
@@ -227,10 +234,10 @@ class PanelUnits:
                 f"that is a lazy table; {remedy(self.used, self._n_rows)}"
             )
         varying = self.units.varies & self._kept.any(axis=1)
-        if balanced:
+        if self._balanced:
             varying &= ~self._short
         if varying.any():
-            names = [*self.used.covariates.names, options.weightsname]
+            names = [*self.used.covariates.names, None if own else options.weightsname]
             listed = name_some([name for name in names if name is not None])
             raise DataError(
                 f"{plural(self._number(varying), 'unit')} of {options.idname!r} have {listed} that "

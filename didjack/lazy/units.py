@@ -136,10 +136,11 @@ class UnitQueries:
         )
 
     @property
-    def _varying(self) -> set[str]:
-        """The columns that differ between the rows of a unit, and the cohort, which has its own."""
+    def _varying(self) -> set[str | None]:
+        """The columns that may differ between rows of a unit, and the cohort, which has its own."""
         options = self.used.options
-        return {options.yname, options.tname, options.gname} - {
+        weights = {options.weightsname} if options.fix_weights == "varying" else set()
+        return {options.yname, options.tname, options.gname, *weights} - {
             *self.used.covariates.names,
             options.cluster,
         }

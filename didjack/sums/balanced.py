@@ -25,7 +25,7 @@ def may_balance(clean: CleanData, options: Options) -> bool:
     Either it holds all units with gaps, or the sample without it has other periods: it alone has
     rows in one of them, or it alone has never-treated units, so that the last periods are dropped.
     """
-    if not clean.pooled or not options.panel or options.fix_weights == "varying":
+    if not clean.pooled or not options.panel:
         return False
     everything = np.ones(clean.y.size, dtype=bool)
     never = np.unique(clean.cluster[clean.cohort == NEVER])
@@ -54,6 +54,11 @@ def clusters_to_balance(
                     yield cluster, rest
 
 
+def is_balanced(clean: CleanData) -> bool:
+    """Whether all units of a panel are seen in all of its periods."""
+    return not _gappy(clean, np.ones(clean.y.size, dtype=bool)).size
+
+
 def _gappy(clean: CleanData, rows: Bools) -> Ints:
     """Return the clusters of units that miss some period of the rows."""
     period = clean.period[rows]
@@ -68,8 +73,13 @@ def _sole(clean: CleanData, rows: Bools) -> set[int]:
     return set(np.flatnonzero(seen[:, seen.sum(axis=0) == 1].any(axis=1)).tolist())
 
 
-def without_cluster(clean: CleanData, cluster: int, rows: Bools) -> CleanData:
-    """Take the rows that are left without a cluster, and call them a balanced panel."""
+def without_cluster(clean: CleanData, cluster: int, rows: Bools, pooled: bool) -> CleanData:
+    """Take the rows that are left without a cluster, which are a balanced panel.
+
+    Parameters
+    ----------
+    pooled : whether its periods are compared as repeated cross sections
+    """
     last = int(clean.periods[clean.period[clean.cluster != cluster].max()])
     horizon = clean.horizon if last == clean.periods[-1] else last
-    return replace(clean.take(rows), horizon=horizon, pooled=False)
+    return replace(clean.take(rows), horizon=horizon, pooled=pooled)

@@ -14,6 +14,7 @@ from didjack.intake.sample import CleanData
 from didjack.kernels import sums as kernels
 from didjack.options import Options
 from didjack.sums import shares
+from didjack.sums.balanced import is_balanced
 from didjack.sums.collapse import by_content, patterns
 from didjack.sums.covariates import binary_columns, standardise
 from didjack.sums.layout import Layout, Slots
@@ -47,19 +48,20 @@ class _Columns(NamedTuple):
 def pooled_rows(clean: CleanData, options: Options, collapse: bool) -> RowArrays:
     """Arrange rows; temporaries are given back early, as they are as long as the table."""
     cohorts, key = _strata_keys(clean)
-    columns = _columns(clean, options, key, collapse)
+    balanced = options.fix_weights == "varying" and options.panel and is_balanced(clean)
+    x = _covariates(clean, balanced)
+    columns = _columns(clean, options, key, _Content(x, collapse, balanced))
     key = key[columns.order]
     strata = Strata.of(key, clean.periods.size, len(clean.cluster_labels))
     del key
-    x = np.ones((clean.y.size, 1)) if clean.x is None else clean.x
-    x = standardise(x[columns.order][None])
+    x = standardise(x[:, columns.order])
     shape = len(clean.cluster_labels), cohorts.size
     layout = Layout(
         panel=False,
         cohorts=cohorts,
         periods=clean.periods,
         horizon=clean.horizon,
-        slots=Slots(1, len(columns.w), options.fix_weights == "base_period"),
+        slots=Slots(len(x), len(columns.w) if options.fix_weights == "base_period" else 1),
         x_names=tuple(clean.x_names),
         binary=binary_columns(x),
         share=strata.by_cluster(columns.share_weight, *shape),
@@ -68,6 +70,7 @@ def pooled_rows(clean: CleanData, options: Options, collapse: bool) -> RowArrays
         axis=clean.axis,
         cluster_labels=clean.cluster_labels,
         of_units=clean.count is None,
+        balanced=balanced,
     )
     return RowArrays(
         layout,
@@ -83,13 +86,30 @@ def pooled_rows(clean: CleanData, options: Options, collapse: bool) -> RowArrays
     )
 
 
-def _columns(clean: CleanData, options: Options, key: Ints, collapse: bool) -> _Columns:
+class _Content(NamedTuple):
+    """What rows are put together or ordered by.
+
+    Attributes
+    ----------
+    x : (Q, N, k) covariates
+    collapse : whether to put rows together
+    balanced : whether they are those of a balanced panel
+    """
+
+    x: Floats
+    collapse: bool
+    balanced: bool
+
+
+def _columns(clean: CleanData, options: Options, key: Ints, content: _Content) -> _Columns:
     """Put rows together where that makes them fewer, or order them by their contents."""
     everyone = np.ones(clean.y.size) if clean.count is None else clean.count.astype(np.float64)
     w, count = _pooled_weights(clean, options, everyone)
     share_weight, units = _unit_shares(clean, options, w, everyone)
-    x = np.ones((clean.y.size, 1)) if clean.x is None else clean.x
-    pattern = patterns(x, key) if collapse and count.all() else None
+    if content.balanced:
+        share_weight = np.where(clean.period == 0, w[0], 0.0)
+    x = content.x[0] if len(content.x) == 1 else np.concatenate(content.x, axis=1)
+    pattern = patterns(x, key) if content.collapse and count.all() else None
     middle = np.median(clean.y)
     if pattern is not None:
         order, code = pattern
@@ -173,6 +193,7 @@ def _strata_keys(clean: CleanData) -> tuple[Ints, Ints]:
 def _pooled_weights(clean: CleanData, options: Options, everyone: Floats) -> tuple[Floats, Floats]:
     """Weights of rows by slot, (1, N) or (T, N), and 1 where a row takes part, else 0.
 
+    Weights of the first period are followed by the rows' own, of which shares are made.
     Units that are not seen where their weight is taken do not take part, with weight zero.
     """
     if clean.weight is None:
@@ -185,23 +206,52 @@ def _pooled_weights(clean: CleanData, options: Options, everyone: Floats) -> tup
         here = clean.period == period
         by_unit[period, clean.unit[here]] = clean.weight[here]
     unseen = np.isnan(by_unit)
-    if unseen.any():
+    needed = unseen[_weighed(clean, options)].any(axis=0)
+    if needed.any():
         where = "the first period" if n_periods == 1 else "some base period"
         warn(
-            f"fix_weights={options.fix_weights!r}: {plural(int(unseen.any(axis=0).sum()), 'unit')} "
+            f"fix_weights={options.fix_weights!r}: {plural(int(needed.sum()), 'unit')} "
             f"not seen in {where}, where their weight is taken, leave the cells that need it",
             SampleWarning,
         )
     weights = np.where(unseen, 0.0, by_unit)[:, clean.unit]
+    if n_periods == 1:
+        weights = np.vstack([weights, clean.weight])
     return weights, np.where(unseen[:, clean.unit], 0.0, 1.0)
+
+
+def _weighed(clean: CleanData, options: Options) -> Ints:
+    """Return the periods of which cells take the weights: the first, or base(g) of each cohort."""
+    if options.fix_weights == "first_period":
+        return np.zeros(1, dtype=np.int64)
+    cohorts = np.unique(clean.cohort[clean.cohort != NEVER])
+    last = np.searchsorted(clean.periods, cohorts - options.anticipation) - 1
+    return np.asarray(np.unique(last[last >= 0]), dtype=np.int64)
+
+
+def _covariates(clean: CleanData, balanced: bool) -> Floats:
+    """Covariates of rows by slot, (1, N, k), or (T, N, k) where those of a balanced panel vary.
+
+    There a comparison holds the covariates of a unit at the earlier of its periods. In a lazy
+    table, they do not vary.
+    """
+    if clean.x is None:
+        return np.ones((1, clean.y.size, 1))
+    if not balanced or clean.count is not None:
+        return clean.x[None]
+    x, n_periods = clean.x, clean.periods.size
+    by_unit = np.empty((n_periods, clean.y.size // n_periods, x.shape[1]))
+    by_unit[clean.period, clean.unit] = x
+    if (by_unit == by_unit[0]).all():
+        return x[None]
+    return by_unit[:, clean.unit]
 
 
 def _unit_shares(
     clean: CleanData, options: Options, w: Floats, everyone: Floats
 ) -> tuple[Floats, Floats]:
     """Return what each row adds to the weight and the number of units of its cohort, (N,) each."""
-    weight = w[0] if len(w) == 1 else clean.weight
-    assert weight is not None
+    weight = w[0] if clean.weight is None else clean.weight
     if not options.panel:
         return weight, everyone
     count = None if clean.count is None else everyone

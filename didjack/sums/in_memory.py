@@ -135,7 +135,8 @@ class InMemory:
         """Return the weight of each cohort in the first periods, (R, C)."""
         layout, clusters = self.layout, np.arange(self.layout.n_clusters)
         share = layout.share
-        if not layout.panel and n_periods < layout.periods.size:
+        steady = layout.panel or layout.balanced
+        if not steady and n_periods < layout.periods.size:
             share = of_first_periods(self._rows_of_units(), n_periods)
         return np.asarray(kernels.deleted_sums(share, clusters, clusters, self.n_deleted))
 
@@ -189,8 +190,9 @@ class InMemory:
         if self.origin is None or not may_balance(*self.origin):
             return
         clean, options = self.origin
+        pooled = options.fix_weights == "varying"
         for cluster, kept in clusters_to_balance(clean, spans, options.anticipation):
-            rest = arrange(without_cluster(clean, cluster, kept), options)
+            rest = arrange(without_cluster(clean, cluster, kept, pooled), options)
             yield cluster, InMemory(rest, jackknife=False)
 
     def influence(self, by_unit: bool) -> InfluenceSource:

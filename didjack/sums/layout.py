@@ -31,14 +31,10 @@ class Arm(NamedTuple):
 
 
 class Slots(NamedTuple):
-    """How many sets of covariates and of weights there are: one, or one for each period.
-
-    `of_base` says whether a cell takes the weights of its base period, not of the earlier one.
-    """
+    """How many sets of covariates and of weights there are: one, or one for each period."""
 
     x: int
     w: int
-    of_base: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +55,8 @@ class Layout:
     n_rows : (H,) number of rows of the sample by cluster
     axis, cluster_labels : how to write periods and clusters
     of_units : whether single units are known
+    balanced : whether pooled rows are those of a balanced panel, whose units have the weight of
+        the first period in the p_g
     """
 
     panel: bool
@@ -74,6 +72,7 @@ class Layout:
     axis: TimeAxis
     cluster_labels: pd.Index
     of_units: bool = True
+    balanced: bool = False
 
     @property
     def k(self) -> int:
@@ -113,16 +112,18 @@ class Layout:
         """Return which outcome is that of a period."""
         return time if self.panel else 0
 
-    def arms(self, base: int, time: int) -> tuple[Arm, ...]:
+    def arms(self, base: int, time: int, weighed: int | None = None) -> tuple[Arm, ...]:
         """Return what a comparison of two periods reads.
 
-        One arm on a balanced panel, where the units are the same in both periods and covariates
-        and weights are those of the earlier one; otherwise the rows of `time`, then of `base`.
+        One arm on a balanced panel, where the units are the same in both periods; otherwise the
+        rows of `time`, then of `base`. Where covariates and weights have a slot for each period,
+        they are those of the earlier one, and weights those of `weighed` if it is given.
         """
         earlier = min(base, time)
+        x = earlier if self.slots.x > 1 else 0
         w = 0
         if self.slots.w > 1:
-            w = base if self.slots.of_base else earlier
+            w = earlier if weighed is None else weighed
         if self.panel:
-            return (Arm(earlier if self.slots.x > 1 else 0, w, ALL_PERIODS),)
-        return (Arm(0, w, time), Arm(0, w, base))
+            return (Arm(x, w, ALL_PERIODS),)
+        return (Arm(x, w, time), Arm(x, w, base))

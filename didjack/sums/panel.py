@@ -71,7 +71,7 @@ def panel_rows(clean: CleanData, options: Options) -> RowArrays:
         cohorts=cohorts,
         periods=clean.periods,
         horizon=clean.horizon,
-        slots=Slots(len(x), len(w), options.fix_weights == "base_period"),
+        slots=Slots(len(x), len(w)),
         x_names=tuple(clean.x_names),
         binary=binary_columns(x),
         share=strata.by_cluster(first_weight, *shape),

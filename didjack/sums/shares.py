@@ -56,7 +56,7 @@ def of_first_periods(rows: RowArrays, n_periods: int) -> Floats:
     """
     period = np.repeat(rows.strata.period, rows.strata.sizes)
     at = np.flatnonzero(period < n_periods)
-    own = rows.w[period[at], at] if len(rows.w) > 1 else rows.w[0, at]
+    own = rows.w[period[at], at] if rows.layout.slots.w > 1 else rows.w[-1, at]
     count = None if rows.layout.of_units else rows.count[0, at]
     weight, units = of_units(rows.unit[at], period[at], own, count)
     shape = rows.layout.n_clusters, rows.layout.cohorts.size

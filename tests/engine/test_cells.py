@@ -48,6 +48,13 @@ def test_varying_base():
     assert (first, last) == (1, 4)
 
 
+def test_varying_base_inside_the_window_of_anticipation():
+    cells, *_ = plan([7, INF], range(1, 9), anticipation=2)
+    assert labels(cells) == [(7, t, min(t - 1, 4)) for t in range(2, 9)]
+    cells, *_ = plan([8, INF], [1, 2, 4, 6, 7, 9], anticipation=3, horizon=9)
+    assert labels(cells) == [(8, 2, 1), (8, 4, 2), (8, 6, 4), (8, 7, 4), (8, 9, 4)]
+
+
 def test_universal_base():
     cells, *_ = plan([3, INF], [1, 2, 3, 4], base_period="universal")
     assert labels(cells) == [(3, 1, 2), (3, 2, 2), (3, 3, 2), (3, 4, 2)]
@@ -84,7 +91,7 @@ def test_comparison_looks_at_the_later_of_both_periods():
     [
         (0, [(4, 2, 1), (4, 3, 2), (4, 4, 3), (4, 5, 3)]),
         (1, [(4, 2, 1), (4, 3, 2), (4, 4, 2), (4, 5, 2)]),
-        (2, [(4, 2, 1), (4, 3, 2), (4, 4, 1), (4, 5, 1)]),
+        (2, [(4, 2, 1), (4, 3, 1), (4, 4, 1), (4, 5, 1)]),
     ],
 )
 def test_anticipation_moves_the_base(anticipation, want):

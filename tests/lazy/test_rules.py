@@ -6,6 +6,8 @@ import pytest
 from lazy_tables import CROSS_SECTIONS, ENGINES, assert_same_answer
 from small_panels import COVARIATES, NAMES, panel, where
 
+import didjack
+
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
 
 
@@ -101,6 +103,12 @@ SAMPLES = {
         lambda d: d.assign(w=d["w"] * (1 + d["t"] % 3)),
         COVARIATES | {"fix_weights": "varying"},
     ),
+    "varying weights, a covariate that varies, gaps": (
+        lambda d: d.assign(w=d["w"] * (1 + d["t"] % 3), x1=d["x1"].round() + d["t"] % 2)[
+            (d["id"] % 5 > 0) | (d["t"] != 2004)
+        ],
+        COVARIATES | {"fix_weights": "varying", "allow_unbalanced_panel": True},
+    ),
     "fixed weights": (few, COVARIATES | {"fix_weights": "base_period"}),
     "weights of zero": (lambda d: d.assign(w=d["w"].where(d["id"] % 5 > 0, 0.0)), COVARIATES),
     "not whole outcomes": (lambda d: d.assign(y=(10 * d["y"]).round().astype(int)), {}),
@@ -129,3 +137,16 @@ def test_many_periods(unbalanced, engine):
     df = panel(n_periods=65).drop(index=[5, 100, 130, 1000])
     options = NAMES | {"xformla": "~ x2", "est_method": "reg"}
     assert_same_answer(df, ENGINES[engine](df), **options, allow_unbalanced_panel=unbalanced)
+
+
+@pytest.mark.parametrize("gaps", ["none", "in one cluster"])
+def test_covariates_that_vary_with_weights_that_vary(gaps):
+    """On a balanced panel, also that of a replicate, they are those of the earlier period."""
+    df = panel()
+    df = df.assign(x1=df["id"] % 3 + df["t"] % 2, w=df["w"] * (1 + df["t"] % 3))
+    if gaps != "none":
+        df = df[(df["cl"] != df["cl"].iloc[0]) | (df["t"] != 2004)]
+    options = NAMES | COVARIATES | {"fix_weights": "varying", "allow_unbalanced_panel": True}
+    with pytest.raises(didjack.DataError, match=r"vary over time.*collect=True"):
+        didjack.csdid(ENGINES["polars"](df), **options)
+    assert_same_answer(df, ENGINES["polars"](df), **options, collect=True)

@@ -156,6 +156,10 @@ def reject_unknown(unknown: Mapping[str, object], allowed: Iterable[str]) -> Non
     raise UnknownOptionError(f"{what}; allowed: {', '.join(allowed)}")
 
 
+INFERENCE = ("vcov", "reference", "undefined", "alpha", "n_boot", "seed", "progress")
+"""Options that leave the estimates as they are."""
+
+
 def told_apart(function: Callable[P, R]) -> Callable[P, R]:
     """Say in words which keywords a function does not have, or which required ones are missing.
 

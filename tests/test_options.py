@@ -306,3 +306,15 @@ def test_registries_have_exactly_the_names_of_the_literal(names):
 def test_options_without_a_registry():
     with pytest.raises(TypeError, match="undefined has no registry"):
         options_module.registered("undefined", "nan")
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Options)])
+def test_only_options_of_inference_change_a_fit_that_is_made(name):
+    result = fit(panel())
+    value = getattr(result.options, name)
+    if name in options_module.INFERENCE:
+        assert getattr(result._fit.under(**{name: value}).options, name) == value
+        return
+    for change in (result._fit.under, result.with_options):
+        with pytest.raises(OptionError, match=f"'{name}'.*allowed: vcov, reference, undefined"):
+            change(**{name: value})

@@ -17,7 +17,7 @@ from didjack.engine.influence import influence, treated_influence
 from didjack.engine.rebalance import put_balanced
 from didjack.engine.replan import estimate
 from didjack.errors import EstimationWarning, warn
-from didjack.options import Options
+from didjack.options import INFERENCE, Options, reject_unknown
 from didjack.sums.layout import Layout
 from didjack.sums.source import InfluenceSource, SumSource
 from didjack.wording import name_some
@@ -106,10 +106,12 @@ class Fit:
         return fit
 
     def under(self, **options: Any) -> Fit:
-        """Return the same fit under other inference: vcov, cluster=None, alpha and the like.
+        """Return the same fit under other inference: vcov, reference, alpha and the like.
 
-        Replicates and influence functions are shared: nothing is estimated twice.
+        Replicates and influence functions are shared: nothing is estimated twice. Options that
+        change the estimates are refused: they take another fit.
         """
+        reject_unknown({k: v for k, v in options.items() if k not in INFERENCE}, INFERENCE)
         return replace(self, options=replace(self.options, **options))
 
     def estimated(self, jackknife: bool) -> Estimated:

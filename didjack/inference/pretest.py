@@ -9,6 +9,9 @@ from didjack._typing import Floats, Ints
 from didjack.inference.bands import RANK_TOLERANCE
 from didjack.inference.coefficients import Coefficients
 
+NO_ERROR = "no standard error"
+REDUNDANT = "redundant: beyond the rank of the covariance"
+
 
 def pretest(coefficients: Coefficients, before: Ints, drop: bool, alpha: float) -> pd.Series:
     """Test that coefficients are zero.
@@ -23,8 +26,10 @@ def pretest(coefficients: Coefficients, before: Ints, drop: bool, alpha: float) 
     Returns
     -------
     Series
-        As of a Wald test, with `left_out`, the labels of those that have no standard error, and
-        `largest_violation`, the largest absolute end of the simultaneous band of those tested.
+        As of a Wald test, with `left_out`, the labels of those not tested, `left_out_reasons`, why
+        (one each), `n_tested` and `n_leads`, and `largest_violation`, the largest absolute end of
+        the simultaneous band of all that have a standard error. Of redundant coefficients the
+        first are kept: which are tested depends on their order.
     """
     variance, index = coefficients.own_variance, coefficients.targets.index
     bare = np.isnan(variance.std_error[before])
@@ -37,8 +42,12 @@ def pretest(coefficients: Coefficients, before: Ints, drop: bool, alpha: float) 
         tested = tested if model is None else tested[independent(model)]
     weights = np.eye(len(index))[tested]
     test = coefficients.test(weights, np.zeros(tested.size))
-    test["left_out"] = index[before[bare]].tolist()
-    test["largest_violation"] = _largest(coefficients, tested, alpha)
+    out = ~np.isin(before, tested) | bare
+    test["left_out"] = index[before[out]].tolist()
+    test["left_out_reasons"] = [NO_ERROR if none else REDUNDANT for none in bare[out]]
+    test["n_tested"] = 0 if test["reason"] else int((~out).sum())
+    test["n_leads"] = before.size
+    test["largest_violation"] = _largest(coefficients, before[~bare] if drop else before, alpha)
     return test.rename("pretest")
 
 
@@ -68,12 +77,18 @@ def _largest(coefficients: Coefficients, tested: Ints, alpha: float) -> float:
 def pretest_words(coefficients: Coefficients, before: Ints, alpha: float) -> str:
     """Say in one sentence, for the foot of a table, how the test ends."""
     test = pretest(coefficients, before, True, alpha)
-    left = len(test["left_out"])
-    without = f"; {left} without a standard error left out" if left else ""
+    reasons = test["left_out_reasons"]
+    counts = [
+        f"{reasons.count(reason)} left out ({reason})"
+        for reason in (NO_ERROR, REDUNDANT)
+        if reason in reasons
+    ]
+    without = "".join(f"; {count}" for count in counts)
     if test["reason"]:
         return f"No joint test of what comes before treatment: {test['reason']}{without}."
+    tested = f"{test['n_tested']} of {test['n_leads']}" if counts else test["df_num"]
     return (
-        f"Before treatment: {test['df_num']} coefficients jointly zero, F {test['statistic']:.2f}, "
+        f"Before treatment: {tested} coefficients jointly zero, F {test['statistic']:.2f}, "
         f"p {test['p_value']:.3f}; violations up to {test['largest_violation']:.3g} are not "
         f"excluded{without}."
     )

@@ -118,9 +118,10 @@ class Hypotheses(Estimates):
         -------
         Series
             As of `wald_test`: statistic, df_num, df_denom, p_value, rank, reason,
-            simulation_error; left_out, the labels of those without a standard error;
-            largest_violation, the largest absolute end of the simultaneous band of those tested: so
-            large a violation of parallel trends the data do not exclude.
+            simulation_error; left_out, the labels of those not tested, and left_out_reasons, why
+            (no standard error, or redundant: the first ones are kept); n_tested and n_leads, how
+            many; largest_violation, the largest absolute end of the simultaneous band of all that
+            have a standard error: so large a violation the data do not exclude.
 
         Raises
         ------

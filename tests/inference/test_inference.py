@@ -527,3 +527,21 @@ def test_joint_critical_values_far_in_the_tails(alpha):
     """Of independent normals, P(max > c) = 1 - (1 - p)^M, nearly M p."""
     found = bands.max_t(np.eye(4), np.inf, alpha)
     assert found.value == pytest.approx(stats.norm.isf(alpha / 8), abs=4 * found.error + 1e-6)
+@pytest.mark.parametrize("options", [{"vcov": "analytic"}, {"reference": "t"}])
+def test_a_jump_in_a_lead_that_is_not_tested_is_a_violation(options):
+    draws = np.random.default_rng(5)
+    cohort = {0: 11, 1: 11, 2: 12, 3: 12, 4: 13, 5: 13}
+    grid = pd.MultiIndex.from_product([range(12), range(4), range(1, 15)], names=["s", "i", "t"])
+    data = grid.to_frame(index=False)
+    data["id"], data["g"] = 4 * data.s + data.i, data.s.map(cohort).fillna(0).astype(int)
+    data["y"] = draws.normal(size=len(data))
+    jump = data.assign(y=data.y + 100.0 * ((data.g == 13) & (data.t == 5)))
+    calm, test = (
+        didjack.csdid(one, "y", "t", "g", "id", cluster="s", **options).pretest()
+        for one in (data, jump)
+    )
+    assert (13, 5) in test["left_out"]
+    assert test["n_leads"] == 30
+    assert test["n_tested"] == 30 - len(test["left_out"]) == test["df_num"]
+    assert len(test["left_out_reasons"]) == len(test["left_out"])
+    assert calm["largest_violation"] < 20 < 90 < test["largest_violation"]

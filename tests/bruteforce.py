@@ -364,8 +364,17 @@ def comparison(cohort, g, t, base, control_group, anticipation):
     return (cohort > max(t, base) + anticipation) & (cohort != g)
 
 
+def lacking(w, rows, sides):
+    """Which of the (name, members) of a cell has no rows, or no weight, in one of its periods."""
+    for name, member in sides:
+        for what, size in (("rows", np.ones(len(w))), ("weight", w)):
+            if any((size * (member & at)).sum() == 0 for at in rows):
+                return f"no {name} {what}"
+    return ""
+
+
 def panel_cell(sample, g, t, base, control_group, anticipation, est_method, drop):
-    """One cell on a balanced panel: (estimate, status, influence, treated weights) or None."""
+    """One cell on a balanced panel: estimate, status, influence, treated weights."""
     rows, n = sample.rows, sample.rows["unit"].nunique()
     at = {s: (rows["t"] == s).to_numpy() for s in (t, base, min(t, base))}
     y, cohort = rows["y"].to_numpy(), rows["g"].to_numpy()[at[t]]
@@ -373,8 +382,9 @@ def panel_cell(sample, g, t, base, control_group, anticipation, est_method, drop
     d = cohort == g
     cell = d | comparison(cohort, g, t, base, control_group, anticipation)
     treated = 2 * w * d
-    if not (w * d).any() or not (w * (cell & ~d)).any():
-        return None
+    missing = lacking(w, [np.ones(n, dtype=bool)], (("treated", d), ("control", cell & ~d)))
+    if missing:
+        return np.nan, missing.replace("rows", "units"), np.full(n, np.nan), treated
     if t == base:
         return 0.0, "reference", np.zeros(n), treated
     dy = (y[at[t]] - y[at[base]])[cell]
@@ -389,7 +399,7 @@ def panel_cell(sample, g, t, base, control_group, anticipation, est_method, drop
 
 
 def rcs_cell(sample, g, t, base, control_group, anticipation, est_method, drop):
-    """One cell on pooled rows: (estimate, status, influence, treated weights) or None."""
+    """One cell on pooled rows: estimate, status, influence, treated weights."""
     rows = sample.rows
     unit = pd.factorize(rows["unit"])[0]
     n, cohort, period = unit.max() + 1, rows["g"].to_numpy(), rows["t"].to_numpy()
@@ -398,9 +408,10 @@ def rcs_cell(sample, g, t, base, control_group, anticipation, est_method, drop):
     cell = d | (two & comparison(cohort, g, t, base, control_group, anticipation))
     w = rows["w"].to_numpy()
     treated = np.bincount(unit, w * d, n) * (2 if t == base else 1)
-    for s in (t, base):
-        if not (w * (d & (period == s))).any() or not (w * (cell & ~d & (period == s))).any():
-            return None
+    times = [period == t, period == base]
+    missing = lacking(w, times, (("treated", d), ("control", cell & ~d)))
+    if missing:
+        return np.nan, missing, np.full(n, np.nan), treated
     if t == base:
         return 0.0, "reference", np.zeros(n), treated
     post = period == t
@@ -419,13 +430,13 @@ def estimate(sample, control_group, base_period, anticipation, est_method, drop)
     one = panel_cell if sample.balanced else rcs_cell
     records, psis, treated = [], [], []
     for g, t, base in list_cells(sample.times, sample.cohorts, base_period, anticipation):
-        cell = one(sample, g, t, base, control_group, anticipation, est_method, drop)
-        if cell is None:
+        if not comparison(sample.rows["g"], g, t, base, control_group, anticipation).any():
             continue
+        cell = one(sample, g, t, base, control_group, anticipation, est_method, drop)
         records.append((g, t, base, cell[0], cell[1]))
         psis.append(cell[2])
         treated.append(cell[3])
-    if not records:
+    if all(status.split()[0] == "no" for *_, status in records):
         raise SampleError("no cell has both treated and comparison units")
     units = sample.rows.groupby("unit", sort=False)
     cohort = units["g"].first().to_numpy()

@@ -41,7 +41,10 @@ def estimate(
             "no ATT(g,t) can be formed: no cohort has rows before and after a base period, with "
             "comparison rows in both"
         )
-    cells = planned.cells if full else there
+    some = presence.clusters.any(axis=1)
+    cells = there
+    if full:  # a control group without rows in any period is none: everybody is treated by then
+        cells = tuple(cell for cell in planned.cells if some[list(cell.comparison)].any())
     result = solver.estimate(cells, np.arange(1 + source.n_deleted))
     result.first[:], result.last[:] = planned.first, planned.last
     others = [

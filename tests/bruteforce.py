@@ -376,8 +376,17 @@ def fixed_weights(sample, g, anticipation, fix_weights):
     return rows["unit"].map(there).fillna(0.0).to_numpy(), rows["unit"].isin(there.index).to_numpy()
 
 
+def lacking(w, rows, sides):
+    """Which of the (name, members) of a cell has no rows, or no weight, in one of its periods."""
+    for name, member in sides:
+        for what, size in (("rows", np.ones(len(w))), ("weight", w)):
+            if any((size * (member & at)).sum() == 0 for at in rows):
+                return f"no {name} {what}"
+    return ""
+
+
 def panel_cell(sample, g, t, base, control_group, anticipation, est_method, drop, fix_weights):
-    """One cell on a balanced panel: (estimate, status, influence, treated weights) or None."""
+    """One cell on a balanced panel: estimate, status, influence, treated weights."""
     rows, n = sample.rows, sample.rows["unit"].nunique()
     at = {s: (rows["t"] == s).to_numpy() for s in (t, base, min(t, base))}
     y, cohort = rows["y"].to_numpy(), rows["g"].to_numpy()[at[t]]
@@ -387,8 +396,9 @@ def panel_cell(sample, g, t, base, control_group, anticipation, est_method, drop
     d = cohort == g
     cell = d | comparison(cohort, g, t, base, control_group, anticipation)
     treated = 2 * w * d
-    if not (w * d).any() or not (w * (cell & ~d)).any():
-        return None
+    missing = lacking(w, [np.ones(n, dtype=bool)], (("treated", d), ("control", cell & ~d)))
+    if missing:
+        return np.nan, missing.replace("rows", "units"), np.full(n, np.nan), treated
     if t == base:
         return 0.0, "reference", np.zeros(n), treated
     dy = (y[at[t]] - y[at[base]])[cell]
@@ -410,7 +420,7 @@ def earlier_covariates(sample, period):
 
 
 def rcs_cell(sample, g, t, base, control_group, anticipation, est_method, drop, fix_weights):
-    """One cell on pooled rows: (estimate, status, influence, treated weights) or None."""
+    """One cell on pooled rows: estimate, status, influence, treated weights."""
     rows = sample.rows
     unit = pd.factorize(rows["unit"])[0]
     n, cohort, period = unit.max() + 1, rows["g"].to_numpy(), rows["t"].to_numpy()
@@ -421,9 +431,10 @@ def rcs_cell(sample, g, t, base, control_group, anticipation, est_method, drop, 
     w = rows["w"].to_numpy() if fixed is None else fixed
     covariates = earlier_covariates(sample, min(t, base)) if sample.balanced else sample.x
     treated = np.bincount(unit, w * d, n) * (2 if t == base else 1)
-    for s in (t, base):
-        if not (w * (d & (period == s))).any() or not (w * (cell & ~d & (period == s))).any():
-            return None
+    times = [period == t, period == base]
+    missing = lacking(w, times, (("treated", d), ("control", cell & ~d)))
+    if missing:
+        return np.nan, missing, np.full(n, np.nan), treated
     if t == base:
         return 0.0, "reference", np.zeros(n), treated
     post = period == t
@@ -442,14 +453,14 @@ def estimate(sample, control_group, base_period, anticipation, est_method, drop,
     one = panel_cell if sample.balanced and fix_weights != "varying" else rcs_cell
     records, psis, treated = [], [], []
     for g, t, base in list_cells(sample.times, sample.cohorts, base_period, anticipation):
+        if not comparison(sample.rows["g"], g, t, base, control_group, anticipation).any():
+            continue
         how = (control_group, anticipation, est_method, drop, fix_weights)
         cell = one(sample, g, t, base, *how)
-        if cell is None:
-            continue
         records.append((g, t, base, cell[0], cell[1]))
         psis.append(cell[2])
         treated.append(cell[3])
-    if not records:
+    if all(status.split()[0] == "no" for *_, status in records):
         raise SampleError("no cell has both treated and comparison units")
     units = sample.rows.groupby("unit", sort=False)
     cohort = units["g"].first().to_numpy()

@@ -222,7 +222,9 @@ def compare_analytic(df, **options):
         close(result.tidy()["std_error"], bf.standard_errors(full, code), scale)
         for kind, more in SUMMARIES:
             want = bf.aggregate(full, kind, **more, cluster=code)
-            got = numbers(coefficients(result.aggregate(kind, **more)), "std_error")
+            table = coefficients(result.aggregate(kind, **more))
+            listed = ~table["status"].str.startswith("missing: none of its ATT")
+            got = numbers(table[listed], "std_error")
             close(got, [*want["se"], want["overall_se"]], scale, f"{kind} {more}")
 
 

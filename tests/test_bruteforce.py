@@ -597,3 +597,48 @@ def test_dropping_changes_nothing_where_nothing_is_collinear(sample, est_method)
     one, other = (fast(make(sample), collinear=choice, **options) for choice in ("nan", "drop"))
     np.testing.assert_allclose(other.replicates(), one.replicates(), rtol=0, atol=1e-12)
     assert (other.cells["dropped"] == "").all()
+
+
+# Holes: a cohort, or all of its control group, has no rows in a period ---------------------------
+
+
+def with_holes(sample, seed):
+    """Take all rows of one or two random cohorts out of a random period each."""
+    rng = np.random.default_rng(seed)
+    df = draw((0, 3, 4, 0, 3, 4, 5, 0), 8, range(1, 7), seed, panel=sample == "unbalanced")
+    for cohort in rng.choice([0, 3, 4, 5], rng.integers(1, 3), replace=False):
+        df = df[(df["cohort"] != cohort) | (df["period"] != rng.integers(1, 7))]
+    return df[rng.random(len(df)) > 0.1]
+
+
+HOLES = [
+    {},
+    {"base_period": "universal"},
+    {"control_group": "notyettreated", "anticipation": 1},
+    {"xformla": "~ x1", "est_method": "dr"},
+    {"xformla": "~ x2", "est_method": "ipw", "weightsname": "w"},
+    {"xformla": "~ x3", "est_method": "reg", "undefined": "skip"},
+]
+
+
+@pytest.mark.parametrize("sample", ["unbalanced", "repeated"])
+@pytest.mark.parametrize("options", HOLES)
+@pytest.mark.parametrize("seed", range(4))
+def test_holes(sample, options, seed):
+    df = with_holes(sample, seed)
+    options = {"est_method": "reg"} | SAMPLES[sample] | options
+    result, full, _ = compare(df, **options)
+    empty = full.table["status"].str.startswith("no ").to_numpy()
+    assert result.tidy().loc[empty, ["estimate", "std_error"]].isna().all(axis=None)
+    assert (result.cells["status"].str.startswith("no ").to_numpy() == empty).all()
+    if options.get("control_group") is None:
+        assert empty.any()
+
+
+@SLOW
+@pytest.mark.parametrize("sample", ["unbalanced", "repeated"])
+@pytest.mark.parametrize("options", HOLES[:5])
+@pytest.mark.parametrize("seed", range(2))
+def test_analytic_errors_beside_holes(sample, options, seed):
+    options = {"est_method": "reg"} | SAMPLES[sample] | options
+    compare_analytic(with_holes(sample, seed), **options)

@@ -19,6 +19,7 @@ from didjack.averaging.cells import CellTable
 from didjack.averaging.components import Components
 from didjack.averaging.loading import MOST_AT_ONCE, Loading
 from didjack.averaging.rows import AveragedRows, Parts
+from didjack.averaging.schemes import Scheme
 from didjack.averaging.window import Window
 from didjack.errors import OptionError
 from didjack.options import AggregationType
@@ -76,7 +77,7 @@ def aggregate(
     rows = AveragedRows.of(table, kind, window, by_cell)
     scheme, components, in_full = rows.scheme, rows.components, rows.in_full(table)
     if not in_full.any():
-        raise OptionError(f"no ATT(g,t) lies in the window of type {kind!r} with {window}")
+        raise OptionError(_nothing_in(table, scheme, window))
     full = rows.parts(table, slice(0, 1), None)
     blocks = _blocks(len(table.att), components.cells.size)
     parts = [rows.parts(table, some, full).by_component for some in blocks]
@@ -105,6 +106,18 @@ def aggregate(
         missing=np.flatnonzero(in_full & np.isnan(table.att[0])),
         loading=_spread(table, components, place, loading),
         weight_loading=_spread(table, components, place, weight_loading),
+    )
+
+
+def _nothing_in(table: CellTable, scheme: Scheme, window: Window) -> str:
+    """Say that a window is empty, and which event times there are."""
+    e = (table.time - table.cohort)[: table.n_shown]
+    e = e if scheme.leads else e[e >= 0]
+    if not e.size:
+        return f"type {scheme.name!r} has no ATT(g,t): no cohort has a period from treatment on"
+    return (
+        f"no ATT(g,t) lies in the window of type {scheme.name!r} with {window}; its event times "
+        f"are {e.min()} to {e.max()}"
     )
 
 

@@ -60,6 +60,11 @@ class CellEstimates:
     last: Ints
     dropped: Bools
 
+    @property
+    def empty(self) -> Bools:
+        """Which cells lack rows of the cohort or of its control group in the full sample, (K,)."""
+        return np.isin(self.code[0], (Code.NO_TREATED, Code.NO_COMPARISON))
+
     @classmethod
     def blank(cls, cells: tuple[Cell, ...], n_rep: int, k: int, code: Code) -> CellEstimates:
         """Return cells without estimates, all for one reason, with k covariates."""

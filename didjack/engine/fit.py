@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import NEVER, Floats, Ints
+from didjack.engine.absence import absence
 from didjack.engine.cells import OtherCells
 from didjack.engine.estimates import CellEstimates, Code
 from didjack.engine.influence import influence, treated_influence
@@ -180,11 +181,14 @@ class Fit:
 
     def cell_status(self) -> list[str]:
         """Write why each cell has an estimate of the full sample or not, (K,)."""
-        estimates = self.estimates
+        estimates, source = self.estimates, self.source.replicated(False)
         texts = []
-        for cell, code, column in zip(
-            estimates.cells, estimates.code[0], estimates.column[0], strict=True
+        for cell, code, column, empty in zip(
+            estimates.cells, estimates.code[0], estimates.column[0], estimates.empty, strict=True
         ):
+            if empty:
+                texts.append(absence(source, cell))
+                continue
             text = "reference" if cell.reference and code == Code.OK else CELL_STATUS[Code(code)]
             texts.append(text + (f": {self.layout.x_names[column]}" if column >= 0 else ""))
         return texts

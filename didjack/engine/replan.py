@@ -27,7 +27,7 @@ def estimate(
 
     Returns
     -------
-    shown : the cells of the full sample
+    shown : the cells of the full sample; those without rows have no estimate
     extra : cells that only some replicates have; their averages count these
     others : replicates in which cells compare others than in the full sample, or do not exist
     """
@@ -35,12 +35,16 @@ def estimate(
     presence = source.presence()
     axes = (layout.cohorts, layout.periods, layout.horizon, options)
     planned = plan_cells(presence.clusters > 0, *axes, full=full)
-    cells = tuple(cell for cell in planned.cells if not solver.empty(cell)[0])
-    if full and not cells:
+    there = tuple(cell for cell in planned.cells if not solver.empty(cell)[0])
+    if full and not there:
         raise DataError(
             "no ATT(g,t) can be formed: no cohort has rows before and after a base period, with "
-            "comparison rows in both "
+            "comparison rows in both"
         )
+    some = presence.clusters.any(axis=1)
+    cells = there
+    if full:  # a control group without rows in any period is none: everybody is treated by then
+        cells = tuple(cell for cell in planned.cells if some[list(cell.comparison)].any())
     result = solver.estimate(cells, np.arange(1 + source.n_deleted))
     result.first[:], result.last[:] = planned.first, planned.last
     others = [

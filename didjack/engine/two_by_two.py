@@ -95,7 +95,7 @@ class TwoByTwo:
         into.treated[:, members] = self._treated_weight(comparison)[replicates][:, None]
         into.att[:, [j for j in members if cells[j].reference]] = 0.0
         members = [j for j in members if not cells[j].reference]
-        if members:
+        if members and (into.code[:, members] == Code.OK).any():  # there is something to fit
             self._estimate_moving(comparison, members, replicates, into)
 
     def _estimate_moving(

@@ -115,7 +115,7 @@ def _largest(root: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _solve(largest: Floats, k: int, df: float, alpha: float) -> CriticalValue:
-    """Find the c that is exceeded with probability `alpha`, and its standard error by the delta method.
+    """Find the c exceeded with probability `alpha`, and its error by the delta method.
 
     The probability along a direction is a smooth function of `largest`: it is computed at the means
     of 2,048 bins of equal size.

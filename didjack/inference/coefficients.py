@@ -126,6 +126,7 @@ class Coefficients:
         for m in np.flatnonzero(bare).tolist():
             if status[m].split(":")[0] in WITH_ERROR:
                 status[m] = f"no variation: {self.kind.no_variation}"
+        status = targets.with_coverage(status)
         n_retargeted = turned.sum(axis=0) * options.jackknife
         return statistics.coefficient_table(targets.theta[0], variance, alpha, n_retargeted, status)
 

@@ -137,7 +137,8 @@ def _few(fit: Fit) -> list[str]:
     """Count the treated clusters, and those to compare with, if these are few."""
     n = fit.layout.n_clusters
     n_treated = int((treated_weight(fit) > 0).sum())
-    compared = sorted({cohort for cell in fit.estimates.cells for cohort in cell.comparison})
+    made = zip(fit.estimates.cells, ~fit.estimates.empty, strict=True)
+    compared = sorted({cohort for cell, there in made if there for cohort in cell.comparison})
     n_compared = int((fit.layout.n_units[:, compared] > 0).any(axis=1).sum())
     found = []
     if n_treated < FEW:

@@ -15,10 +15,22 @@ REMEDIES = {"singular": "collinear='drop'", "overlap": "est_method='reg'"}
 
 
 def unestimated(fit: Fit, targets: Targets) -> Ints:
-    """Return which ATT(g,t) that coefficients are about have no estimate, sorted."""
+    """Return which ATT(g,t) that coefficients are about have rows but no estimate, sorted."""
+    bare = np.flatnonzero(np.isnan(fit.estimates.att[0]))
     if targets.averages is not None:
-        return targets.averages.missing
-    return np.flatnonzero(np.isnan(fit.estimates.att[0]))
+        bare = targets.averages.missing
+    return bare[~fit.estimates.empty[bare]]
+
+
+def absent(fit: Fit, targets: Targets) -> Bools:
+    """Return which coefficients, (M,), are about ATT(g,t) without rows alone."""
+    empty, averages = fit.estimates.empty, targets.averages
+    if averages is None:
+        return empty
+    gone = np.asarray((averages.n_cells > 0) & (averages.n_estimated == 0))
+    of_failed = averages.loading.component[unestimated(fit, targets)]
+    gone[of_failed[of_failed >= 0]] = False
+    return gone
 
 
 def with_status(fit: Fit, cells: Ints) -> list[str]:
@@ -35,6 +47,22 @@ def skipped(fit: Fit, targets: Targets) -> Bools:
     if not options.jackknife or options.missing_replicates != "skip":
         return np.zeros_like(missing)
     return np.asarray(missing & ((~missing).sum(axis=0) >= LEAST_REPLICATES["skip"]))
+
+
+def report_empty(fit: Fit) -> None:
+    """Warn of ATT(g,t) without rows of the cohort or of its control group."""
+    empty = np.flatnonzero(fit.estimates.empty)
+    if empty.size:
+        labels = fit.layout.axis.labels
+        keys = zip(labels(fit.cell_cohort[empty]), labels(fit.cell_time[empty]), strict=True)
+        names = name_some((f"ATT({label_text(key)})" for key in keys), most=3)
+        have = "has" if empty.size == 1 else "have"
+        warn(
+            f"{empty.size:,} of {fit.estimates.empty.size:,} ATT(g,t) {have} no rows of the cohort "
+            f"or of its control group: {names}; averages leave {'it' if have == 'has' else 'them'} "
+            "out (see result.cells)",
+            EstimationWarning,
+        )
 
 
 def report_failures(fit: Fit, targets: Targets) -> None:

@@ -96,6 +96,18 @@ class Targets:
                 texts[m] = "retargeted"
         return texts
 
+    def with_coverage(self, status: list[str]) -> list[str]:
+        """Add to the status of averages of fewer ATT(g,t) than there are how many they have."""
+        if self.averages is None:
+            return status
+        counts = zip(status, self.averages.n_estimated, self.averages.n_cells, strict=True)
+        return [
+            f"{text}: {some:,} of {n:,} ATT(g,t)"
+            if some < n and text in ("ok", "retargeted")
+            else text
+            for text, some, n in counts
+        ]
+
     def _what_is_missing(
         self, column: int, missing: Bools, rule: Undefined, clusters: pd.Index
     ) -> str:

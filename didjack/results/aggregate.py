@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Ints
-from didjack.averaging.average import aggregate
+from didjack.averaging.average import Averages, aggregate
 from didjack.averaging.schemes import SCHEMES, Scheme
 from didjack.averaging.shares import AverageShares
 from didjack.averaging.window import Window
@@ -74,11 +74,7 @@ class AggregateResult(Permutable):
         labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
         cells = np.array([cell.reference for cell in fit.estimates.cells], dtype=bool)
         reference = found.loading.touches(cells) & ~found.loading.touches(~cells)
-        without = _without_weight(fit, by_cell)
-        missing = [
-            f"missing: {without if some else 'none of its ATT(g,t) is estimated'}"
-            for some in found.n_estimated > 0
-        ]
+        missing = [f"missing: {why}" for why in _missing(fit, found)]
         status = [
             "reference" if zero else why if none else "ok"
             for zero, none, why in zip(reference, np.isnan(found.theta[0]), missing, strict=True)
@@ -351,6 +347,21 @@ class AggregateResult(Permutable):
     @property
     def _overall_targets(self) -> Targets:
         return self._targets
+
+
+def _missing(fit: Fit, averages: Averages) -> list[str]:
+    """Say of each average why there is none, if so, (M + 1,)."""
+    without = _without_weight(fit, averages.by_cell)
+    window = " in the window" if str(averages.window) else ""
+    texts = []
+    for n_cells, n_estimated in zip(averages.n_cells, averages.n_estimated, strict=True):
+        if n_estimated:
+            texts.append(without)
+        elif n_cells:
+            texts.append("none of its ATT(g,t) is estimated")
+        else:  # the overall of an event study of leads alone
+            texts.append(f"no event time >= 0{window}")
+    return texts
 
 
 def _without_weight(fit: Fit, by_cell: bool) -> str:

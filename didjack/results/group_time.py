@@ -80,7 +80,8 @@ class GroupTimeResult(Result):
             index=index,
             theta=estimates.att,
             retargeted=estimates.changed,
-            reference=np.array([cell.reference for cell in estimates.cells], dtype=bool),
+            reference=np.array([cell.reference for cell in estimates.cells], dtype=bool)
+            & ~estimates.empty,
             status=fit.cell_status(),
             shares=CellShares(estimates.att),
             code=estimates.code,

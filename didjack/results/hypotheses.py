@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from didjack._typing import Floats
 from didjack.errors import InferenceWarning, OptionError, warn
 from didjack.inference import wald
+from didjack.inference.coverage import absent
 from didjack.inference.pretest import pretest
 from didjack.options import check_listed, check_share
 from didjack.results.copies import own_index
@@ -44,8 +45,9 @@ class Hypotheses(Estimates):
             - DataFrame with labels as columns: one combination a row;
             - array of as many columns as coefficients (the overall may be left out).
 
-            Default: all coefficients but reference periods; for an aggregation its components,
-            not the overall, which is an average of them.
+            Default: all coefficients but reference periods and those without rows of the cohort
+            or its control group; for an aggregation its components, not the overall, which is an
+            average of them.
         q : float or array, optional
             Values of the combinations under the hypothesis; default: zero.
 
@@ -92,7 +94,8 @@ class Hypotheses(Estimates):
         """
         targets = self._targets
         if R is None:
-            tested = targets.components[~targets.reference[targets.components]]
+            left_out = targets.reference | absent(self._fit, targets)
+            tested = targets.components[~left_out[targets.components]]
             weights = np.eye(len(targets.index))[tested]
         else:
             weights = wald.restrictions(R, targets.index, targets.components.size)

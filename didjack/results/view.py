@@ -235,6 +235,7 @@ class View:
 def report(view: View) -> None:
     """Warn, once each, of what a user should know of the ATT(g,t)."""
     view.fit.report_dropped()
+    coverage.report_empty(view.fit)
     coverage.report_failures(view.fit, view.targets)
     report_inference(view)
 

@@ -64,7 +64,8 @@ class Strata:
     def rows_of(self, chosen: Ints) -> Ints:
         """Return the positions of the rows of some strata."""
         start = self.start
-        return np.concatenate([np.arange(start[s], start[s + 1]) for s in chosen])
+        none = np.empty(0, dtype=np.int64)  # of no strata there are no rows
+        return np.concatenate([none, *(np.arange(start[s], start[s + 1]) for s in chosen)])
 
     def by_cluster(self, values: Floats, n_clusters: int, n_cohorts: int) -> Floats:
         """Add up the values of rows, (n,), by cluster and cohort, (n_clusters, n_cohorts)."""

@@ -527,6 +527,8 @@ def test_joint_critical_values_far_in_the_tails(alpha):
     """Of independent normals, P(max > c) = 1 - (1 - p)^M, nearly M p."""
     found = bands.max_t(np.eye(4), np.inf, alpha)
     assert found.value == pytest.approx(stats.norm.isf(alpha / 8), abs=4 * found.error + 1e-6)
+
+
 @pytest.mark.parametrize("options", [{"vcov": "analytic"}, {"reference": "t"}])
 def test_a_jump_in_a_lead_that_is_not_tested_is_a_violation(options):
     draws = np.random.default_rng(5)

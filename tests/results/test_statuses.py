@@ -28,8 +28,13 @@ def test_shares_of_zero_are_named(df):
     cells = result.tidy()
     assert cells.loc[(cells["group"] == 5) & (cells["time"] > 5), "estimate"].notna().all()
     found = status(result.aggregate("event"))
-    alone = [e for e, text in found.items() if text.startswith("missing")]
+    estimated = cells.loc[cells["estimate"].notna(), "event_time"].to_numpy()
+    alone = [e for e, text in found.items() if text.startswith("missing") and e in estimated]
     assert alone
+    # The cell of the first two periods itself has no weight, so nothing is estimated there.
+    status_of = cells.set_index(["group", "time"])["status"]
+    assert status_of[(5, 2)] == "no treated weight"
+    assert found[-3] == "missing: none of its ATT(g,t) is estimated"
     for e in alone:
         assert "shares of its cohorts, by weights in the first period, are zero" in found[e]
     group = result.aggregate("group")

@@ -70,6 +70,7 @@ def _design(fit: Fit) -> Design:
     versions = [number.setdefault(tables.comparison(cell), len(number)) for cell in cells]
     usual = np.array(versions, dtype=np.int64)
     usual[len(estimated.shown.cells) :] = -1
+    usual[np.flatnonzero(estimated.shown.empty)] = -1
     changed = list(_changed(estimated, cells, usual, tables, number))
     means = Means.of(list(number), usual, changed, tables.weights)
     return Design(means, working_variance(_period_sums(source), fit.options.anticipation))

@@ -89,10 +89,13 @@ def _check_constant(sample: Sample, what: str, values: Ints, label: Callable[[in
 
 
 def moved_units(options: Options, what: str, n_units: int, shown: list[str]) -> DataError:
-    """Return the error for units with more than one value of something."""
+    """Return the error for units with more than one value of something, and the remedies."""
+    column = options.gname if what.startswith("cohort") else options.cluster
     return DataError(
         f"{plural(n_units, 'unit')} of {options.idname!r} in more than one {what}; "
-        f"first: {', '.join(shown)}"
+        f"first: {', '.join(shown)}; take that of a unit's first period, with df.sort_values("
+        f"{options.tname!r}).groupby({options.idname!r})[{column!r}].transform('first') of pandas, "
+        "or use panel=False for repeated cross sections"
     )
 
 

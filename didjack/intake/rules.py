@@ -164,8 +164,12 @@ def leave_out(sample: Sample, short: Bools) -> bool:
         sample.record("5 unbalanced panel", "kept", short, reason, warn=False)
         return False
     if short.all():
+        rows = [sample.n_rows(sample.rows.period == place) for place in range(n_periods)]
+        least = int(np.argmin(rows))
         raise DataError(
-            f"no unit of {sample.options.idname!r} is seen in all {n_periods} periods; use "
+            f"no unit of {sample.options.idname!r} is seen in all {n_periods} periods: of tname "
+            f"{sample.options.tname!r}, {sample.label(sample.periods[least])} has the fewest rows "
+            f"({rows[least]:,} of {sum(rows):,}); drop that period if it is a stray one, use "
             "allow_unbalanced_panel=True, or panel=False for repeated cross sections"
         )
     reason = f"not seen in all {n_periods} periods (allow_unbalanced_panel=True keeps them)"

@@ -86,6 +86,7 @@ class Result(Hypotheses):
         >>> res.aggregate("group").influence()["overall"].head(3).round(3).to_dict()
         {8: 0.006, 17: -0.006, 26: -0.005}
         """
+        self._need_replicates("influence()")
         table = -(self.replicates() - self._targets.theta[0])
         overall = diagnostics.overall_theta(self._fit, self._overall_targets)
         size = np.abs(overall[0] - overall[1:])

@@ -97,3 +97,14 @@ def test_clusters(df):
 def test_rules_that_leave_one_cluster(df):
     short = df.assign(cl=np.where(df["id"] <= 40, "long", "short"))
     refusal(short[(short["id"] <= 40) | (short["t"] > 2001)], "1 cluster (long)", "at least 2")
+
+
+@pytest.mark.parametrize(("column", "value"), [("g", 0), ("cl", 99)])
+def test_the_remedy_for_units_that_move_works(df, column, value):
+    moved = df.copy()
+    unit = moved.loc[moved["g"] > 0, "id"].iloc[0]
+    moved.loc[(moved["id"] == unit) & (moved["t"] == moved["t"].max()), column] = value
+    code = f"df.sort_values('t').groupby('id')['{column}'].transform('first')"
+    refusal(moved, code, "panel=False")
+    moved[column] = moved.sort_values("t").groupby("id")[column].transform("first")
+    quiet_fit(moved)

@@ -13,6 +13,7 @@ from small_panels import (
     where,
 )
 
+import didjack
 from didjack.intake.ledger import LEDGER_COLUMNS
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")
@@ -234,3 +235,10 @@ def test_zero_is_no_cohort_among_missing_ones(df):
     clear = around_zero(df)
     clear["g"] = clear["g"].where(df["g"] > 0)
     refusal(clear, "mixes missing values", "0 is among the periods", "add the same number")
+
+
+def test_a_stray_period_that_empties_the_panel_is_named():
+    df = didjack.datasets.load_mpdta()
+    df.loc[5, "year"] = 20050
+    with pytest.raises(didjack.DataError, match=r"tname 'year', 20050 has the fewest rows \(1 of"):
+        didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")

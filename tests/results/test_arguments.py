@@ -193,3 +193,10 @@ def test_least_draws_and_largest_seed():
     assert two.tidy()["std_error"].notna().sum() > 6
     assert two.tidy()["status"].str.contains("ok|no variation").all()
     two.confint(joint=True)
+
+
+def test_influence_speaks_of_itself():
+    df = didjack.datasets.load_mpdta()
+    result = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal", vcov="analytic")
+    with pytest.raises(didjack.OptionError, match=r"influence\(\)"):
+        result.influence()

@@ -107,12 +107,14 @@ class Fit:
         return fit
 
     def under(self, **options: Any) -> Fit:
-        """Return the same fit under other inference: vcov, reference, alpha and the like.
+        """Return the same fit under other inference: vcov, alpha, cluster=None and the like.
 
         Replicates and influence functions are shared: nothing is estimated twice. Options that
         change the estimates are refused: they take another fit.
         """
-        reject_unknown({k: v for k, v in options.items() if k not in INFERENCE}, INFERENCE)
+        rest = {name: value for name, value in options.items() if name not in INFERENCE}
+        if rest != {"cluster": None}:  # units as clusters: for errors that estimates do not need
+            reject_unknown(rest, INFERENCE)
         return replace(self, options=replace(self.options, **options))
 
     def estimated(self, jackknife: bool) -> Estimated:

@@ -41,7 +41,7 @@ def estimate(
             "no ATT(g,t) can be formed: no cohort has rows before and after a base period, with "
             "comparison rows in both"
         )
-    some = presence.clusters.any(axis=1)
+    some: Bools = np.any(presence.clusters > 0, axis=1)
     cells = there
     if full:  # a control group without rows in any period is none: everybody is treated by then
         cells = tuple(cell for cell in planned.cells if some[list(cell.comparison)].any())

@@ -51,7 +51,9 @@ def test_a_cohort_without_rows_in_a_period():
     )
     assert status(result)[(3, 4)] == "no treated rows: period 4"
     row = result.cells.set_index(["group", "time"]).loc[(3, 4)]
-    assert row["n_treated"] > 0 and row["n_comparison"] > 0 and np.isnan(row["estimate"])
+    assert row["n_treated"] > 0
+    assert row["n_comparison"] > 0
+    assert np.isnan(row["estimate"])
     others = result.tidy().set_index(["group", "time"]).drop([(3, 4)])
     same = full.tidy().set_index(["group", "time"]).loc[others.index]
     numbers = ["estimate", "std_error", "df", "p_value"]
@@ -95,7 +97,8 @@ def test_averages_say_how_many_they_have():
     assert group.overall["status"] == "ok: 4 of 5 ATT(g,t)"
     assert result.aggregate("simple").overall["status"] == "ok: 4 of 5 ATT(g,t)"
     text = " ".join(str(group.summary()).split())
-    assert "4 of 5 ATT(g,t) have an estimate" in text and "cohort 3 (2 of 3)" in text
+    assert "4 of 5 ATT(g,t) have an estimate" in text
+    assert "cohort 3 (2 of 3)" in text
     assert "4 of 5" in str(didjack.etable([group]))
     cells = result.tidy().set_index(["group", "time"])["estimate"]
     np.testing.assert_allclose(group.tidy()["estimate"][0], (cells[(3, 3)] + cells[(3, 5)]) / 2)
@@ -135,7 +138,9 @@ def test_everything_works_beside_them(options, hole):
     study.pretest()
     assert study.wald_test()["reason"] == "" or "restrictions" in study.wald_test()["reason"]
     for text in (result.summary(), study.summary(), didjack.etable([result, study])):
-        assert str(text) and text.to_html() and text.to_latex()
+        assert str(text)
+        assert text.to_html()
+        assert text.to_latex()
     for weights in ("cohort", "cell"):
         for kind in ("simple", "event", "group", "calendar"):
             assert np.isfinite(result.aggregate(kind, weights=weights).overall["estimate"])
@@ -151,7 +156,8 @@ def test_placebo_test_beside_them():
     result, (text,) = fit(without(df, 3, 4))
     assert "ATT(3, 4)" in text
     test = result.aggregate("simple").placebo_test()
-    assert test["n_placebos"] == 5 and np.isfinite(test["p_value"])
+    assert test["n_placebos"] == 5
+    assert np.isfinite(test["p_value"])
 
 
 @pytest.mark.parametrize("control_group", ["nevertreated", "notyettreated"])

@@ -17,6 +17,8 @@ from didjack.wording import name_some, one_line, plural
 
 LARGEST, SMALLEST = 1e140, 1e-140
 """Sums over any sample of squares of outcomes and covariates between these are finite, not 0."""
+WIDEST = 1e50
+"""Weights whose ratio is larger are no sampling weights; far smaller ones vanish in every sum."""
 
 
 # ---- columns ------------------------------------------------------------------------------------
@@ -29,6 +31,19 @@ def check_negative(weight: Floats, options: Options) -> None:
         raise DataError(
             f"weightsname {options.weightsname!r} has negative values: "
             f"{offenders(negative, weight)}"
+        )
+
+
+def check_spread(weight: Floats, options: Options, count: Ints | None) -> None:
+    """Raise for weights beside which others vanish, of all in the sample, (N,), one positive."""
+    top, least = float(weight.max()), float(weight[weight > 0].min())
+    large = weight / WIDEST > least
+    if large.any():
+        n_rows = int(large.sum() if count is None else count[large].sum())
+        raise DataError(
+            f"weightsname {options.weightsname!r} ranges from {least:g} to {top:g}, over more "
+            f"orders of magnitude than sums can hold: {plural(n_rows, 'row')} above "
+            f"{least * WIDEST:g}; first: {name_some(weight[large][:3])}; correct or drop them"
         )
 
 

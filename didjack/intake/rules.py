@@ -12,6 +12,7 @@ from didjack.intake.checks import (
     LARGEST,
     SMALLEST,
     check_covariates,
+    check_spread,
 )
 from didjack.intake.cohort_codes import ZERO_IS_A_PERIOD, zero_among_periods
 from didjack.intake.sample import Sample
@@ -77,7 +78,7 @@ def _drop_not_finite(sample: Sample, bad: Bools, again: bool) -> None:
 
 
 def scale_weights(sample: Sample) -> None:
-    """Bring weights whose squares overflow or vanish within bounds; raise if all are 0."""
+    """Bring weights whose squares overflow or vanish within bounds; raise for what has no scale."""
     weight = sample.rows.weight
     if weight is None:
         return
@@ -87,6 +88,7 @@ def scale_weights(sample: Sample) -> None:
             f"weightsname {sample.options.weightsname!r} has mean 0 over "
             f"{plural(sample.size, 'row')}"
         )
+    check_spread(weight, sample.options, sample.rows.count)
     if not 1 / LARGEST < top < LARGEST:
         # Only ratios of weights matter; a power of two leaves their digits as they are.
         weight = np.ldexp(weight, -int(np.frexp(top)[1]))

@@ -108,3 +108,12 @@ def test_the_remedy_for_units_that_move_works(df, column, value):
     refusal(moved, code, "panel=False")
     moved[column] = moved.sort_values("t").groupby("id")[column].transform("first")
     quiet_fit(moved)
+
+
+@pytest.mark.parametrize("size", [1e60, 1e100, 1e200, 1e300])
+def test_weights_beside_which_others_vanish(df, size):
+    weighted = df.assign(w=1.0)
+    weighted.loc[[3, 7], "w"] = size
+    refusal(weighted, "ranges from 1 to", "2 rows above 1e+50", weightsname="w")
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        quiet_fit(weighted.assign(w=weighted["w"].clip(upper=1e30)), weightsname="w")

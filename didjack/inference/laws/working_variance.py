@@ -75,8 +75,11 @@ def squared_movements(sums: PeriodSums, anticipation: int) -> Floats:
 
 def _less_others(values: Floats, weight: Floats) -> Floats:
     """Return each value less the weighted mean of all others, (n,)."""
-    others = weight.sum() - weight
-    return np.asarray(values - ((weight * values).sum() - weight * values) / others)
+    others, sums = weight.sum() - weight, (weight * values).sum() - weight * values
+    for at in np.flatnonzero(weight > others):  # what is left of such a difference is rounding
+        rest = np.arange(weight.size) != at
+        others[at], sums[at] = weight[rest].sum(), (weight * values)[rest].sum()
+    return np.asarray(values - sums / others)
 
 
 def working_variance(sums: PeriodSums, anticipation: int) -> Floats:

@@ -13,7 +13,7 @@ import typer
 import didjack
 from didjack.command import arguments as of
 from didjack.command.log import write_log
-from didjack.command.reading import read
+from didjack.command.reading import notes, read
 from didjack.command.told import parameters, told
 from didjack.command.writing import Folder
 from didjack.demo import main as run_demo
@@ -112,7 +112,10 @@ def fit(
         if type is None:
             _only_of_averages(average)
         folder = None if out is None else Folder.of(out, force)
-        df = read(data, [tname, gname] if dates else [])
+        labels = of.labels(given)
+        df = read(data, [tname, gname] if dates else [], labels)
+        for note in notes(df, labels):
+            typer.echo(f"Note: {note}", err=True)
         options = {name: given[name] for name in parameters(didjack.csdid)}
         effects = didjack.csdid(df, **options)
         result = effects if type is None else effects.aggregate(**average)

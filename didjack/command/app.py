@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import pandas as pd
 import typer
 
 import didjack
@@ -112,10 +113,7 @@ def fit(
         if type is None:
             _only_of_averages(average)
         folder = None if out is None else Folder.of(out, force)
-        labels = of.labels(given)
-        df = read(data, [tname, gname] if dates else [], labels)
-        for note in notes(df, labels):
-            typer.echo(f"Note: {note}", err=True)
+        df = _table(data, [tname, gname] if dates else [], of.labels(given))
         options = {name: given[name] for name in parameters(didjack.csdid)}
         effects = didjack.csdid(df, **options)
         result = effects if type is None else effects.aggregate(**average)
@@ -125,6 +123,14 @@ def fit(
             used = {} if type is None else average
             folder.write(result, write_log(command, data, result, used, said()))
             typer.echo(f"Written into {folder.path}")
+
+
+def _table(data: Path, dates: list[str], labels: list[str]) -> pd.DataFrame:
+    """Read the table, and say on stderr where it matters that its labels are text."""
+    df = read(data, dates, labels)
+    for note in notes(df, labels):
+        typer.echo(f"Note: {note}", err=True)
+    return df
 
 
 def _only_of_averages(average: dict[str, Any]) -> None:

@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import pandas as pd
 import typer
 
 import didjack
 from didjack.command import arguments as of
 from didjack.command.log import write_log
-from didjack.command.reading import read
+from didjack.command.reading import notes, read
 from didjack.command.told import parameters, told
 from didjack.command.writing import Folder
 from didjack.demo import main as run_demo
@@ -112,7 +113,7 @@ def fit(
         if type is None:
             _only_of_averages(average)
         folder = None if out is None else Folder.of(out, force)
-        df = read(data, [tname, gname] if dates else [])
+        df = _table(data, [tname, gname] if dates else [], of.labels(given))
         options = {name: given[name] for name in parameters(didjack.csdid)}
         effects = didjack.csdid(df, **options)
         result = effects if type is None else effects.aggregate(**average)
@@ -122,6 +123,14 @@ def fit(
             used = {} if type is None else average
             folder.write(result, write_log(command, data, result, used, said()))
             typer.echo(f"Written into {folder.path}")
+
+
+def _table(data: Path, dates: list[str], labels: list[str]) -> pd.DataFrame:
+    """Read the table, and say on stderr where it matters that its labels are text."""
+    df = read(data, dates, labels)
+    for note in notes(df, labels):
+        typer.echo(f"Note: {note}", err=True)
+    return df
 
 
 def _only_of_averages(average: dict[str, Any]) -> None:

@@ -6,10 +6,11 @@ Those that `csdid` and `aggregate` have are named as there, and have their choic
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Argument, Option
 
+from didjack.intake.formula import parse
 from didjack.options import (
     AggregationType,
     AggregationWeights,
@@ -247,3 +248,20 @@ Progress = Annotated[
     ),
 ]
 Picture = Annotated[Path, Argument(help="Where the picture goes: .png, .pdf or .svg.")]
+
+
+def labels(given: dict[str, Any]) -> list[str]:
+    """Return the columns of units and clusters that are not used as numbers too.
+
+    Parameters
+    ----------
+    given : dict
+        Options of `fit` by name.
+    """
+    roles = ("yname", "tname", "gname", "weightsname")
+    numbers = {given[role] for role in roles}
+    formula = parse(given["xformla"])
+    if formula is not None:
+        numbers |= set(formula.names.numbers)
+    named = dict.fromkeys([given["idname"], given["cluster"]])
+    return [name for name in named if name is not None and name not in numbers]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import lzma
+import re
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from didjack.errors import DataError, OptionError
-from didjack.wording import did_you_mean, nearest
+from didjack.wording import did_you_mean, nearest, plural
 
 COMPRESSED = ("", ".gz", ".bz2", ".xz", ".zip", ".zst")
 
@@ -28,26 +30,45 @@ _EXACT: Any = {"float_precision": "round_trip"} if pd.__version__.startswith("2.
 """The default parser of pandas 2 may be off in the last digit."""
 
 
-def _csv(path: Path) -> pd.DataFrame:
-    # The type of a column does not depend on where chunks of it begin.
-    table: pd.DataFrame = pd.read_csv(path, low_memory=False, **_EXACT)
+def _csv(path: Path, labels: Sequence[str]) -> pd.DataFrame:
+    # The type of a column does not depend on where chunks of it begin. Labels stay what was
+    # written: as numbers, codes lose leading zeros, and with an empty cell their last digits.
+    text = dict.fromkeys(labels, str)
+    table: pd.DataFrame = pd.read_csv(path, low_memory=False, dtype=text, **_EXACT)
+    for name in labels:
+        if name in table:
+            table[name] = _whole(table[name])
     return table
 
 
-def _stata(path: Path) -> pd.DataFrame:
+def _whole(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return text as whole numbers if all of it is there and nothing is lost; otherwise as is."""
+    if column.isna().any():
+        return column
+    texts = column.unique()
+    if not all(re.fullmatch(r"0|-?[1-9]\d{0,17}", text, re.ASCII) for text in texts):
+        return column
+    return column.map({text: int(text) for text in texts}).astype("int64")
+
+
+def _parquet(path: Path, _labels: Sequence[str]) -> pd.DataFrame:
+    return pd.read_parquet(path)
+
+
+def _stata(path: Path, _labels: Sequence[str]) -> pd.DataFrame:
     # Codes, not their labels: periods and cohorts are numbers.
     return pd.read_stata(path, convert_categoricals=False)
 
 
-READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".parquet": pd.read_parquet,
+READERS: dict[str, Callable[[Path, Sequence[str]], pd.DataFrame]] = {
+    ".parquet": _parquet,
     ".dta": _stata,
     **{f".csv{suffix}": _csv for suffix in COMPRESSED},
 }
 """What a name ends with, and who reads such a file."""
 
 
-def read(path: Path, dates: Sequence[str]) -> pd.DataFrame:
+def read(path: Path, dates: Sequence[str], labels: Sequence[str] = ()) -> pd.DataFrame:
     """Read a table.
 
     Parameters
@@ -56,6 +77,8 @@ def read(path: Path, dates: Sequence[str]) -> pd.DataFrame:
         Its name ends with a key of `READERS`.
     dates : sequence of str
         Columns of text that are dates.
+    labels : sequence of str
+        Columns of units and clusters, which are text where the file is text.
 
     Returns
     -------
@@ -77,13 +100,43 @@ def read(path: Path, dates: Sequence[str]) -> pd.DataFrame:
         there = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(f"there is no file {path}{did_you_mean(nearest(path.name, there))}")
     try:
-        df = reader(path)
+        df = reader(path, labels)
     except BROKEN as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     for name in dates:
         if name in df:
             df[name] = _as_dates(df[name])
     return df
+
+
+def notes(df: pd.DataFrame, labels: Sequence[str]) -> list[str]:
+    """Say where it matters that labels are text: equal numbers differ, or cells are empty."""
+    said = []
+    for name in labels:
+        if name not in df:
+            continue
+        as_number: dict[Decimal, str] = {}
+        is_text = pd.api.types.is_string_dtype(df[name].dtype)
+        for text in df[name].dropna().unique() if is_text else ():
+            number = _number(text)
+            if number is not None and as_number.setdefault(number, text) != text:
+                said.append(
+                    f"column {name!r} is read as text: {as_number[number]!r} and {text!r} are "
+                    "different labels"
+                )
+                break
+        if empty := int(df[name].isna().sum()):
+            said.append(f"column {name!r} has {plural(empty, 'empty cell')}: no label")
+    return said
+
+
+def _number(text: Any) -> Decimal | None:
+    """Return the number that a text writes, if any."""
+    try:
+        number = Decimal(str(text))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
 
 
 def _as_dates(column: pd.Series[Any]) -> pd.Series[Any]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.errors import DataError
-from didjack.intake.numbers import as_float, is_number
+from didjack.intake.numbers import as_float, is_number, offenders
 from didjack.wording import brief
 
 
@@ -71,10 +71,25 @@ def as_codes(column: pd.Series, role: str) -> Coded:
         labels, codes = distinct(values.astype(np.int64, copy=False))
         return Coded(codes, pd.Index(labels.astype(dtype)))
     if pd.api.types.is_float_dtype(dtype):
-        return _codes_of_floats(as_float(column, role))
+        values = as_float(column, role)
+        _check_digits(column, values, role)
+        return _codes_of_floats(values)
     if column.dtype == object:
         column = column.where(~_missing_labels(column), None)
     return _factorized(column, role)
+
+
+def _check_digits(column: pd.Series, values: Floats, role: str) -> None:
+    """Raise for long doubles with more digits than floats of 64 bits, where labels would merge."""
+    if not (isinstance(column.dtype, np.dtype) and column.dtype.itemsize > values.itemsize):
+        return
+    given = column.to_numpy()
+    bad = (given != values) & ~np.isnan(given)
+    if bad.any():
+        raise DataError(
+            f"{role} {column.name!r} holds {column.dtype} labels that floats of 64 bits cannot "
+            f"tell apart: {offenders(bad, given)}; make them whole numbers or text"
+        )
 
 
 def _codes_of_floats(values: Floats) -> Coded:

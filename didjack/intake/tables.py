@@ -12,11 +12,15 @@ import pandas as pd
 
 from didjack._typing import Ints
 from didjack.errors import DataError
+from didjack.intake.arrow import plain_columns, plain_pandas
 from didjack.intake.numbers import offenders
 from didjack.wording import did_you_mean, name_some, nearest
 
 if TYPE_CHECKING:
     import narwhals as nw
+
+LABELS = ("idname", "cluster")
+"""Roles of columns whose values are only told apart, so that none of their digits may go."""
 
 _NESTED = ("List", "Array", "Struct", "Map", "Object", "Binary")
 """Types of polars and pyarrow columns that hold no plain values."""
@@ -75,14 +79,14 @@ def read_columns(df: Any, roles: dict[str, str]) -> dict[str, pd.Series]:
     if isinstance(df, pd.DataFrame):
         columns = {}
         for name, role in roles.items():
-            column = df[name]
+            column = plain_pandas(df[name])
             _check_decimals(column, role)
             # Objects are to stay what they are: dates among them may be of several kinds.
             dtype = column.dtype if column.dtype == object else None
             columns[name] = pd.Series(column.array, dtype=dtype, name=name, copy=False)
     else:
         # Taken out natively: other columns may have the same name twice.
-        table = _eager(df.select(list(roles)) if _is_arrow(df) else df)
+        table = _eager(plain_columns(df.select(list(roles))) if _is_arrow(df) else df)
         columns = {name: _plain_series(table[name], role) for name, role in roles.items()}
     if not len(next(iter(columns.values()))):
         raise DataError("df has no rows")
@@ -167,6 +171,8 @@ def _plain_series(column: nw.Series[Any], role: str) -> pd.Series:
         return pd.Series(labels, name=name)
     if isinstance(dtype, nw.Categorical):
         return pd.Series(pd.Categorical(column.cast(nw.String).to_numpy()), name=name)
+    if role in LABELS and isinstance(dtype, nw.Decimal) and dtype.scale:
+        return pd.Series(column.to_list(), dtype=np.dtype(object), name=name)
     if isinstance(dtype, nw.Date):
         column = column.cast(nw.Datetime("us"))
     elif (plain := plain_number(dtype)) is not None:

@@ -10,7 +10,9 @@ from didjack._typing import Bools
 from didjack.engine.progress import Progress
 from didjack.intake.clean import UnitRules, UnitsInRows, apply_rules
 from didjack.intake.clean import clean as clean_in_memory
+from didjack.intake.read import roles
 from didjack.intake.sample import CleanData, Sample
+from didjack.intake.tables import LABELS
 from didjack.lazy.design import with_moments
 from didjack.lazy.first_rows import FirstRows
 from didjack.lazy.memory import arrow_table, few_enough, n_rows, too_many, too_many_units
@@ -56,7 +58,8 @@ def clean(df: Any, options: Options) -> CleanData:
         what is asked for cannot be had without its rows.
     """
     with Progress(options.progress, _QUERIES) as progress:
-        table = LazyTable.of(df, progress)
+        labels = {name for name, role in roles(options, []).items() if role in LABELS}
+        table = LazyTable.of(df, progress, labels)
         # Some engines look at a table whenever a query is written down.
         with told_by(engine_name(table.frame), "read df"):
             return _clean(Used.of(table, options))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from textwrap import shorten
@@ -68,8 +68,8 @@ class LazyTable:
     prefix: str = field(default="didjack_")
 
     @classmethod
-    def of(cls, df: Any, progress: Progress) -> LazyTable:
-        """Wrap a table and look at its columns."""
+    def of(cls, df: Any, progress: Progress, labels: Collection[str] = ()) -> LazyTable:
+        """Wrap a table and look at its columns; labels are those whose decimals stay exact."""
         import narwhals as nw
 
         frame = nw.from_native(df, pass_through=False)
@@ -78,14 +78,18 @@ class LazyTable:
         prefix = "didjack_"
         while any(name.lower().startswith(prefix) for name in schema):
             prefix += "_"
-        table = cls(frame, schema, progress, prefix)
-        return table._with_plain_numbers()
+        table = cls(_with_exact_text(frame, schema), schema, progress, prefix)
+        return table._with_plain_numbers(labels)
 
-    def _with_plain_numbers(self) -> LazyTable:
+    def _with_plain_numbers(self, labels: Collection[str]) -> LazyTable:
         """Make decimals and numbers of 128 bits what they are in memory."""
         import narwhals as nw
 
-        read_as = {name: plain_number(dtype) for name, dtype in self.schema.items()}
+        read_as = {
+            name: plain_number(dtype)
+            for name, dtype in self.schema.items()
+            if not (name in labels and isinstance(dtype, nw.Decimal) and dtype.scale)
+        }
         plain = {name: dtype() for name, dtype in read_as.items() if dtype is not None}
         if not plain:
             return self
@@ -177,6 +181,22 @@ class LazyTable:
             found.filter(nw.col(part) == i).select(query.collect_schema().names()).to_native()
             for i, query in enumerate(queries)
         ]
+
+
+def _with_exact_text(frame: nw.LazyFrame[Any], schema: dict[str, Any]) -> nw.LazyFrame[Any]:
+    """Have DuckDB tell all texts apart, whatever collation they or the connection have."""
+    import narwhals as nw
+
+    text = [name for name, dtype in schema.items() if isinstance(dtype, nw.String)]
+    if engine_name(frame) != "duckdb" or not text:
+        return frame
+    quoted = ['"' + name.replace('"', '""') + '"' for name in text]
+    exact = ", ".join(f'{name} COLLATE "binary" AS {name}' for name in quoted)
+    with told_by("duckdb", "compare its text"):
+        compared: nw.LazyFrame[Any] = nw.from_native(
+            nw.to_native(frame).project(f"* REPLACE ({exact})")
+        )
+    return compared
 
 
 def engine_name(frame: nw.LazyFrame[Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import narwhals as nw
 
+from didjack.errors import DataError
 from didjack.intake.formula import parse
 from didjack.intake.read import UsedColumns, roles
 from didjack.intake.tables import check_columns
@@ -42,6 +43,12 @@ class Used:
         named = formula.columns(table.frame, present) if formula is not None else []
         used = roles(options, named)
         check_columns(table.frame, present, used)
+        for name, role in used.items():
+            if not name or "\0" in name:  # polars may panic, which no `except Exception` catches
+                raise DataError(
+                    f"{role} {name!r}: engines take no empty name and no NUL in one; rename the "
+                    "column"
+                )
         return cls(table, options, UsedColumns(formula, named), used)
 
     @property

@@ -389,3 +389,24 @@ def test_it_runs_as_a_command_of_its_own():
     done = subprocess.run([*command, "--y", "yy"], **given)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error: yname: df has no column 'yy'")
+
+
+def test_labels_of_a_csv_are_text(df):
+    """As numbers, long codes merged where a cell is empty, and so did "01" and "1"."""
+    numbers = df["cluster"].astype(int)
+    codes = [str(900_000_000_000_000_000 + 60 * value) for value in numbers]
+    zeros = [("0" if value % 2 else "") + str(value // 2 + 1) for value in numbers]
+    columns = {"long": codes, "zeros": zeros}
+    df.assign(**columns).to_csv("codes.csv", index=False)
+    table = df.assign(**columns)
+    unit = table[NAMES[3]] == table[NAMES[3]].iloc[0]
+    table.loc[unit, "long"] = ""
+    table.to_csv("gone.csv", index=False)
+    flags = [flag for flag in FLAGS if flag not in ("--cluster", "cluster")]
+    for name, file in (("long", "gone.csv"), ("zeros", "codes.csv")):
+        shown = run("fit", file, *flags, "--cluster", name)
+        assert f"Clusters {df['cluster'].nunique()} ({name})" in shown
+        empty = f"Note: column 'long' has {unit.sum()} empty cells: no label"
+        apart = "Note: column 'zeros' is read as text: "
+        assert (empty in shown) == (name == "long")
+        assert (apart in shown) == (name == "zeros")

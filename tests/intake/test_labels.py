@@ -96,3 +96,12 @@ def test_codes_follow_sorted_labels(values, labels, codes):
 def test_labels_must_be_hashable(df):
     refusal(df.assign(cl=[[1, h] for h in df["cl"]]), "cluster 'cl'", "cannot be labels", "[1, 1]")
     refusal(where(df, [7], "id", {}), "idname 'id'", "cannot be labels", "such as {}")
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).eps == np.finfo(float).eps, reason="no long doubles")
+@pytest.mark.parametrize("role", ["id", "cl"])
+def test_long_doubles_are_labels_if_floats_tell_them_apart(df, plain, role):
+    long = df[role].astype(np.longdouble)
+    assert_same(fit(df.assign(**{role: long}), **COVARIATES), plain)
+    message = refusal(df.assign(**{role: long + np.longdouble(2) ** 60}))
+    assert "labels that floats of 64 bits cannot tell apart: " in message

@@ -1,12 +1,15 @@
 """Tables of pandas, polars and pyarrow give the results of the plain one."""
 
+import decimal
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from small_panels import COVARIATES, assert_close, assert_same, fit, numbers, panel, refusal
+from small_panels import COVARIATES, assert_close, assert_same, fit, numbers, panel, refusal, where
 
+import didjack
 from didjack.intake.tables import read_columns
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")
@@ -122,3 +125,52 @@ def test_results_do_not_depend_on_the_frame_afterwards(df):
         values[:] = 7
     pd.testing.assert_frame_equal(numbers(result.with_options(vcov="analytic")), before)
     pd.testing.assert_frame_equal(numbers(result), numbers(fit(df, **COVARIATES)))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_dictionaries_of_pyarrow(df, plain, role):
+    encoded = pa.chunked_array([pa.array(df[role]).dictionary_encode()])
+    column = pd.Series(pd.arrays.ArrowExtensionArray(encoded))
+    assert_same(fit(df.assign(**{role: column}), **COVARIATES), plain)
+    table = pa.Table.from_pandas(df)
+    other = table.set_column(table.column_names.index(role), role, encoded)
+    assert_same(fit(other, **COVARIATES), plain)
+
+
+@pytest.mark.parametrize("role", ["id", "cl"])
+def test_dictionaries_of_text_or_with_missing_values(df, plain, role):
+    text = pa.array(df[role].astype(str).str.zfill(5)).dictionary_encode()
+    column = pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([text])))
+    assert_same(fit(df.assign(**{role: column}), **COVARIATES), plain)
+    gone = pa.array([None, *df[role][1:]]).dictionary_encode()
+    column = pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([gone])))
+    floats = where(df.assign(**{role: df[role] * 1.0}), [0], role, np.nan)
+    with pytest.warns(didjack.SampleWarning):
+        assert_same(fit(df.assign(**{role: column}), **COVARIATES), fit(floats, **COVARIATES))
+
+
+@pytest.mark.parametrize("role", ["id", "cl", "x2"])
+def test_decimals_of_negative_scale(df, role):
+    hundreds = df[role] * 100
+    want = fit(df.assign(**{role: hundreds}), **COVARIATES)
+    decimals = pa.array([decimal.Decimal(int(v)) for v in hundreds], pa.decimal128(12, -2))
+    table = pa.Table.from_pandas(df)
+    other = table.set_column(table.column_names.index(role), role, decimals)
+    assert_same(fit(other, **COVARIATES), want)
+    column = pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([decimals])))
+    assert_same(fit(df.assign(**{role: column}), **COVARIATES), want)
+    digits = pa.py_buffer((10**10).to_bytes(16, "little") * len(df))
+    far = pa.Array.from_buffers(pa.decimal128(20, -50), len(df), [None, digits])
+    other = table.set_column(table.column_names.index(role), role, far)
+    assert f"column {role!r} of type decimal128(20, -50) cannot be read as" in refusal(
+        other, **COVARIATES
+    )
+
+
+@pytest.mark.parametrize("role", ["id", "cl"])
+def test_labels_that_are_decimals_keep_all_digits(df, plain, role):
+    labels = [decimal.Decimal(10**16 + v) + decimal.Decimal("0.25") for v in df[role]]
+    table = pa.Table.from_pandas(df.drop(columns=role))
+    table = table.append_column(role, pa.array(labels, pa.decimal128(20, 2)))
+    for other in (table, pl.from_arrow(table)):
+        assert_same(fit(other, **COVARIATES), plain)

@@ -1,10 +1,14 @@
 """Kinds of columns, and their names: the same as in memory, or an error that says what is wrong."""
 
+from decimal import Decimal
+
 import duckdb
 import polars as pl
 import pytest
 from lazy_tables import CROSS_SECTIONS, ENGINES, assert_same_answer, refused
 from small_panels import COVARIATES, NAMES, panel
+
+import didjack
 
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
 
@@ -165,3 +169,40 @@ def test_names_that_stand_for_something_else(engine):
         f"idname '*': {engine} takes a part of this name for something else; rename the column "
         "with letters, digits and underscores"
     )
+
+
+@pytest.mark.parametrize("name", ["", "\0", "a\0b"])
+@pytest.mark.parametrize("role", ["yname", "tname", "gname", "idname", "cluster"])
+def test_names_that_polars_cannot_hand_over(role, name):
+    """Some of these were a PanicException, which is no Exception."""
+    df = pl.from_pandas(panel()).rename({NAMES[role]: name}).lazy()
+    for options in ({}, {"collect": True}):
+        message = refused(df, **OPTIONS | {role: name} | options)
+        assert message.startswith(f"{role} {name!r}: engines take no empty name and no NUL")
+
+
+@pytest.mark.parametrize("sample", [{}, CROSS_SECTIONS])
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("role", ["id", "cl"])
+def test_labels_that_are_decimals_keep_all_digits(role, engine, sample):
+    far = [Decimal(10**16 + value) + Decimal("0.25") for value in panel()[role]]
+    df = pl.from_pandas(panel()).with_columns(pl.Series(role, far, dtype=pl.Decimal(20, 2)))[1:]
+    assert_same_answer(df, ENGINES[engine](df), **OPTIONS | sample)
+    result = didjack.csdid(ENGINES[engine](df), **OPTIONS | CROSS_SECTIONS)
+    assert len(result.clusters()) == panel()["cl"].nunique()
+
+
+@pytest.mark.parametrize("sample", [{}, CROSS_SECTIONS])
+@pytest.mark.parametrize("how", ["column", "default"])
+@pytest.mark.parametrize("role", ["id", "cl"])
+def test_text_under_a_collation(role, how, sample):
+    """DuckDB puts texts together that differ in case or accents only, if it is told to."""
+    text = panel()[role].map(lambda v: ("Äb" if v % 2 else "ab") + str(v // 2))
+    df = pl.from_pandas(panel().assign(**{role: text}))[1:]
+    connection = duckdb.connect()
+    table = connection.from_arrow(df.to_arrow())
+    if how == "default":
+        connection.sql("SET default_collation = 'NOCASE.NOACCENT'")
+    else:
+        table = table.select(f"* REPLACE ({role} COLLATE NOCASE.NOACCENT AS {role})")
+    assert_same_answer(df, table, **OPTIONS | sample)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,7 +33,10 @@ def main() -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")  # pictures go to files; there need not be a screen
-    app()
+    try:
+        app()
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done; Python only tidies up
 
 
 def _version(asked: bool) -> None:
@@ -104,23 +108,24 @@ def fit(
         didjack fit survey.dta --cross-sections --y wage --time year \
             --cohort adopted --cluster state --weights w --aggregate group
 
-    Exit codes: 0, done; 1, the data or the estimation; 2, the command.
+    Exit codes: 0, done; 1, the data or the estimation; 2, the command; 130, interrupted.
     """
     given = dict(locals())
     with told(context) as said:
         average = {name: given[name] for name in parameters(didjack.GroupTimeResult.aggregate)}
         if type is None:
             _only_of_averages(average)
-        folder = None if out is None else Folder.of(out, force)
+        folder = None if out is None else Folder.of(out, force, data)
         df = read(data, [tname, gname] if dates else [])
         options = {name: given[name] for name in parameters(didjack.csdid)}
         effects = didjack.csdid(df, **options)
         result = effects if type is None else effects.aggregate(**average)
-        typer.echo(result.summary())
         if folder is not None:
             command = shlex.join(["didjack", *sys.argv[1:]])
             used = {} if type is None else average
             folder.write(result, write_log(command, data, result, used, said()))
+        typer.echo(result.summary())
+        if folder is not None:
             typer.echo(f"Written into {folder.path}")
 
 

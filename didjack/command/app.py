@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,7 +34,10 @@ def main() -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")  # pictures go to files; there need not be a screen
-    app()
+    try:
+        app()
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done; Python only tidies up
 
 
 def _version(asked: bool) -> None:
@@ -105,23 +109,23 @@ def fit(
         didjack fit survey.dta --cross-sections --y wage --time year \
             --cohort adopted --cluster state --weights w --aggregate group
 
-    Exit codes: 0, done; 1, the data or the estimation; 2, the command.
+    Exit codes: 0, done; 1, the data or the estimation; 2, the command; 130, interrupted.
     """
     given = dict(locals())
     with told(context) as said:
         average = {name: given[name] for name in parameters(didjack.GroupTimeResult.aggregate)}
         if type is None:
             _only_of_averages(average)
-        folder = None if out is None else Folder.of(out, force)
+        folder = None if out is None else Folder.of(out, force, data)
         df = _table(data, [tname, gname] if dates else [], of.labels(given))
         options = {name: given[name] for name in parameters(didjack.csdid)}
         effects = didjack.csdid(df, **options)
         result = effects if type is None else effects.aggregate(**average)
+        if folder is not None:
+            used = {} if type is None else average
+            folder.write(result, write_log(_command(), data, result, used, said()))
         typer.echo(result.summary())
         if folder is not None:
-            command = shlex.join(["didjack", *sys.argv[1:]])
-            used = {} if type is None else average
-            folder.write(result, write_log(command, data, result, used, said()))
             typer.echo(f"Written into {folder.path}")
 
 
@@ -131,6 +135,11 @@ def _table(data: Path, dates: list[str], labels: list[str]) -> pd.DataFrame:
     for note in notes(df, labels):
         typer.echo(f"Note: {note}", err=True)
     return df
+
+
+def _command() -> str:
+    """Return the command as it was typed."""
+    return shlex.join(["didjack", *sys.argv[1:]])
 
 
 def _only_of_averages(average: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from typer import Argument, Option
+from typer import Argument, BadParameter, Option
 
 from didjack.intake.formula import parse
 from didjack.options import (
@@ -227,12 +227,22 @@ Weighted = Annotated[
     ),
 ]
 
+
+def folder(typed: str) -> Path:
+    """Read the name of a folder; an empty one would be the folder the command runs in."""
+    if not typed.strip():
+        raise BadParameter("it is empty; name a folder, or . for the one you are in")
+    return Path(typed)
+
+
 # ---- output -------------------------------------------------------------------------------------
 
 Out = Annotated[
     Path | None,
     Option(
         "--out",
+        parser=folder,
+        metavar="FOLDER",
         help="Folder for estimates.csv, table.tex, plot.png, plot.pdf and log.txt; made if need "
         "be.",
         rich_help_panel=OUTPUT,

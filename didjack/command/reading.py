@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from didjack.errors import DataError, OptionError
-from didjack.wording import did_you_mean, nearest, plural
+from didjack.wording import did_you_mean, name_some, nearest, plural
 
 COMPRESSED = ("", ".gz", ".bz2", ".xz", ".zip", ".zst")
 
@@ -31,6 +31,7 @@ _EXACT: Any = {"float_precision": "round_trip"} if pd.__version__.startswith("2.
 
 
 def _csv(path: Path, labels: Sequence[str]) -> pd.DataFrame:
+    _check_header(path)
     # The type of a column does not depend on where chunks of it begin. Labels stay what was
     # written: as numbers, codes lose leading zeros, and with an empty cell their last digits.
     text = dict.fromkeys(labels, str)
@@ -39,6 +40,18 @@ def _csv(path: Path, labels: Sequence[str]) -> pd.DataFrame:
         if name in table:
             table[name] = _whole(table[name])
     return table
+
+
+def _check_header(path: Path) -> None:
+    """Raise for a name that two columns have: pandas would rename the second."""
+    first = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
+    names = first.iloc[0][first.iloc[0] != ""]
+    twice = list(dict.fromkeys(names[names.duplicated()]))
+    if twice:
+        raise DataError(
+            f"{path} has more than one column {name_some([repr(name) for name in twice])}: rename "
+            "or remove all but one"
+        )
 
 
 def _whole(column: pd.Series[Any]) -> pd.Series[Any]:
@@ -101,6 +114,8 @@ def read(path: Path, dates: Sequence[str], labels: Sequence[str] = ()) -> pd.Dat
         raise DataError(f"there is no file {path}{did_you_mean(nearest(path.name, there))}")
     try:
         df = reader(path, labels)
+    except DataError:
+        raise
     except BROKEN as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     for name in dates:

@@ -14,8 +14,8 @@ import typer
 import didjack
 from didjack.demo import paragraph
 
-WRONG_DATA, WRONG_COMMAND = 1, 2
-"""Exit codes: nothing came of these data or files, or the command is not one."""
+WRONG_DATA, WRONG_COMMAND, INTERRUPTED = 1, 2, 130
+"""Exit codes: nothing came of these data or files, the command is not one, or Ctrl-C."""
 
 
 def parameters(function: Callable[..., Any]) -> list[str]:
@@ -60,6 +60,11 @@ def told(context: typer.Context) -> Iterator[Callable[[], list[str]]]:
             code, message = WRONG_COMMAND, f"{error}{_legend(str(error), context)}"
         except didjack.DidjackError as error:
             code, message = WRONG_DATA, f"{error}{_legend(str(error), context)}"
+        except BrokenPipeError:
+            raise  # whoever reads what is printed has seen enough: nothing went wrong
+        except KeyboardInterrupt:
+            typer.echo("Interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from None
         except OSError as error:
             code, message = WRONG_DATA, str(error)
     for text in said():

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +34,7 @@ class Folder:
     path: Path
 
     @classmethod
-    def of(cls, path: Path, force: bool) -> Folder:
+    def of(cls, path: Path, force: bool, data: Path) -> Folder:
         """Make it if need be, before anything is estimated.
 
         Parameters
@@ -35,6 +42,8 @@ class Folder:
         path : Path
         force : bool
             Whether its files may be overwritten.
+        data : Path
+            The table that is read, which may not.
 
         Returns
         -------
@@ -43,10 +52,15 @@ class Folder:
         Raises
         ------
         OptionError
-            Some of the files are there and are not to be overwritten, or there can be no such
-            folder.
+            Some of the files are there and are not to be overwritten, one is the table that is
+            read, or there can be no such folder.
         """
-        there = [name for name in FILES if (path / name).exists()]
+        there = [name for name in FILES if os.path.lexists(path / name)]
+        for name in there:
+            if (path / name).exists() and data.exists() and (path / name).samefile(data):
+                raise didjack.OptionError(
+                    f"--out {path}: {name} there is the table that is read; choose another folder"
+                )
         if there and not force:
             raise didjack.OptionError(
                 f"--out {path}: {', '.join(there)} {'is' if len(there) == 1 else 'are'} there; "
@@ -59,7 +73,7 @@ class Folder:
         return cls(path)
 
     def write(self, result: didjack.GroupTimeResult | didjack.AggregateResult, log: str) -> None:
-        """Write all files; none of an earlier result is left.
+        """Write all files; none of an earlier result is left, or all if there is an error.
 
         Parameters
         ----------
@@ -71,14 +85,50 @@ class Folder:
         OSError
             A file cannot be written.
         """
+        with tempfile.TemporaryDirectory(prefix=".didjack-", dir=self.path) as made:
+            _write(result, log, Path(made))
+            _move(Path(made), self.path)
+
+
+def _write(result: didjack.GroupTimeResult | didjack.AggregateResult, log: str, path: Path) -> None:
+    """Write the files of a result into an empty folder."""
+    average = isinstance(result, didjack.AggregateResult)
+    table = result.tidy(overall=average, joint=True)
+    table.to_csv(path / ESTIMATES, index=False)
+    didjack.etable({result.options.yname: result}, file=path / TABLE)
+    _save(result, path)
+    (path / LOG).write_text(log, encoding="utf-8")
+
+
+def _move(made: Path, path: Path) -> None:
+    """Move all files into a folder, or none, in which case what was there stays."""
+    before = [name for name in FILES if os.path.lexists(path / name)]
+    for name in before:
+        shutil.copy2(path / name, made / f"old-{name}", follow_symlinks=False)
+    with _undisturbed(), ExitStack() as back:
         for name in FILES:
-            (self.path / name).unlink(missing_ok=True)
-        average = isinstance(result, didjack.AggregateResult)
-        table = result.tidy(overall=average, joint=True)
-        table.to_csv(self.path / ESTIMATES, index=False)
-        didjack.etable({result.options.yname: result}, file=self.path / TABLE)
-        _save(result, self.path)
-        (self.path / LOG).write_text(log, encoding="utf-8")
+            os.replace(made / name, path / name)
+            if name in before:
+                back.callback(os.replace, made / f"old-{name}", path / name)
+            else:
+                back.callback((path / name).unlink)
+        back.pop_all()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Have an interrupt wait."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is interrupted
+        return
+    asked: list[int] = []
+    usual = signal.signal(signal.SIGINT, lambda number, _: asked.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if usual is None else usual)
+    if asked:
+        raise KeyboardInterrupt
 
 
 def _save(result: didjack.GroupTimeResult | didjack.AggregateResult, path: Path) -> None:
@@ -94,8 +144,10 @@ def _save(result: didjack.GroupTimeResult | didjack.AggregateResult, path: Path)
     else:
         axes = didjack.coefplot({result.options.yname: result})
     figure = np.ravel(axes)[0].figure
-    for name in PICTURES:
-        # Without a date in it, the same picture is the same file.
-        metadata = {"CreationDate": None} if name.endswith(".pdf") else None
-        figure.savefig(path / name, dpi=200, metadata=metadata)
-    plt.close(figure)
+    try:
+        for name in PICTURES:
+            # Without a date in it, the same picture is the same file.
+            metadata = {"CreationDate": None} if name.endswith(".pdf") else None
+            figure.savefig(path / name, dpi=200, metadata=metadata)
+    finally:
+        plt.close(figure)

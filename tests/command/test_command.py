@@ -3,6 +3,7 @@
 import inspect
 import os
 import pkgutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -348,6 +349,98 @@ def test_files_are_not_overwritten_unless_asked_for(monkeypatch):
 def test_folders_that_are_not_to_be_written_to():
     Path("out").mkdir(mode=0o500)
     assert "Permission denied" in fit("--out", "out", code=1)
+
+
+@pytest.mark.parametrize("link", [None, os.link, os.symlink])
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_the_table_that_is_read_is_never_overwritten(link, force):
+    Path("out").mkdir()
+    if link is None:
+        Path("data.csv").rename("out/estimates.csv")
+    else:
+        link(Path("data.csv").resolve(), "out/table.tex")
+    data = "out/estimates.csv" if link is None else "data.csv"
+    before = Path(data).read_bytes()
+    assert "there is the table that is read" in fit("--out", "out", *force, data=data, code=2)
+    assert Path(data).read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_empty_name_is_no_folder(name):
+    assert "it is empty" in fit("--out", name, code=2)
+    assert {path.name for path in Path().iterdir()} == {"data.csv"}
+
+
+@pytest.mark.parametrize("head", ["id,y,y", '"id","y","x","id"'])
+def test_a_name_that_two_columns_have(head):
+    Path("data.csv").write_text(f"{head}\n1,2,3,4\n")
+    assert "data.csv has more than one column" in fit(code=1)
+
+
+def test_columns_without_a_name_are_no_error(df):
+    Path("data.csv").write_text(df.to_csv(index=False).replace("\n", ",,\n"))
+    fit()
+
+
+def contents():
+    return {path.name: path.read_bytes() for path in Path("out").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [(KeyboardInterrupt(), 130, "Interrupted"), (OSError(28, "No space left"), 1, "No space left")],
+)
+@pytest.mark.parametrize("where", ["savefig", "replace"])
+def test_the_old_files_stay_unless_all_new_ones_are_there(monkeypatch, error, code, says, where):
+    fit("--out", "out")
+    Path("out/plot.png").unlink()
+    before, done, replace = contents(), [], os.replace
+
+    def fails(*_, **__):
+        raise error
+
+    def fails_once_at_the_third(*paths):
+        done.append(paths)
+        if len(done) == 3:
+            raise error
+        replace(*paths)
+
+    if where == "savefig":
+        monkeypatch.setattr("matplotlib.figure.Figure.savefig", fails)
+    else:
+        monkeypatch.setattr(os, "replace", fails_once_at_the_third)
+    assert says in fit("--out", "out", "--alpha", "0.1", "--force", code=code)
+    assert contents() == before
+
+
+def test_an_interrupt_waits_while_files_are_moved(monkeypatch):
+    replace = os.replace
+
+    def interrupted(*paths):
+        signal.raise_signal(signal.SIGINT)
+        replace(*paths)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    assert fit("--out", "out", code=130).endswith("Interrupted")
+    assert set(contents()) == set(FILES)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of a shell")
+def test_files_are_there_although_nobody_reads_what_is_printed():
+    source, end = os.pipe()
+    os.close(source)
+    path = os.pathsep.join(
+        [str(Path(didjack.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    )
+    command = [sys.executable, "-m", "didjack", "fit", "data.csv", *FLAGS, "--out", "out"]
+    done = subprocess.run(
+        command, stdout=end, stderr=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path}
+    )
+    os.close(end)
+    assert b"Traceback" not in done.stderr
+    assert b"Error" not in done.stderr
+    assert set(contents()) == set(FILES)
 
 
 # ---- the command itself -------------------------------------------------------------------------

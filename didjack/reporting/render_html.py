@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from dataclasses import replace
 from typing import Any
@@ -43,7 +44,11 @@ def html(grid: Grid) -> str:
     if grid.head:
         design = Grid(grid.title, [], ["", "", "", ""], [grid.head], [], "llll")
         parts = [design, replace(grid, title="")]
-    return "\n".join([STYLE, *map(_rendered, parts)])
+    state = random.getstate()
+    try:
+        return "\n".join([STYLE, *map(_rendered, parts)])
+    finally:
+        random.setstate(state)  # the renderer draws identifiers, which are removed
 
 
 def _rendered(grid: Grid) -> str:

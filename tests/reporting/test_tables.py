@@ -1,5 +1,6 @@
 """Tables of one result as text, LaTeX and HTML."""
 
+import random
 import re
 import warnings
 from html.parser import HTMLParser
@@ -157,3 +158,22 @@ def test_numbers_stand_in_line_in_latex():
         r"{[}0.5, 1.5] \\",
         r"none \\",
     ]
+
+
+def test_showing_a_table_draws_no_random_numbers(tmp_path):
+    result = didjack.csdid(
+        didjack.datasets.load_mpdta(), "lemp", "year", "first.treat", "countyreal"
+    )
+    table = didjack.etable([result])
+    for show in (
+        result.to_html,
+        result._repr_html_,
+        result.summary().to_html,
+        table.to_html,
+        table._repr_html_,
+        lambda: table.save(tmp_path / "table.html"),
+        lambda: table.save(tmp_path / "table.tex"),
+    ):
+        before = random.getstate()
+        show()
+        assert random.getstate() == before

@@ -185,7 +185,8 @@ class Loadings:
     @cached_property
     def periods(self) -> Ints:
         """(T',) the periods that take part."""
-        return np.asarray(self.period[np.append(True, self.period[1:] != self.period[:-1])])
+        new = np.append(True, self.period[1:] != self.period[:-1])
+        return np.asarray(self.period[new[: self.period.size]])  # there may be none
 
     @cached_property
     def place(self) -> Ints:

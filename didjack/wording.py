@@ -30,7 +30,18 @@ def one_line(value: object) -> str:
     >>> one_line("state\nand county")
     'state and county'
     """
-    return " ".join(str(value).splitlines())
+    return encodable(" ".join(str(value).splitlines()))
+
+
+def encodable(text: str) -> str:
+    r"""Escape lone surrogates, which tables, files and pictures cannot hold.
+
+    Examples
+    --------
+    >>> encodable("caf\udce9") == r"caf\udce9"
+    True
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def plural(count: int, noun: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Bools, Floats, Ints
+from didjack.wording import encodable
 
 STATISTICS = [
     "estimate",
@@ -140,7 +141,7 @@ def coefficient_table(
         *statistics(estimate, variance, alpha).values(),
         variance.n_replicates,
         n_retargeted,
-        status,
+        [encodable(text) for text in status],
     ]
     return pd.DataFrame(dict(zip(STATISTICS, values, strict=True)))
 

@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from didjack.errors import OptionError
-from didjack.wording import brief
+from didjack.wording import brief, encodable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +84,7 @@ def treatment_line(ax: Axes, start: float, anticipated: float) -> None:
 
 def plain(text: str) -> str:
     """Have dollar signs of names drawn as they are: matplotlib reads mathematics between two."""
-    return text.replace("$", r"\$")
+    return encodable(text).replace("$", r"\$")
 
 
 def set_title(ax: Axes, text: str) -> None:

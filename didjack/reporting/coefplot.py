@@ -10,6 +10,7 @@ import numpy as np
 from didjack._typing import Floats
 from didjack.errors import OptionError
 from didjack.options import check_alpha, check_flag, told_apart
+from didjack.reporting.axes import plain
 from didjack.reporting.coefficient_plots import draw_averages, draw_overall
 from didjack.reporting.facets import draw_cells
 from didjack.reporting.series import Intervals, Series
@@ -112,7 +113,7 @@ def coefplot(  # noqa: PLR0913 (a picture has the options that it has)
                 alpha=view.options.alpha if alpha is None else check_alpha(alpha),
                 joint=joint and not alone,
             ),
-            style=Style(label=name, color=colour[name], marker=marker[name], offset=offset),
+            style=Style(label=plain(name), color=colour[name], marker=marker[name], offset=offset),
         )
         for (name, view), offset in zip(views.items(), offsets.tolist(), strict=True)
     ]

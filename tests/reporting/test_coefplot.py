@@ -292,3 +292,11 @@ def test_ordinary_intervals_are_shown_whole():
     assert core(np.array([-1.0, -900.0]), np.array([1.0, 900.0])) is None
     assert core(np.full(3, np.nan), np.full(3, np.nan)) is None
     assert core(np.zeros(9), np.zeros(9)) is None
+
+
+@pytest.mark.parametrize("name", ["$$x$$", r"$\frac{1}{0}$", "$5 and $6", r"$\nosuch$", "\udce9"])
+def test_names_of_results_are_no_mathematics(name):
+    ax = didjack.coefplot({name: event(), "b": event()})
+    ax.figure.canvas.draw()
+    shown = [text.get_text().replace(r"\$", "$") for text in ax.get_legend().get_texts()]
+    assert name.encode("utf-8", "backslashreplace").decode() in shown

@@ -1,6 +1,7 @@
 """Why there is no average, and which clusters have no units."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import didjack
@@ -87,3 +88,11 @@ def test_nothing_is_said_to_be_made_up_for_where_too_few_replicates_are_left(df)
     assert "undefined (too few are left to make up for them)" in " ".join(
         str(result.summary()).split()
     )
+
+
+def test_lone_surrogates_of_labels_are_escaped():
+    df = didjack.datasets.load_mpdta()
+    df["state"] = pd.Series([f"\udce9{state}" for state in df["state"]], dtype=object)
+    result = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal", cluster="state")
+    assert r"cluster \udce917" in " ".join(result.tidy()["status"])
+    str(result.summary()).encode("utf-8")

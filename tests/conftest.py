@@ -87,9 +87,11 @@ def fit_few_clusters(case, **options):
 
 def _surroundings():
     """What tests share beyond the data; figures choose their backend as they need it."""
-    style, own = dict.copy(mpl.rcParams), dict(os.environ)
-    del style["backend"], own["PYTEST_CURRENT_TEST"]
-    own.pop("_RJEM_MALLOC_CONF", None)  # set by polars, for its memory, when it is imported
+    style = dict.copy(mpl.rcParams)
+    del style["backend"], style["backend_fallback"]
+    # Not by us: for themselves, when they are imported or first used, by polars, OpenMP, Spark.
+    others = ("PYTEST_", "_RJEM_", "KMP_", "OMP_", "SPARK_", "PYSPARK_", "JAVA_")
+    own = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     return {"threads": numba.get_num_threads(), "folder": Path.cwd()} | style | own
 
 

@@ -414,7 +414,7 @@ def test_the_old_files_stay_unless_all_new_ones_are_there(monkeypatch, error, co
 
 
 def test_an_interrupt_waits_while_files_are_moved(monkeypatch):
-    replace = os.replace
+    replace, usual = os.replace, signal.getsignal(signal.SIGINT)
 
     def interrupted(*paths):
         signal.raise_signal(signal.SIGINT)
@@ -423,7 +423,7 @@ def test_an_interrupt_waits_while_files_are_moved(monkeypatch):
     monkeypatch.setattr(os, "replace", interrupted)
     assert fit("--out", "out", code=130).endswith("Interrupted")
     assert set(contents()) == set(FILES)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is usual
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes of a shell")

@@ -87,8 +87,9 @@ def fit_few_clusters(case, **options):
 
 def _surroundings():
     """What tests share beyond the data; figures choose their backend as they need it."""
-    style = dict.copy(mpl.rcParams)
-    del style["backend"], style["backend_fallback"]
+    backend = ("backend", "backend_fallback")  # to look at it imports pyplot
+    names = [name for name in mpl.rcParams if name not in backend]
+    style = {name: dict.__getitem__(mpl.rcParams, name) for name in names}
     # Not by us: for themselves, when they are imported or first used, by polars, OpenMP, Spark.
     others = ("PYTEST_", "_RJEM_", "KMP_", "OMP_", "SPARK_", "PYSPARK_", "JAVA_")
     own = {name: value for name, value in os.environ.items() if not name.startswith(others)}

@@ -11,7 +11,7 @@ import pandas as pd
 from didjack._typing import Bools, Floats, Ints
 from didjack.errors import DataError
 from didjack.intake.numbers import as_float, is_number, offenders
-from didjack.wording import brief
+from didjack.wording import brief, encodable
 
 
 def renumber(codes: Ints, n_codes: int) -> tuple[Ints, Bools]:
@@ -121,6 +121,8 @@ def _factorized(column: pd.Series, role: str) -> Coded:
             f"{role} {column.name!r} holds values that cannot be labels, "
             f"such as {brief(bad[0] if bad else column.iloc[0])}"
         ) from error
+    if any(isinstance(label, str) and encodable(label) != label for label in labels):
+        codes, labels = _factorized_by_hand(column)
     index = pd.Index(labels)
     try:
         order = index.argsort()
@@ -131,6 +133,15 @@ def _factorized(column: pd.Series, role: str) -> Coded:
     rank[order] = np.arange(order.size)
     rank[-1] = -1
     return Coded(rank[codes], index[order])
+
+
+def _factorized_by_hand(column: pd.Series) -> tuple[Ints, pd.Index]:
+    """Factorize text with lone surrogates: pandas 2 takes all of it for the same."""
+    place: dict[Hashable, int] = {}
+    there = column.notna().to_numpy(dtype=bool)
+    pairs = zip(column, there, strict=True)
+    codes = [place.setdefault(value, len(place)) if known else -1 for value, known in pairs]
+    return np.array(codes, dtype=np.int64), pd.Index(list(place), dtype=object)
 
 
 def _codes_of_categories(column: pd.Series, role: str) -> Coded:

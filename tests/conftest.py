@@ -90,9 +90,9 @@ def _surroundings():
     backend = ("backend", "backend_fallback")  # to look at it imports pyplot
     names = [name for name in mpl.rcParams if name not in backend]
     style = {name: dict.__getitem__(mpl.rcParams, name) for name in names}
-    # Not by us: for themselves, when they are imported or first used, by polars, OpenMP, Spark.
-    others = ("PYTEST_", "_RJEM_", "KMP_", "OMP_", "SPARK_", "PYSPARK_", "JAVA_")
-    own = {name: value for name, value in os.environ.items() if not name.startswith(others)}
+    # Engines and kernels of notebooks set others for themselves, when they are first used.
+    ours = ("NUMBA_", "MPL", "OPENBLAS_", "PYTHON", "TQDM", "HOME", "TZ", "LANG", "LC_")
+    own = {name: value for name, value in os.environ.items() if name.startswith(ours)}
     return {"threads": numba.get_num_threads(), "folder": Path.cwd()} | style | own
 
 

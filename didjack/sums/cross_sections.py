@@ -54,7 +54,7 @@ def pooled_rows(clean: CleanData, options: Options, collapse: bool) -> RowArrays
     key = key[columns.order]
     strata = Strata.of(key, clean.periods.size, len(clean.cluster_labels))
     del key
-    x = standardise(x[:, columns.order])
+    x = standardise(np.ascontiguousarray(x[:, columns.order]))
     shape = len(clean.cluster_labels), cohorts.size
     layout = Layout(
         panel=False,
@@ -173,7 +173,7 @@ def _together(
 
 def _ordered(values: Floats, order: Ints) -> Floats:
     """Put (Q, N) values in order; ones are in any order."""
-    return values if (values == 1.0).all() else values[:, order]
+    return values if (values == 1.0).all() else np.ascontiguousarray(values[:, order])
 
 
 def _strata_keys(clean: CleanData) -> tuple[Ints, Ints]:

@@ -192,7 +192,7 @@ def test_fixed_weights_need_weights_and_a_panel(panel):
 def test_arrays_that_kernels_read_are_contiguous(moving, choice, balanced):
     """Numba 0.60 with NumPy 2.0 was seen to give wrong sums of rows that are apart in memory."""
     df = moving if balanced else moving.drop(index=moving.index[3::17])
-    options = {"idname": "id", "weightsname": "w", **CALL, "fix_weights": choice}
+    options = {**CALL, "idname": "id", "weightsname": "w", "xformla": "~ z", "fix_weights": choice}
     rows = didjack.csdid(df, **options, allow_unbalanced_panel=not balanced)._fit.source.rows
     for values in (*rows.x, *rows.w, *rows.count, rows.share_weight, rows.level, rows.square):
         assert values.flags.c_contiguous

@@ -8,6 +8,7 @@ more options.
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from compare_with_bruteforce import compare, draw, fast
 
@@ -220,16 +221,21 @@ def test_no_comparison_units_for_late_periods(control_group):
     assert "from period 6 on" in dropped["reason"].item()
 
 
-def test_no_never_treated_unit_is_complete():
-    df = draw((0, 3, 5, 3, 5), 10, range(1, 7))
+@pytest.mark.parametrize("control_group", ["nevertreated", "notyettreated"])
+def test_no_never_treated_unit_is_complete(control_group):
+    """Balancing takes them: the last cohort serves as comparison, as in a table without them."""
+    df = draw((0, 3, 5, 3, 5, 3, 5), 10, range(1, 7))
     gaps = df[(df["cohort"] > 0) | (df["period"] > 1)]
-    with pytest.raises(DataError, match="no comparison unit"), pytest.warns(SampleWarning):
-        fast(gaps, est_method="reg")
-    # Until period 5, cohort 5 is not yet treated; in replicates others are compared with it.
-    table = check(gaps, est_method="reg", control_group="notyettreated").tidy()
-    table = table.set_index(["group", "time"])
+    options = {"est_method": "reg", "control_group": control_group}
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        result = fast(gaps, **options)
+    assert any("not seen in all 6 periods" in str(one.message) for one in said)
+    want = check(df[df["cohort"] > 0], **options)
+    pd.testing.assert_frame_equal(result.tidy(), want.tidy(), check_exact=True)
+    pd.testing.assert_frame_equal(result.replicates(), want.replicates(), check_exact=True)
+    table = result.tidy().set_index(["group", "time"])
     assert np.isfinite(table.loc[3, "std_error"]).all()
-    assert table.loc[(5, 2), "status"].startswith("undefined: cluster 0: the period or its base")
     assert table.index.get_level_values("time").max() == 4
 
 

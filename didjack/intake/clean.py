@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from didjack._typing import Bools
+from didjack._typing import NEVER, Bools
 from didjack.intake import checks, rules
 from didjack.intake.calendar_codes import warn_of_calendar_codes
 from didjack.intake.cohort_codes import check_unknown_code
@@ -108,6 +108,10 @@ def _in_order(
     rules.compare_with_last_cohort(sample)
     rules.drop_already_treated(sample)
     balanced = units.balance(sample) if options.panel else False
+    if not (sample.rows.cohort == NEVER).any():
+        # As for a table without the units that balancing took, whose clusters are none either.
+        _number_clusters(sample)
+        rules.compare_again(sample)
     checks.check_what_is_left(sample)
     if sample.rows.x is None:
         rules.evaluate_covariates(sample, again=True)

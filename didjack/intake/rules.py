@@ -136,6 +136,23 @@ def compare_with_last_cohort(sample: Sample) -> None:
         sample.drop("3 no never-treated", late[sample.rows.period], reason)
 
 
+def compare_again(sample: Sample) -> None:
+    """Rule 3 again, where balancing took the units that others were compared with.
+
+    What is left is treated like a table without the rows of the units that were dropped. Rules 2
+    and 4 have nothing more to do: units that are seen in all periods leave the first and the last
+    one as they were.
+    """
+    if sample.lookup is not None and sample.options.panel:
+        raise DataError(
+            f"no never-treated unit of {sample.options.idname!r} is seen in all "
+            f"{sample.periods.size} periods: drop these units in the engine, so that the last "
+            "cohort serves as comparison, or use allow_unbalanced_panel=True or collect=True"
+        )
+    compare_with_last_cohort(sample)
+    drop_already_treated(sample)
+
+
 def drop_already_treated(sample: Sample) -> None:
     """Rule 4: units treated in the first period have no untreated period to compare with."""
     first, anticipation = sample.periods[0], sample.options.anticipation

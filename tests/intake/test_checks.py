@@ -77,10 +77,12 @@ def test_no_comparison_unit(df):
             refusal(
                 df.assign(g=g), f"cohort {g}", "no comparison unit", control_group=control_group
             )
-    # All never-treated units are incomplete.
+    # All never-treated units are incomplete: the last cohort serves as comparison.
     gaps = df[(df["g"] > 0) | (df["t"] > 2001)]
-    refusal(gaps, "gname 'g': no comparison unit is left after the sample rules")
-    assert quiet_fit(gaps, control_group="notyettreated").tidy()["estimate"].notna().any()
+    for control_group in ("nevertreated", "notyettreated"):
+        result = quiet_fit(gaps, control_group=control_group)
+        want = quiet_fit(df[df["g"] > 0], control_group=control_group)
+        pd.testing.assert_frame_equal(result.tidy(), want.tidy(), check_exact=True)
 
 
 def test_a_single_period(df):

@@ -1,6 +1,10 @@
 """Sample rules 1 to 5, one at a time and together."""
 
+import warnings
+
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from small_panels import (
     COVARIATES,
@@ -242,3 +246,50 @@ def test_a_stray_period_that_empties_the_panel_is_named():
     df.loc[5, "year"] = 20050
     with pytest.raises(didjack.DataError, match=r"tname 'year', 20050 has the fewest rows \(1 of"):
         didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+
+
+def lost_never_treated(seed, anticipation=0):
+    """A panel in which balancing takes all never-treated units, and which rows these are."""
+    draws = np.random.default_rng(seed)
+    cohort = np.array([3, 5, 6, 0])[np.arange(120) % 4]
+    grid = pd.MultiIndex.from_product([range(120), range(1, 8)], names=["id", "t"])
+    df = grid.to_frame(index=False)
+    df["g"], df["s"] = cohort[df["id"]], df["id"] % 20
+    df["y"] = draws.normal(size=len(df)) + (df["g"] > 0) * (df["t"] >= df["g"] - anticipation)
+    df["x"] = draws.normal(size=120)[df["id"]]
+    df.loc[(df["g"] == 0) & (df["t"] == draws.integers(1, 8)), "x"] = np.nan
+    return df, df["g"] == 0
+
+
+@pytest.mark.parametrize("control_group", ["nevertreated", "notyettreated"])
+@pytest.mark.parametrize("anticipation", [0, 1])
+@pytest.mark.parametrize("base_period", ["varying", "universal"])
+def test_never_treated_units_lost_by_balancing(control_group, anticipation, base_period):
+    df, lost = lost_never_treated(3, anticipation)
+    options = {"control_group": control_group, "anticipation": anticipation}
+    names = {"yname": "y", "tname": "t", "gname": "g", "idname": "id", "cluster": "s"}
+    names |= {"xformla": "~ x", "est_method": "reg", "base_period": base_period}
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        result = didjack.csdid(df, **names, **options)
+        want = didjack.csdid(df[~lost], **names, **options)
+        for kind in ("simple", "event", "group"):
+            pd.testing.assert_frame_equal(
+                result.aggregate(kind).tidy(), want.aggregate(kind).tidy(), check_exact=True
+            )
+    pd.testing.assert_frame_equal(result.replicates(), want.replicates(), check_exact=True)
+    assert any("not seen in all 7 periods" in str(one.message) for one in said)
+    rules = result.sample["rule"].tolist()
+    assert rules.index("5 balanced panel") < rules.index("3 no never-treated")
+    assert len(result.replicates()) == df.loc[~lost, "s"].nunique() == 15
+
+
+def test_never_treated_units_lost_by_balancing_in_an_engine():
+    df, _ = lost_never_treated(3)
+    names = {"yname": "y", "tname": "t", "gname": "g", "idname": "id", "cluster": "s"}
+    frame = pl.from_pandas(df).lazy()
+    words = "no never-treated unit of 'id' is seen in all 7"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", didjack.SampleWarning)
+        with pytest.raises(didjack.DataError, match=words):
+            didjack.csdid(frame, **names, xformla="~ x", est_method="reg")

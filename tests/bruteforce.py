@@ -303,7 +303,7 @@ def read(df, yname, tname, gname, idname, covariates, cluster, weightsname, pane
 
 def clean(rows, horizon, panel, unbalanced, control_group, anticipation):
     """Rules 2 to 5 on the rows of `read`; horizon is the last period of rule 2."""
-    d, rows = anticipation, rows.copy()
+    table, d, last, rows = rows, anticipation, np.nan, rows.copy()
     rows.loc[rows["g"] > horizon + d, "g"] = np.inf
     treated = np.unique(rows.loc[np.isfinite(rows["g"]), "g"]).tolist()
     if not np.isinf(rows["g"]).any():
@@ -317,6 +317,9 @@ def clean(rows, horizon, panel, unbalanced, control_group, anticipation):
     if panel and not unbalanced:
         seen = rows.groupby("unit")["t"].transform("size")
         rows = rows[seen == rows["t"].nunique()]
+        if len(rows) and not (np.isinf(rows["g"]) | (rows["g"] == last)).any():
+            kept = table[table["unit"].isin(rows["unit"])]  # the table without the dropped units
+            return clean(kept, horizon, panel, unbalanced, control_group, anticipation)
     times = np.unique(rows["t"]).tolist()
     cohorts = [g for g in treated if (rows["g"] == g).any()]
     if len(times) < 2:

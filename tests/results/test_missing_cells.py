@@ -104,20 +104,25 @@ def test_averages_say_how_many_they_have():
     np.testing.assert_allclose(group.tidy()["estimate"][0], (cells[(3, 3)] + cells[(3, 5)]) / 2)
 
 
+OTHERS = [
+    {"vcov": "analytic"},
+    {"vcov": "bootstrap"},
+    {"vcov": "CV3J", "reference": "t"},
+    {"base_period": "universal"},
+    {"control_group": "notyettreated"},
+    {"vcov": "analytic", "cluster": None},
+]
+
+
 @pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
 @pytest.mark.parametrize(
-    "options",
+    ("options", "hole"),
     [
-        {},
-        {"vcov": "analytic"},
-        {"vcov": "bootstrap"},
-        {"vcov": "CV3J", "reference": "t"},
-        {"base_period": "universal"},
-        {"control_group": "notyettreated"},
-        {"vcov": "analytic", "cluster": None},
+        *(({}, hole) for hole in [(3, 4), (4, 2), (0, 2), (0, 5), (4, 3)]),
+        *((options, (3, 4)) for options in OTHERS),
+        ({"vcov": "analytic", "cluster": None}, (0, 2)),
     ],
 )
-@pytest.mark.parametrize("hole", [(3, 4), (4, 2), (0, 2), (0, 5), (4, 3)])
 def test_everything_works_beside_them(options, hole):
     pytest.importorskip("matplotlib").use("Agg")
     result, texts = fit(without(drawn(), *hole), **options)

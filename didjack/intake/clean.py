@@ -108,7 +108,7 @@ def _in_order(
     rules.compare_with_last_cohort(sample)
     rules.drop_already_treated(sample)
     balanced = units.balance(sample) if options.panel else False
-    if not (sample.rows.cohort == NEVER).any():
+    if balanced and not (sample.rows.cohort == NEVER).any():
         # As for a table without the units that balancing took, whose clusters are none either.
         _number_clusters(sample)
         rules.compare_again(sample)

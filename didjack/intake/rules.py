@@ -143,7 +143,7 @@ def compare_again(sample: Sample) -> None:
     and 4 have nothing more to do: units that are seen in all periods leave the first and the last
     one as they were.
     """
-    if sample.lookup is not None and sample.options.panel:
+    if sample.lookup is not None:
         raise DataError(
             f"no never-treated unit of {sample.options.idname!r} is seen in all "
             f"{sample.periods.size} periods: drop these units in the engine, so that the last "

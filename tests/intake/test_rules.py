@@ -293,3 +293,18 @@ def test_never_treated_units_lost_by_balancing_in_an_engine():
         warnings.simplefilter("ignore", didjack.SampleWarning)
         with pytest.raises(didjack.DataError, match=words):
             didjack.csdid(frame, **names, xformla="~ x", est_method="reg")
+
+
+def test_rule_three_applies_again_after_balancing_alone():
+    """Of a last cohort with rows in dropped periods alone, no rows are left to compare with."""
+    draws = np.random.default_rng(0)
+    df = pd.DataFrame({"g": np.array([3, 4, 6])[np.arange(600) % 3], "s": np.arange(600) % 20})
+    df["t"], df["y"] = draws.integers(1, 8, 600), draws.normal(size=600)
+    df = df[(df["g"] < 6) | (df["t"] >= 6)]
+    names = {"yname": "y", "tname": "t", "gname": "g", "cluster": "s", "panel": False}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", didjack.DidjackWarning)
+        with pytest.raises(didjack.DataError, match="no comparison unit is left"):
+            didjack.csdid(df, **names)
+        cells = didjack.csdid(df, **names, control_group="notyettreated").cells
+    assert cells[["group", "time"]].to_numpy().tolist() == [[3, 2], [3, 3], [4, 2]]

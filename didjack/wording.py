@@ -41,6 +41,8 @@ def encodable(text: str) -> str:
     >>> encodable("caf\udce9") == r"caf\udce9"
     True
     """
+    if text.isascii():
+        return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

@@ -114,7 +114,7 @@ def read(path: Path, dates: Sequence[str], labels: Sequence[str] = ()) -> pd.Dat
         raise DataError(f"there is no file {path}{did_you_mean(nearest(path.name, there))}")
     try:
         df = reader(path, labels)
-    except DataError:
+    except DataError:  # a ValueError, which `BROKEN` has: it says itself what is wrong
         raise
     except BROKEN as error:
         raise DataError(f"{path} cannot be read: {error}") from error

@@ -10,7 +10,7 @@ from didjack.sums.source import SumSource
 def absence(source: SumSource, cell: Cell) -> str:
     """Say which rows a cell of the full sample lacks: "no treated rows: period 4"."""
     layout = source.layout
-    arms = layout.arms(cell.base, cell.time, cell.weighed)
+    arms = layout.arms(*cell.periods)
     sides: tuple[tuple[str, Cohorts], ...] = (
         ("treated", (cell.cohort,)),
         ("control", cell.comparison),

@@ -28,6 +28,11 @@ class Cell:
     weighed: int | None = None
 
     @property
+    def periods(self) -> tuple[int, int, int | None]:
+        """The periods that say which rows and weights it reads, as `Layout.arms` takes them."""
+        return self.base, self.time, self.weighed
+
+    @property
     def reference(self) -> bool:
         """Whether the cell is the reference period of a universal base, zero by construction."""
         return self.time == self.base

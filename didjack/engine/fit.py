@@ -202,10 +202,7 @@ class Fit:
         counts = np.array(
             [
                 [
-                    sum(
-                        int(source.counts(who, arm)[0])
-                        for arm in layout.arms(cell.base, cell.time, cell.weighed)
-                    )
+                    sum(int(source.counts(who, arm)[0]) for arm in layout.arms(*cell.periods))
                     for who in ((cell.cohort,), cell.comparison)
                 ]
                 for cell in cells

@@ -55,9 +55,7 @@ def influence(source: InfluenceSource, options: Options, cells: tuple[Cell, ...]
 def treated_influence(source: InfluenceSource, cells: tuple[Cell, ...]) -> Floats:
     """Influence of units or clusters on the weight of each cell's treated rows, (G, K)."""
     arms = source.sums.layout.arms
-    columns = [
-        source.treated(cell.cohort, arms(cell.base, cell.time, cell.weighed)) for cell in cells
-    ]
+    columns = [source.treated(cell.cohort, arms(*cell.periods)) for cell in cells]
     return np.stack(columns, axis=1)
 
 

@@ -36,7 +36,7 @@ class TwoByTwo:
 
     def comparison(self, cell: Cell) -> Comparison:
         """Return what a cell compares, apart from its outcomes."""
-        periods = (cell.base, cell.time, cell.weighed)
+        periods = cell.periods
         if periods not in self._arms:
             self._arms[periods] = self.source.layout.arms(*periods)
         return Comparison(cell.cohort, cell.comparison, self._arms[periods])

@@ -37,14 +37,15 @@ def check_negative(weight: Floats, options: Options) -> None:
 def check_spread(weight: Floats, options: Options, count: Ints | None) -> None:
     """Raise for weights beside which others vanish, of all in the sample, (N,), one positive."""
     top, least = float(weight.max()), float(weight[weight > 0].min())
+    if top / WIDEST <= least:
+        return
     large = weight / WIDEST > least
-    if large.any():
-        n_rows = int(large.sum() if count is None else count[large].sum())
-        raise DataError(
-            f"weightsname {options.weightsname!r} ranges from {least:g} to {top:g}, over more "
-            f"orders of magnitude than sums can hold: {plural(n_rows, 'row')} above "
-            f"{least * WIDEST:g}; first: {name_some(weight[large][:3])}; correct or drop them"
-        )
+    n_rows = int(large.sum() if count is None else count[large].sum())
+    raise DataError(
+        f"weightsname {options.weightsname!r} ranges from {least:g} to {top:g}, over more "
+        f"orders of magnitude than sums can hold: {plural(n_rows, 'row')} above "
+        f"{least * WIDEST:g}; first: {name_some(weight[large][:3])}; correct or drop them"
+    )
 
 
 def check_large(y: Floats, options: Options) -> None:

@@ -91,7 +91,8 @@ class RowArrays:
     y : (n, O) outcomes
     x : (Q, n, k) covariates, intercept first, others standardised; Q = T if they vary over
         time on a balanced panel, else 1
-    w : (Q', n) weights; Q' = T if they depend on the cell, else 1
+    w : (Q', n) weights; Q' = T if they depend on the cell, else 1. Where pooled rows have the
+        weights of the first period, a second row has their own, which only shares are made of
     count : (1 or Q', n) number of unit-periods (on a balanced panel: units) that a row stands
         for; zero where a row does not take part
     strata : Strata

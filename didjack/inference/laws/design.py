@@ -116,7 +116,7 @@ class _Tables:
 
     def comparison(self, cell: Cell, balanced: bool = False) -> Comparison:
         """Return the means of a cell: treated and others in `time`, then in `base`."""
-        arms = self._layout.arms(cell.base, cell.time, cell.weighed)
+        arms = self._layout.arms(*cell.periods)
         table = [self._table(arm) for arm in (arms[0], arms[-1])]
         if balanced and self._layout.slots.w == 1:
             earlier = table[0] if cell.time < cell.base else table[1]

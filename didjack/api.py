@@ -89,7 +89,7 @@ def csdid(
         Column of the cluster, the level at which treatment is assigned; default: the unit.
         Required for the jackknife with ``panel=False``.
     weightsname : str, optional
-        Column of sampling weights, not negative.
+        Column of sampling weights, not negative. Rows of weight zero are dropped.
     panel : bool
         Whether units are followed over time; False for repeated cross sections.
     allow_unbalanced_panel : bool

@@ -298,7 +298,7 @@ def read(df, yname, tname, gname, idname, covariates, cluster, weightsname, pane
         rows[f"x{j}"] = df[name].to_numpy(float)
     numbers = [c for c in rows if c not in ("g", "unit", "cluster")]
     good = np.isfinite(rows[numbers]).all(axis=1) & rows["unit"].notna() & rows["cluster"].notna()
-    return rows[good].reset_index(drop=True)
+    return rows[good & (rows["w"] != 0)].reset_index(drop=True)  # rules 1 and 0
 
 
 def clean(rows, horizon, panel, unbalanced, control_group, anticipation):

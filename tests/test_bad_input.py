@@ -326,9 +326,10 @@ def test_weights(df):
     refusal(where(df, [3], "w", -np.inf), "negative values", weightsname="w")
     refusal(df.assign(w=0), "weightsname 'w' has mean 0 over 240 rows", weightsname="w")
     some = df.assign(w=(df["id"] == 1) * 1.0, y=df["y"].where(df["id"] > 1))
-    refusal(some, "has mean 0 over 235 rows", weightsname="w")
-    refusal(df.assign(w=(df["g"] == 0) * 1.0), "no treated cohort", "positive 'w'", weightsname="w")
-    refusal(df.assign(w=(df["g"] > 0) * 1.0), "no comparison unit", "positive 'w'", weightsname="w")
+    refusal(some, "no row is left in the sample (5 rows): missing", "'y' (5)", weightsname="w")
+    refusal(df.assign(w=(df["g"] == 0) * 1.0), "no treated cohort", weightsname="w")
+    alone = df.assign(w=(df["g"] == 2003) * 1.0)
+    refusal(alone, "all units belong to cohort 2003", weightsname="w")
 
 
 @pytest.mark.parametrize("scale", [2.0**900, 2.0**-900])

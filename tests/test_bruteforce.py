@@ -483,7 +483,7 @@ def test_overlap(sample, est_method, weighted, where):
 
 
 @pytest.mark.parametrize("sample", ["panel", "repeated"])
-def test_overlap_counts_rows_without_weight(sample):
+def test_overlap_leaves_out_rows_without_weight(sample):
     df = by_level(
         [
             *[(3, 5, 40, 300), (3, 5, 40, 400), (3, 4, 40, 390)],
@@ -494,9 +494,9 @@ def test_overlap_counts_rows_without_weight(sample):
     df["w"] = np.where(df["id"].isin(rare[1:]), 0.0, 1.0)
     options = {"xformla": "~ x1", "est_method": "ipw", "weightsname": "w"}
     _, full, _ = compare(df, **SAMPLES[sample], **options)
-    assert not any(failed([full]))
-    # With the single comparison unit that has weight, the limit is passed.
-    assert any(failed([bf.fit(df[df["w"] > 0], **split(SAMPLES[sample] | options))]))
+    # With the single comparison unit that has weight, the limit is passed; with all, it is not.
+    assert any(failed([full]))
+    assert not any(failed([bf.fit(df.assign(w=1.0), **split(SAMPLES[sample] | options))]))
 
 
 def test_overlap_is_not_asked_of_regressions():

@@ -104,9 +104,9 @@ def _numeric_times(time: pd.Series, cohort: pd.Series, count: Ints | None) -> Ti
         missing, infinite = np.isnan(of_cohort), np.isinf(of_cohort)
         negative = infinite & (of_cohort < 0)
         if negative.any():
+            shown = offenders(negative, of_cohort, count, cohort.index)
             raise DataError(
-                f"gname {cohort.name!r} holds -inf: {offenders(negative, of_cohort, count)}; "
-                "never-treated is 0, inf or missing"
+                f"gname {cohort.name!r} holds -inf: {shown}; never-treated is 0, inf or missing"
             )
         zero = zero & ~missing & ~infinite
         never = zero | missing | infinite
@@ -146,7 +146,7 @@ def _whole(column: pd.Series, role: str, count: Ints | None) -> tuple[Ints, Floa
     if bad.any():
         raise DataError(
             f"{role} {column.name!r} must hold whole numbers below 2^53 (or Periods or dates): "
-            f"{offenders(bad, values, count)}; number the periods 1, 2, 3, ..."
+            f"{offenders(bad, values, count, column.index)}; number the periods 1, 2, 3, ..."
         )
     return values.astype(np.int64, copy=False), floats
 

@@ -35,8 +35,8 @@ def check_negative(weight: Floats, options: Options) -> None:
 
 
 def check_spread(weight: Floats, options: Options, count: Ints | None) -> None:
-    """Raise for weights beside which others vanish, of all in the sample, (N,), one positive."""
-    top, least = float(weight.max()), float(weight[weight > 0].min())
+    """Raise for weights beside which others vanish, of all in the sample, (N,)."""
+    top, least = float(weight.max()), float(weight.min())
     if top / WIDEST <= least:
         return
     large = weight / WIDEST > least
@@ -48,15 +48,14 @@ def check_spread(weight: Floats, options: Options, count: Ints | None) -> None:
     )
 
 
-def check_large(y: Floats, options: Options) -> None:
+def check_large(y: Floats, options: Options, index: pd.Index) -> None:
     """Raise for outcomes whose squares overflow; infinite ones are missing."""
     if max(-y.min(), y.max()) <= LARGEST:
         return
     large = np.isfinite(y) & (np.abs(y) > LARGEST)
     if large.any():
-        raise DataError(
-            f"yname {options.yname!r} is too large to be squared: {offenders(large, y)}; rescale it"
-        )
+        shown = offenders(large, y, index=index)
+        raise DataError(f"yname {options.yname!r} is too large to be squared: {shown}; rescale it")
 
 
 def check_covariates(shown: str, sizes: Mapping[str, float]) -> None:
@@ -182,12 +181,9 @@ def check_what_is_left(sample: Sample) -> None:
 
 
 def _check_cohorts(sample: Sample) -> None:
-    """Raise unless rows with a weight are in a treated cohort, and others to compare them with."""
-    options, cohort, weight = sample.options, sample.rows.cohort, sample.rows.weight
+    """Raise unless there are a treated cohort and others to compare it with."""
+    options, cohort = sample.options, sample.rows.cohort
     what, n_rows = f"gname {options.gname!r}", sample.size
-    if weight is not None and not weight.all():
-        cohort, n_rows = cohort[weight > 0], sample.n_rows(weight > 0)
-        what += f" (rows with positive {options.weightsname!r})"
     never = cohort == NEVER
     if never.all():
         raise DataError(

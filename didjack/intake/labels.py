@@ -88,7 +88,8 @@ def _check_digits(column: pd.Series, values: Floats, role: str) -> None:
     if bad.any():
         raise DataError(
             f"{role} {column.name!r} holds {column.dtype} labels that floats of 64 bits cannot "
-            f"tell apart: {offenders(bad, given)}; make them whole numbers or text"
+            f"tell apart: {offenders(bad, given, index=column.index)}; make them whole numbers "
+            "or text"
         )
 
 

@@ -15,19 +15,23 @@ from didjack.errors import DataError
 from didjack.wording import brief, name_some, plural
 
 
-def offenders(bad: Bools, values: Any, count: Ints | None = None) -> str:
+def offenders(
+    bad: Bools, values: Any, count: Ints | None = None, index: pd.Index | None = None
+) -> str:
     """Write how many rows are bad, and the first few of their values.
 
     Parameters
     ----------
     bad, values : (N,)
     count : (N,) how many rows each stands for, which then have no numbers; None: one
+    index : (N,) numbers of the rows in the user's table; None: 0, 1, ...
     """
     rows = np.flatnonzero(bad)
     shown = ", ".join(str(value) for value in np.asarray(values)[rows[:3]])
     if count is not None:
         return f"{plural(int(count[rows].sum()), 'row')}; first: {shown}"
-    return f"{plural(rows.size, 'row')}; first: {shown} (row {rows[0]})"
+    first = rows[0] if index is None else index[rows[0]]
+    return f"{plural(rows.size, 'row')}; first: {shown} (row {first})"
 
 
 def as_float(column: pd.Series, role: str, count: Ints | None = None) -> Floats:
@@ -84,7 +88,7 @@ def uncategorized(column: pd.Series) -> pd.Series:
     if not isinstance(column.dtype, pd.CategoricalDtype):
         return column
     values = pd.Series(column.cat.categories).reindex(column.cat.codes)
-    return pd.Series(values.array, name=column.name)
+    return pd.Series(values.array, index=column.index, name=column.name)
 
 
 def _numbers_of_object(column: pd.Series, role: str, count: Ints | None) -> Floats:
@@ -95,7 +99,7 @@ def _numbers_of_object(column: pd.Series, role: str, count: Ints | None) -> Floa
     if bad.any():
         shown = np.array([brief(value, 40) for value in column], dtype=object)
         raise DataError(
-            f"{role} {column.name!r} is not numeric: {offenders(bad, shown, count)}"
+            f"{role} {column.name!r} is not numeric: {offenders(bad, shown, count, column.index)}"
             f"{_hint(values[int(bad.argmax())], role)}"
         )
     return np.array([np.nan if value is None else _to_float(value) for value in values])

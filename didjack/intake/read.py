@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.intake import checks
+from didjack.intake import checks, zero_weights
 from didjack.intake.calendar import Times, as_times
 from didjack.intake.cohort_codes import check_boolean, check_dummy, check_never_codes
 from didjack.intake.covariates import FormulaDesign
@@ -37,13 +37,26 @@ def read(df: Any, options: Options) -> tuple[Sample, dict[str, Bools], Bools]:
     formula = parse(options.xformla)
     named = formula.columns(df, column_names(df)) if formula is not None else []
     data = read_columns(df, roles(options, named))
-    y = as_float(data[options.yname], "yname")
-    checks.check_large(y, options)
+    dropped = []
     weight = None
     if options.weightsname is not None:
         weight = as_float(data[options.weightsname], "weightsname")
         checks.check_negative(weight, options)
-    return as_sample(data, UsedColumns(formula, named), options, Values(y, weight))
+        zero = weight == 0
+        if zero.all():
+            raise zero_weights.no_weight(options, zero.size)
+        if zero.any():
+            dropped.append(zero_weights.entry_of_rows(data, options, zero))
+            weight = weight[~zero]
+            # Their index goes on to say which rows of the user's table they are.
+            data = {name: column[~zero] for name, column in data.items()}
+    y = as_float(data[options.yname], "yname")
+    checks.check_large(y, options, data[options.yname].index)
+    used = UsedColumns(formula, named)
+    sample, missing, code_zero = as_sample(data, used, options, Values(y, weight))
+    for entry in dropped:
+        sample.add(entry)
+    return sample, missing, code_zero
 
 
 class UsedColumns(NamedTuple):
@@ -94,7 +107,7 @@ def as_sample(
     times = as_times(data[options.tname], data[options.gname], count)
     check_dummy(times, options)
     check_never_codes(times, options)
-    unit, cluster = _unit_and_cluster(data, options, values.y.size)
+    unit, cluster = _unit_and_cluster(data, options)
     periods, period = distinct(times.period)
     rows = Rows(
         values.y,
@@ -132,23 +145,30 @@ def roles(options: Options, covariates: list[str]) -> dict[str, str]:
     return found
 
 
-def _unit_and_cluster(data: dict[str, pd.Series], options: Options, n: int) -> tuple[Coded, Coded]:
+def _unit_and_cluster(data: dict[str, pd.Series], options: Options) -> tuple[Coded, Coded]:
     """Code units and clusters; without a name, each row is its own (and units have no codes)."""
     if options.idname in data:
         unit = as_codes(data[options.idname], "idname")
     else:
-        unit = Coded(np.empty(0, dtype=np.int64), pd.RangeIndex(n))
+        unit = Coded(np.empty(0, dtype=np.int64), data[options.tname].index)
     if options.cluster is not None and options.cluster != options.idname:
         return unit, as_codes(data[options.cluster], "cluster")
-    return unit, unit if options.idname is not None else Coded(np.arange(n), unit.labels)
+    if options.idname is not None:
+        return unit, unit
+    return unit, Coded(np.arange(len(unit.labels)), unit.labels)
 
 
 def _covariates(
     data: dict[str, pd.Series], used: UsedColumns, count: Ints | None
 ) -> dict[str, pd.Series]:
-    """Return the columns of a formula, with text as categories."""
+    """Return the columns of a formula, with text as categories, and a plain index."""
     numbers = set() if used.formula is None else set(used.formula.names.numbers)
-    return {name: text_as_categories(data[name], name not in numbers, count) for name in used.names}
+    columns = {}
+    for name in used.names:
+        column = text_as_categories(data[name], name not in numbers, count)
+        plain = column.index.equals(pd.RangeIndex(len(column)))
+        columns[name] = column if plain else column.reset_index(drop=True)
+    return columns
 
 
 def _missing(sample: Sample, times: Times) -> dict[str, Bools]:

@@ -16,7 +16,6 @@ from didjack.intake.checks import (
 )
 from didjack.intake.cohort_codes import ZERO_IS_A_PERIOD, zero_among_periods
 from didjack.intake.sample import Sample
-from didjack.wording import plural
 
 # ---- rule 1: complete rows ----------------------------------------------------------------------
 
@@ -83,11 +82,6 @@ def scale_weights(sample: Sample) -> None:
     if weight is None:
         return
     top = weight.max()
-    if not top:
-        raise DataError(
-            f"weightsname {sample.options.weightsname!r} has mean 0 over "
-            f"{plural(sample.size, 'row')}"
-        )
     check_spread(weight, sample.options, sample.rows.count)
     if not 1 / LARGEST < top < LARGEST:
         # Only ratios of weights matter; a power of two leaves their digits as they are.

@@ -185,7 +185,10 @@ class Sample:
     def record(self, rule: str, action: str, rows: Bools, reason: str, warn: bool = True) -> None:
         """Write an entry of the ledger, and warn."""
         n_units, shown = self.who(rule, rows)
-        entry = Entry(rule, action, self.n_rows(rows), n_units, reason, shown)
+        self.add(Entry(rule, action, self.n_rows(rows), n_units, reason, shown), warn)
+
+    def add(self, entry: Entry, warn: bool = True) -> None:
+        """Add an entry to the ledger, and warn."""
         self.entries.append(entry)
         if warn:
             self.unsaid.append(len(self.entries) - 1)

@@ -60,7 +60,7 @@ def _check_numbers(column: pd.Series, coded: Coded, count: Ints | None) -> None:
     name = str(column.name)
     quoted = name if name.isidentifier() else f"`{name}`"
     raise DataError(
-        f"covariate {name!r} {what}: {offenders(rows, written[coded.codes], count)}; "
+        f"covariate {name!r} {what}: {offenders(rows, written[coded.codes], count, column.index)}; "
         f"make it numeric, or write C({quoted}) for a dummy for each value"
     )
 

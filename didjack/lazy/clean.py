@@ -10,9 +10,11 @@ from didjack._typing import Bools
 from didjack.engine.progress import Progress
 from didjack.intake.clean import UnitRules, UnitsInRows, apply_rules
 from didjack.intake.clean import clean as clean_in_memory
+from didjack.intake.ledger import Entry
 from didjack.intake.read import roles
 from didjack.intake.sample import CleanData, Sample
 from didjack.intake.tables import LABELS
+from didjack.lazy import zero_weights
 from didjack.lazy.design import with_moments
 from didjack.lazy.first_rows import FirstRows
 from didjack.lazy.memory import arrow_table, few_enough, n_rows, too_many, too_many_units
@@ -73,31 +75,33 @@ def _clean(used: Used) -> CleanData:
             raise too_many_units(used, rows)
         return clean_in_memory(arrow_table(used, rows), options)
     used.table.check_names(used.roles)
-    first = FirstRows.of(used)
-    patterns = None if first.differ else Patterns.of(used, first.centre)
-    if patterns is not None:
-        return _ruled(used, patterns, first.centre)
-    rows = n_rows(used)
-    if few_enough(rows):
+    first, kept = FirstRows.of(used), zero_weights.without(used)
+    patterns = None if first.differ else Patterns.of(kept, first.centre)
+    if patterns is None and few_enough(rows := n_rows(used)):
         return clean_in_memory(arrow_table(used, rows), options)
-    return _from_moments(used, rows, first.centre)
+    dropped = [zero_weights.entry_of_table(used, first.n_zero)] if first.n_zero else []
+    if patterns is not None:
+        return _ruled(kept, patterns, first.centre, dropped)
+    return _from_moments(kept, rows, first.centre, dropped)
 
 
-def _from_moments(used: Used, rows: int, centre: float) -> CleanData:
+def _from_moments(used: Used, rows: int, centre: float, dropped: list[Entry]) -> CleanData:
     """Put rows together that differ in covariates, for a regression on these."""
     used, terms = with_moments(used, rows)
     patterns = Patterns.of(used, centre)
     if patterns is None:
         raise too_many(used, rows)
-    sample = _ruled(used, patterns, centre)
+    sample = _ruled(used, patterns, centre, dropped)
     assert sample.moments is not None
     steady = used.options.panel and used.options.fix_weights != "varying"
     return spread(sample, terms.occurring(sample.moments), centre, steady)
 
 
-def _ruled(used: Used, patterns: Patterns, centre: float) -> CleanData:
-    """Apply the sample rules to patterns."""
+def _ruled(used: Used, patterns: Patterns, centre: float, dropped: list[Entry]) -> CleanData:
+    """Apply the sample rules to patterns, once there are entries for rows that were `dropped`."""
     sample, missing, zero = patterns.sample(used)
+    for entry in dropped:
+        sample.add(entry)
     units: UnitRules = UnitsInRows()
     sample.lookup = _RowsAlone()
     complete = ~np.logical_or.reduce(list(missing.values()))

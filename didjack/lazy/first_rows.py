@@ -11,6 +11,8 @@ import pandas as pd
 
 from didjack.intake.numbers import as_float
 from didjack.intake.tables import read_columns
+from didjack.intake.zero_weights import no_weight
+from didjack.lazy import zero_weights
 from didjack.lazy.used import Used
 
 _ROWS = 10_000
@@ -33,17 +35,24 @@ class FirstRows:
     centre : about where outcomes are: sums of what they exceed that by have the more digits
     differ : whether most of them differ in cluster, cohort, period or covariates, so that there
         may be too many patterns
+    n_zero : rows of weight zero in the whole table, which are none of these
     """
 
     centre: float
     differ: bool
+    n_zero: int
 
     @classmethod
     def of(cls, used: Used) -> FirstRows:
         """Look at them; raise for columns that are of another kind than they have to be."""
         options, table = used.options, used.table
-        rows = table.frame.select(*used.roles).head(_ROWS)
-        first, counted = table.fetch_together([rows, _patterns(used)], "read its first rows")
+        kept = zero_weights.without(used)
+        rows = kept.table.frame.select(*used.roles).head(_ROWS)
+        queries = [rows, _patterns(kept), *zero_weights.count(used)]
+        first, counted, *zeros = table.fetch_together(queries, "read its first rows")
+        n_zero = int(zeros[0].columns[0][0].as_py() or 0) if zeros else 0
+        if n_zero and not len(first):
+            raise no_weight(options, n_zero)
         data = read_columns(first, used.roles)
         unnumbered = np.ones(len(first), dtype=np.int64)
         y = as_float(data[options.yname], "yname", unnumbered)
@@ -54,7 +63,7 @@ class FirstRows:
         differ = y.size == _ROWS and 2 * len(keys.drop_duplicates()) > _ROWS
         differ &= n_patterns > _DIFFERENT * n_rows
         y = y[np.isfinite(y)]
-        return cls(float(np.median(y)) if y.size else 0.0, differ)
+        return cls(float(np.median(y)) if y.size else 0.0, differ, n_zero)
 
 
 def _patterns(used: Used) -> nw.LazyFrame[Any]:

@@ -30,9 +30,9 @@ LOWEST_PYTHON := python3.11
 
 help:
 	@echo 'make demo    run the example, didjack/demo.py'
-	@echo 'make test    run the tests, doctests included; PYTEST_ARGS="-m '"'not slow'"'" leaves out'
-	@echo '             exhaustive comparisons'
-	@echo 'make fuzz    2,000 random designs a property test; the seed is printed, and given again'
+	@echo 'make test    run the tests, doctests included, on up to four cores;'
+	@echo '             PYTEST_ARGS="-m '"'not slow'"'" leaves out exhaustive comparisons'
+	@echo 'make fuzz    1,000 random designs a property test; the seed is printed, and given again'
 	@echo '             with SEED=...'
 	@echo 'make lint    check style, format, types, and who imports whom'
 	@echo 'make docs    build the documentation into docs/_build/html'
@@ -47,7 +47,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python -m didjack.demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.installed-dev
 	seed=$(or $(SEED),$$RANDOM$$RANDOM); echo "SEED=$$seed"; \

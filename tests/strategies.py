@@ -14,14 +14,42 @@ LABELS = {
 }
 """Labels of clusters, in the tests of relabelling."""
 
+UNITS = {
+    "leading zeros": lambda i: "0" * (i % 3) + str(i // 3),  # "1", "01" and "001" are three units
+    "negative": lambda i: 7 - 2 * i,
+    "upper and lower case": lambda i: ("Unit ", "unit ", "UNIT ")[i % 3] + str(i // 3),
+}
+"""Labels of units, of which some differ only in what a careless reader would drop."""
+
 DTYPES = ("int64", "int8", "int16", "float32", "float64", "object", "Int64", "Float64")
 """Types of periods and cohorts, which are small whole numbers."""
 
 
+def years(values, first=1995):
+    """Turn periods 1, 2, ... into first days of years; 0, never treated, into NaT."""
+    dates = [pd.NaT if value == 0 else pd.Timestamp(first + int(value), 1, 1) for value in values]
+    return pd.Series(dates, dtype="datetime64[ns]")
+
+
+CALENDARS = {
+    "years": years,
+    "ends of years": lambda values: years(values) + pd.offsets.YearEnd(),
+    "years in seconds": lambda values: years(values).astype("datetime64[s]"),
+    "Periods of years": lambda values: years(values).dt.to_period("Y"),
+    "Periods of quarters": lambda values: pd.Series(
+        [pd.NaT if value == 0 else pd.Period("1999Q3") + int(value) for value in values],
+        dtype="period[Q-DEC]",
+    ),
+}
+"""Periods and cohorts as dates and pandas Periods."""
+
+
 @st.composite
-def designs(draw):
+def designs(draw, methods=("reg",), units=(2, 6)):
     """Draw a table with period, cohort, id, cluster, y, x1, w, wt; and options of `csdid`.
 
+    `units` bounds the number of units in a cluster: a logit of very few fails in most cells.
+    Methods other than outcome regression have a covariate: without one, all are the same.
     Outcomes are drawn by a seed: designs are what matters. Weights are strictly positive.
     """
     sample = draw(st.sampled_from(["panel", "unbalanced", "repeated"]))
@@ -32,7 +60,7 @@ def designs(draw):
             lambda found: 0 in found and any(2 <= g <= n_periods for g in found)
         )
     )
-    sizes = draw(st.lists(st.integers(2, 6), min_size=len(cohorts), max_size=len(cohorts)))
+    sizes = draw(st.lists(st.integers(*units), min_size=len(cohorts), max_size=len(cohorts)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     df = _rows(np.array(cohorts), np.array(sizes), n_periods, rng, sample != "repeated")
     if sample == "unbalanced":
@@ -44,9 +72,10 @@ def designs(draw):
         "control_group": draw(st.sampled_from(["nevertreated", "notyettreated"])),
         "anticipation": draw(st.integers(0, 2)),
         "base_period": draw(st.sampled_from(["varying", "universal"])),
-        "est_method": "reg",
-        "xformla": draw(st.sampled_from([None, None, "~ x1"])),
+        "est_method": draw(st.sampled_from(methods)),
     }
+    formulas = [None, None, "~ x1"] if options["est_method"] == "reg" else ["~ x1"]
+    options["xformla"] = draw(st.sampled_from(formulas))
     return df.sample(frac=1.0, random_state=0).reset_index(drop=True), options
 
 

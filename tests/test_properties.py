@@ -9,7 +9,7 @@ import pytest
 from compare_with_bruteforce import close, fast, slow_cells, slow_summary, split
 from hypothesis import given, reject
 from hypothesis import strategies as st
-from strategies import DTYPES, LABELS, designs
+from strategies import CALENDARS, DTYPES, LABELS, UNITS, designs
 
 import didjack
 
@@ -58,7 +58,16 @@ def check(result, theta, thetas, scale, what):
 
 @given(designs())
 def test_estimates_and_replicates_equal_plain_refits(design):
-    df, options = design
+    hold_against_plain_refits(*design)
+
+
+@given(designs(methods=("ipw", "dr"), units=(4, 9)))
+def test_estimates_by_propensity_scores_equal_plain_refits(design):
+    hold_against_plain_refits(*design)
+
+
+def hold_against_plain_refits(df, options):
+    """Compare all cells, replicates and aggregations of a design with those of plain refits."""
     result, slow = either(df, options)
     replicates = bf.replicates(df, **split(options))
     order, keys, scale = sorted(replicates), keys_of(result), df["y"].std()
@@ -118,3 +127,55 @@ def test_shifted_periods_and_scaled_weights_and_outcomes(design, shift, scale):
         reject()  # a cohort 0 is never treated
     got = numbers(fit(moved, **options)) / scale
     np.testing.assert_allclose(got, numbers(result), rtol=1e-8, atol=1e-10)
+
+
+@given(designs(), st.sampled_from(sorted(CALENDARS)))
+def test_dates_and_periods_are_counted_as_numbers_are(design, calendar):
+    df, options = design
+    result, _ = either(df, options)
+    labels = CALENDARS[calendar]
+    dated = df.assign(period=labels(df["period"]), cohort=labels(df["cohort"]))
+    got = fit(dated, **options)
+    np.testing.assert_array_equal(numbers(got), numbers(result))
+    np.testing.assert_array_equal(got.replicates(), result.replicates())
+    for column in ("group", "time"):
+        pd.testing.assert_series_equal(
+            got.tidy()[column], labels(result.tidy()[column]), check_names=False
+        )
+
+
+@given(designs(), st.sampled_from(sorted(UNITS)))
+def test_labels_of_units_do_not_matter(design, labels):
+    df, options = design
+    result, _ = either(df, options)
+    named = df.assign(id=df["id"].map(UNITS[labels]))
+    np.testing.assert_allclose(
+        numbers(fit(named, **options)), numbers(result), rtol=1e-9, atol=1e-11
+    )
+
+
+@given(designs(methods=("reg", "ipw", "dr"), units=(3, 8)), st.integers(0, 99))
+def test_a_copy_of_a_never_treated_cluster(design, which):
+    """Without the copy, or without what was copied, the estimates are those of the design."""
+    df, options = design
+    result, _ = either(df, options)
+    never = df.loc[df["cohort"] == 0, "cluster"].unique()
+    original = never[which % len(never)]
+    copy = df[df["cluster"] == original].assign(cluster=-1, id=lambda d: d["id"] + 1000)
+    replicates = fit(pd.concat([copy, df]), **options).replicates()
+    want = result.tidy()["estimate"].to_numpy(dtype=float)
+    for left_out in (-1, original):
+        np.testing.assert_allclose(replicates.loc[left_out], want, rtol=1e-8, atol=1e-10)
+
+
+@given(designs(), st.integers(0, 99))
+def test_a_never_treated_cluster_in_duplicate_has_twice_the_weight(design, which):
+    df, options = design
+    options = options | {"weightsname": options["weightsname"] or "w"}
+    either(df, options)
+    never = df.loc[df["cohort"] == 0, "cluster"].unique()
+    here = df["cluster"] == never[which % len(never)]
+    twice = pd.concat([df, df[here].assign(id=lambda d: d["id"] + 1000)])
+    heavy = df.assign(**{name: df[name].where(~here, 2 * df[name]) for name in ("w", "wt")})
+    duplicated, weighted = (numbers(fit(table, **options)) for table in (twice, heavy))
+    np.testing.assert_allclose(duplicated, weighted, rtol=1e-8, atol=1e-10)

@@ -108,7 +108,9 @@ def test_words(result, event, word):
 
 
 @pytest.mark.parametrize(
-    "ax", [3, "ax", [3], np.array([1, 2, 3]), {}, object(), [[None]], pd.NA], ids=repr
+    "ax",
+    [3, "ax", [3], np.array([1, 2, 3]), {}, pytest.param(object(), id="object"), [[None]], pd.NA],
+    ids=repr,
 )
 def test_axes(result, event, ax):
     for one in (result, event):

@@ -1,6 +1,7 @@
 """Randomisation tests against refits of relabelled tables, and what they say of bad input."""
 
 import warnings
+from functools import cache
 from itertools import permutations, product
 
 import numba
@@ -72,34 +73,42 @@ CASES = {
 }
 
 
-def statistic_of(average, kind):
-    """t statistic or estimate of an overall ATT."""
-    overall = average.overall
-    return overall["statistic" if kind == "t" else "estimate"]
+NULL = 0.3
+PERMUTATIONS = 60
+
+
+def data_of(options):
+    """Data of a case."""
+    df = draw(COHORTS, SIZES, range(1, 6), 3, options.get("panel", True))
+    return lose_rows(df) if options.get("allow_unbalanced_panel") else df
+
+
+@cache
+def refits(case):
+    """The overall ATT of a refit to every permutation of a case, with a null of 0 and of `NULL`."""
+    options, average, window = CASES[case]
+    df = data_of(options)
+    on = (df["cohort"] > 0) & (df["period"] >= df["cohort"])
+    position = np.searchsorted([4, 5, 9], np.where(COHORTS == 0, 9, COHORTS))
+    found = {0.0: [], NULL: []}
+    for codes in _draws(position, PERMUTATIONS, 5):
+        cohorts = np.array([4, 5, 0])[codes]
+        for tau, into in found.items():
+            changed = df.assign(cohort=cohorts[df["cluster"]], y=df["y"] - tau * on)
+            into.append(fit(changed, **options).aggregate(average, **window).overall)
+    return found
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("kind", ["t", "estimate"])
 def test_every_permutation_by_a_refit(case, kind):
     options, average, window = CASES[case]
-    df = draw(COHORTS, SIZES, range(1, 6), 3, options.get("panel", True))
-    if options.get("allow_unbalanced_panel"):
-        df = lose_rows(df)
-    n, null = 60, 0.3
-    agg = fit(df, **options).aggregate(average, **window)
-    test = agg.randomization_test(kind, n_permutations=n, seed=5, null=null)
-    found = agg.randomization_test(kind, n_permutations=n, seed=5)
-    on = (df["cohort"] > 0) & (df["period"] >= df["cohort"])
-    position = np.searchsorted([4, 5, 9], np.where(COHORTS == 0, 9, COHORTS))
-    sizes = {0.0: [], null: []}
-    for codes in _draws(position, n, 5):
-        cohorts = np.array([4, 5, 0])[codes]
-        for tau, into in sizes.items():
-            changed = df.assign(cohort=cohorts[df["cluster"]], y=df["y"] - tau * on)
-            again = fit(changed, **options).aggregate(average, **window)
-            into.append(abs(statistic_of(again, kind)))
-    for tau, result in ((0.0, found), (null, test)):
-        size = np.array(sizes[tau])
+    agg = fit(data_of(options), **options).aggregate(average, **window)
+    n, column = PERMUTATIONS, "statistic" if kind == "t" else "estimate"
+    for tau, overalls in refits(case).items():
+        null = {"null": tau} if tau else {}  # 0 is the default
+        result = agg.randomization_test(kind, n_permutations=n, seed=5, **null)
+        size = np.array([abs(overall[column]) for overall in overalls])
         defined = ~np.isnan(size)
         assert result["n_failed"] == (~defined).sum()
         assert abs(result["statistic"]) == pytest.approx(size[0], rel=1e-8)

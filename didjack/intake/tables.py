@@ -130,7 +130,9 @@ def column_like(df: Any, name: str, rows: Ints, new: str, attrs: Mapping[str, in
     attrs : what a pandas Series says about itself
     """
     if isinstance(df, pd.DataFrame):
-        values = df[name].reset_index(drop=True).reindex(rows)
+        # Rows are taken more than once, which the table may refuse for its own labels.
+        free = df[name].set_flags(allows_duplicate_labels=True)
+        values = free.reset_index(drop=True).reindex(rows)
         column = values.set_axis(df.index).rename(new)
         column.attrs.update(attrs)
         return column

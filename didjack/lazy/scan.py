@@ -7,10 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from didjack.errors import DataError, OptionError
-from didjack.lazy.csv_columns import typed
-from didjack.lazy.files import files_of
 from didjack.lazy.tables import told_by
-from didjack.lazy.widest import together
 from didjack.options import check_listed
 from didjack.wording import brief
 
@@ -68,6 +65,11 @@ def scan(path: str | os.PathLike[str], engine: str | None = None) -> Any:
         raise OptionError(f"path={brief(path)} is not allowed: the name of a file, as a string")
     name = os.fspath(path)
     chosen = _installed(engine)
+    # narwhals is only imported when it is needed.
+    from didjack.lazy.csv_columns import typed
+    from didjack.lazy.files import files_of
+    from didjack.lazy.widest import together
+
     with told_by(chosen, f"read {brief(name)}"):
         files = files_of(name, chosen)
         table = together([files.part(names) for names in files.alike()])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def plain_columns(table: pa.Table) -> pa.Table:
-    """Return a table whose dictionaries of numbers or dates, and odd decimals, are plain."""
+    """Return a table whose dictionaries of numbers or dates, odd decimals and dates are plain."""
     for i, field in enumerate(table.schema):
         plain = _plain_type(field.type, text=False)
         if plain is not None:
@@ -59,6 +59,8 @@ def _plain_type(dtype: Any, *, text: bool) -> Any:
         value = dtype.value_type
         words = pa.types.is_string(value) or pa.types.is_large_string(value)
         return None if words and not text else _plain_type(value, text=text) or value
+    if pa.types.is_date64(dtype):
+        return pa.timestamp("ms")
     if pa.types.is_decimal(dtype) and dtype.scale < 0:
         return pa.decimal128(min(dtype.precision - dtype.scale, 38), 0)
     return None

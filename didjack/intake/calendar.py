@@ -75,10 +75,18 @@ def _with_own_dtype(column: pd.Series, role: str) -> pd.Series:
         return column
     inferred = pd.api.types.infer_dtype(column, skipna=True)
     try:
-        if inferred in ("date", "datetime", "datetime64"):
+        if inferred == "date":  # pandas 2 would read them as nanoseconds, which end in 2262
+            there = column.where(column.notna(), None)
+            return pd.Series(there.to_numpy(dtype="datetime64[us]"), name=column.name)
+        if inferred in ("datetime", "datetime64"):
             return pd.to_datetime(column)
         if inferred == "period":
             return pd.Series(pd.PeriodIndex(column), name=column.name)
+    except pd.errors.OutOfBoundsDatetime as error:  # nanoseconds of pandas 2
+        raise DataError(
+            f"{role} {column.name!r} has dates that this version of pandas does not read: {error}; "
+            "make them datetime.date"
+        ) from error
     except ValueError as error:
         raise DataError(
             f"{role} {column.name!r} mixes dates with and without a time zone, or Periods of "

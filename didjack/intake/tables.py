@@ -13,6 +13,7 @@ import pandas as pd
 from didjack._typing import Ints
 from didjack.errors import DataError
 from didjack.intake.arrow import plain_columns, plain_pandas
+from didjack.intake.dates import check_pandas, check_series
 from didjack.intake.numbers import offenders
 from didjack.wording import did_you_mean, name_some, nearest
 
@@ -81,6 +82,7 @@ def read_columns(df: Any, roles: dict[str, str]) -> dict[str, pd.Series]:
         for name, role in roles.items():
             column = plain_pandas(df[name])
             _check_decimals(column, role)
+            check_pandas(column, role)
             # Objects are to stay what they are: dates among them may be of several kinds.
             dtype = column.dtype if column.dtype == object else None
             columns[name] = pd.Series(column.array, dtype=dtype, name=name, copy=False)
@@ -130,7 +132,9 @@ def column_like(df: Any, name: str, rows: Ints, new: str, attrs: Mapping[str, in
     attrs : what a pandas Series says about itself
     """
     if isinstance(df, pd.DataFrame):
-        values = df[name].reset_index(drop=True).reindex(rows)
+        # Rows are taken more than once, which the table may refuse for its own labels.
+        free = df[name].set_flags(allows_duplicate_labels=True)
+        values = free.reset_index(drop=True).reindex(rows)
         column = values.set_axis(df.index).rename(new)
         column.attrs.update(attrs)
         return column
@@ -162,6 +166,7 @@ def _plain_series(column: nw.Series[Any], role: str) -> pd.Series:
     import narwhals as nw
 
     dtype, name = column.dtype, column.name
+    check_series(column, role)
     kind = type(dtype).__name__
     if kind in _NESTED or (kind == "Unknown" and column.null_count() < len(column)):
         raise DataError(f"{role} {name!r} holds {dtype} values; it must hold plain ones")

@@ -75,7 +75,14 @@ def axis_of_dates(time: pd.Series, cohort: pd.Series) -> TimeAxis:
                 f"{role} {column.name!r} has a time zone; call .dt.tz_localize(None) first"
             )
     stamps = pd.DatetimeIndex(time.dropna().unique()).sort_values()
-    axis = _coarsest_axis(stamps, time.dtype)
+    try:
+        axis = _coarsest_axis(stamps, time.dtype)
+    except pd.errors.OutOfBoundsDatetime as error:
+        # pandas 2 has periods begin at nanoseconds, which reach from 1677 to 2262.
+        raise DataError(
+            f"tname {time.name!r} has dates of which this version of pandas makes no periods: "
+            f"{name_some(stamps[[0, -1]].astype(str))}; number the periods 1, 2, 3, ..."
+        ) from error
     if axis is None:
         raise DataError(
             f"tname {time.name!r} has dates of no regular frequency (year, quarter, month, week, "
@@ -108,7 +115,7 @@ def _check_cohort_dates(axis: TimeAxis, cohort: pd.Series, time: pd.Series) -> N
     try:
         off = stamps[axis.labels(periods_of_dates(stamps, axis.freq).asi8) != stamps]
     except (pd.errors.OutOfBoundsDatetime, OverflowError):  # a year such as 9999
-        off = stamps[stamps.year > 2200]
+        off = stamps[(stamps.year < 1678) | (stamps.year > 2261)]
     if not off.size:
         return
     rows = int(cohort.isin(off).sum())

@@ -13,13 +13,6 @@ from didjack.wording import brief
 
 _ENGINES = ("duckdb", "polars")
 
-_READERS = {
-    ".parquet": {"duckdb": "read_parquet", "polars": "scan_parquet"},
-    ".csv": {"duckdb": "read_csv", "polars": "scan_csv"},
-    ".csv.gz": {"duckdb": "read_csv", "polars": "scan_csv"},
-}
-"""What engines read files with, by how their names end."""
-
 
 def scan(path: str | os.PathLike[str], engine: str | None = None) -> Any:
     """Open Parquet or CSV files as a lazy table, of which `csdid` reads what it needs.
@@ -42,7 +35,17 @@ def scan(path: str | os.PathLike[str], engine: str | None = None) -> Any:
     OptionError
         A path or an engine that is not allowed.
     DataError
-        The engine is not installed, or cannot read the files.
+        The engine is not installed, or cannot read the files; or the files have different columns,
+        or a column of types that no type holds exactly.
+
+    Notes
+    -----
+    Where Parquet files have a column in several types, it is read as the widest of them, such as
+    float64 for whole numbers and floats. The type of a CSV column follows from all of its cells,
+    which are read once for that: whole numbers, numbers, True and False, and dates such as
+    2004-01-31, with or without a time. Any other column is text, also one with a needless zero
+    ("01") or with whole numbers of more than 18 digits. Cells that pandas takes for missing, such
+    as empty ones and NA, are missing.
 
     Examples
     --------
@@ -61,20 +64,16 @@ def scan(path: str | os.PathLike[str], engine: str | None = None) -> Any:
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
         raise OptionError(f"path={brief(path)} is not allowed: the name of a file, as a string")
     name = os.fspath(path)
-    if os.path.isdir(name):
-        name = os.path.join(name, "**", "*.parquet")
-    ending = next((known for known in _READERS if name.lower().endswith(known)), None)
-    if ending is None:
-        raise OptionError(
-            f"path={brief(name)} is not allowed; it must end in {', '.join(_READERS)}, or be a "
-            "folder"
-        )
     chosen = _installed(engine)
-    module: Any = import_module(chosen)
-    # A connection of its own: nothing is left in the one that the user may have.
-    source = module.connect() if chosen == "duckdb" else module
+    # narwhals is only imported when it is needed.
+    from didjack.lazy.csv_columns import typed
+    from didjack.lazy.files import files_of
+    from didjack.lazy.widest import together
+
     with told_by(chosen, f"read {brief(name)}"):
-        return getattr(source, _READERS[ending][chosen])(name)
+        files = files_of(name, chosen)
+        table = together([files.part(names) for names in files.alike()])
+        return (typed(table) if files.text else table).to_native()
 
 
 def _installed(engine: str | None) -> str:

@@ -202,3 +202,27 @@ def test_columns(df):
         first_treated(df, "d", "t", unit="id")
     with pytest.raises(didjack.DataError, match=r"call \.collect"):
         cohort(pl.from_pandas(df).lazy())
+
+
+@pytest.mark.parametrize("index", ["numbers", "text", "dates", "levels"])
+@pytest.mark.parametrize("kind", ["int64", "uint8", "Int64", "float32", "category", "object"])
+def test_tables_that_refuse_duplicate_labels(df, index, kind):
+    labels = {
+        "numbers": np.arange(len(df))[::-1] + 0.5,
+        "text": [f"row {i}" for i in range(len(df))],
+        "dates": pd.date_range("2000-01-01", periods=len(df)),
+        "levels": pd.MultiIndex.from_arrays([df["id"], df["t"]]),
+    }
+    other = df.assign(t=(df["t"] - 2000 if kind == "uint8" else df["t"]).astype(kind))
+    other = other.set_axis(labels[index]).rename_axis(None if index != "levels" else ["a", "b"])
+    want = cohort(other)
+    strict = other.set_flags(allows_duplicate_labels=False)
+    before = state(strict)
+    found = cohort(strict)
+    pd.testing.assert_series_equal(found, want, check_flags=False)
+    assert found.attrs == want.attrs
+    assert_unchanged(strict, before)
+    if kind == "int64":
+        strict["cohort"] = found
+        assert not strict.flags.allows_duplicate_labels
+        assert_same(fit(strict, gname="cohort"), fit(other.assign(cohort=want), gname="cohort"))

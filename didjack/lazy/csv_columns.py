@@ -1,0 +1,95 @@
+"""Columns of CSV files, which are text -> what all of their cells write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import narwhals as nw
+
+_FIRST = 1000
+"""So many rows are looked at first: most of what columns are not shows there."""
+
+_MISSING = (
+    *("", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NULL", "null", "None"),
+    *("NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+)
+"""Cells that pandas reads as missing; so does `didjack fit`."""
+
+_WHOLE = r"(0|-?[1-9][0-9]{0,17})"
+_NUMBER = (
+    # No number begins with needless zeros, so that codes which do stay text; nor has one more
+    # digits before the point than floats hold.
+    r"[+-]?((0|[1-9][0-9]{0,14})(\.[0-9]*)?|\.[0-9]+)"
+    # 12E3 is a code; as a number, computers write 1.2E4 or 12e+3.
+    r"|[+-]?([0-9](\.[0-9]*)?[eE][+-][0-9]+|[0-9]\.[0-9]+[eE][0-9]+)"
+    r"|[+-]?(inf|Inf|INF|infinity|Infinity)"
+)
+_DATE = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+
+
+class _Kind(NamedTuple):
+    """What the cells of a column may write.
+
+    Attributes
+    ----------
+    pattern : what each cell is like
+    read : its text -> its values
+    """
+
+    pattern: str
+    read: Callable[[nw.Expr], nw.Expr]
+
+
+def _as_time(text: nw.Expr) -> nw.Expr:
+    spaced = text.str.replace_all("T", " ", literal=True)
+    return spaced.str.to_datetime(format="%Y-%m-%d %H:%M:%S")
+
+
+_KINDS = (
+    _Kind(_WHOLE, lambda text: text.cast(nw.Int64)),
+    _Kind(f"({_NUMBER})", lambda text: text.cast(nw.Float64)),
+    _Kind("(true|True|TRUE|false|False|FALSE)", lambda text: text.str.to_lowercase() == "true"),
+    _Kind(_DATE, lambda text: text.str.to_date(format="%Y-%m-%d")),
+    _Kind(_DATE + r"[ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]", _as_time),
+)
+"""What a column may hold. One that does not go with a kind is tried with the next; with none, it
+is text."""
+
+
+def typed(table: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Return the columns of a table of text as what their cells write; empty cells are missing.
+
+    All cells are read, so that no type depends on which come first. Text is whatever is not written
+    as a number, a truth value or a date in every cell; a column with a leading zero, or with whole
+    numbers of more than 18 digits, is one of codes, and stays text.
+    """
+    names = table.collect_schema().names()
+    filled = table.select(
+        nw.when(~nw.col(name).is_in(_MISSING)).then(nw.col(name)).alias(name) for name in names
+    )
+    kinds = dict.fromkeys(names, 0)
+    for rows in (filled.head(_FIRST), filled):
+        _exclude(kinds, rows)
+    return filled.with_columns(
+        _KINDS[kind].read(nw.col(name)).alias(name)
+        for name, kind in kinds.items()
+        if kind < len(_KINDS)
+    )
+
+
+def _exclude(kinds: dict[str, int], rows: nw.LazyFrame[Any]) -> None:
+    """Go on, for each column, to the first kind that goes with all rows."""
+    asked = [name for name, kind in kinds.items() if kind < len(_KINDS)]
+    while asked:
+        found = rows.select(_fits(name, kinds[name]) for name in asked).collect("pyarrow")
+        fits = {name: found[name][0] is not False for name in asked}
+        for name in asked:
+            kinds[name] += not fits[name]
+        asked = [name for name in asked if not fits[name] and kinds[name] < len(_KINDS)]
+
+
+def _fits(name: str, kind: int) -> nw.Expr:
+    """Return whether all cells that are not missing are of a kind."""
+    alike = nw.col(name).str.contains(f"^{_KINDS[kind].pattern}$")
+    return (alike | nw.col(name).is_null()).all().alias(name)

@@ -22,13 +22,14 @@ from didjack.intake.sample import CleanData, Sample
 from didjack.options import Options
 
 
-def clean(df: Any, options: Options) -> CleanData:
+def clean(df: Any, options: Options, package: str = "") -> CleanData:
     """Apply the sample rules to a data frame, which is not modified.
 
     Parameters
     ----------
     df : pandas, polars or pyarrow table
     options : Options
+    package : that of the user's table; default: that of `df`
 
     Returns
     -------
@@ -40,7 +41,7 @@ def clean(df: Any, options: Options) -> CleanData:
     DataError
         With the column, the count and the first offenders.
     """
-    return apply_rules(*read(df, options), UnitsInRows())
+    return apply_rules(*read(df, options, package), UnitsInRows())
 
 
 class UnitRules(Protocol):

@@ -127,6 +127,7 @@ class Sample:
     Attributes
     ----------
     options : Options
+    package : that of the user's table
     rows : the rows that are left
     axis : TimeAxis
     periods : (T,) the distinct periods of the rows, sorted
@@ -141,6 +142,7 @@ class Sample:
     """
 
     options: Options
+    package: str
     rows: Rows
     axis: TimeAxis
     periods: Ints

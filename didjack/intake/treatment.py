@@ -13,6 +13,7 @@ from didjack.errors import DataError, OptionError, SampleWarning, warn
 from didjack.intake.calendar import as_times
 from didjack.intake.labels import as_codes
 from didjack.intake.numbers import as_float, offenders
+from didjack.intake.remedies import package_of
 from didjack.intake.tables import column_like, read_columns
 from didjack.intake.time_axis import TimeAxis
 from didjack.options import check_column, told_apart
@@ -92,7 +93,7 @@ def first_treated(df: Any, treatment: str, tname: str, idname: str) -> Any:
        PA  1993       0     NaN
     """
     roles = _roles(treatment=treatment, tname=tname, idname=idname)
-    seen = _read(read_columns(df, roles), treatment, tname, idname)
+    seen = _read(read_columns(df, roles), roles, package_of(df))
     first = seen.first()
     _check_absorbing(seen, first)
     doubts = _doubts(seen, first)
@@ -162,11 +163,12 @@ class _Seen:
         return label_text(self.axis.labels([period])[0])
 
 
-def _read(data: dict[str, pd.Series], treatment: str, tname: str, idname: str) -> _Seen:
+def _read(data: dict[str, pd.Series], roles: dict[str, str], package: str) -> _Seen:
     """Read the three columns, or raise."""
-    value = as_float(data[treatment], "treatment")
+    treatment, tname, idname = roles
+    value = as_float(data[treatment], "treatment", package=package)
     nobody = pd.Series(np.full(value.size, np.nan), name=tname)
-    times = as_times(data[tname], nobody)
+    times = as_times(data[tname], nobody, package=package)
     unit = as_codes(data[idname], "idname")
     missing = {
         f"treatment {treatment!r}": np.isnan(value),

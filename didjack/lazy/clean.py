@@ -71,7 +71,7 @@ def _clean(used: Used) -> CleanData:
         rows = n_rows(used)
         if not options.collect and not few_enough(rows):
             raise too_many_units(used, rows)
-        return clean_in_memory(arrow_table(used, rows), options)
+        return clean_in_memory(arrow_table(used, rows), options, used.table.package)
     used.table.check_names(used.roles)
     first = FirstRows.of(used)
     patterns = None if first.differ else Patterns.of(used, first.centre)
@@ -79,7 +79,7 @@ def _clean(used: Used) -> CleanData:
         return _ruled(used, patterns, first.centre)
     rows = n_rows(used)
     if few_enough(rows):
-        return clean_in_memory(arrow_table(used, rows), options)
+        return clean_in_memory(arrow_table(used, rows), options, used.table.package)
     return _from_moments(used, rows, first.centre)
 
 

@@ -16,7 +16,7 @@ from didjack._typing import Ints
 from didjack.errors import DataError
 from didjack.intake.numbers import is_number, not_numeric, offenders, uncategorized
 from didjack.intake.remedies import PANDAS
-from didjack.intake.text_forms import FORMS, NUMBERED, NUMBERS, Form
+from didjack.intake.text_forms import FORMS, NUMBERS, Form
 from didjack.intake.time_axis import axis_of_dates
 from didjack.wording import brief, name_some
 
@@ -89,7 +89,7 @@ def refuse_text(time: pd.Series, cohort: pd.Series, count: Ints | None, package:
     columns = [column for column in (t, g) if column.is_text]
     if not columns:
         return
-    form = _form_of(t.texts or g.texts)
+    form = _form_of(t.texts or g.texts, g.texts)
     for column in columns:
         _refuse_strays(column, form, count, package)
     first = columns[0]
@@ -100,11 +100,21 @@ def refuse_text(time: pd.Series, cohort: pd.Series, count: Ints | None, package:
     )
 
 
-def _form_of(texts: list[str]) -> Form | None:
-    """Return the form that most of the texts have, if pandas can read those that have it."""
+def _form_of(texts: list[str], others: list[str]) -> Form | None:
+    """Return the form that most of the texts have, if pandas can read those that have it.
+
+    Parameters
+    ----------
+    texts, others : of the column that decides, and of the other one
+    """
     for form in FORMS:
-        found = [text for text in texts if form.pattern.fullmatch(text.strip())]
-        if 2 * len(found) > len(texts) and _made(form, found) is not None:
+        found, more = (
+            [text for text in of_column if form.pattern.fullmatch(text.strip())]
+            for of_column in (texts, others)
+        )
+        if 2 * len(found) <= len(texts) or _made(form, found) is None:
+            continue
+        if form.check(pd.Series(found + more, dtype=object).str.strip()):
             return form
     return None
 
@@ -118,10 +128,6 @@ def _made(form: Form, texts: Iterable[str]) -> pd.Series | None:
             axis_of_dates(made, made[:0])
     except (ValueError, TypeError, OverflowError):  # DataError is a ValueError
         return None
-    if form is NUMBERED:
-        skeletons = given.str.replace(r"\d+", "", regex=True)
-        if skeletons.nunique() > 1 or (made == 0).any():
-            return None
     return made if made.notna().all() and made.nunique() == len(made) else None
 
 
@@ -158,24 +164,38 @@ def _remedy(t: _Column, g: _Column, form: Form | None, package: str) -> str:
 
 def _by_form(t: _Column, g: _Column, form: Form) -> str:
     """Write code that reads the text in both columns; nothing where they do not go together."""
-    made = {}
-    for column in (t, g):
+    made, parts = {}, []
+    for column in (g, t):
         if column.is_text:
             others = [v for v in column.present if not isinstance(v, str) and v not in column.never]
             found = _made(form, column.texts)
             if found is None or others:
                 return ""
-            made[column.role] = found.dtype
+            made[column.role] = found
+            parts.append(f"{column.code} = {form.code.replace('{}', _without_never(column, form))}")
         elif column.given.notna().any():
-            made[column.role] = column.given.dtype
-    kinds = {str(d) if isinstance(d, pd.PeriodDtype) else d.kind for d in made.values()}
-    if len({"i" if kind in "iuf" else kind for kind in kinds}) > 1:
-        return ""
-    parts = []
-    for column in (g, t):
-        if column.is_text:
-            parts.append(f"{column.code} = {form.code.format(_without_never(column, form))}")
-    return "; ".join(parts)
+            made[column.role] = column.given
+    if len({_kind(periods) for periods in made.values()}) <= 1:
+        return "; ".join(parts)
+    return f"{parts[0]}.dt.year" if t.is_text and _are_years(made) else ""
+
+
+def _kind(periods: pd.Series) -> str:
+    """Return what columns of period and cohort have to have in common."""
+    if isinstance(periods.dtype, pd.PeriodDtype):
+        return str(periods.dtype)
+    if pd.api.types.is_datetime64_any_dtype(periods.dtype):
+        return "datetime"
+    return "number" if pd.api.types.is_numeric_dtype(periods.dtype) else "other"
+
+
+def _are_years(made: dict[str, pd.Series]) -> bool:
+    """Whether cohorts are years as numbers, and periods dates of one each year."""
+    time, cohort = made["tname"], made["gname"]
+    if _kind(time) != "datetime" or _kind(cohort) != "number":
+        return False
+    years, cohort = time.dt.year, cohort[cohort.notna() & ~cohort.isin([0, np.inf])]
+    return bool(years.is_unique and cohort.between(1800, 2200).all())
 
 
 def _without_never(column: _Column, form: Form) -> str:

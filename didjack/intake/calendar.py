@@ -65,7 +65,7 @@ def as_times(
             f"tname {time.name!r} ({time.dtype}) and gname {cohort.name!r} ({cohort.dtype}) must "
             "be of one kind: both whole numbers, both pandas Periods, or both dates"
         )
-    return replace(_calendar_times(time, cohort), count=count)
+    return replace(_calendar_times(time, cohort, package), count=count)
 
 
 def _with_own_dtype(column: pd.Series, role: str) -> pd.Series:
@@ -163,7 +163,7 @@ def _filled(period: Ints, missing: Bools) -> Ints:
     return np.where(missing, period[np.argmin(missing)], period)
 
 
-def _calendar_times(time: pd.Series, cohort: pd.Series) -> Times:
+def _calendar_times(time: pd.Series, cohort: pd.Series, package: str) -> Times:
     missing, gone = time.isna().to_numpy(), cohort.isna().to_numpy()
     axis = TimeAxis("int")  # stands for a column of time without any value
     if isinstance(time.dtype, pd.PeriodDtype):
@@ -174,7 +174,7 @@ def _calendar_times(time: pd.Series, cohort: pd.Series) -> Times:
                 "must have one frequency; use .dt.asfreq()"
             )
     elif not missing.all():
-        axis = axis_of_dates(time, cohort)
+        axis = axis_of_dates(time, cohort, package)
     return Times(
         axis=axis,
         period=_filled(_ordinals(axis, time, missing), missing),

@@ -8,6 +8,7 @@ import numpy as np
 
 from didjack._typing import Ints
 from didjack.errors import SampleWarning, warn
+from didjack.intake.remedies import PANDAS
 from didjack.intake.sample import Sample
 
 
@@ -56,11 +57,20 @@ def warn_of_calendar_codes(sample: Sample) -> None:
             warn(
                 f"tname {name!r} looks like {code.what} written as one number, but is counted as a "
                 f"number: from {before} to {after} are {after - before} periods, in event times "
-                f"too. Use pandas Periods, such as {code.remedy.format(name)}, for tname and gname "
-                "(NaT for never-treated), or number the periods 1, 2, 3, ...",
+                f"too. {_remedy(code, sample)} the periods 1, 2, 3, ...",
                 SampleWarning,
             )
             return
+
+
+def _remedy(code: _Code, sample: Sample) -> str:
+    if sample.package != PANDAS:
+        return "Number"
+    periods = code.remedy.format(sample.options.tname)
+    return (
+        f"Use pandas Periods, such as {periods}, for tname and gname (NaT for never-treated), or "
+        "number"
+    )
 
 
 def _first_gap(periods: Ints, code: _Code) -> tuple[int, int] | None:

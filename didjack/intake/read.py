@@ -103,9 +103,9 @@ def as_sample(
     sample, missing, zero : as `read` does
     """
     count = values.count
-    check_boolean(data[options.gname], options)
+    check_boolean(data[options.gname], options, package)
     times = as_times(data[options.tname], data[options.gname], count, package)
-    check_dummy(times, options)
+    check_dummy(times, options, package)
     check_never_codes(times, options)
     unit, cluster = _unit_and_cluster(data, options, values.y.size)
     periods, period = distinct(times.period)

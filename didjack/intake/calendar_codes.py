@@ -1,4 +1,4 @@
-"""Whole numbers that write dates, such as 202012: counted as numbers, they have gaps."""
+"""Numbers that write dates, such as 202012, and days without weekends: they have gaps."""
 
 from __future__ import annotations
 
@@ -61,6 +61,22 @@ def warn_of_calendar_codes(sample: Sample) -> None:
                 SampleWarning,
             )
             return
+
+
+def warn_of_weekends(sample: Sample) -> None:
+    """Warn where periods are days, but none is a weekend: their event times count these too."""
+    axis, days = sample.axis, sample.periods
+    daily = axis.freq == "D" if axis.kind == "datetime" else str(axis.dtype) == "period[D]"
+    weekday = (days + 3) % 7  # day 0, 1 January 1970, was a Thursday
+    mondays = np.flatnonzero(np.diff(days) == 3) + 1
+    if daily and (weekday < 5).all() and mondays.size:
+        before, after = (sample.label(days[at]) for at in (mondays[0] - 1, mondays[0]))
+        warn(
+            f"tname {sample.options.tname!r} has no weekends, but they count: from {before} to "
+            f"{after} are 3 periods, in event times too. If they should not, number the periods "
+            "1, 2, 3, ...",
+            SampleWarning,
+        )
 
 
 def _remedy(code: _Code, sample: Sample) -> str:

@@ -14,7 +14,7 @@ from didjack.intake.numbers import offenders
 from didjack.intake.remedies import CROSS_SECTIONS, value_of_first_period
 from didjack.intake.sample import Sample
 from didjack.options import Options
-from didjack.wording import name_some, one_line, plural
+from didjack.wording import name_some, plural, short
 
 LARGEST, SMALLEST = 1e140, 1e-140
 """Sums over any sample of squares of outcomes and covariates between these are finite, not 0."""
@@ -101,7 +101,7 @@ def _check_constant(sample: Sample, what: str, values: Ints, label: Callable[[in
     shown = []
     for code in units[:3]:
         seen = name_some(map(label, np.unique(values[unit == code])))
-        shown.append(f"{one_line(sample.unit_labels[code])} ({seen})")
+        shown.append(f"{short(sample.unit_labels[code])} ({seen})")
     raise moved_units(sample, what, units.size, shown)
 
 
@@ -132,7 +132,7 @@ def _check_duplicates(sample: Sample) -> None:
     for first in np.unique(key[twice])[:3].tolist():
         code, period = divmod(first, n_periods)
         label = sample.label(sample.periods[period])
-        shown.append(f"({one_line(sample.unit_labels[code])}, {label})")
+        shown.append(f"({short(sample.unit_labels[code])}, {label})")
     raise duplicates(sample.options, int(twice.sum()), shown)
 
 
@@ -172,7 +172,7 @@ def check_what_is_left(sample: Sample) -> None:
     if options.jackknife and (cluster == cluster[0]).all():
         raise DataError(
             f"cluster {options.cluster or options.idname!r} has 1 cluster "
-            f"({one_line(sample.cluster_labels[cluster[0]])}); the jackknife needs at least 2"
+            f"({short(sample.cluster_labels[cluster[0]])}); the jackknife needs at least 2"
         )
     size = np.abs(sample.rows.y).max()
     if 0 < size < SMALLEST:

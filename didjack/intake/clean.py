@@ -13,7 +13,7 @@ import numpy as np
 
 from didjack._typing import NEVER, Bools
 from didjack.intake import checks, rules
-from didjack.intake.calendar_codes import warn_of_calendar_codes
+from didjack.intake.calendar_codes import warn_of_calendar_codes, warn_of_weekends
 from didjack.intake.cohort_codes import check_unknown_code
 from didjack.intake.labels import renumber
 from didjack.intake.ledger import Entry, ledger_table
@@ -104,6 +104,7 @@ def _in_order(
     checks.check_periods(sample)
     check_unknown_code(sample)
     warn_of_calendar_codes(sample)
+    warn_of_weekends(sample)
     horizon = int(sample.periods[-1])
     rules.recode_late_cohorts(sample)
     rules.compare_with_last_cohort(sample)

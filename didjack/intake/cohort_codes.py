@@ -108,6 +108,6 @@ def _may_be_never(sample: Sample, cohort: int) -> bool:
     """Whether a cohort before the first period is not likely to be a period itself."""
     if sample.axis.kind in ("int", "float"):
         return bool(cohort < 0 <= sample.periods[0])
-    label: Any = sample.label(cohort)
+    label: Any = sample.axis.labels([cohort])[0]
     start = label.start_time if isinstance(label, pd.Period) else label
     return bool(start == _EPOCH or start.year <= 1900)

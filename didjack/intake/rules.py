@@ -189,8 +189,8 @@ def leave_out(sample: Sample, short: Bools) -> bool:
     if short.all():
         raise DataError(
             f"no unit of {options.idname!r} is seen in all {n_periods} periods: of tname "
-            f"{options.tname!r}, {label} has the fewest rows ({of_all}); drop that period if it is a "
-            f"stray one, use allow_unbalanced_panel=True, or {CROSS_SECTIONS}"
+            f"{options.tname!r}, {label} has the fewest rows ({of_all}); drop it if it is a "
+            f"stray period, use allow_unbalanced_panel=True, or {CROSS_SECTIONS}"
         )
     reason = f"not seen in all {n_periods} periods (allow_unbalanced_panel=True keeps them)"
     if 2 * sample.n_rows(short) > rows.sum() and 2 * rows[least] < np.median(rows):

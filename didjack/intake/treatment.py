@@ -17,7 +17,7 @@ from didjack.intake.remedies import package_of
 from didjack.intake.tables import column_like, read_columns
 from didjack.intake.time_axis import TimeAxis
 from didjack.options import check_column, told_apart
-from didjack.wording import label_text, name_some, one_line, plural
+from didjack.wording import label_text, name_some, plural, short
 
 NAME = "first_treated"
 """What the column is called."""
@@ -202,8 +202,7 @@ def _check_absorbing(seen: _Seen, first: Ints) -> None:
     both = found[times > 1]
     if len(both):
         shown = ", ".join(
-            f"({one_line(seen.labels[unit])}, {seen.period_text(period)})"
-            for unit, period in both[:3]
+            f"({short(seen.labels[unit])}, {seen.period_text(period)})" for unit, period in both[:3]
         )
         raise DataError(
             f"treatment {seen.treatment!r} is both 0 and 1 in rows of the same {seen.idname!r} and "
@@ -212,7 +211,7 @@ def _check_absorbing(seen: _Seen, first: Ints) -> None:
         )
     units, start = np.unique(pairs[:, 0], return_index=True)
     shown = ", ".join(
-        f"{one_line(seen.labels[unit])} (on in {seen.period_text(first[unit])}, off in "
+        f"{short(seen.labels[unit])} (on in {seen.period_text(first[unit])}, off in "
         f"{seen.period_text(period)})"
         for unit, period in pairs[start[:3]]
     )

@@ -17,7 +17,7 @@ from didjack.intake.tables import read_columns
 from didjack.lazy.unchanged import changed
 from didjack.lazy.units import UnitQueries
 from didjack.lazy.used import Used
-from didjack.wording import brief, name_some, one_line, plural
+from didjack.wording import brief, name_some, plural, short
 
 _NUMBER = r"^\s*[-+]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 """Text that writes a number, perhaps with commas; in a pattern that all engines read."""
@@ -50,7 +50,7 @@ def raise_for_cohorts(queries: UnitQueries, sample: Sample, n_units: int) -> NoR
     shown = []
     for unit, own in cohort.groupby(rows[options.idname].to_numpy()):
         seen = name_some(map(sample.label, own.drop_duplicates().sort_values()))
-        shown.append(f"{one_line(unit)} ({seen})")
+        shown.append(f"{short(unit)} ({seen})")
     raise moved_units(sample, f"cohort ({options.gname!r})", n_units, shown)
 
 
@@ -60,7 +60,7 @@ def raise_for_clusters(queries: UnitQueries, sample: Sample, n_units: int) -> No
     rows = _rows_of_first(queries, "in_clusters")
     shown = []
     for unit, own in rows[options.cluster].groupby(rows[options.idname].to_numpy()):
-        shown.append(f"{one_line(unit)} ({name_some(as_codes(own, 'cluster').labels)})")
+        shown.append(f"{short(unit)} ({name_some(as_codes(own, 'cluster').labels)})")
     raise moved_units(sample, f"cluster ({options.cluster!r})", n_units, shown)
 
 
@@ -90,7 +90,7 @@ def raise_for_duplicates(queries: UnitQueries, sample: Sample) -> NoReturn:
     columns = read_columns(first, {unit: "idname", time: "tname"})
     labels = {raw: sample.label(code) for raw, code in _codes(queries.periods)}
     shown = [
-        f"({one_line(label)}, {labels[period]})"
+        f"({short(label)}, {labels[period]})"
         for label, period in zip(columns[unit], columns[time], strict=True)
     ]
     raise duplicates(options, int(total[own("n")][0].as_py()), shown)

@@ -75,8 +75,6 @@ class Model:
                 bounds = f" between {low:g} and {high:g}" if math.isfinite(low) else ""
                 allowed = f"it must be a number{bounds}"
                 raise OptionError(f"{name}={brief(value)} is not allowed; {allowed}")
-                    f"{name}={brief(value)} is not allowed; it must be a number{bounds}"
-                )
         for name in ("never", "weights"):
             value = getattr(self, name)
             if not isinstance(value, bool | np.bool_):

@@ -25,7 +25,7 @@ ARTEFACTS = {
     "unfinished": r"( with| and| or|[,;:(])$",
     "midnight": r" 00:00:00",
     "control character": r"[\x00-\x1f\x7f]",
-    "punctuation": r" [,;.](?!\.)|[,;]{2}|;\s*;",
+    "punctuation": r" [,;.](?![.\w])|[,;]{2}|;\s*;",
 }
 
 
@@ -58,7 +58,6 @@ def tables():
         "no cluster": (where(fl, [0], "cl", np.nan), {}),
         "mixed never": (where(fl, range(5), "g", np.nan), {}),
         "fraction": (where(fl, [0], "t", 2003.5), {}),
-        "late": (fl.assign(g=fl["g"].replace(0, 2099)), {}),
         "no cohort": (fl.assign(g=0.0), {}),
         "one cohort": (fl.assign(g=2003.0), {}),
         "no never": (fl.assign(g=fl["g"].replace(0, 2004)), {}),
@@ -152,7 +151,7 @@ def test_no_code_of_pandas_for_other_tables(package):
 def test_messages_about_dates(kind):
     texts = heard(lambda: fit(dates()[kind]))
     assert texts
-    assert_clean(text.replace("13:00:00", "") for text in texts)
+    assert_clean(text.replace(" 13:00:00", "") for text in texts)
 
 
 @pytest.fixture(scope="module")
@@ -175,10 +174,11 @@ def test_messages_of_methods(results, place):
             continue
         texts = [*heard(method), *heard(lambda: method(nonsense=1))]  # noqa: B023
         assert any("unknown option 'nonsense'" in text for text in texts), name
+        needed = {"weights": np.ones(len(result.tidy()))} if name == "lincomb" else {}
         for option in inspect.signature(method).parameters:
             for value in VALUES:
                 if option not in ("unknown", "ax", "n_permutations"):
-                    said = heard(lambda: method(**{option: value}))  # noqa: B023
+                    said = heard(lambda: method(**needed | {option: value}))  # noqa: B023
                     texts += said
                     if said and name != "plot":
                         own = (
@@ -191,7 +191,7 @@ def test_messages_of_methods(results, place):
                         assert any(word in said[0] for word in own), (name, option, said)
         assert_clean(texts)
         for text in texts:
-            assert not re.search(r"Result\.|Hypotheses\.|Estimates\.|_\w+\(", text), text
+            assert not re.search(r"Result\.|Hypotheses\.|Estimates\.|(?<!\w)_\w+\(", text), text
 
 
 def test_missing_arguments_of_methods(results):

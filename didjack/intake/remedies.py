@@ -62,7 +62,7 @@ def numbers_of_text(
         return plain
     code = ""
     if package == PANDAS:
-        text = f"df[{name!r}]" + (".replace(',', '', regex=True)" if commas else "")
+        text = f"df[{name!r}]" + (".astype(object).replace(',', '', regex=True)" if commas else "")
         coerced = "" if all_numbers else ", errors='coerce'"
         code = f"df[{name!r}] = pd.to_numeric({text}{coerced})"
     elif package == "polars":

@@ -81,7 +81,11 @@ def axis_of_dates(time: pd.Series, cohort: pd.Series, package: str = "") -> Time
         if getattr(column.dtype, "tz", None) is not None:
             raise DataError(
                 f"{role} {column.name!r} has a time zone; "
-                + ("call .dt.tz_localize(None) first" if pandas else "make dates without one of it")
+                + (
+                    f"use df[{column.name!r}].dt.tz_localize(None)"
+                    if pandas
+                    else "make dates without one of it"
+                )
             )
     stamps = pd.DatetimeIndex(time.dropna().unique()).sort_values()
     axis = _coarsest_axis(stamps, time.dtype)
@@ -89,7 +93,7 @@ def axis_of_dates(time: pd.Series, cohort: pd.Series, package: str = "") -> Time
         periods = f"df[{time.name!r}].dt.to_period('M')"
         raise DataError(
             f"tname {time.name!r} has dates of no regular frequency (year, quarter, month, week, "
-            f"day, ...): {name_some(stamps[:4].astype(str))}; "
+            f"day, ...): {name_some(stamps[:4])}; "
             + (f"use pandas Periods, such as {periods}, or " if pandas else "")
             + "number the periods 1, 2, 3, ..."
         )
@@ -123,12 +127,14 @@ def _check_cohort_dates(axis: TimeAxis, cohort: pd.Series, time: pd.Series, pand
     if not off.size:
         return
     rows = int(cohort.isin(off).sum())
+    freq, t, g = axis.freq, f"df[{time.name!r}]", f"df[{cohort.name!r}]"
     raise DataError(
         f"gname {cohort.name!r} has dates that are no period of tname {time.name!r}, "
         f"whose frequency is {axis.freq!r}: {plural(rows, 'row')}; first: "
-        f"{name_some(off.astype(str), most=3)}; "
+        f"{name_some(off, most=3)}; "
         + (
-            f"use Periods for both, such as .dt.to_period({axis.freq!r}), and NaT for never-treated"
+            f"use {t}.dt.to_period({freq!r}) and {g}.dt.to_period({freq!r}), with NaT for "
+            "never-treated"
             if pandas
             else "give each the date that its period has, and leave never-treated missing"
         )

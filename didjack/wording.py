@@ -64,7 +64,7 @@ def short(value: object, most: int = 80) -> str:
     >>> short(2004.0), short("a" * 100, most=8)
     ('2004', 'aaaaa...')
     """
-    return _cut(label_text(value), most)
+    return _cut(one_line(value) if isinstance(value, tuple) else label_text(value), most)
 
 
 def _cut(text: str, most: int) -> str:

@@ -185,6 +185,7 @@ def test_messages_of_methods(results, place):
                             option,
                             f"{name}(",
                             "all weights",
+                            "weights must be",
                             "array of weights",
                             "no coefficient",
                         )

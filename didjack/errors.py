@@ -11,6 +11,8 @@ import os
 import warnings
 from pathlib import Path
 
+from didjack.wording import tidy
+
 __all__ = [
     "DataError",
     "DidjackError",
@@ -27,6 +29,9 @@ __all__ = [
 
 class DidjackError(Exception):
     """Root of all errors that didjack raises on purpose."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(tidy(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class OptionError(DidjackError, ValueError):
@@ -71,4 +76,4 @@ def warn(message: str, category: type[DidjackWarning]) -> None:
     frame, level = inspect.currentframe(), 1
     while frame is not None and frame.f_code.co_filename.startswith(package):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
+    warnings.warn(tidy(message), category, stacklevel=level)

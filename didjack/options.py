@@ -153,7 +153,8 @@ def reject_unknown(unknown: Mapping[str, object], allowed: Iterable[str]) -> Non
     allowed = list(allowed)
     hints = [f"{name!r}" + did_you_mean(nearest(name, allowed, ALIASES)) for name in unknown]
     what = "unknown option" + ("s " if len(hints) > 1 else " ") + ", ".join(hints)
-    raise UnknownOptionError(f"{what}; allowed: {', '.join(allowed)}")
+    listed = f"allowed: {', '.join(allowed)}" if allowed else "there are none"
+    raise UnknownOptionError(f"{what}; {listed}")
 
 
 INFERENCE = ("vcov", "reference", "undefined", "alpha", "n_boot", "seed", "progress")
@@ -181,15 +182,15 @@ def told_apart(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-def check_choice(name: str, value: Any, optional: bool = False) -> None:
-    """Raise unless `value` is one of the choices of option `name`."""
+def check_choice(name: str, value: Any, optional: bool = False, called: str = "") -> None:
+    """Raise unless `value` is one of the choices of option `name`, `called` otherwise perhaps."""
     allowed = CHOICES[name]
     if value in allowed if isinstance(value, str) else (value is None and optional):
         return
     match = nearest(value, allowed, VALUE_ALIASES) if isinstance(value, str) else None
     listed = ", ".join(repr(choice) for choice in allowed) + (" or None" if optional else "")
     raise OptionError(
-        f"{name}={brief(value)} is not allowed{did_you_mean(match)}; allowed: {listed}"
+        f"{called or name}={brief(value)} is not allowed{did_you_mean(match)}; allowed: {listed}"
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,7 +20,7 @@ def name_some(items: Iterable[Any], most: int = 5) -> str:
     '0, 1, 2 and 4 more'
     """
     listed = list(items)
-    text = ", ".join(one_line(item) for item in listed[:most])
+    text = ", ".join(short(item) for item in listed[:most])
     return text + (f" and {len(listed) - most} more" if len(listed) > most else "")
 
 
@@ -30,7 +32,58 @@ def one_line(value: object) -> str:
     >>> one_line("state\nand county")
     'state and county'
     """
-    return encodable(" ".join(str(value).splitlines()))
+    text = " ".join(str(value).splitlines())
+    if not text.isprintable():
+        text = "".join(_escaped(character) for character in text)
+    return encodable(text)
+
+
+def _escaped(character: str) -> str:
+    """Escape what moves the cursor, colours what follows, or turns its direction."""
+    if character.isspace():
+        return " "
+    hidden = unicodedata.category(character) == "Cc" or unicodedata.bidirectional(character) in (
+        "LRO",
+        "RLO",
+        "LRE",
+        "RLE",
+        "PDF",
+        "LRI",
+        "RLI",
+        "FSI",
+        "PDI",
+    )
+    return ascii(character)[1:-1] if hidden else character
+
+
+def short(value: object, most: int = 80) -> str:
+    """Write a label in a message: whole numbers as such, on one line, cut to `most` characters.
+
+    Examples
+    --------
+    >>> short(2004.0), short("a" * 100, most=8)
+    ('2004', 'aaaaa...')
+    """
+    return _cut(one_line(value) if isinstance(value, tuple) else label_text(value), most)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def tidy(message: str) -> str:
+    """Write a message on one line, with long names in quotes cut.
+
+    Examples
+    --------
+    >>> len(tidy(f"df has no column {'a' * 1000!r}"))
+    217
+    """
+    return _QUOTED.sub(lambda found: _cut(found[0], 200), one_line(message))
+
+
+_QUOTED = re.compile(r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?!\w)""")
+"""A name in quotes, as `repr` writes it."""
 
 
 def encodable(text: str) -> str:
@@ -65,8 +118,8 @@ def brief(value: object, most: int = 60) -> str:
     >>> brief(["a", "b"]), brief("a" * 100, most=8)
     ("['a', 'b']", "'aaaa...")
     """
-    text = " ".join(repr(value).split())
-    return text if len(text) <= most else text[: most - 3] + "..."
+    text = re.sub(r"\bnp\.\w+\(([^()]*)\)", r"\1", " ".join(repr(value).split()))
+    return _cut(encodable(text), most)
 
 
 def nearest(

@@ -47,6 +47,6 @@ class Window:
             infinite = np.isinf(value) and (value > 0) == (name == "max_e")
             if name not in scheme.bounds and not infinite:
                 raise OptionError(
-                    f"{name}={value!r} does not go with type {scheme.name!r}"
+                    f"{name}={brief(value)} does not go with type {scheme.name!r}"
                     + (f"; allowed: {', '.join(scheme.bounds)}" if scheme.bounds else "")
                 )

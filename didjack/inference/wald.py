@@ -129,10 +129,12 @@ def _is_number(value: Any) -> bool:
 def _padded(rows: Floats, index: pd.Index, n_components: int) -> Floats:
     """Give the overall a weight of zero where rows are of the components alone."""
     if rows.ndim != 2 or rows.shape[1] not in (len(index), n_components):
+        shape = rows.shape if len(rows) != 1 else rows.shape[1:]
+        what = f"shape {shape}" if shape else "a single number"
         also = f", or {n_components} without the overall" if n_components < len(index) else ""
         raise OptionError(
             f"an array of weights needs one column a coefficient, {len(index)}{also}, "
-            f"not shape {rows.shape if len(rows) != 1 else rows.shape[1:]}, "
+            f"not {what}, "
             f"nor are these labels of coefficients, which are {name_labels(index, 30)}"
         )
     return np.pad(rows, ((0, 0), (0, len(index) - rows.shape[1])))

@@ -11,6 +11,7 @@ import pandas as pd
 from didjack._typing import NEVER, Bools, Floats, Ints
 from didjack.errors import DataError
 from didjack.intake.numbers import as_float, offenders, uncategorized
+from didjack.intake.text_periods import refuse_text
 from didjack.intake.time_axis import TimeAxis, axis_of_dates, periods_of_dates
 from didjack.options import MOST_PERIODS
 
@@ -43,14 +44,18 @@ class Times:
         return int(np.count_nonzero(rows) if self.count is None else self.count[rows].sum())
 
 
-def as_times(time: pd.Series, cohort: pd.Series, count: Ints | None = None) -> Times:
+def as_times(
+    time: pd.Series, cohort: pd.Series, count: Ints | None = None, package: str = ""
+) -> Times:
     """Read the columns of period (`tname`) and cohort (`gname`).
 
     Parameters
     ----------
     time, cohort : (N,)
     count : (N,) how many rows of the user's table each stands for; None: one
+    package : that of the user's table, whose code remedies are
     """
+    refuse_text(time, cohort, count, package)
     time, cohort = _with_own_dtype(time, "tname"), _with_own_dtype(cohort, "gname")
     kinds = {_kind(column) for column in (time, cohort) if column.notna().any()}
     if kinds <= {"number"}:
@@ -60,7 +65,7 @@ def as_times(time: pd.Series, cohort: pd.Series, count: Ints | None = None) -> T
             f"tname {time.name!r} ({time.dtype}) and gname {cohort.name!r} ({cohort.dtype}) must "
             "be of one kind: both whole numbers, both pandas Periods, or both dates"
         )
-    return replace(_calendar_times(time, cohort), count=count)
+    return replace(_calendar_times(time, cohort, package), count=count)
 
 
 def _with_own_dtype(column: pd.Series, role: str) -> pd.Series:
@@ -166,7 +171,7 @@ def _filled(period: Ints, missing: Bools) -> Ints:
     return np.where(missing, period[np.argmin(missing)], period)
 
 
-def _calendar_times(time: pd.Series, cohort: pd.Series) -> Times:
+def _calendar_times(time: pd.Series, cohort: pd.Series, package: str) -> Times:
     missing, gone = time.isna().to_numpy(), cohort.isna().to_numpy()
     axis = TimeAxis("int")  # stands for a column of time without any value
     if isinstance(time.dtype, pd.PeriodDtype):
@@ -177,7 +182,7 @@ def _calendar_times(time: pd.Series, cohort: pd.Series) -> Times:
                 "must have one frequency; use .dt.asfreq()"
             )
     elif not missing.all():
-        axis = axis_of_dates(time, cohort)
+        axis = axis_of_dates(time, cohort, package)
     return Times(
         axis=axis,
         period=_filled(_ordinals(axis, time, missing), missing),

@@ -1,4 +1,4 @@
-"""Whole numbers that write dates, such as 202012: counted as numbers, they have gaps."""
+"""Numbers that write dates, such as 202012, and days without weekends: they have gaps."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from didjack._typing import Ints
 from didjack.errors import SampleWarning, warn
+from didjack.intake.remedies import PANDAS
 from didjack.intake.sample import Sample
 
 
@@ -56,11 +57,36 @@ def warn_of_calendar_codes(sample: Sample) -> None:
             warn(
                 f"tname {name!r} looks like {code.what} written as one number, but is counted as a "
                 f"number: from {before} to {after} are {after - before} periods, in event times "
-                f"too. Use pandas Periods, such as {code.remedy.format(name)}, for tname and gname "
-                "(NaT for never-treated), or number the periods 1, 2, 3, ...",
+                f"too. {_remedy(code, sample)} the periods 1, 2, 3, ...",
                 SampleWarning,
             )
             return
+
+
+def warn_of_weekends(sample: Sample) -> None:
+    """Warn where periods are days, but none is a weekend: their event times count these too."""
+    axis, days = sample.axis, sample.periods
+    daily = axis.freq == "D" if axis.kind == "datetime" else str(axis.dtype) == "period[D]"
+    weekday = (days + 3) % 7  # day 0, 1 January 1970, was a Thursday
+    mondays = np.flatnonzero(np.diff(days) == 3) + 1
+    if daily and (weekday < 5).all() and mondays.size:
+        before, after = (sample.label(days[at]) for at in (mondays[0] - 1, mondays[0]))
+        warn(
+            f"tname {sample.options.tname!r} has no weekends, but they count: from {before} to "
+            f"{after} are 3 periods, in event times too. If they should not, number the periods "
+            "1, 2, 3, ...",
+            SampleWarning,
+        )
+
+
+def _remedy(code: _Code, sample: Sample) -> str:
+    if sample.package != PANDAS:
+        return "Number"
+    periods = code.remedy.format(sample.options.tname)
+    return (
+        f"Use pandas Periods, such as {periods}, for tname and gname (NaT for never-treated), or "
+        "number"
+    )
 
 
 def _first_gap(periods: Ints, code: _Code) -> tuple[int, int] | None:

@@ -11,9 +11,10 @@ import pandas as pd
 from didjack._typing import NEVER, Floats, Ints
 from didjack.errors import DataError
 from didjack.intake.numbers import offenders
+from didjack.intake.remedies import CROSS_SECTIONS, value_of_first_period
 from didjack.intake.sample import Sample
 from didjack.options import Options
-from didjack.wording import name_some, one_line, plural
+from didjack.wording import name_some, plural, short
 
 LARGEST, SMALLEST = 1e140, 1e-140
 """Sums over any sample of squares of outcomes and covariates between these are finite, not 0."""
@@ -99,18 +100,18 @@ def _check_constant(sample: Sample, what: str, values: Ints, label: Callable[[in
     shown = []
     for code in units[:3]:
         seen = name_some(map(label, np.unique(values[unit == code])))
-        shown.append(f"{one_line(sample.unit_labels[code])} ({seen})")
-    raise moved_units(sample.options, what, units.size, shown)
+        shown.append(f"{short(sample.unit_labels[code])} ({seen})")
+    raise moved_units(sample, what, units.size, shown)
 
 
-def moved_units(options: Options, what: str, n_units: int, shown: list[str]) -> DataError:
+def moved_units(sample: Sample, what: str, n_units: int, shown: list[str]) -> DataError:
     """Return the error for units with more than one value of something, and the remedies."""
+    options = sample.options
     column = options.gname if what.startswith("cohort") else options.cluster
     return DataError(
         f"{plural(n_units, 'unit')} of {options.idname!r} in more than one {what}; "
-        f"first: {', '.join(shown)}; take that of a unit's first period, with df.sort_values("
-        f"{options.tname!r}).groupby({options.idname!r})[{column!r}].transform('first') of pandas, "
-        "or use panel=False for repeated cross sections"
+        f"first: {', '.join(shown)}; use {CROSS_SECTIONS}, or "
+        f"{value_of_first_period(sample.package, options, column)}"
     )
 
 
@@ -130,7 +131,7 @@ def _check_duplicates(sample: Sample) -> None:
     for first in np.unique(key[twice])[:3].tolist():
         code, period = divmod(first, n_periods)
         label = sample.label(sample.periods[period])
-        shown.append(f"({one_line(sample.unit_labels[code])}, {label})")
+        shown.append(f"({short(sample.unit_labels[code])}, {label})")
     raise duplicates(sample.options, int(twice.sum()), shown)
 
 
@@ -139,7 +140,7 @@ def duplicates(options: Options, n_rows: int, shown: list[str]) -> DataError:
     return DataError(
         f"({options.idname!r}, {options.tname!r}) is not unique: "
         f"{plural(n_rows, 'row')} share a unit and a period; first: "
-        f"{', '.join(shown)}; with repeated cross sections use panel=False"
+        f"{', '.join(shown)}; use {CROSS_SECTIONS}"
     )
 
 
@@ -170,7 +171,7 @@ def check_what_is_left(sample: Sample) -> None:
     if options.jackknife and (cluster == cluster[0]).all():
         raise DataError(
             f"cluster {options.cluster or options.idname!r} has 1 cluster "
-            f"({one_line(sample.cluster_labels[cluster[0]])}); the jackknife needs at least 2"
+            f"({short(sample.cluster_labels[cluster[0]])}); the jackknife needs at least 2"
         )
     size = np.abs(sample.rows.y).max()
     if 0 < size < SMALLEST:

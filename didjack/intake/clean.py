@@ -13,7 +13,7 @@ import numpy as np
 
 from didjack._typing import NEVER, Bools
 from didjack.intake import checks, rules
-from didjack.intake.calendar_codes import warn_of_calendar_codes
+from didjack.intake.calendar_codes import warn_of_calendar_codes, warn_of_weekends
 from didjack.intake.cohort_codes import check_unknown_code
 from didjack.intake.labels import renumber
 from didjack.intake.ledger import Entry, ledger_table
@@ -22,13 +22,14 @@ from didjack.intake.sample import CleanData, Sample
 from didjack.options import Options
 
 
-def clean(df: Any, options: Options) -> CleanData:
+def clean(df: Any, options: Options, package: str = "") -> CleanData:
     """Apply the sample rules to a data frame, which is not modified.
 
     Parameters
     ----------
     df : pandas, polars or pyarrow table
     options : Options
+    package : that of the user's table; default: that of `df`
 
     Returns
     -------
@@ -40,7 +41,7 @@ def clean(df: Any, options: Options) -> CleanData:
     DataError
         With the column, the count and the first offenders.
     """
-    return apply_rules(*read(df, options), UnitsInRows())
+    return apply_rules(*read(df, options, package), UnitsInRows())
 
 
 class UnitRules(Protocol):
@@ -103,6 +104,7 @@ def _in_order(
     checks.check_periods(sample)
     check_unknown_code(sample)
     warn_of_calendar_codes(sample)
+    warn_of_weekends(sample)
     horizon = int(sample.periods[-1])
     rules.recode_late_cohorts(sample)
     rules.compare_with_last_cohort(sample)

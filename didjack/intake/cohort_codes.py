@@ -11,6 +11,7 @@ from didjack._typing import NEVER, Bools, Ints
 from didjack.errors import DataError
 from didjack.intake.calendar import Times
 from didjack.intake.numbers import uncategorized
+from didjack.intake.remedies import PANDAS
 from didjack.intake.sample import Sample
 from didjack.options import Options
 from didjack.wording import plural
@@ -24,34 +25,36 @@ _EPOCH = pd.Timestamp(1970, 1, 1)
 """What 0 becomes when it is made a date."""
 
 
-def check_dummy(times: Times, options: Options) -> None:
+def check_dummy(times: Times, options: Options, package: str) -> None:
     """Raise for cohorts that are only 0 and 1: a treatment dummy, not periods."""
     if times.cohort.min() != 1 or not times.zero.any():
         return
     if (times.cohort[~times.cohort_missing & ~times.zero] != 1).any():
         return
     name = options.gname
+    code = f": df[{name!r}].replace(0, np.inf)" if package == PANDAS else ""
     raise DataError(
-        f"gname {name!r} holds only 0 and 1, like a treatment dummy; {_first_treated(options)}. If "
-        "1 is indeed a period, say so by coding never-treated as inf or missing: "
-        f"df[{name!r}].replace(0, np.inf)"
+        f"gname {name!r} holds only 0 and 1, like a treatment dummy; "
+        f"{_first_treated(options, package)}. If 1 is indeed a period, say so by coding "
+        f"never-treated as inf or missing{code}"
     )
 
 
-def check_boolean(cohort: pd.Series, options: Options) -> None:
+def check_boolean(cohort: pd.Series, options: Options, package: str) -> None:
     """Raise for cohorts that are False and True: a treatment dummy, too."""
     if pd.api.types.is_bool_dtype(uncategorized(cohort).dtype):
-        raise DataError(f"gname {options.gname!r} is boolean; {_first_treated(options)}")
+        raise DataError(f"gname {options.gname!r} is boolean; {_first_treated(options, package)}")
 
 
-def _first_treated(options: Options) -> str:
+def _first_treated(options: Options, package: str) -> str:
     """Say how a dummy becomes a cohort; of cross sections, clusters are what is treated."""
     treated = options.idname or options.cluster
+    where = "" if package == PANDAS else ", in a table in memory"
     unit = "idname" if treated is None else repr(treated)
     return (
         "it must hold the first treated period, which "
         f"didjack.first_treated(df, {options.gname!r}, {options.tname!r}, {unit}) finds from a "
-        "dummy that is 1 once a unit is treated"
+        f"dummy that is 1 once a unit is treated{where}"
     )
 
 
@@ -105,6 +108,6 @@ def _may_be_never(sample: Sample, cohort: int) -> bool:
     """Whether a cohort before the first period is not likely to be a period itself."""
     if sample.axis.kind in ("int", "float"):
         return bool(cohort < 0 <= sample.periods[0])
-    label: Any = sample.label(cohort)
+    label: Any = sample.axis.labels([cohort])[0]
     start = label.start_time if isinstance(label, pd.Period) else label
     return bool(start == _EPOCH or start.year <= 1900)

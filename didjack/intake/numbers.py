@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -12,6 +11,7 @@ import pandas as pd
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.errors import DataError
+from didjack.intake.remedies import numbers_of_text
 from didjack.wording import brief, name_some, plural
 
 
@@ -34,7 +34,7 @@ def offenders(
     return f"{plural(rows.size, 'row')}; first: {shown} (row {first})"
 
 
-def as_float(column: pd.Series, role: str, count: Ints | None = None) -> Floats:
+def as_float(column: pd.Series, role: str, count: Ints | None = None, package: str = "") -> Floats:
     """Return a numeric, boolean or object-of-numbers column as new float64; missing is NaN.
 
     Parameters
@@ -42,40 +42,62 @@ def as_float(column: pd.Series, role: str, count: Ints | None = None) -> Floats:
     column : (N,)
     role : what it is for
     count : (N,) as in `offenders`
+    package : that of the user's table
 
     Raises
     ------
     DataError
         The column holds text, dates or other things that are not real numbers.
     """
-    column = uncategorized(column)
+    given, column = column, uncategorized(column)
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiub":
         return column.to_numpy().astype(np.float64)
+    missing = column.isna().to_numpy(dtype=bool)
     if column.dtype == object:
-        return _numbers_of_object(column, role, count)
+        values = [None if gone else value for value, gone in zip(column, missing, strict=True)]
+        if any(value is not None and not is_number(value) for value in values):
+            raise not_numeric(given, role, count, package)
+        return np.array([np.nan if value is None else _to_float(value) for value in values])
     if is_complex(column) or not (
         pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype)
     ):
-        present = column[column.notna().to_numpy()]
-        if not len(present):
+        if missing.all():
             return np.full(len(column), np.nan)
-        texts = list(dict.fromkeys(brief(value, 40) for value in present.iloc[:100]))
-        shown = name_some(texts[:3], most=3)
-        raise DataError(
-            f"{role} {column.name!r} is not numeric ({column.dtype}); first: {shown}"
-            f"{_hint(present.iloc[0], role)}"
-        )
+        raise not_numeric(given, role, count, package)
     return np.array(column.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
-def _hint(value: object, role: str) -> str:
-    """Say what makes numbers or dates of a text that looks like one."""
+def not_numeric(column: pd.Series, role: str, count: Ints | None, package: str) -> DataError:
+    """Return the error for a column that holds other things than numbers: those that are none."""
+    column = uncategorized(column)
+    there = column.notna().to_numpy(dtype=bool)
+    values = [value if known else None for value, known in zip(column, there, strict=True)]
+    number = np.array([reads_as_number(value) for value in values])
+    rows = np.ones(there.size) if count is None else count
+    mostly_numbers = 2 * rows[number].sum() > rows[there].sum()
+    bad = there & ~number
+    if not mostly_numbers or not bad.any():  # numbers written as text are none either
+        bad = np.array([value is not None and not is_number(value) for value in values])
+    what, hint = f"{role} {column.name!r} is not numeric", ""
+    if mostly_numbers:
+        written = [value for value in values if isinstance(value, str) and "," in value]
+        hint = "; " + numbers_of_text(package, column.name, bool(number[there].all()), written)
+    if bad.sum() < there.sum():
+        shown = np.array([brief(value, 40) for value in values], dtype=object)
+        return DataError(f"{what}: {offenders(bad, shown, count, column.index)}{hint}")
+    texts = list(dict.fromkeys(brief(value, 40) for value in column[there].iloc[:100]))
+    return DataError(f"{what} ({column.dtype}); first: {name_some(texts[:3])}{hint}")
+
+
+def reads_as_number(value: object) -> bool:
+    """Whether a value is a number, or text that writes one, perhaps with commas."""
     if not isinstance(value, str):
-        return ""
-    if pd.notna(pd.to_numeric(value, errors="coerce")):
-        return "; pd.to_numeric makes numbers of text"
-    dated = role in ("tname", "gname") and re.fullmatch(r"\d{4}-\d{2}(-\d{2}.*)?", value.strip())
-    return "; pd.to_datetime makes dates of text" if dated else ""
+        return is_number(value)
+    try:
+        float(value.replace(",", ""))
+    except ValueError:
+        return False
+    return any(character.isdigit() for character in value)
 
 
 def is_complex(column: pd.Series) -> bool:
@@ -89,20 +111,6 @@ def uncategorized(column: pd.Series) -> pd.Series:
         return column
     values = pd.Series(column.cat.categories).reindex(column.cat.codes)
     return pd.Series(values.array, index=column.index, name=column.name)
-
-
-def _numbers_of_object(column: pd.Series, role: str, count: Ints | None) -> Floats:
-    """Convert an object column of numbers; text that looks like a number is not one."""
-    missing = column.isna().to_numpy(dtype=bool)
-    values = [None if gone else value for value, gone in zip(column, missing, strict=True)]
-    bad = np.array([value is not None and not is_number(value) for value in values])
-    if bad.any():
-        shown = np.array([brief(value, 40) for value in column], dtype=object)
-        raise DataError(
-            f"{role} {column.name!r} is not numeric: {offenders(bad, shown, count, column.index)}"
-            f"{_hint(values[int(bad.argmax())], role)}"
-        )
-    return np.array([np.nan if value is None else _to_float(value) for value in values])
 
 
 def is_number(value: object) -> bool:

@@ -16,14 +16,21 @@ from didjack.intake.covariates import FormulaDesign
 from didjack.intake.formula import Covariates, parse
 from didjack.intake.labels import Coded, as_codes, distinct
 from didjack.intake.numbers import as_float
+from didjack.intake.remedies import package_of
 from didjack.intake.sample import Rows, Sample
 from didjack.intake.tables import column_names, read_columns
 from didjack.intake.text import text_as_categories
 from didjack.options import Options
 
 
-def read(df: Any, options: Options) -> tuple[Sample, dict[str, Bools], Bools]:
+def read(df: Any, options: Options, package: str = "") -> tuple[Sample, dict[str, Bools], Bools]:
     """Read the used columns.
+
+    Parameters
+    ----------
+    df : pandas, polars or pyarrow table
+    options : Options
+    package : that of the user's table; default: that of `df`
 
     Returns
     -------
@@ -37,10 +44,11 @@ def read(df: Any, options: Options) -> tuple[Sample, dict[str, Bools], Bools]:
     formula = parse(options.xformla)
     named = formula.columns(df, column_names(df)) if formula is not None else []
     data = read_columns(df, roles(options, named))
+    package = package or package_of(df)
     dropped = []
     weight = None
     if options.weightsname is not None:
-        weight = as_float(data[options.weightsname], "weightsname")
+        weight = as_float(data[options.weightsname], "weightsname", package=package)
         checks.check_negative(weight, options)
         zero = weight == 0
         if zero.all():
@@ -50,10 +58,10 @@ def read(df: Any, options: Options) -> tuple[Sample, dict[str, Bools], Bools]:
             weight = weight[~zero]
             # Their index goes on to say which rows of the user's table they are.
             data = {name: column[~zero] for name, column in data.items()}
-    y = as_float(data[options.yname], "yname")
+    y = as_float(data[options.yname], "yname", package=package)
     checks.check_large(y, options, data[options.yname].index)
     used = UsedColumns(formula, named)
-    sample, missing, code_zero = as_sample(data, used, options, Values(y, weight))
+    sample, missing, code_zero = as_sample(data, used, options, Values(y, weight), package)
     for entry in dropped:
         sample.add(entry)
     return sample, missing, code_zero
@@ -87,7 +95,11 @@ class Values:
 
 
 def as_sample(
-    data: dict[str, pd.Series], covariates: UsedColumns, options: Options, values: Values
+    data: dict[str, pd.Series],
+    covariates: UsedColumns,
+    options: Options,
+    values: Values,
+    package: str,
 ) -> tuple[Sample, dict[str, Bools], Bools]:
     """Code periods, cohorts, units and clusters.
 
@@ -97,15 +109,16 @@ def as_sample(
     covariates : UsedColumns
     options : Options
     values : outcomes and weights; missing ones are not finite
+    package : that of the user's table
 
     Returns
     -------
     sample, missing, zero : as `read` does
     """
     count = values.count
-    check_boolean(data[options.gname], options)
-    times = as_times(data[options.tname], data[options.gname], count)
-    check_dummy(times, options)
+    check_boolean(data[options.gname], options, package)
+    times = as_times(data[options.tname], data[options.gname], count, package)
+    check_dummy(times, options, package)
     check_never_codes(times, options)
     unit, cluster = _unit_and_cluster(data, options)
     periods, period = distinct(times.period)
@@ -123,6 +136,7 @@ def as_sample(
     )
     sample = Sample(
         options=options,
+        package=package,
         rows=rows,
         axis=times.axis,
         periods=periods,

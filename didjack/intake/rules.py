@@ -15,6 +15,7 @@ from didjack.intake.checks import (
     check_spread,
 )
 from didjack.intake.cohort_codes import ZERO_IS_A_PERIOD, zero_among_periods
+from didjack.intake.remedies import CROSS_SECTIONS
 from didjack.intake.sample import Sample
 
 # ---- rule 1: complete rows ----------------------------------------------------------------------
@@ -171,20 +172,22 @@ def leave_out(sample: Sample, short: Bools) -> bool:
 
     Returns whether what is left is a balanced panel.
     """
-    n_periods = sample.periods.size
-    if sample.options.allow_unbalanced_panel:
+    n_periods, options = sample.periods.size, sample.options
+    if options.allow_unbalanced_panel:
         reason = "units miss some periods: rows are compared as repeated cross sections"
         sample.record("5 unbalanced panel", "kept", short, reason, warn=False)
         return False
+    rows = np.array([sample.n_rows(sample.rows.period == place) for place in range(n_periods)])
+    least = int(np.argmin(rows))
+    label, of_all = sample.label(sample.periods[least]), f"{rows[least]:,} of {rows.sum():,}"
     if short.all():
-        rows = [sample.n_rows(sample.rows.period == place) for place in range(n_periods)]
-        least = int(np.argmin(rows))
         raise DataError(
-            f"no unit of {sample.options.idname!r} is seen in all {n_periods} periods: of tname "
-            f"{sample.options.tname!r}, {sample.label(sample.periods[least])} has the fewest rows "
-            f"({rows[least]:,} of {sum(rows):,}); drop that period if it is a stray one, use "
-            "allow_unbalanced_panel=True, or panel=False for repeated cross sections"
+            f"no unit of {options.idname!r} is seen in all {n_periods} periods: of tname "
+            f"{options.tname!r}, {label} has the fewest rows ({of_all}); drop it if it is a "
+            f"stray period, use allow_unbalanced_panel=True, or {CROSS_SECTIONS}"
         )
     reason = f"not seen in all {n_periods} periods (allow_unbalanced_panel=True keeps them)"
+    if 2 * sample.n_rows(short) > rows.sum() and 2 * rows[least] < np.median(rows):
+        reason += f"; {label} of {options.tname!r} has {of_all} rows: drop it if it is a stray one"
     sample.drop("5 balanced panel", short, reason)
     return True

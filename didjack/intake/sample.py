@@ -16,7 +16,7 @@ from didjack.intake.labels import renumber
 from didjack.intake.ledger import Entry
 from didjack.intake.time_axis import TimeAxis
 from didjack.options import Options
-from didjack.wording import name_some, plural
+from didjack.wording import label_text, name_some, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,7 @@ class Sample:
     Attributes
     ----------
     options : Options
+    package : that of the user's table
     rows : the rows that are left
     axis : TimeAxis
     periods : (T,) the distinct periods of the rows, sorted
@@ -141,6 +142,7 @@ class Sample:
     """
 
     options: Options
+    package: str
     rows: Rows
     axis: TimeAxis
     periods: Ints
@@ -178,9 +180,9 @@ class Sample:
         units = self.units(rows)
         return units.size, name_some(self.unit_labels[units[:3]])
 
-    def label(self, period: int) -> Any:
-        """Return the user's label of a period, or of a cohort."""
-        return "never" if period == NEVER else self.axis.labels([period])[0]
+    def label(self, period: int) -> str:
+        """Write a period, or a cohort, as the user labels it."""
+        return "never" if period == NEVER else label_text(self.axis.labels([period])[0])
 
     def record(self, rule: str, action: str, rows: Bools, reason: str, warn: bool = True) -> None:
         """Write an entry of the ledger, and warn."""

@@ -10,7 +10,7 @@ import pandas as pd
 from didjack._typing import Bools, Ints
 from didjack.errors import DataError
 from didjack.intake.labels import Coded, as_codes
-from didjack.intake.numbers import is_number, offenders
+from didjack.intake.numbers import offenders, reads_as_number
 from didjack.wording import brief
 
 _OBJECT = np.dtype(object)
@@ -55,7 +55,7 @@ def _check_numbers(column: pd.Series, coded: Coded, count: Ints | None) -> None:
     rows = np.append(bad, False)[coded.codes]
     written = np.array([brief(value, 40) for value in [*values, None]], dtype=object)
     what = "is mostly numbers, but has text"
-    if all(_reads_as_number(value) for value in values[bad]):
+    if all(reads_as_number(value) for value in values[bad]):
         what = "holds numbers as text"
     name = str(column.name)
     quoted = name if name.isidentifier() else f"`{name}`"
@@ -68,21 +68,10 @@ def _check_numbers(column: pd.Series, coded: Coded, count: Ints | None) -> None:
 def _text_among_numbers(values: Any, counts: Any) -> Bools:
     """Return which distinct values are the text in a column that is mostly numbers."""
     text = np.array([isinstance(value, str) for value in values], dtype=bool)
-    number = np.array([_reads_as_number(value) for value in values], dtype=bool)
+    number = np.array([reads_as_number(value) for value in values], dtype=bool)
     if not text.any() or 2 * counts[number].sum() <= counts.sum():
         return np.zeros(len(values), dtype=bool)
     if text.all() and all(value.strip().isdecimal() for value in values):
         return np.zeros(len(values), dtype=bool)
     words = text & ~number
     return words if words.any() else text
-
-
-def _reads_as_number(value: object) -> bool:
-    """Whether a value is a number, or text that writes one, perhaps with commas."""
-    if not isinstance(value, str):
-        return is_number(value)
-    try:
-        float(value.replace(",", ""))
-    except ValueError:
-        return False
-    return any(character.isdigit() for character in value)

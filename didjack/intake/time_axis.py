@@ -11,6 +11,7 @@ import pandas as pd
 
 from didjack._typing import Ints
 from didjack.errors import DataError
+from didjack.intake.remedies import PANDAS
 from didjack.wording import name_some, plural
 
 _CALENDARS = ("Y", "Q", "Q-JAN", "Q-FEB", "M", "W")
@@ -67,12 +68,24 @@ def periods_of_dates(dates: Any, freq: str) -> pd.PeriodIndex:
     return pd.DatetimeIndex(dates).to_period(freq)
 
 
-def axis_of_dates(time: pd.Series, cohort: pd.Series) -> TimeAxis:
-    """Find the coarsest calendar on which each date of `time` is one period, and check it."""
+def axis_of_dates(time: pd.Series, cohort: pd.Series, package: str = "") -> TimeAxis:
+    """Find the coarsest calendar on which each date of `time` is one period, and check it.
+
+    Parameters
+    ----------
+    time, cohort : (N,)
+    package : that of the user's table, whose code remedies are
+    """
+    pandas = package == PANDAS
     for role, column in (("tname", time), ("gname", cohort)):
         if getattr(column.dtype, "tz", None) is not None:
             raise DataError(
-                f"{role} {column.name!r} has a time zone; call .dt.tz_localize(None) first"
+                f"{role} {column.name!r} has a time zone; "
+                + (
+                    f"use df[{column.name!r}].dt.tz_localize(None)"
+                    if pandas
+                    else "make dates without one of it"
+                )
             )
     stamps = pd.DatetimeIndex(time.dropna().unique()).sort_values()
     try:
@@ -84,12 +97,14 @@ def axis_of_dates(time: pd.Series, cohort: pd.Series) -> TimeAxis:
             f"{name_some(stamps[[0, -1]].astype(str))}; number the periods 1, 2, 3, ..."
         ) from error
     if axis is None:
+        periods = f"df[{time.name!r}].dt.to_period('M')"
         raise DataError(
             f"tname {time.name!r} has dates of no regular frequency (year, quarter, month, week, "
-            f"day, ...): {name_some(stamps[:4].astype(str))}; use pandas Periods, such as "
-            f"df[{time.name!r}].dt.to_period('M'), or number the periods 1, 2, 3, ..."
+            f"day, ...): {name_some(stamps[:4])}; "
+            + (f"use pandas Periods, such as {periods}, or " if pandas else "")
+            + "number the periods 1, 2, 3, ..."
         )
-    _check_cohort_dates(axis, cohort, time)
+    _check_cohort_dates(axis, cohort, time, pandas)
     return axis
 
 
@@ -109,7 +124,7 @@ def _coarsest_axis(stamps: pd.DatetimeIndex, dtype: Any) -> TimeAxis | None:
     return None
 
 
-def _check_cohort_dates(axis: TimeAxis, cohort: pd.Series, time: pd.Series) -> None:
+def _check_cohort_dates(axis: TimeAxis, cohort: pd.Series, time: pd.Series, pandas: bool) -> None:
     """Raise for dates of first treatment that are not among the dates that periods can have."""
     stamps = pd.DatetimeIndex(cohort.dropna().unique())
     try:
@@ -119,9 +134,15 @@ def _check_cohort_dates(axis: TimeAxis, cohort: pd.Series, time: pd.Series) -> N
     if not off.size:
         return
     rows = int(cohort.isin(off).sum())
+    freq, t, g = axis.freq, f"df[{time.name!r}]", f"df[{cohort.name!r}]"
     raise DataError(
         f"gname {cohort.name!r} has dates that are no period of tname {time.name!r}, "
         f"whose frequency is {axis.freq!r}: {plural(rows, 'row')}; first: "
-        f"{name_some(off.astype(str), most=3)}; use Periods for both, such as "
-        f".dt.to_period({axis.freq!r}), and NaT for never-treated"
+        f"{name_some(off, most=3)}; "
+        + (
+            f"use {t}.dt.to_period({freq!r}) and {g}.dt.to_period({freq!r}), with NaT for "
+            "never-treated"
+            if pandas
+            else "give each the date that its period has, and leave never-treated missing"
+        )
     )

@@ -13,10 +13,11 @@ from didjack.errors import DataError, OptionError, SampleWarning, warn
 from didjack.intake.calendar import as_times
 from didjack.intake.labels import as_codes
 from didjack.intake.numbers import as_float, offenders
+from didjack.intake.remedies import package_of
 from didjack.intake.tables import column_like, read_columns
 from didjack.intake.time_axis import TimeAxis
 from didjack.options import check_column, told_apart
-from didjack.wording import label_text, name_some, one_line, plural
+from didjack.wording import label_text, name_some, plural, short
 
 NAME = "first_treated"
 """What the column is called."""
@@ -92,7 +93,7 @@ def first_treated(df: Any, treatment: str, tname: str, idname: str) -> Any:
        PA  1993       0     NaN
     """
     roles = _roles(treatment=treatment, tname=tname, idname=idname)
-    seen = _read(read_columns(df, roles), treatment, tname, idname)
+    seen = _read(read_columns(df, roles), roles, package_of(df))
     first = seen.first()
     _check_absorbing(seen, first)
     doubts = _doubts(seen, first)
@@ -162,11 +163,12 @@ class _Seen:
         return label_text(self.axis.labels([period])[0])
 
 
-def _read(data: dict[str, pd.Series], treatment: str, tname: str, idname: str) -> _Seen:
+def _read(data: dict[str, pd.Series], roles: dict[str, str], package: str) -> _Seen:
     """Read the three columns, or raise."""
-    value = as_float(data[treatment], "treatment")
+    treatment, tname, idname = roles
+    value = as_float(data[treatment], "treatment", package=package)
     nobody = pd.Series(np.full(value.size, np.nan), name=tname)
-    times = as_times(data[tname], nobody)
+    times = as_times(data[tname], nobody, package=package)
     unit = as_codes(data[idname], "idname")
     missing = {
         f"treatment {treatment!r}": np.isnan(value),
@@ -200,8 +202,7 @@ def _check_absorbing(seen: _Seen, first: Ints) -> None:
     both = found[times > 1]
     if len(both):
         shown = ", ".join(
-            f"({one_line(seen.labels[unit])}, {seen.period_text(period)})"
-            for unit, period in both[:3]
+            f"({short(seen.labels[unit])}, {seen.period_text(period)})" for unit, period in both[:3]
         )
         raise DataError(
             f"treatment {seen.treatment!r} is both 0 and 1 in rows of the same {seen.idname!r} and "
@@ -210,7 +211,7 @@ def _check_absorbing(seen: _Seen, first: Ints) -> None:
         )
     units, start = np.unique(pairs[:, 0], return_index=True)
     shown = ", ".join(
-        f"{one_line(seen.labels[unit])} (on in {seen.period_text(first[unit])}, off in "
+        f"{short(seen.labels[unit])} (on in {seen.period_text(first[unit])}, off in "
         f"{seen.period_text(period)})"
         for unit, period in pairs[start[:3]]
     )

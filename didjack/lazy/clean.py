@@ -74,13 +74,13 @@ def _clean(used: Used) -> CleanData:
         rows = n_rows(used)
         if not options.collect and not few_enough(rows):
             raise too_many_units(used, rows)
-        return clean_in_memory(arrow_table(used, rows), options)
+        return clean_in_memory(arrow_table(used, rows), options, used.table.package)
     used.table.check_names(used.roles)
     check_dates(used)
     first, kept = FirstRows.of(used), zero_weights.without(used)
     patterns = None if first.differ else Patterns.of(kept, first.centre)
     if patterns is None and few_enough(rows := n_rows(used)):
-        return clean_in_memory(arrow_table(used, rows), options)
+        return clean_in_memory(arrow_table(used, rows), options, used.table.package)
     dropped = [zero_weights.entry_of_table(used, first.n_zero)] if first.n_zero else []
     if patterns is not None:
         return _ruled(kept, patterns, first.centre, dropped)

@@ -13,6 +13,7 @@ from didjack.intake.numbers import as_float
 from didjack.intake.tables import read_columns
 from didjack.intake.zero_weights import no_weight
 from didjack.lazy import zero_weights
+from didjack.lazy.offenders import raise_for_text
 from didjack.lazy.used import Used
 
 _ROWS = 10_000
@@ -55,9 +56,11 @@ class FirstRows:
             raise no_weight(options, n_zero)
         data = read_columns(first, used.roles)
         unnumbered = np.ones(len(first), dtype=np.int64)
+        for role in ("yname", "weightsname"):
+            if (name := getattr(options, role)) is not None:
+                raise_for_text(used, name, role)
+                as_float(data[name], role, unnumbered, table.package)
         y = as_float(data[options.yname], "yname", unnumbered)
-        if options.weightsname is not None:
-            as_float(data[options.weightsname], "weightsname", unnumbered)
         keys = pd.DataFrame({name: data[name] for name in used.keys})
         n_rows, n_patterns = (column[0].as_py() or 0.0 for column in counted.columns)
         differ = y.size == _ROWS and 2 * len(keys.drop_duplicates()) > _ROWS

@@ -7,14 +7,39 @@ from typing import Any, NoReturn
 import narwhals as nw
 import pandas as pd
 
+from didjack.errors import DataError
 from didjack.intake.calendar import as_times
 from didjack.intake.checks import duplicates, moved_units
 from didjack.intake.labels import as_codes
+from didjack.intake.remedies import numbers_of_text
 from didjack.intake.sample import Sample
 from didjack.intake.tables import read_columns
 from didjack.lazy.unchanged import changed
 from didjack.lazy.units import UnitQueries
-from didjack.wording import name_some, one_line
+from didjack.lazy.used import Used
+from didjack.wording import brief, name_some, plural, short
+
+_NUMBER = r"^\s*[-+]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
+"""Text that writes a number, perhaps with commas; in a pattern that all engines read."""
+
+
+def raise_for_text(used: Used, name: str, role: str) -> None:
+    """Raise where a column is text that mostly writes numbers: name what does not, in all rows."""
+    table, n, bad = used.table, used.table.own("n"), used.table.own("bad")
+    if not isinstance(table.schema[name], (nw.String, nw.Categorical, nw.Enum)):
+        return
+    text = table.frame.select(nw.col(name).cast(nw.String)).filter(~nw.col(name).is_null())
+    word = ~nw.col(name).str.contains(_NUMBER)
+    counted = text.select(nw.len().cast(nw.Int64).alias(n), word.cast(nw.Int64).sum().alias(bad))
+    found = table.fetch(counted, f"count text in {name!r}")
+    n_rows, n_bad = found[n][0].as_py(), found[bad][0].as_py() or 0
+    if n_bad and 2 * n_bad < n_rows:
+        first = table.fetch(text.filter(word).sort(name).head(3), f"find text in {name!r}")
+        shown = name_some([brief(value, 40) for value in first[name].to_pylist()])
+        raise DataError(
+            f"{role} {name!r} is not numeric: {plural(n_bad, 'row')}; first: {shown}; "
+            f"{numbers_of_text(table.package, name, all_numbers=False)}"
+        )
 
 
 def raise_for_cohorts(queries: UnitQueries, sample: Sample, n_units: int) -> NoReturn:
@@ -25,8 +50,8 @@ def raise_for_cohorts(queries: UnitQueries, sample: Sample, n_units: int) -> NoR
     shown = []
     for unit, own in cohort.groupby(rows[options.idname].to_numpy()):
         seen = name_some(map(sample.label, own.drop_duplicates().sort_values()))
-        shown.append(f"{one_line(unit)} ({seen})")
-    raise moved_units(options, f"cohort ({options.gname!r})", n_units, shown)
+        shown.append(f"{short(unit)} ({seen})")
+    raise moved_units(sample, f"cohort ({options.gname!r})", n_units, shown)
 
 
 def raise_for_clusters(queries: UnitQueries, sample: Sample, n_units: int) -> NoReturn:
@@ -35,8 +60,8 @@ def raise_for_clusters(queries: UnitQueries, sample: Sample, n_units: int) -> No
     rows = _rows_of_first(queries, "in_clusters")
     shown = []
     for unit, own in rows[options.cluster].groupby(rows[options.idname].to_numpy()):
-        shown.append(f"{one_line(unit)} ({name_some(as_codes(own, 'cluster').labels)})")
-    raise moved_units(options, f"cluster ({options.cluster!r})", n_units, shown)
+        shown.append(f"{short(unit)} ({name_some(as_codes(own, 'cluster').labels)})")
+    raise moved_units(sample, f"cluster ({options.cluster!r})", n_units, shown)
 
 
 def _rows_of_first(queries: UnitQueries, flag: str) -> dict[Any, pd.Series]:
@@ -65,7 +90,7 @@ def raise_for_duplicates(queries: UnitQueries, sample: Sample) -> NoReturn:
     columns = read_columns(first, {unit: "idname", time: "tname"})
     labels = {raw: sample.label(code) for raw, code in _codes(queries.periods)}
     shown = [
-        f"({one_line(label)}, {labels[period]})"
+        f"({short(label)}, {labels[period]})"
         for label, period in zip(columns[unit], columns[time], strict=True)
     ]
     raise duplicates(options, int(total[own("n")][0].as_py()), shown)

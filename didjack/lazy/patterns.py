@@ -106,7 +106,9 @@ class Patterns:
         """Code the patterns as rows of a sample."""
         options, moments = used.options, used.moments
         covariates = used.covariates if moments is None else UsedColumns(None, [])
-        sample, missing, zero = as_sample(self.keys, covariates, options, self.numbers)
+        sample, missing, zero = as_sample(
+            self.keys, covariates, options, self.numbers, used.table.package
+        )
         if moments is not None:
             sample.design = moments.design if self.finite else None
             sample.covariates = {

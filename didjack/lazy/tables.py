@@ -14,6 +14,7 @@ import pandas as pd
 
 from didjack.engine.progress import Progress
 from didjack.errors import DataError
+from didjack.intake.remedies import package_of
 from didjack.intake.tables import plain_number
 
 if TYPE_CHECKING:
@@ -59,12 +60,14 @@ class LazyTable:
     frame : the table
     schema : name -> type of each column
     progress : a bar of the queries
+    package : that of the user's table
     prefix : no column's name begins with it
     """
 
     frame: nw.LazyFrame[Any]
     schema: dict[str, Any]
     progress: Progress
+    package: str
     prefix: str = field(default="didjack_")
 
     @classmethod
@@ -78,7 +81,7 @@ class LazyTable:
         prefix = "didjack_"
         while any(name.lower().startswith(prefix) for name in schema):
             prefix += "_"
-        table = cls(_with_exact_text(frame, schema), schema, progress, prefix)
+        table = cls(_with_exact_text(frame, schema), schema, progress, package_of(df), prefix)
         return table._with_plain_numbers(labels)
 
     def _with_plain_numbers(self, labels: Collection[str]) -> LazyTable:

@@ -130,6 +130,7 @@ class AggregateResult(Permutable):
     def _overall(self) -> Overall:
         return Overall(self.type, self.window, self.weights == "cell")
 
+    @told_apart
     def compare_vcov(
         self,
         which: Literal["overall", "all"] = "overall",
@@ -189,6 +190,7 @@ class AggregateResult(Permutable):
             tests = permutation.rows_to_compare(fit, self._overall, n_permutations)
         return side_by_side(self.view, at, fit.options.alpha, which == "all", tests)
 
+    @told_apart
     def honest_inputs(
         self, critical_values: CriticalValues = "normal", alpha: float | None = None
     ) -> HonestInputs:

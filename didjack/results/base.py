@@ -10,6 +10,7 @@ import pandas as pd
 
 from didjack.errors import OptionError
 from didjack.inference import diagnostics
+from didjack.options import told_apart
 from didjack.reporting import cluster_plots, maketables
 from didjack.reporting.style import Finish
 from didjack.reporting.summary import summary
@@ -30,6 +31,7 @@ class Result(Hypotheses):
 
     # -- the jackknife ------------------------------------------------------------------------
 
+    @told_apart
     def replicates(self) -> pd.DataFrame:
         """Return the estimates without each cluster.
 
@@ -62,6 +64,7 @@ class Result(Hypotheses):
         labels = self._fit.layout.cluster_labels.rename(self.options.cluster or self.options.idname)
         return labelled(self._targets.theta[1:], labels, self._targets.index)
 
+    @told_apart
     def influence(self) -> pd.DataFrame:
         """Return what each cluster does to the estimates.
 
@@ -93,6 +96,7 @@ class Result(Hypotheses):
         order = np.argsort(-np.nan_to_num(size, nan=np.inf), kind="stable")
         return pd.DataFrame(table.iloc[order])
 
+    @told_apart
     def clusters(self) -> pd.DataFrame:
         """Describe the clusters, one row each.
 
@@ -150,6 +154,7 @@ class Result(Hypotheses):
             case _:
                 assert_never(kind)
 
+    @told_apart
     def glance(self) -> pd.DataFrame:
         r"""Return one row about sample and options.
 
@@ -192,6 +197,7 @@ class Result(Hypotheses):
         overall = diagnostics.at_a_glance(self._fit, self._overall_targets)
         return pd.DataFrame([self._fit.describe() | overall])
 
+    @told_apart
     def summary(self, alpha: float | None = None) -> Table:
         """Return the printed table: the design, the coefficients, and what to know about them.
 
@@ -224,6 +230,7 @@ class Result(Hypotheses):
         """
         return summary(self.view, self._level(alpha))
 
+    @told_apart
     def to_html(self) -> str:
         """Return the summary as HTML.
 
@@ -241,6 +248,7 @@ class Result(Hypotheses):
         """
         return self.summary().to_html()
 
+    @told_apart
     def to_latex(self) -> str:
         r"""Return the summary as LaTeX.
 

@@ -162,6 +162,7 @@ class Estimates(Asked):
         table.attrs["n_draws"] = found.n_draws
         return table
 
+    @told_apart
     def vcov(self, kind: Vcov | None = None) -> pd.DataFrame:
         r"""Return the covariance matrix of the coefficients.
 
@@ -210,7 +211,7 @@ class Estimates(Asked):
         overall  0.87  0.67  1.93     1.56
         """
         if kind is not None:
-            check_choice("vcov", kind)
+            check_choice("vcov", kind, called="kind")
         made = KINDS[self.options.vcov if kind is None else kind]
         index = self._targets.index
         return labelled(self.view.made_for(made).covariance(made), index, index)

@@ -206,6 +206,7 @@ class GroupTimeResult(Result):
         report_inference(result.view)
         return result
 
+    @told_apart
     def compare_vcov(
         self,
         type: AggregationType | None = "simple",

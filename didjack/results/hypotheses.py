@@ -15,7 +15,7 @@ from didjack.errors import InferenceWarning, OptionError, warn
 from didjack.inference import wald
 from didjack.inference.coverage import absent
 from didjack.inference.pretest import pretest
-from didjack.options import check_listed, check_share
+from didjack.options import check_listed, check_share, told_apart
 from didjack.results.copies import own_index
 from didjack.results.estimates import Estimates
 
@@ -24,6 +24,7 @@ from didjack.results.estimates import Estimates
 class Hypotheses(Estimates):
     """Coefficients and the hypotheses that are tested on them."""
 
+    @told_apart
     def wald_test(self, R: Any = None, q: ArrayLike | None = None) -> pd.Series:
         r"""Test linear restrictions on the coefficients jointly.
 
@@ -105,6 +106,7 @@ class Hypotheses(Estimates):
         """Test (L, M) restrictions, and warn if that cannot be done."""
         return _tested(self._coefficients.test(weights, values))
 
+    @told_apart
     def pretest(self, missing: Literal["drop", "nan"] = "drop") -> pd.Series:
         r"""Test that what comes before treatment is zero: pre-treatment ATT(g,t), or event times.
 
@@ -166,6 +168,7 @@ class Hypotheses(Estimates):
         test = pretest(self._coefficients, self._before, missing == "drop", self.alpha)
         return _tested(test)
 
+    @told_apart
     def mde(self, power: float = 0.8, alpha: float | None = None) -> pd.Series:
         r"""Return the minimum detectable effects: how small an effect the design can find.
 
@@ -208,6 +211,7 @@ class Hypotheses(Estimates):
         found = self._coefficients.own_variance.detectable(self._level(alpha), power)
         return pd.Series(found, index=own_index(self._targets.index), name="mde")
 
+    @told_apart
     def lincomb(
         self,
         weights: Mapping[Any, float] | pd.Series | Sequence[float] | Floats,

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from didjack.errors import OptionError
 from didjack.options import check_count
-from didjack.wording import plural
+from didjack.wording import brief, plural
 
 Column = NDArray[np.int64] | NDArray[np.float64]
 
@@ -73,11 +73,12 @@ class Model:
             number = isinstance(value, int | float | np.integer | np.floating)
             if not (number and math.isfinite(value) and low <= value <= high):
                 bounds = f" between {low:g} and {high:g}" if math.isfinite(low) else ""
-                raise OptionError(f"{name}={value!r} is not allowed; it must be a number{bounds}")
+                allowed = f"it must be a number{bounds}"
+                raise OptionError(f"{name}={brief(value)} is not allowed; {allowed}")
         for name in ("never", "weights"):
             value = getattr(self, name)
             if not isinstance(value, bool | np.bool_):
-                raise OptionError(f"{name}={value!r} is not allowed; use True or False")
+                raise OptionError(f"{name}={brief(value)} is not allowed; use True or False")
 
     @property
     def periods(self) -> NDArray[np.int64]:
@@ -90,7 +91,7 @@ class Model:
             return np.random.default_rng(self.seed)
         except (TypeError, ValueError) as error:
             raise OptionError(
-                f"seed={self.seed!r} is not allowed; use a whole number >= 0, "
+                f"seed={brief(self.seed)} is not allowed; use a whole number >= 0, "
                 "a numpy Generator or None"
             ) from error
 

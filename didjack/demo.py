@@ -90,12 +90,10 @@ def main(picture: str = "didjack-demo.png") -> None:
     for message in dict.fromkeys(str(warning.message) for warning in caught):
         print(paragraph(message, "- "))
 
-    import matplotlib as mpl
+    from matplotlib.figure import Figure
 
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")  # for a file: no screen is needed
+    ax = figure.subplots()
     study.plot(ax, joint=False, compare="analytic")
     ax.legend(frameon=False, fontsize="small", loc="lower left")  # where no interval is
     figure.savefig(picture, dpi=150)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import shlex
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,17 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-
-
-def main() -> None:
-    """Run the command that was typed: the entry point `didjack`."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")  # pictures go to files; there need not be a screen
-    try:
-        app()
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done; Python only tidies up
 
 
 def _version(asked: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ import didjack
 from didjack.command import arguments as of
 from didjack.command.log import write_log
 from didjack.command.reading import notes, read
-from didjack.command.told import parameters, told
+from didjack.command.told import WRONG_DATA, parameters, told
 from didjack.command.writing import Folder
 from didjack.demo import main as run_demo
 
@@ -26,6 +27,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+def run() -> None:
+    """Run the command that was typed, and exit."""
+    try:
+        typer.main.get_command(app)()  # `app()` would leave its own `sys.excepthook` behind
+    except OSError as error:  # help or an error message could not be printed
+        with suppress(OSError):
+            typer.echo(f"Error: {error}", err=True)
+        raise SystemExit(WRONG_DATA) from None
 
 
 def _version(asked: bool) -> None:
@@ -105,6 +116,8 @@ def fit(
         if type is None:
             _only_of_averages(average)
         folder = None if out is None else Folder.of(out, force, data)
+        if folder is not None:
+            _say(folder.notes())
         df = _table(data, [tname, gname] if dates else [], of.labels(given))
         options = {name: given[name] for name in parameters(didjack.csdid)}
         effects = didjack.csdid(df, **options)
@@ -120,9 +133,13 @@ def fit(
 def _table(data: Path, dates: list[str], labels: list[str]) -> pd.DataFrame:
     """Read the table, and say on stderr where it matters that its labels are text."""
     df = read(data, dates, labels)
-    for note in notes(df, labels):
-        typer.echo(f"Note: {note}", err=True)
+    _say(notes(df, labels))
     return df
+
+
+def _say(notes: list[str]) -> None:
+    for note in notes:
+        typer.echo(f"Note: {note}", err=True)
 
 
 def _command() -> str:

@@ -28,9 +28,9 @@ def main() -> None:
                     import_module(name)
         atexit.unregister(_tidy)  # once, however often this is called
         atexit.register(_tidy)
-        from didjack.command.app import app
+        from didjack.command.app import run
 
-        app()
+        run()
 
 
 def _tidy() -> None:

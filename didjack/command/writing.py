@@ -75,6 +75,15 @@ class Folder:
             raise didjack.OptionError(f"--out {path} cannot be a folder: {error}") from error
         return cls(path)
 
+    def notes(self) -> list[str]:
+        """Name folders of runs that were killed, which had no time to remove them."""
+        left = sorted(one.name for one in self.path.glob(f"{MADE}*"))
+        return [
+            f"{self.path / name} is of a run that was killed, or is not done: if none is running, "
+            "remove it"
+            for name in left
+        ]
+
     def write(self, result: didjack.GroupTimeResult | didjack.AggregateResult, log: str) -> None:
         """Write all files; none of an earlier result is left, or all if there is an error.
 

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 import didjack
 from didjack.command import app as application
+from didjack.command import entry
 from didjack.command.reading import read
 from didjack.command.writing import FILES
 
@@ -413,19 +414,6 @@ def test_the_old_files_stay_unless_all_new_ones_are_there(monkeypatch, error, co
     assert contents() == before
 
 
-def test_an_interrupt_waits_while_files_are_moved(monkeypatch):
-    replace, usual = os.replace, signal.getsignal(signal.SIGINT)
-
-    def interrupted(*paths):
-        signal.raise_signal(signal.SIGINT)
-        replace(*paths)
-
-    monkeypatch.setattr(os, "replace", interrupted)
-    assert fit("--out", "out", code=130).endswith("Interrupted")
-    assert set(contents()) == set(FILES)
-    assert signal.getsignal(signal.SIGINT) is usual
-
-
 @pytest.mark.skipif(os.name == "nt", reason="pipes of a shell")
 def test_files_are_there_although_nobody_reads_what_is_printed():
     source, end = os.pipe()
@@ -467,7 +455,7 @@ def test_the_demo(monkeypatch):
 
 def test_the_entry_point_is_the_command():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    assert pkgutil.resolve_name(declared["didjack"]) is application.main
+    assert pkgutil.resolve_name(declared["didjack"]) is entry.main
 
 
 def test_it_runs_as_a_command_of_its_own():

@@ -1,5 +1,7 @@
 """The command line: files, errors and exit codes, and that it gives what Python gives."""
 
+import bz2
+import gzip
 import inspect
 import os
 import pkgutil
@@ -376,6 +378,41 @@ def test_an_empty_name_is_no_folder(name):
 def test_a_name_that_two_columns_have(head):
     Path("data.csv").write_text(f"{head}\n1,2,3,4\n")
     assert "data.csv has more than one column" in fit(code=1)
+
+
+@pytest.mark.parametrize("compressed", [gzip.open, bz2.open])
+def test_a_name_that_two_columns_of_a_compressed_file_have(df, compressed):
+    name = f"data.csv.{compressed.__module__.replace('gzip', 'gz')}"
+    with compressed(name, "wt") as file:
+        file.write(df.to_csv(index=False).replace("cohort", "y", 1))
+    assert f"{name} has more than one column 'y'" in fit(data=name, code=1)
+
+
+def test_a_name_that_two_columns_of_a_parquet_file_have(df):
+    pa = pytest.importorskip("pyarrow")
+    table = pa.Table.from_pandas(df)
+    pytest.importorskip("pyarrow.parquet").write_table(
+        table.append_column("x", table["y"]).append_column("x", table["id"]), "data.parquet"
+    )
+    assert "data.parquet has more than one column 'x'" in fit(data="data.parquet", code=1)
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz"])
+def test_text_that_is_not_utf_8_is_found(df, ending):
+    lines = df.assign(name="caf").to_csv(index=False).encode().splitlines()
+    lines[7] += b"\xe9"
+    with (gzip.open if ending == "csv.gz" else open)(f"latin.{ending}", "wb") as file:
+        file.write(b"\n".join(lines))
+    printed = fit(data=f"latin.{ending}", code=1)
+    assert f"latin.{ending} cannot be read: its text is not UTF-8 (line 8, column 'name'" in printed
+
+
+def test_text_of_a_parquet_file_that_is_not_utf_8(df):
+    pa = pytest.importorskip("pyarrow")
+    foreign = pa.array([b"caf\xe9"] * len(df), type=pa.binary()).view(pa.string())
+    table = pa.Table.from_pandas(df).set_column(1, "cluster", foreign)
+    pytest.importorskip("pyarrow.parquet").write_table(table, "data.parquet")
+    assert fit(data="data.parquet", code=1).startswith("Error: ")
 
 
 def test_columns_without_a_name_are_no_error(df):

@@ -5,7 +5,6 @@ import gzip
 import inspect
 import os
 import pkgutil
-import signal
 import subprocess
 import sys
 import tomllib

@@ -178,7 +178,6 @@ def test_labels_that_are_decimals_keep_all_digits(df, plain, role):
 
 def test_text_of_arrow_that_is_not_utf_8_is_refused():
     """Files may hold it; pyarrow raised errors of its own, wherever it was used."""
-    pa = pytest.importorskip("pyarrow")
     df = didjack.simulate.panel(n_clusters=8, cluster_size=3, n_periods=3)
     foreign = pa.chunked_array([pa.array([b"\xe9"] * len(df), pa.binary()).view(pa.string())])
     table = pa.Table.from_pandas(df).drop_columns("cluster").append_column("cluster", foreign)

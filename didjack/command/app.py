@@ -108,7 +108,8 @@ def fit(
         didjack fit survey.dta --cross-sections --y wage --time year \
             --cohort adopted --cluster state --weights w --aggregate group
 
-    Exit codes: 0, done; 1, the data or the estimation; 2, the command; 130, interrupted.
+    Exit codes: 0, done; 1, the data or the estimation; 2, the command; 130, interrupted (128 + n:
+    another signal).
     """
     given = dict(locals())
     with told(context) as said:

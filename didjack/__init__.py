@@ -1,23 +1,25 @@
 """Inference in staggered difference-in-differences with the cluster jackknife."""
 
-from didjack import datasets, simulate
-from didjack.api import csdid
-from didjack.errors import (
-    DataError,
-    DidjackError,
-    DidjackWarning,
-    EstimationWarning,
-    FewClustersWarning,
-    InferenceWarning,
-    OptionError,
-    SampleWarning,
-    UndefinedReplicateError,
-    UnknownOptionError,
-)
-from didjack.intake.treatment import first_treated
-from didjack.lazy.scan import scan
-from didjack.reporting import coefplot, etable
-from didjack.results.group_time import AggregateResult, GroupTimeResult
+TYPE_CHECKING = False  # type checkers take it for true; the module `typing` would load for nothing
+if TYPE_CHECKING:
+    from didjack import datasets, simulate
+    from didjack.api import csdid
+    from didjack.errors import (
+        DataError,
+        DidjackError,
+        DidjackWarning,
+        EstimationWarning,
+        FewClustersWarning,
+        InferenceWarning,
+        OptionError,
+        SampleWarning,
+        UndefinedReplicateError,
+        UnknownOptionError,
+    )
+    from didjack.intake.treatment import first_treated
+    from didjack.lazy.scan import scan
+    from didjack.reporting import coefplot, etable
+    from didjack.results.group_time import AggregateResult, GroupTimeResult
 
 __version__ = "0.2.0"
 
@@ -42,3 +44,35 @@ __all__ = [
     "scan",
     "simulate",
 ]
+
+# Nothing is loaded before it is used: the command takes care of Ctrl-C before the second begins
+# that numpy, pandas and numba take.
+_HOMES = {
+    "AggregateResult": "results.group_time",
+    "GroupTimeResult": "results.group_time",
+    "coefplot": "reporting",
+    "csdid": "api",
+    "datasets": "datasets",
+    "etable": "reporting",
+    "first_treated": "intake.treatment",
+    "scan": "lazy.scan",
+    "simulate": "simulate",
+}
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """Load a public name when it is first used."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        home = import_module(f"{__name__}.{_HOMES.get(name, 'errors')}")
+        value = home if _HOMES.get(name) == name else getattr(home, name)
+        globals()[name] = value
+        return value

@@ -1,6 +1,6 @@
 """``python -m didjack`` is the command ``didjack``."""
 
-from didjack.command.app import main
+from didjack.command.entry import main
 
 if __name__ == "__main__":
     main()

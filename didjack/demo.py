@@ -6,7 +6,9 @@ cohorts lies in a single state.
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 import textwrap
 import warnings
 from pathlib import Path
@@ -83,23 +85,27 @@ def main(picture: str = "didjack-demo.png") -> None:
         analytic = didjack.csdid(df, **call, vcov="analytic").aggregate("event")
     table = side_by_side(study, analytic)
 
+    _draw(study, Path(picture))  # nothing is printed before it is saved
     print(f"\n{result.summary()}")
     print("\nEvent study: cluster jackknife (CV3) next to clustered analytic standard errors\n")
     print(table.to_string(float_format="{:.4f}".format, na_rep=""))
     print(f"\n{paragraph(conclusion(study, table))}\n\nWarnings:")
     for message in dict.fromkeys(str(warning.message) for warning in caught):
         print(paragraph(message, "- "))
+    print(f"\nPicture: {Path(picture).resolve()}")
 
-    import matplotlib as mpl
 
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
+def _draw(study: didjack.AggregateResult, picture: Path) -> None:
+    """Write the picture, all of it or nothing."""
+    from matplotlib.figure import Figure
 
-    figure, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")  # for a file: no screen is needed
+    ax = figure.subplots()
     study.plot(ax, joint=False, compare="analytic")
     ax.legend(frameon=False, fontsize="small", loc="lower left")  # where no interval is
-    figure.savefig(picture, dpi=150)
-    print(f"\nPicture: {Path(picture).resolve()}")
+    with tempfile.TemporaryDirectory(prefix=".didjack-", dir=picture.parent) as made:
+        figure.savefig(Path(made) / picture.name, dpi=150)
+        os.replace(Path(made) / picture.name, picture)
 
 
 if __name__ == "__main__":

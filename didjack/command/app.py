@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import shlex
-import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ import didjack
 from didjack.command import arguments as of
 from didjack.command.log import write_log
 from didjack.command.reading import notes, read
-from didjack.command.told import parameters, told
+from didjack.command.told import WRONG_DATA, parameters, told
 from didjack.command.writing import Folder
 from didjack.demo import main as run_demo
 
@@ -29,15 +29,14 @@ app = typer.Typer(
 )
 
 
-def main() -> None:
-    """Run the command that was typed: the entry point `didjack`."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")  # pictures go to files; there need not be a screen
+def run() -> None:
+    """Run the command that was typed, and exit."""
     try:
-        app()
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done; Python only tidies up
+        typer.main.get_command(app)()  # `app()` would leave its own `sys.excepthook` behind
+    except OSError as error:  # help or an error message could not be printed
+        with suppress(OSError):
+            typer.echo(f"Error: {error}", err=True)
+        raise SystemExit(WRONG_DATA) from None
 
 
 def _version(asked: bool) -> None:
@@ -109,7 +108,8 @@ def fit(
         didjack fit survey.dta --cross-sections --y wage --time year \
             --cohort adopted --cluster state --weights w --aggregate group
 
-    Exit codes: 0, done; 1, the data or the estimation; 2, the command; 130, interrupted.
+    Exit codes: 0, done; 1, the data or the estimation; 2, the command; 130, interrupted (128 + n:
+    another signal).
     """
     given = dict(locals())
     with told(context) as said:
@@ -117,6 +117,8 @@ def fit(
         if type is None:
             _only_of_averages(average)
         folder = None if out is None else Folder.of(out, force, data)
+        if folder is not None:
+            _say(folder.notes())
         df = _table(data, [tname, gname] if dates else [], of.labels(given))
         options = {name: given[name] for name in parameters(didjack.csdid)}
         effects = didjack.csdid(df, **options)
@@ -132,9 +134,13 @@ def fit(
 def _table(data: Path, dates: list[str], labels: list[str]) -> pd.DataFrame:
     """Read the table, and say on stderr where it matters that its labels are text."""
     df = read(data, dates, labels)
-    for note in notes(df, labels):
-        typer.echo(f"Note: {note}", err=True)
+    _say(notes(df, labels))
     return df
+
+
+def _say(notes: list[str]) -> None:
+    for note in notes:
+        typer.echo(f"Note: {note}", err=True)
 
 
 def _command() -> str:

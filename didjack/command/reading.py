@@ -7,7 +7,8 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from typing import Any
 import pandas as pd
 
 from didjack.errors import DataError, OptionError
-from didjack.wording import did_you_mean, name_some, nearest, plural
+from didjack.intake.arrow import check_text
+from didjack.wording import did_you_mean, name_some, nearest, one_line, plural
 
 COMPRESSED = ("", ".gz", ".bz2", ".xz", ".zip", ".zst")
 
@@ -31,27 +33,49 @@ _EXACT: Any = {"float_precision": "round_trip"} if pd.__version__.startswith("2.
 
 
 def _csv(path: Path, labels: Sequence[str]) -> pd.DataFrame:
-    _check_header(path)
-    # The type of a column does not depend on where chunks of it begin. Labels stay what was
-    # written: as numbers, codes lose leading zeros, and with an empty cell their last digits.
-    text = dict.fromkeys(labels, str)
-    table: pd.DataFrame = pd.read_csv(path, low_memory=False, dtype=text, **_EXACT)
+    try:
+        # Names first: pandas would rename the second of two.
+        first = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
+        _check_names(path, [name for name in first.iloc[0] if name])
+        # The type of a column does not depend on where chunks of it begin. Labels stay what was
+        # written: as numbers, codes lose leading zeros, and with an empty cell their last digits.
+        text = dict.fromkeys(labels, str)
+        table: pd.DataFrame = pd.read_csv(path, low_memory=False, dtype=text, **_EXACT)
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} cannot be read: its text is not UTF-8{_first_foreign(path)}; save it as UTF-8"
+        ) from error
     for name in labels:
         if name in table:
             table[name] = _whole(table[name])
     return table
 
 
-def _check_header(path: Path) -> None:
-    """Raise for a name that two columns have: pandas would rename the second."""
-    first = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
-    names = first.iloc[0][first.iloc[0] != ""]
-    twice = list(dict.fromkeys(names[names.duplicated()]))
+def _check_names(path: Path, names: Iterable[str]) -> None:
+    """Raise for a name that two columns have."""
+    counts = Counter(names)
+    twice = [repr(name) for name, count in counts.items() if count > 1]
     if twice:
         raise DataError(
-            f"{path} has more than one column {name_some([repr(name) for name in twice])}: rename "
-            "or remove all but one"
+            f"{path} has more than one column {name_some(twice)}: rename or remove all but one"
         )
+
+
+def _first_foreign(path: Path) -> str:
+    """Say in which line, and under which name, the first cell is that is not UTF-8."""
+    layout: Any = {"header": None, "skip_blank_lines": False, "dtype": object}
+    try:
+        cells = pd.read_csv(
+            path, **layout, encoding_errors="surrogateescape", keep_default_na=False
+        )
+    except BROKEN:
+        return ""
+    for line, row in enumerate(cells.itertuples(index=False), start=1):
+        for name, cell in zip(cells.iloc[0], row, strict=True):
+            if re.search("[\udc80-\udcff]", str(cell)):
+                byte = cell.encode("utf-8", "surrogateescape")
+                return f" (line {line}, column {one_line(name)!r}: {byte!r})"
+    return ""
 
 
 def _whole(column: pd.Series[Any]) -> pd.Series[Any]:
@@ -65,7 +89,19 @@ def _whole(column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _parquet(path: Path, _labels: Sequence[str]) -> pd.DataFrame:
-    return pd.read_parquet(path)
+    try:
+        import pyarrow as pa
+        from pyarrow.parquet import read_schema
+    except ImportError:
+        return pd.read_parquet(path)  # another package reads it, or pandas says which one can
+    try:
+        _check_names(path, read_schema(path).names)
+        table = pd.read_parquet(path)
+    except pa.ArrowException as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    for name in table:
+        check_text(table[name])
+    return table
 
 
 def _stata(path: Path, _labels: Sequence[str]) -> pd.DataFrame:
@@ -114,6 +150,7 @@ def read(path: Path, dates: Sequence[str], labels: Sequence[str] = ()) -> pd.Dat
         raise DataError(f"there is no file {path}{did_you_mean(nearest(path.name, there))}")
     try:
         df = reader(path, labels)
+        _check_names(path, df.columns)
     except DataError:  # a ValueError, which `BROKEN` has: it says itself what is wrong
         raise
     except BROKEN as error:
@@ -160,7 +197,7 @@ def _as_dates(column: pd.Series[Any]) -> pd.Series[Any]:
         raise DataError(f"column {column.name!r} holds numbers, no dates: leave out --dates")
     try:
         return pd.to_datetime(column, format="ISO8601")
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise DataError(
             f"column {column.name!r} holds no dates such as 2004-01-31: {error}"
         ) from error

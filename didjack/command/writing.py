@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import didjack
+from didjack.command.signals import deferred
+from didjack.reporting.axes import to_files
 
 ESTIMATES, TABLE, LOG = "estimates.csv", "table.tex", "log.txt"
 PICTURES = ("plot.png", "plot.pdf")
 FILES = (ESTIMATES, TABLE, *PICTURES, LOG)
+MADE = ".didjack-"
+"""What the folder's name begins with in which files are until all are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,15 @@ class Folder:
             raise didjack.OptionError(f"--out {path} cannot be a folder: {error}") from error
         return cls(path)
 
+    def notes(self) -> list[str]:
+        """Name folders of runs that were killed, which had no time to remove them."""
+        left = sorted(one.name for one in self.path.glob(f"{MADE}*"))
+        return [
+            f"{self.path / name} is of a run that was killed, or is not done: if none is running, "
+            "remove it"
+            for name in left
+        ]
+
     def write(self, result: didjack.GroupTimeResult | didjack.AggregateResult, log: str) -> None:
         """Write all files; none of an earlier result is left, or all if there is an error.
 
@@ -85,19 +97,31 @@ class Folder:
         OSError
             A file cannot be written.
         """
-        with tempfile.TemporaryDirectory(prefix=".didjack-", dir=self.path) as made:
-            _write(result, log, Path(made))
-            _move(Path(made), self.path)
+        # At a signal, no later step begins; the folder for files that are not done goes first.
+        with deferred() as came, tempfile.TemporaryDirectory(prefix=MADE, dir=self.path) as folder:
+            made = Path(folder)
+            for step in _steps(result, log, made):
+                if came:
+                    return
+                step()
+            _move(made, self.path)
 
 
-def _write(result: didjack.GroupTimeResult | didjack.AggregateResult, log: str, path: Path) -> None:
-    """Write the files of a result into an empty folder."""
+def _steps(
+    result: didjack.GroupTimeResult | didjack.AggregateResult, log: str, path: Path
+) -> Iterator[Callable[[], Any]]:
+    """Write the files of a result into an empty folder, step by step."""
     average = isinstance(result, didjack.AggregateResult)
-    table = result.tidy(overall=average, joint=True)
-    table.to_csv(path / ESTIMATES, index=False)
-    didjack.etable({result.options.yname: result}, file=path / TABLE)
-    _save(result, path)
-    (path / LOG).write_text(log, encoding="utf-8")
+    yield lambda: result.tidy(overall=average, joint=True).to_csv(path / ESTIMATES, index=False)
+    yield lambda: didjack.etable({result.options.yname: result}, file=path / TABLE)
+    yield lambda: (path / LOG).write_text(log, encoding="utf-8")
+    drawn: list[Any] = []
+    yield lambda: drawn.append(_draw(result))
+    for name in PICTURES:
+        # Without a date in it, the same picture is the same file.
+        metadata = {"CreationDate": None} if name.endswith(".pdf") else None
+        yield partial(drawn[0].savefig, path / name, dpi=200, metadata=metadata)
+    yield lambda: None  # a last look before files are moved
 
 
 def _move(made: Path, path: Path) -> None:
@@ -105,7 +129,7 @@ def _move(made: Path, path: Path) -> None:
     before = [name for name in FILES if os.path.lexists(path / name)]
     for name in before:
         shutil.copy2(path / name, made / f"old-{name}", follow_symlinks=False)
-    with _undisturbed(), ExitStack() as back:
+    with ExitStack() as back:
         for name in FILES:
             os.replace(made / name, path / name)
             if name in before:
@@ -115,39 +139,15 @@ def _move(made: Path, path: Path) -> None:
         back.pop_all()
 
 
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Have an interrupt wait."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread is interrupted
-        return
-    asked: list[int] = []
-    usual = signal.signal(signal.SIGINT, lambda number, _: asked.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL if usual is None else usual)
-    if asked:
-        raise KeyboardInterrupt
-
-
-def _save(result: didjack.GroupTimeResult | didjack.AggregateResult, path: Path) -> None:
+def _draw(result: didjack.GroupTimeResult | didjack.AggregateResult) -> Any:
     """Draw the coefficients; of a simple average, which is one number, what clusters do to it."""
-    import matplotlib.pyplot as plt
-
     single = isinstance(result, didjack.AggregateResult) and result.type == "simple"
     axes: Any
-    if not single:
-        axes = result.plot()
-    elif result.options.jackknife:
-        axes = result.plot(kind="replicates")
-    else:
-        axes = didjack.coefplot({result.options.yname: result})
-    figure = np.ravel(axes)[0].figure
-    try:
-        for name in PICTURES:
-            # Without a date in it, the same picture is the same file.
-            metadata = {"CreationDate": None} if name.endswith(".pdf") else None
-            figure.savefig(path / name, dpi=200, metadata=metadata)
-    finally:
-        plt.close(figure)
+    with to_files():
+        if not single:
+            axes = result.plot()
+        elif result.options.jackknife:
+            axes = result.plot(kind="replicates")
+        else:
+            axes = didjack.coefplot({result.options.yname: result})
+    return np.ravel(axes)[0].figure

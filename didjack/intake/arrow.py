@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def plain_columns(table: pa.Table) -> pa.Table:
     """Return a table whose dictionaries of numbers or dates, odd decimals and dates are plain."""
     for i, field in enumerate(table.schema):
+        _check_text(table.column(i), field.name)
         plain = _plain_type(field.type, text=False)
         if plain is not None:
             table = table.set_column(i, field.name, _cast(table.column(i), plain, field.name))
@@ -23,6 +24,7 @@ def plain_columns(table: pa.Table) -> pa.Table:
 
 def plain_pandas(column: pd.Series) -> pd.Series:
     """Return a column of pandas that is not a dictionary of pyarrow."""
+    check_text(column)
     if not isinstance(column.dtype, pd.ArrowDtype):
         return column
     plain = _plain_type(column.dtype.pyarrow_dtype, text=True)
@@ -32,6 +34,29 @@ def plain_pandas(column: pd.Series) -> pd.Series:
 
     values = _cast(pa.chunked_array(pa.array(column.array)), plain, column.name)
     return pd.Series(pd.arrays.ArrowExtensionArray(values), name=column.name)
+
+
+def check_text(column: pd.Series) -> None:
+    """Raise for text of pyarrow that is not UTF-8, which files may hold: any use of it fails."""
+    dtype = column.dtype
+    if isinstance(dtype, pd.ArrowDtype) or getattr(dtype, "storage", "") == "pyarrow":
+        import pyarrow as pa
+
+        _check_text(pa.chunked_array([pa.array(column.array)]), column.name)
+
+
+def _check_text(values: pa.ChunkedArray, name: Any) -> None:
+    import pyarrow as pa
+
+    kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"column {name!r} holds text that is not UTF-8: {error}; write it as UTF-8"
+        ) from error
 
 
 def _cast(values: pa.ChunkedArray, plain: pa.DataType, name: Any) -> pa.ChunkedArray:

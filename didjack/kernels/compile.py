@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from collections.abc import Callable
 from functools import cached_property
@@ -26,7 +27,61 @@ BROKEN = (
     TypeError,
     ValueError,
 )
-"""What reading a damaged or foreign file of pickles may raise."""
+"""What reading a foreign file of pickles may raise."""
+
+SIZE = hashlib.sha256().digest_size
+
+
+class Damaged(ValueError):
+    """A file is not what was written."""
+
+
+FilesOfNumba: Any = caching.IndexDataCacheFile
+
+
+class CheckedFiles(FilesOfNumba):  # type: ignore[misc]  # numba has no types
+    """Index and code of a function on disk, each behind a checksum of its contents.
+
+    Numba runs whatever code it finds. A damaged file could hold any; and of two processes that
+    write at the same time, one may leave the code and the other the index, for other arguments.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        """Save code with what it is for."""
+        super().save(key, (key, data))
+
+    def load(self, key: Any) -> Any:
+        """Return code, None if there is none, or code for something else."""
+        own, data = super().load(key) or (None, None)
+        return data if own == key else None
+
+    def _load_index(self) -> dict[Any, str]:
+        try:
+            version, stamp, overloads = self._read(self._index_path)
+        except (FileNotFoundError, Damaged):
+            return {}
+        return overloads if (version, stamp) == (self._version, self._source_stamp) else {}
+
+    def _save_index(self, overloads: dict[Any, str]) -> None:
+        self._write(self._index_path, (self._version, self._source_stamp, overloads))
+
+    def _load_data(self, name: str) -> Any:
+        return self._read(self._data_path(name))
+
+    def _save_data(self, name: str, data: Any) -> None:
+        self._write(self._data_path(name), data)
+
+    def _read(self, path: str) -> Any:
+        with open(path, "rb") as file:
+            digest, data = file.read(SIZE), file.read()
+        if hashlib.sha256(data).digest() != digest:
+            raise Damaged(path)
+        return pickle.loads(data)
+
+    def _write(self, path: str, value: Any) -> None:
+        data = self._dump(value)
+        with self._open_for_write(path) as file:
+            file.write(hashlib.sha256(data).digest() + data)
 
 
 class DiskCache:
@@ -48,9 +103,13 @@ class DiskCache:
         """The cache of numba; None where no folder can be written."""
         of_numba: Any = caching.FunctionCache
         try:
-            return of_numba(self._function)
-        except RuntimeError:  # no locator available
+            cache = of_numba(self._function)
+        except (RuntimeError, OSError):  # no folder can be written, or its files cannot be listed
             return None
+        own = cache._impl  # noqa: SLF001 (as numba makes the files, in `Cache.__init__`)
+        stamp = own.locator.get_source_stamp()
+        cache._cache_file = CheckedFiles(cache.cache_path, own.filename_base, stamp)  # noqa: SLF001
+        return cache
 
     @property
     def cache_path(self) -> str | None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from didjack.errors import OptionError
@@ -16,12 +19,33 @@ if TYPE_CHECKING:
 BEFORE, AFTER, GREY = "#E69F00", "#0072B2", "#808080"
 
 
-def new_axes(width: float, height: float) -> Axes:
-    """Make a figure with one pair of axes."""
+_to_files = ContextVar("to_files", default=False)
+
+
+@contextmanager
+def to_files() -> Iterator[None]:
+    """Make new figures without pyplot: they are for files, whatever a screen is drawn with."""
+    before = _to_files.set(True)
+    try:
+        yield
+    finally:
+        _to_files.reset(before)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure."""
+    if _to_files.get():
+        from matplotlib.figure import Figure
+
+        return Figure(figsize=(width, height), layout="constrained")
     import matplotlib.pyplot as plt
 
-    _, ax = plt.subplots(figsize=(width, height), layout="constrained")
-    return ax
+    return plt.figure(figsize=(width, height), layout="constrained")
+
+
+def new_axes(width: float, height: float) -> Axes:
+    """Make a figure with one pair of axes."""
+    return new_figure(width, height).subplots()
 
 
 def check_axes(ax: Any) -> None:

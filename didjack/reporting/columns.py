@@ -14,7 +14,7 @@ import pandas as pd
 from didjack.errors import OptionError
 from didjack.reporting.numbers import number
 from didjack.reporting.view import ResultView, seen
-from didjack.wording import brief, name_some, plural
+from didjack.wording import brief, encodable, name_some, plural
 
 
 def named(results: Any, names: Any) -> tuple[list[str], list[ResultView]]:
@@ -50,14 +50,14 @@ def texts(option: str, value: Any) -> list[str]:
     listed = isinstance(value, Sequence) and not isinstance(value, str)
     if not listed or not all(isinstance(one, str) for one in value):
         raise OptionError(f"{option}={brief(value)} is not allowed: a list of texts")
-    return list(value)
+    return [encodable(one) for one in value]
 
 
 def check_text(option: str, value: Any) -> str:
     """Return a text, or raise."""
     if not isinstance(value, str):
         raise OptionError(f"{option}={brief(value)} is not allowed: a text")
-    return value
+    return encodable(value)
 
 
 def sentences(notes: Any) -> list[str]:

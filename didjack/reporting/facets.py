@@ -9,7 +9,15 @@ import numpy as np
 import pandas as pd
 
 from didjack.errors import OptionError
-from didjack.reporting.axes import check_axes, plain, settle, treatment_line, wrapped, zero_line
+from didjack.reporting.axes import (
+    check_axes,
+    new_figure,
+    plain,
+    settle,
+    treatment_line,
+    wrapped,
+    zero_line,
+)
 from didjack.reporting.coefficient_plots import common_effect
 from didjack.reporting.frame import explain_beyond, mark_beyond, set_scale
 from didjack.reporting.legends import entries, figure_legend, legend, own_legends
@@ -155,14 +163,13 @@ def _columns(n: int) -> int:
 
 def _panels(ax: Axes | NDArray[Any] | Figure | SubFigure | None, n: int) -> Panels:
     """Return n axes: those given, or new ones in a figure."""
-    import matplotlib.pyplot as plt
     from matplotlib.figure import FigureBase
 
     if ax is None:
         columns = _columns(n)
         rows = int(np.ceil(n / columns))
         size = max(6.4, 2.7 * columns), max(3.4, 2.1 * rows + 0.9)
-        return _grid(plt.figure(figsize=size, layout="constrained"), n)
+        return _grid(new_figure(*size), n)
     if isinstance(ax, FigureBase):
         if ax.get_axes():
             raise OptionError("ax is a figure that shows something already: give an empty one")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from didjack.errors import OptionError
-from didjack.wording import brief, did_you_mean, name_some, nearest
+from didjack.wording import brief, did_you_mean, encodable, name_some, nearest
 
 
 def selected(known: Sequence[str], keep: Any, drop: Any, order: Any) -> list[str]:
@@ -45,7 +45,7 @@ def renamed(known: Sequence[str], rename: Any) -> dict[str, str]:
         names = _matching("rename", pattern, known)
         for name in names:
             found.setdefault(name, new if pattern in known else _replaced(pattern, new, name))
-    return {name: found.get(name, name) for name in known}
+    return {name: encodable(found.get(name, name)) for name in known}
 
 
 def _replaced(pattern: str, new: str, name: str) -> str:

@@ -17,7 +17,7 @@ from didjack.reporting.summary import summary
 from didjack.reporting.table import Table
 from didjack.results.copies import labelled, own_frame
 from didjack.results.hypotheses import Hypotheses
-from didjack.wording import plural
+from didjack.wording import encodable, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -195,7 +195,9 @@ class Result(Hypotheses):
         5.95 2.15 2.05
         """
         overall = diagnostics.at_a_glance(self._fit, self._overall_targets)
-        return pd.DataFrame([self._fit.describe() | overall])
+        row = self._fit.describe() | overall
+        shown = {key: encodable(one) if isinstance(one, str) else one for key, one in row.items()}
+        return pd.DataFrame([shown])
 
     @told_apart
     def summary(self, alpha: float | None = None) -> Table:

@@ -1,9 +1,10 @@
 """The command line: files, errors and exit codes, and that it gives what Python gives."""
 
+import bz2
+import gzip
 import inspect
 import os
 import pkgutil
-import signal
 import subprocess
 import sys
 import tomllib
@@ -21,6 +22,7 @@ from typer.testing import CliRunner
 
 import didjack
 from didjack.command import app as application
+from didjack.command import entry
 from didjack.command.reading import read
 from didjack.command.writing import FILES
 
@@ -377,6 +379,41 @@ def test_a_name_that_two_columns_have(head):
     assert "data.csv has more than one column" in fit(code=1)
 
 
+@pytest.mark.parametrize("compressed", [gzip.open, bz2.open])
+def test_a_name_that_two_columns_of_a_compressed_file_have(df, compressed):
+    name = f"data.csv.{compressed.__module__.replace('gzip', 'gz')}"
+    with compressed(name, "wt") as file:
+        file.write(df.to_csv(index=False).replace("cohort", "y", 1))
+    assert f"{name} has more than one column 'y'" in fit(data=name, code=1)
+
+
+def test_a_name_that_two_columns_of_a_parquet_file_have(df):
+    pa = pytest.importorskip("pyarrow")
+    table = pa.Table.from_pandas(df)
+    pytest.importorskip("pyarrow.parquet").write_table(
+        table.append_column("x", table["y"]).append_column("x", table["id"]), "data.parquet"
+    )
+    assert "data.parquet has more than one column 'x'" in fit(data="data.parquet", code=1)
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz"])
+def test_text_that_is_not_utf_8_is_found(df, ending):
+    lines = df.assign(name="caf").to_csv(index=False).encode().splitlines()
+    lines[7] += b"\xe9"
+    with (gzip.open if ending == "csv.gz" else open)(f"latin.{ending}", "wb") as file:
+        file.write(b"\n".join(lines))
+    printed = fit(data=f"latin.{ending}", code=1)
+    assert f"latin.{ending} cannot be read: its text is not UTF-8 (line 8, column 'name'" in printed
+
+
+def test_text_of_a_parquet_file_that_is_not_utf_8(df):
+    pa = pytest.importorskip("pyarrow")
+    foreign = pa.array([b"caf\xe9"] * len(df), type=pa.binary()).view(pa.string())
+    table = pa.Table.from_pandas(df).set_column(1, "cluster", foreign)
+    pytest.importorskip("pyarrow.parquet").write_table(table, "data.parquet")
+    assert fit(data="data.parquet", code=1).startswith("Error: ")
+
+
 def test_columns_without_a_name_are_no_error(df):
     Path("data.csv").write_text(df.to_csv(index=False).replace("\n", ",,\n"))
     fit()
@@ -411,19 +448,6 @@ def test_the_old_files_stay_unless_all_new_ones_are_there(monkeypatch, error, co
         monkeypatch.setattr(os, "replace", fails_once_at_the_third)
     assert says in fit("--out", "out", "--alpha", "0.1", "--force", code=code)
     assert contents() == before
-
-
-def test_an_interrupt_waits_while_files_are_moved(monkeypatch):
-    replace, usual = os.replace, signal.getsignal(signal.SIGINT)
-
-    def interrupted(*paths):
-        signal.raise_signal(signal.SIGINT)
-        replace(*paths)
-
-    monkeypatch.setattr(os, "replace", interrupted)
-    assert fit("--out", "out", code=130).endswith("Interrupted")
-    assert set(contents()) == set(FILES)
-    assert signal.getsignal(signal.SIGINT) is usual
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes of a shell")
@@ -467,7 +491,7 @@ def test_the_demo(monkeypatch):
 
 def test_the_entry_point_is_the_command():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    assert pkgutil.resolve_name(declared["didjack"]) is application.main
+    assert pkgutil.resolve_name(declared["didjack"]) is entry.main
 
 
 def test_it_runs_as_a_command_of_its_own():

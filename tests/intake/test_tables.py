@@ -174,3 +174,14 @@ def test_labels_that_are_decimals_keep_all_digits(df, plain, role):
     table = table.append_column(role, pa.array(labels, pa.decimal128(20, 2)))
     for other in (table, pl.from_arrow(table)):
         assert_same(fit(other, **COVARIATES), plain)
+
+
+def test_text_of_arrow_that_is_not_utf_8_is_refused():
+    """Files may hold it; pyarrow raised errors of its own, wherever it was used."""
+    df = didjack.simulate.panel(n_clusters=8, cluster_size=3, n_periods=3)
+    foreign = pa.chunked_array([pa.array([b"\xe9"] * len(df), pa.binary()).view(pa.string())])
+    table = pa.Table.from_pandas(df).drop_columns("cluster").append_column("cluster", foreign)
+    frame = df.assign(cluster=pd.arrays.ArrowExtensionArray(foreign))
+    for one in (table, frame):
+        with pytest.raises(didjack.DataError, match="'cluster' holds text that is not UTF-8"):
+            didjack.csdid(one, "y", "period", "cohort", "id", cluster="cluster")

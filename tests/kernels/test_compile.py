@@ -3,16 +3,18 @@
 import errno
 import importlib.util
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numba.core.caching
+import numpy as np
 import pytest
 
 import didjack
-from didjack.kernels.compile import DiskCache
+from didjack.kernels.compile import CheckedFiles, DiskCache
 
 SOURCE = """
 from didjack.kernels.compile import jit
@@ -30,11 +32,11 @@ def kernel(tmp_path, monkeypatch):
     path = tmp_path / "module.py"
     path.write_text(SOURCE)
 
-    def call():
+    def call(x=21.0):
         spec = importlib.util.spec_from_file_location("module", path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        assert module.double(21.0) == 42.0
+        assert module.double(x) == 42.0
         stats = module.double.stats
         return sum(stats.cache_hits.values()), sum(stats.cache_misses.values())
 
@@ -60,12 +62,60 @@ def test_a_truncated_file_is_written_anew(kernel, tmp_path, ending, left):
     assert [kernel(), kernel()] == [(0, 1), (1, 0)]
 
 
+def changed(whole):
+    """Files of the same length, and others, that numba would take for code or an index."""
+    middle = len(whole) // 2
+    yield "a bit", whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    yield "random bytes", np.random.default_rng(0).bytes(len(whole))
+    yield "another version", pickle.dumps("0.1") + pickle.dumps(("stamp", {}))
+    yield "another pickle", pickle.dumps({})
+    yield "appended", whole + b"x"
+
+
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+def test_damaged_files_are_never_run(kernel, tmp_path, ending):
+    kernel()
+    (path,) = files(tmp_path, ending)
+    for kind, content in changed(path.read_bytes()):
+        path.write_bytes(content)
+        assert [kernel(), kernel()] == [(0, 1), (1, 0)], kind
+
+
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+def test_a_folder_where_a_file_should_be(kernel, tmp_path, ending):
+    kernel()
+    (path,) = files(tmp_path, ending)
+    path.unlink()
+    path.mkdir()
+    assert [kernel(), kernel()] == [(0, 1), (0, 1)]
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root reads everything")
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+def test_a_file_that_cannot_be_read(kernel, tmp_path, ending):
+    kernel()
+    (path,) = files(tmp_path, ending)
+    path.chmod(0)
+    assert [kernel(), kernel()] == [(0, 1), (1, 0)]
+
+
+def test_code_for_other_arguments_is_not_run(kernel, tmp_path):
+    """Two processes at the same time can leave it under the index of each other."""
+    kernel()
+    kernel(21)
+    one, two = sorted(files(tmp_path, "nbc"))
+    content = one.read_bytes()
+    one.write_bytes(two.read_bytes())
+    two.write_bytes(content)
+    assert [kernel(), kernel(21)] == [(0, 1), (0, 1)]
+
+
 @pytest.mark.parametrize("method", ["_save_index", "_save_data"])
 def test_a_full_disk_stops_nothing(kernel, monkeypatch, method):
     def full(self, *args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(numba.core.caching.IndexDataCacheFile, method, full)
+    monkeypatch.setattr(CheckedFiles, method, full)
     assert [kernel(), kernel()] == [(0, 1), (0, 1)]
     monkeypatch.undo()
     assert [kernel(), kernel()] == [(0, 1), (1, 0)]

@@ -5,6 +5,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 
 import didjack
@@ -62,3 +63,47 @@ def test_line_breaks_in_tables(results):
     assert lines[0] == "one two"
     assert "a b" in lines[2]
     assert "c d" in lines[2]
+
+
+SURROGATE = "caf\udce9"
+"""A byte of Latin 1 that was read as UTF-8 with `encoding_errors="surrogateescape"`."""
+
+
+@pytest.fixture(scope="module")
+def surrogates():
+    df = didjack.simulate.panel(n_clusters=12, cluster_size=4, n_periods=5, seed=0)
+    for name in ("id", "cluster"):
+        df[name] = pd.Series([f"{SURROGATE} {value}" for value in df[name]], dtype=object)
+    df.columns = pd.Index([name + SURROGATE for name in df.columns], dtype=object)
+    names = [name + SURROGATE for name in ("y", "period", "cohort", "id")]
+    return didjack.csdid(df, *names, cluster=f"cluster{SURROGATE}", est_method="reg")
+
+
+def test_lone_surrogates_in_tables_and_files(surrogates, tmp_path):
+    for result in (surrogates, surrogates.aggregate("event")):
+        for table in (result.glance(), result.tidy(joint=True)):
+            table.to_csv(tmp_path / "a.csv")
+        for ending in ("txt", "md", "html", "tex", "typ", "docx"):
+            result.summary().save(tmp_path / f"summary.{ending}")
+            etable(
+                {SURROGATE: result},
+                rename={".*": f"{SURROGATE} \\g<0>"},
+                notes=[SURROGATE],
+                caption=SURROGATE,
+                groups={SURROGATE: [SURROGATE]},
+                extra_rows={SURROGATE: [SURROGATE]},
+                file=tmp_path / f"table.{ending}",
+            )
+        assert r"caf\udce9" in (tmp_path / "table.txt").read_text("utf-8")
+
+
+@pytest.mark.parametrize("kind", ["coefficients", "replicates", "variance"])
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_lone_surrogates_in_pictures(surrogates, tmp_path, kind, ending):
+    surrogates.aggregate("event").plot(kind=kind, title=SURROGATE)
+    plt.gcf().savefig(tmp_path / f"a.{ending}")
+    plt.close("all")
+    if kind == "coefficients":
+        didjack.coefplot({SURROGATE: surrogates.aggregate("simple")})
+        plt.gcf().savefig(tmp_path / f"a.{ending}")
+        plt.close("all")

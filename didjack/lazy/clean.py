@@ -13,6 +13,7 @@ from didjack.intake.clean import clean as clean_in_memory
 from didjack.intake.read import roles
 from didjack.intake.sample import CleanData, Sample
 from didjack.intake.tables import LABELS
+from didjack.lazy.collation import check_collation
 from didjack.lazy.dates import check_dates
 from didjack.lazy.design import with_moments
 from didjack.lazy.first_rows import FirstRows
@@ -75,6 +76,7 @@ def _clean(used: Used) -> CleanData:
         return clean_in_memory(arrow_table(used, rows), options)
     used.table.check_names(used.roles)
     check_dates(used)
+    check_collation(used)
     first = FirstRows.of(used)
     patterns = None if first.differ else Patterns.of(used, first.centre)
     if patterns is not None:

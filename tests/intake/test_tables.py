@@ -174,3 +174,11 @@ def test_labels_that_are_decimals_keep_all_digits(df, plain, role):
     table = table.append_column(role, pa.array(labels, pa.decimal128(20, 2)))
     for other in (table, pl.from_arrow(table)):
         assert_same(fit(other, **COVARIATES), plain)
+
+
+def test_times_of_day_with_nanoseconds_would_merge():
+    df = pl.from_pandas(panel()).with_columns(cl=(pl.col("id") % 7).cast(pl.Time))
+    with pytest.raises(didjack.DataError, match="cluster 'cl' holds times of day with nanosec"):
+        fit(df)
+    micro = pl.from_pandas(panel()).with_columns(cl=(pl.col("id") % 7 * 1000).cast(pl.Time))
+    assert len(fit(micro).clusters()) == 7

@@ -17,8 +17,8 @@ FIRST, LAST = "0001-01-01", "9999-12-31"
 """The dates of Python's calendar."""
 
 REMEDY = (
-    "of the years 1 to 9999, such as 'infinity' of a database; make them missing, as the cohort of "
-    "the never-treated is"
+    "outside of the years 1 to 9999, such as 'infinity' of a database; make them missing, as the "
+    "cohort of the never-treated is"
 )
 
 
@@ -73,5 +73,5 @@ def _check(values: Any, name: Any, role: str) -> None:
 def _raise_for(bad: Any, values: Any, name: Any, role: str) -> None:
     if bad.any():
         raise DataError(
-            f"{role} {name!r} has dates that are none {REMEDY}: {offenders(bad, values)}"
+            f"{role} {name!r} has dates {REMEDY}: {offenders(bad, values)}"
         )

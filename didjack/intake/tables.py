@@ -178,6 +178,8 @@ def _plain_series(column: nw.Series[Any], role: str) -> pd.Series:
         return pd.Series(pd.Categorical(column.cast(nw.String).to_numpy()), name=name)
     if role in LABELS and isinstance(dtype, nw.Decimal) and dtype.scale:
         return pd.Series(column.to_list(), dtype=np.dtype(object), name=name)
+    if isinstance(dtype, nw.Time):
+        _check_time(column, role)
     if isinstance(dtype, nw.Date):
         column = column.cast(nw.Datetime("us"))
     elif (plain := plain_number(dtype)) is not None:
@@ -190,6 +192,16 @@ def _plain_series(column: nw.Series[Any], role: str) -> pd.Series:
     if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
         return pd.Series(pd.DatetimeIndex(values).tz_localize("UTC"), name=name)
     return pd.Series(values, name=name)
+
+
+def _check_time(column: nw.Series[Any], role: str) -> None:
+    """Raise for times of day with nanoseconds, which those of Python do not have."""
+    import narwhals as nw
+
+    if column.implementation.is_polars() and (column.cast(nw.Int64) % 1000 != 0).any():
+        raise DataError(
+            f"{role} {column.name!r} holds times of day with nanoseconds; make them whole numbers"
+        )
 
 
 def plain_number(dtype: Any) -> Any:

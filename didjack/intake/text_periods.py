@@ -143,11 +143,11 @@ def _refuse_strays(column: _Column, form: Form | None, count: Ints | None, packa
     bad = values.isin(stray).to_numpy(dtype=bool) & text
     if not bad.any() or 2 * rows[bad].sum() >= rows[there].sum():
         return
-    shown = np.array([brief(value, 40) for value in values], dtype=object)
+    written = np.array([brief(value, 40) for value in values], dtype=object)
+    shown = offenders(bad, written, count, given.index)
     raise DataError(
-        f"{column.role} {given.name!r} is not numeric: {offenders(bad, shown, count, given.index)}, unlike the "
-        f"others, such as {brief(next(v for v in column.texts if v not in stray), 40)}; correct or "
-        "drop these rows"
+        f"{column.role} {given.name!r} is not numeric: {shown}, unlike the others, such as "
+        f"{brief(next(v for v in column.texts if v not in stray), 40)}; correct or drop these rows"
     )
 
 

@@ -15,6 +15,7 @@ from didjack.intake.read import roles
 from didjack.intake.sample import CleanData, Sample
 from didjack.intake.tables import LABELS
 from didjack.lazy import zero_weights
+from didjack.lazy.collation import check_collation
 from didjack.lazy.dates import check_dates
 from didjack.lazy.design import with_moments
 from didjack.lazy.first_rows import FirstRows
@@ -77,6 +78,7 @@ def _clean(used: Used) -> CleanData:
         return clean_in_memory(arrow_table(used, rows), options, used.table.package)
     used.table.check_names(used.roles)
     check_dates(used)
+    check_collation(used)
     first, kept = FirstRows.of(used), zero_weights.without(used)
     patterns = None if first.differ else Patterns.of(kept, first.centre)
     if patterns is None and few_enough(rows := n_rows(used)):

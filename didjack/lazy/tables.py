@@ -194,7 +194,7 @@ def _with_exact_text(frame: nw.LazyFrame[Any], schema: dict[str, Any]) -> nw.Laz
     if engine_name(frame) != "duckdb" or not text:
         return frame
     quoted = ['"' + name.replace('"', '""') + '"' for name in text]
-    exact = ", ".join(f'{name} COLLATE "binary" AS {name}' for name in quoted)
+    exact = ", ".join(f'CAST({name} AS VARCHAR) COLLATE "binary" AS {name}' for name in quoted)
     with told_by("duckdb", "compare its text"):
         compared: nw.LazyFrame[Any] = nw.from_native(
             nw.to_native(frame).project(f"* REPLACE ({exact})")

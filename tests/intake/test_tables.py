@@ -185,3 +185,11 @@ def test_text_of_arrow_that_is_not_utf_8_is_refused():
     for one in (table, frame):
         with pytest.raises(didjack.DataError, match="'cluster' holds text that is not UTF-8"):
             didjack.csdid(one, "y", "period", "cohort", "id", cluster="cluster")
+
+
+def test_times_of_day_with_nanoseconds_would_merge():
+    df = pl.from_pandas(panel()).with_columns(cl=(pl.col("id") % 7).cast(pl.Time))
+    with pytest.raises(didjack.DataError, match="cluster 'cl' holds times of day with nanosec"):
+        fit(df)
+    micro = pl.from_pandas(panel()).with_columns(cl=(pl.col("id") % 7 * 1000).cast(pl.Time))
+    assert len(fit(micro).clusters()) == 7

@@ -66,3 +66,22 @@ def test_files_that_are_gone(table, tmp_path):
     lazy = table(panel())
     (tmp_path / "a.parquet").unlink()
     assert refused(lazy, **NAMES).startswith("ibis could not read its first rows: IO Error: ")
+
+
+@pytest.mark.parametrize(("collation", "other"), [("NOCASE", "'A'"), ("NOACCENT", "'á'")])
+@pytest.mark.parametrize("default", [True, False])
+def test_text_under_a_collation(collation, other, default):
+    df = panel().assign(cl=lambda d: d["cl"].astype(str))
+    connection = ibis.duckdb.connect()
+    connection.con.register("df", df)
+    clause = "" if default else f" COLLATE {collation}"
+    connection.raw_sql(f"CREATE VIEW v AS SELECT * REPLACE (cl{clause} AS cl) FROM df")
+    if default:
+        assert_alike(didjack.csdid(df, **NAMES), didjack.csdid(connection.table("v"), **NAMES))
+        connection.raw_sql(f"SET default_collation = '{collation}'")
+    message = refused(connection.table("v"), **NAMES)
+    assert message.startswith(
+        "cluster 'cl' has a collation under which ibis takes 'a' and " + other
+    )
+    collected = didjack.csdid(connection.table("v"), **NAMES, collect=True)
+    assert_alike(didjack.csdid(df, **NAMES), collected)

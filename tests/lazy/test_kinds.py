@@ -5,7 +5,7 @@ from decimal import Decimal
 import duckdb
 import polars as pl
 import pytest
-from lazy_tables import CROSS_SECTIONS, ENGINES, assert_same_answer, refused
+from lazy_tables import CROSS_SECTIONS, ENGINES, assert_alike, assert_same_answer, refused
 from small_panels import COVARIATES, NAMES, panel
 
 import didjack
@@ -206,3 +206,12 @@ def test_text_under_a_collation(role, how, sample):
     else:
         table = table.select(f"* REPLACE ({role} COLLATE NOCASE.NOACCENT AS {role})")
     assert_same_answer(df, table, **OPTIONS | sample)
+
+
+def test_json_labels_are_text():
+    df = panel()
+    table = ENGINES["duckdb"](df)
+    table = table.select("* REPLACE (CAST(CAST(cl AS VARCHAR) AS JSON) AS cl)")
+    assert_alike(
+        didjack.csdid(df.assign(cl=df["cl"].astype(str)), **NAMES), didjack.csdid(table, **NAMES)
+    )

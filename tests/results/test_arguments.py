@@ -103,7 +103,7 @@ def test_words(result, event, word):
     refused(lambda: result.aggregate("event", weights=word), "weights=")
     refused(lambda: etable([event], which=word), "which=")
     if word is not None:
-        refused(lambda: event.vcov(word), "vcov=")
+        refused(lambda: event.vcov(word), "kind=")
         refused(lambda: event.plot(compare=word), "compare=")
 
 

@@ -164,7 +164,8 @@ import numba, numpy as np, pandas as pd
 def state():
     return (dict(os.environ), list(warnings.filters), random.getstate(),
             repr(np.random.get_state()), np.geterr(), locale.setlocale(locale.LC_ALL),
-            list(logging.getLogger().handlers), list(sys.path), gc.get_threshold(), gc.isenabled(), threading.active_count(),
+            list(logging.getLogger().handlers), list(sys.path), gc.get_threshold(),
+            gc.isenabled(), threading.active_count(),
             os.getcwd(),
             sys.excepthook, sys.unraisablehook, [signal.getsignal(n) for n in (2, 15)],
             numba.get_num_threads())

@@ -116,9 +116,7 @@ def fit(
         average = {name: given[name] for name in parameters(didjack.GroupTimeResult.aggregate)}
         if type is None:
             _only_of_averages(average)
-        folder = None if out is None else Folder.of(out, force, data)
-        if folder is not None:
-            _say(folder.notes())
+        folder = None if out is None else _folder(out, force, data)
         df = _table(data, [tname, gname] if dates else [], of.labels(given))
         options = {name: given[name] for name in parameters(didjack.csdid)}
         effects = didjack.csdid(df, **options)
@@ -136,6 +134,13 @@ def _table(data: Path, dates: list[str], labels: list[str]) -> pd.DataFrame:
     df = read(data, dates, labels)
     _say(notes(df, labels))
     return df
+
+
+def _folder(out: Path, force: bool, data: Path) -> Folder:
+    """Make the folder, and say on stderr what another run has left there."""
+    folder = Folder.of(out, force, data)
+    _say(folder.notes())
+    return folder
 
 
 def _say(notes: list[str]) -> None:

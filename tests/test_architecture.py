@@ -32,7 +32,7 @@ ROOMS = {
     *("intake", "kernels", "sums", "engine", "averaging", "inference", "reporting", "results"),
     *("datasets", "simulate", "command", "lazy"),
 }
-LEAVES = {"aliases", "options", "errors", "wording", "_typing"}
+LEAVES = {"aliases", "options", "errors", "imports", "wording", "_typing"}
 FILES = {"__init__", "__main__", "api", "demo"} | LEAVES
 
 MOST_LINES = 400

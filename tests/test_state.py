@@ -43,8 +43,7 @@ def state():
         if name not in pd._config.config._deprecated_options
     }
     return {
-        # polars, which tables in HTML load where it is installed, sets one for its allocator.
-        "environment": {k: v for k, v in os.environ.items() if k != "_RJEM_MALLOC_CONF"},
+        "environment": dict(os.environ),
         "filters": list(warnings.filters),
         "random": random.getstate(),
         "numpy": repr(np.random.get_state()),  # noqa: NPY002
@@ -148,7 +147,6 @@ def test_functions_leave_everything_as_it_was(results, tmp_path, vcov):
 
 
 def test_errors_leave_everything_as_it_was(results):
-    # After a first fit with covariates: packages that it loads add filters of warnings (open).
     before = state()
     df = didjack.datasets.load_mpdta()
     with pytest.raises(didjack.DidjackError):
@@ -156,6 +154,38 @@ def test_errors_leave_everything_as_it_was(results):
     with pytest.raises(didjack.DidjackError):
         didjack.csdid(df, "lemp", "year", "first.treat", "countyreal", "~ np.log(-lpop * 0 - 1)")
     assert difference(before) == []
+
+
+FIRST_STUDY = """
+import os, warnings
+import didjack, matplotlib
+matplotlib.use("Agg")
+
+before = dict(os.environ), list(warnings.filters)
+df = didjack.datasets.load_mpdta()
+res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal", "~ lpop", cluster="state")
+study = res.aggregate("event")
+print(study.summary())
+study._repr_html_(), study.to_latex(), study.plot(), study.pretest(), study.confint(joint=True)
+didjack.etable([study]).save("table.docx")
+print((dict(os.environ), list(warnings.filters)) == before)
+"""
+
+
+def test_a_first_study_leaves_filters_and_environment_as_they_were(tmp_path):
+    """Packages that are loaded on the way add to both."""
+    root = str(Path(didjack.__file__).parents[1])
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
+    env.pop("_RJEM_MALLOC_CONF", None)
+    run = subprocess.run(
+        [sys.executable, "-W", "error::DeprecationWarning", "-c", FIRST_STUDY],
+        env=env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.splitlines()[-1] == "True", run.stderr
 
 
 IMPORT = """

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from didjack._typing import Floats
+from didjack.imports import load
 
 RANK_TOLERANCE = 1e-10
 """Eigenvalues of a correlation matrix below this share of the largest count as zero."""
@@ -120,7 +121,7 @@ def _solve(largest: Floats, k: int, df: float, alpha: float) -> CriticalValue:
     The probability along a direction is a smooth function of `largest`: it is computed at the means
     of 2,048 bins of equal size.
     """
-    from scipy import optimize
+    optimize = load("scipy.optimize")
 
     points = np.sort(largest).reshape(_BINS, -1).mean(axis=1)
 
@@ -142,7 +143,7 @@ def _solve(largest: Floats, k: int, df: float, alpha: float) -> CriticalValue:
 
 def _outside(c: float, largest: Floats, k: int, df: float) -> Floats:
     """Probability that the vector leaves what is within c along each direction, (n,)."""
-    from scipy import special  # takes long to import
+    special = load("scipy.special")
 
     ratio = c**2 / largest
     outside = special.chdtrc(k, ratio) if np.isinf(df) else special.fdtrc(k, df, ratio / k)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Bools, Floats, Ints
+from didjack.imports import load
 from didjack.wording import encodable
 
 STATISTICS = [
@@ -99,7 +100,7 @@ def with_diagonal(matrix: Floats, error: Floats) -> Floats:
 
 def p_value(statistic: Floats, df: Floats) -> Floats:
     """Two-sided p-values of t statistics; normal where df is infinite."""
-    from scipy import special  # takes long to import
+    special = load("scipy.special")
 
     normal = np.isinf(df)
     tail = special.stdtr(np.where(normal, 1.0, df), -np.abs(statistic))
@@ -108,7 +109,7 @@ def p_value(statistic: Floats, df: Floats) -> Floats:
 
 def critical_value(alpha: float, df: Floats) -> Floats:
     """Two-sided critical values of t; normal where df is infinite."""
-    from scipy import special  # takes long to import
+    special = load("scipy.special")
 
     normal = np.isinf(df)
     # Of the lower tail, as 1 - alpha / 2 has no digits of a small alpha.

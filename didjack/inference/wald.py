@@ -12,6 +12,7 @@ import pandas as pd
 
 from didjack._typing import Floats
 from didjack.errors import OptionError
+from didjack.imports import load
 from didjack.wording import brief, label_text, name_labels, plural
 
 RANK_TOLERANCE = 1e-10
@@ -221,7 +222,7 @@ def wald(distance: Floats, covariance: Floats, df: float, law: WaldLaw | None = 
             f"{law.rank} without covariates, in which the law of the statistic is computed; test "
             "fewer at a time",
         )
-    from scipy import special  # takes long to import
+    special = load("scipy.special")
 
     total = float((along[kept] ** 2 / values[kept]).sum())
     error_of_p = 0.0

@@ -72,6 +72,4 @@ def _check(values: Any, name: Any, role: str) -> None:
 
 def _raise_for(bad: Any, values: Any, name: Any, role: str) -> None:
     if bad.any():
-        raise DataError(
-            f"{role} {name!r} has dates {REMEDY}: {offenders(bad, values)}"
-        )
+        raise DataError(f"{role} {name!r} has dates {REMEDY}: {offenders(bad, values)}")

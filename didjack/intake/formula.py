@@ -8,6 +8,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from didjack.errors import DataError, OptionError
+from didjack.imports import load
 from didjack.intake.expressions import Names
 from didjack.intake.tables import no_column, strings
 from didjack.wording import brief
@@ -128,6 +129,7 @@ def _check_text(xformla: str) -> None:
 
 def _read(xformla: str) -> SimpleFormula:
     """Let formulaic read a formula that is not too large for it."""
+    load("formulaic")
     from formulaic import Formula
     from formulaic.errors import FormulaicError
     from formulaic.formula import SimpleFormula

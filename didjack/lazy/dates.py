@@ -29,8 +29,7 @@ def check_dates(used: Used) -> None:
     for name in dates:
         if rows := int(found[name][0].as_py() or 0):
             raise DataError(
-                f"{used.roles[name]} {name!r} has dates {REMEDY}: "
-                f"{plural(rows, 'row')}"
+                f"{used.roles[name]} {name!r} has dates {REMEDY}: {plural(rows, 'row')}"
             )
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from didjack._typing import Floats, Ints
+from didjack.imports import load
 from didjack.intake.sample import CleanData
 from didjack.lazy.moments import CROSS, HIGH, LOW
 
@@ -99,7 +100,7 @@ def _rows(gram: Floats, cross: Floats, constant: Floats) -> tuple[Floats, Floats
     constant : (N, k - 1) the value of a column, but for the intercept, that has only one, or NaN:
         with rounding errors instead, it would seem to vary between the rows of several patterns
     """
-    from scipy.linalg import helmert  # takes long to import
+    helmert = load("scipy.linalg").helmert
 
     k = gram.shape[1]
     weight = gram[:, 0, 0]

@@ -9,6 +9,7 @@ import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.errors import OptionError
+from didjack.imports import load
 from didjack.options import check_listed
 from didjack.reporting.view import ResultView
 from didjack.wording import name_some
@@ -53,7 +54,7 @@ def honest_inputs(view: ResultView, critical_values: CriticalValues, alpha: floa
     critical = width.to_numpy() / 2.0
     sigma = view.covariance()[np.ix_(at, at)]
     if critical_values == "own":
-        from scipy import special  # takes long to import
+        special = load("scipy.special")
 
         scale = critical / -special.ndtri(alpha / 2.0)
         sigma = sigma * np.outer(scale, scale)

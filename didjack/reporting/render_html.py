@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from didjack.imports import load
 from didjack.reporting.alignment import Cell, minus
 from didjack.reporting.grid import Grid
 
@@ -52,6 +53,7 @@ def html(grid: Grid) -> str:
 
 
 def _rendered(grid: Grid) -> str:
+    load("maketables.mtable")
     from maketables.mtable import MTable
 
     table = MTable(

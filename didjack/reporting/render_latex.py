@@ -7,6 +7,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import Any
 
+from didjack.imports import load
 from didjack.reporting.alignment import MINUS, Cell
 from didjack.reporting.grid import Grid
 
@@ -84,6 +85,7 @@ SETTINGS = (
 
 def latex(grid: Grid, fragment: bool) -> str:
     """Write a table, or the tabular alone."""
+    load("maketables.mtable")
     from maketables.mtable import MTable
 
     paper = grid.for_paper()

@@ -6,6 +6,7 @@ import re
 import textwrap
 from typing import TYPE_CHECKING
 
+from didjack.imports import load
 from didjack.reporting.alignment import Cell
 from didjack.reporting.grid import Grid
 
@@ -71,6 +72,7 @@ def _spanners(grid: Grid, table: SimpleTable) -> list[str]:
 
 def _simple(rows: list[list[str]], aligned: str, header: list[str] | None = None) -> SimpleTable:
     """Return a table of statsmodels, whose writer lays text out."""
+    load("statsmodels.iolib.table")
     from statsmodels.iolib.table import SimpleTable
 
     layout = {

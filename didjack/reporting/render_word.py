@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from didjack.imports import load
 from didjack.reporting.alignment import Cell, minus
 from didjack.reporting.grid import Grid
 
@@ -84,6 +85,7 @@ def typst(grid: Grid) -> str:
 
 
 def _table(grid: Grid, cell: Callable[[Cell], str], text: Callable[[str], str]) -> MTable:
+    load("maketables.mtable")
     from maketables.mtable import MTable
 
     paper = grid.for_paper()

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from didjack._typing import Floats, Ints
+from didjack.imports import load
 from didjack.inference.laws.axes import Axes
 from didjack.kernels.arguments import Forms
 from didjack.kernels.law import branch_points, h_values, tail_probabilities
@@ -113,7 +114,7 @@ class Laws:
         The search starts where it would end if the estimate and its standard error were
         independent and the latter's square a multiple of a chi square.
         """
-        from scipy import special
+        special = load("scipy.special")
 
         total = self.delta.sum(axis=1) + self.bulk
         square = (self.delta**2).sum(axis=1)
@@ -161,7 +162,7 @@ def laws(axes: list[Axes], shrink: Floats) -> Laws:
 
 def equivalent_df(critical: Floats, alpha: float) -> Floats:
     """Degrees of freedom of the t distribution with that critical value; infinite if normal."""
-    from scipy import special
+    special = load("scipy.special")
 
     normal = -special.ndtri(alpha / 2.0)
     result = np.where(np.isnan(critical), np.nan, np.inf)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from didjack._typing import Floats, Ints
+from didjack.imports import load
 
 LEAST_CLUSTERS = 3
 """Fewer clusters do not tell a common movement from that of one of them."""
@@ -84,7 +85,7 @@ def _less_others(values: Floats, weight: Floats) -> Floats:
 
 def working_variance(sums: PeriodSums, anticipation: int) -> Floats:
     """Return v(n_h), (H,), positive; only its proportions matter."""
-    from scipy import optimize
+    optimize = load("scipy.optimize")
 
     number = effective_rows(sums)
     movement = squared_movements(sums, anticipation)

@@ -46,11 +46,11 @@ CALENDARS = {
 
 @st.composite
 def designs(draw, methods=("reg",), units=(2, 6)):
-    """Draw a table with period, cohort, id, cluster, y, x1, w, wt; and options of `csdid`.
+    """Draw a table with period, cohort, id, cluster, y, x1, w, wt, w0; and options of `csdid`.
 
     `units` bounds the number of units in a cluster: a logit of very few fails in most cells.
     Methods other than outcome regression have a covariate: without one, all are the same.
-    Outcomes are drawn by a seed: designs are what matters. Weights are strictly positive.
+    Outcomes are drawn by a seed: designs are what matters. Some of the weights w0 are zero.
     """
     sample = draw(st.sampled_from(["panel", "unbalanced", "repeated"]))
     n_periods = draw(st.integers(3, 6))
@@ -68,7 +68,7 @@ def designs(draw, methods=("reg",), units=(2, 6)):
     options = {
         "panel": sample != "repeated",
         "allow_unbalanced_panel": sample == "unbalanced",
-        "weightsname": draw(st.sampled_from([None, "w", "wt"])),
+        "weightsname": draw(st.sampled_from([None, "w", "wt", "w0"])),
         "control_group": draw(st.sampled_from(["nevertreated", "notyettreated"])),
         "anticipation": draw(st.integers(0, 2)),
         "base_period": draw(st.sampled_from(["varying", "universal"])),
@@ -84,12 +84,12 @@ def _rows(cohorts, sizes, n_periods, rng, panel):
     cluster = np.repeat(np.arange(cohorts.size), sizes)
     n = cluster.size
     movement = rng.normal(size=(n_periods, cohorts.size))
-    fixed = rng.normal(size=n), rng.uniform(0.5, 2.0, n), rng.normal(size=n)
+    fixed = _covariate(rng, n), rng.uniform(0.5, 2.0, n), rng.normal(size=n)
     frames = []
     for j in range(n_periods):
         x1, w, level = fixed
         if not panel:
-            x1, w, level = rng.normal(size=n), rng.uniform(0.5, 2.0, n), rng.normal(size=n)
+            x1, w, level = _covariate(rng, n), rng.uniform(0.5, 2.0, n), rng.normal(size=n)
         frames.append(
             pd.DataFrame(
                 {
@@ -101,7 +101,17 @@ def _rows(cohorts, sizes, n_periods, rng, panel):
                     "x1": x1,
                     "w": w,
                     "wt": w * rng.uniform(0.8, 1.25, n),
+                    "w0": np.where(w < 0.7, 0.0, w),
                 }
             )
         )
     return pd.concat(frames, ignore_index=True)
+
+
+def _covariate(rng, n):
+    """Draw values that are equal or 0.1 apart.
+
+    With two rows in a cell whose values differ by 1e-4 the estimate is a thousand times as large
+    as the outcomes, and has lost as many digits, whoever computes it.
+    """
+    return rng.normal(size=n).round(1)

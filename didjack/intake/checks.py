@@ -42,10 +42,11 @@ def check_spread(weight: Floats, options: Options, count: Ints | None) -> None:
         return
     large = weight / WIDEST > least
     n_rows = int(large.sum() if count is None else count[large].sum())
+    first = ", ".join(f"{value:g}" for value in weight[large][:3])
     raise DataError(
         f"weightsname {options.weightsname!r} ranges from {least:g} to {top:g}, over more "
         f"orders of magnitude than sums can hold: {plural(n_rows, 'row')} above "
-        f"{least * WIDEST:g}; first: {name_some(weight[large][:3])}; correct or drop them"
+        f"{least * WIDEST:g}; first: {first}; correct or drop them"
     )
 
 

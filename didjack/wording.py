@@ -10,6 +10,9 @@ from typing import Any
 
 import pandas as pd
 
+_NUMPY_SCALAR = re.compile(r"\bnp\.(?:bool|str|bytes|(?:u?int|float|complex)\w*)_?\(([^()]*)\)")
+"""How NumPy 2 writes its numbers and strings; a formula may have np.log(x)."""
+
 
 def name_some(items: Iterable[Any], most: int = 5) -> str:
     """Write the first few of `items`, and how many more there are.
@@ -118,7 +121,7 @@ def brief(value: object, most: int = 60) -> str:
     >>> brief(["a", "b"]), brief("a" * 100, most=8)
     ("['a', 'b']", "'aaaa...")
     """
-    text = re.sub(r"\bnp\.\w+\(([^()]*)\)", r"\1", " ".join(repr(value).split()))
+    text = _NUMPY_SCALAR.sub(r"\1", " ".join(repr(value).split()))
     return _cut(encodable(text), most)
 
 

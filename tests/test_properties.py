@@ -176,6 +176,6 @@ def test_a_never_treated_cluster_in_duplicate_has_twice_the_weight(design, which
     never = df.loc[df["cohort"] == 0, "cluster"].unique()
     here = df["cluster"] == never[which % len(never)]
     twice = pd.concat([df, df[here].assign(id=lambda d: d["id"] + 1000)])
-    heavy = df.assign(**{name: df[name].where(~here, 2 * df[name]) for name in ("w", "wt")})
+    heavy = df.assign(**{name: df[name].where(~here, 2 * df[name]) for name in ("w", "wt", "w0")})
     duplicated, weighted = (numbers(fit(table, **options)) for table in (twice, heavy))
     np.testing.assert_allclose(duplicated, weighted, rtol=1e-8, atol=1e-10)

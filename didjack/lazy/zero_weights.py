@@ -15,9 +15,18 @@ from didjack.lazy.first_units import FirstUnits
 from didjack.lazy.used import Used
 
 
+def _weight(used: Used) -> str | None:
+    """Return the column of weights, if there is one of numbers; others are refused elsewhere."""
+    name = used.options.weightsname
+    if name is None:
+        return None
+    dtype = used.table.schema[name]
+    return name if dtype.is_numeric() or isinstance(dtype, nw.Boolean) else None
+
+
 def without(used: Used) -> Used:
     """Return what is used of the rows whose weight is not zero."""
-    name = used.options.weightsname
+    name = _weight(used)
     if name is None:
         return used
     kept = used.table.frame.filter((number(name) != 0).fill_null(True))
@@ -26,7 +35,7 @@ def without(used: Used) -> Used:
 
 def count(used: Used) -> list[nw.LazyFrame[Any]]:
     """Return a query that counts rows of weight zero; none without weights."""
-    name = used.options.weightsname
+    name = _weight(used)
     if name is None:
         return []
     one = nw.when(number(name) == 0).then(nw.lit(1)).otherwise(nw.lit(0))

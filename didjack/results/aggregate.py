@@ -74,7 +74,7 @@ class AggregateResult(Permutable):
         labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
         cells = np.array([cell.reference for cell in fit.estimates.cells], dtype=bool)
         reference = found.loading.touches(cells) & ~found.loading.touches(~cells)
-        missing = [f"missing: {why}" for why in _missing(fit, found)]
+        missing = [f"missing: {why}" for why in _missing(found)]
         status = [
             "reference" if zero else why if none else "ok"
             for zero, none, why in zip(reference, np.isnan(found.theta[0]), missing, strict=True)
@@ -351,27 +351,14 @@ class AggregateResult(Permutable):
         return self._targets
 
 
-def _missing(fit: Fit, averages: Averages) -> list[str]:
+def _missing(averages: Averages) -> list[str]:
     """Say of each average why there is none, if so, (M + 1,)."""
-    without = _without_weight(fit, averages.by_cell)
     window = " in the window" if str(averages.window) else ""
-    texts = []
-    for n_cells, n_estimated in zip(averages.n_cells, averages.n_estimated, strict=True):
-        if n_estimated:
-            texts.append(without)
-        elif n_cells:
-            texts.append("none of its ATT(g,t) is estimated")
-        else:  # the overall of an event study of leads alone
-            texts.append(f"no event time >= 0{window}")
-    return texts
-
-
-def _without_weight(fit: Fit, by_cell: bool) -> str:
-    """Say why estimated ATT(g,t) cannot be averaged: their weights are zero."""
-    if by_cell:
-        return "its ATT(g,t) have no weight, as their treated rows have none"
-    of = " in the first period" if fit.layout.panel else ""
-    return f"its ATT(g,t) have no weight: the shares of its cohorts, by weights{of}, are zero"
+    # Without any ATT(g,t) it is the overall of an event study of leads alone.
+    return [
+        "none of its ATT(g,t) is estimated" if n_cells else f"no event time >= 0{window}"
+        for n_cells in averages.n_cells
+    ]
 
 
 def _labels(scheme: Scheme, keys: Ints, fit: Fit) -> pd.Index:

@@ -5,6 +5,8 @@ import polars as pl
 import pytest
 from small_panels import as_periods, assert_same, fit, panel, refusal
 
+import didjack
+
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")
 
 
@@ -117,7 +119,8 @@ def test_gaps_between_dates_are_counted(df):
 def test_trading_days_count_days(df, simple):
     days = dict(zip(range(2001, 2006), pd.bdate_range("2024-01-04", periods=5), strict=True))
     cohort = df["g"].map(days)
-    result = fit(df.assign(t=df["t"].map(days), g=cohort))
+    with pytest.warns(didjack.SampleWarning, match="no weekends, but they count"):
+        result = fit(df.assign(t=df["t"].map(days), g=cohort))
     assert_same(result, simple)
     assert result.tidy()["event_time"].max() == 2  # Monday 8 to Wednesday 10
     assert result.tidy()["event_time"].min() == -5  # Wednesday 10 back to Friday 5

@@ -23,29 +23,16 @@ def status(result):
     return dict(zip(table.iloc[:, 0].tolist(), table["status"], strict=True))
 
 
-def test_shares_of_zero_are_named(df):
+def test_a_cohort_without_weight_in_the_first_period_is_gone(df):
+    """Its rows of weight zero are dropped first, and then its units, which miss a period."""
     df = df.assign(w=np.where((df["period"] == df["period"].min()) & (df["cohort"] == 5), 0.0, 1.0))
     result = didjack.csdid(df, **NAMES, weightsname="w", est_method="reg")
-    cells = result.tidy()
-    assert cells.loc[(cells["group"] == 5) & (cells["time"] > 5), "estimate"].notna().all()
-    found = status(result.aggregate("event"))
-    estimated = cells.loc[cells["estimate"].notna(), "event_time"].to_numpy()
-    alone = [e for e, text in found.items() if text.startswith("missing") and e in estimated]
-    assert alone
-    # The cell of the first two periods itself has no weight, so nothing is estimated there.
-    status_of = cells.set_index(["group", "time"])["status"]
-    assert status_of[(5, 2)] == "no treated weight"
-    assert found[-3] == "missing: none of its ATT(g,t) is estimated"
-    for e in alone:
-        assert "shares of its cohorts, by weights in the first period, are zero" in found[e]
-    group = result.aggregate("group")
-    assert group.tidy()["estimate"].notna().all()
-    only = df[df["cohort"].isin([0, 5])]
-    result = didjack.csdid(only, **NAMES, weightsname="w", est_method="reg")
-    for kind in ("simple", "event", "group", "calendar"):
-        overall = result.aggregate(kind).overall
-        assert np.isnan(overall["estimate"])
-        assert "shares of its cohorts" in overall["status"]
+    assert 5 not in result.tidy()["group"].tolist()
+    assert result.sample["rule"].str[0].tolist() == ["0", "5", "6"]
+    unbalanced = didjack.csdid(df, **NAMES, weightsname="w", allow_unbalanced_panel=True)
+    cells = unbalanced.tidy().set_index(["group", "time"])
+    assert cells["status"][(5, 2)] == "no treated rows: base period 1"
+    assert (cells["status"][[(5, 3), (5, 4), (5, 5)]] == "ok").all()
 
 
 def test_nothing_estimated_is_still_said(df):

@@ -20,7 +20,7 @@ from memory import MIB, highest, start_account
 from timing import quiet, seconds
 
 import didjack
-from didjack.averaging.average import CellTable, Window, aggregate
+from didjack.aggregation.aggregate import CellTable, Window, aggregate
 from didjack.options import AggregationType
 
 SIZES = (65, 130, 264)

@@ -19,7 +19,7 @@ from contenders import Case, didjack_all, didjack_fit
 from timing import quiet, seconds
 from workloads import microdata, panel, time_varying
 
-import didjack.kernels.threads
+from didjack.estimation.kernels import compiled
 
 COVARIATES = {"panel": ("x1", "x2", "x3"), "varying": ("z1", "z2"), "survey": ("x1", "x2", "x3")}
 
@@ -76,7 +76,10 @@ def profile(args: argparse.Namespace) -> None:
     seconds(call)
     print(f"{min(seconds(call) for _ in range(3)):.3f} s a call, with threads, without profiler")
     profiler = cProfile.Profile()
-    with mock.patch.object(didjack.kernels.threads, "ThreadPoolExecutor", Inline), quiet():
+    with (
+        mock.patch.object(compiled, "ThreadPoolExecutor", Inline),
+        quiet(),
+    ):
         profiler.runcall(call)
     pstats.Stats(profiler).strip_dirs().sort_stats(args.sort).print_stats(args.lines)
 

@@ -23,7 +23,7 @@ import pandas as pd
 
 KINDS = ("simple", "event", "group", "calendar")
 VARIANCES = ("CV3", "CV3J", "analytic", "bootstrap")
-DATA = Path(__file__).resolve().parent.parent / "tests" / "data"
+DATA = Path(__file__).resolve().parent.parent / "tests" / "fixtures"
 WINDOWS = (
     ("event", {"min_e": -1, "max_e": 1}),
     ("event", {"balance_e": 1}),

@@ -4,6 +4,8 @@ TYPE_CHECKING = False  # type checkers take it for true; the module `typing` wou
 if TYPE_CHECKING:
     from didjack import datasets, simulate
     from didjack.api import csdid
+    from didjack.data.cohorts import first_treated
+    from didjack.data.lazy.scan import scan
     from didjack.errors import (
         DataError,
         DidjackError,
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
         UndefinedReplicateError,
         UnknownOptionError,
     )
-    from didjack.intake.treatment import first_treated
-    from didjack.lazy.scan import scan
     from didjack.reporting import coefplot, etable
     from didjack.results.group_time import AggregateResult, GroupTimeResult
 
@@ -54,8 +54,8 @@ _HOMES = {
     "csdid": "api",
     "datasets": "datasets",
     "etable": "reporting",
-    "first_treated": "intake.treatment",
-    "scan": "lazy.scan",
+    "first_treated": "data.cohorts",
+    "scan": "data.lazy.scan",
     "simulate": "simulate",
 }
 

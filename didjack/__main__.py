@@ -1,6 +1,6 @@
 """``python -m didjack`` is the command ``didjack``."""
 
-from didjack.command.entry import main
+from didjack.cli.entry import main
 
 if __name__ == "__main__":
     main()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from didjack.engine.fit import Fit
+from didjack.data.clean import clean
+from didjack.data.lazy.lazy_table import is_lazy
 from didjack.errors import UnknownOptionError
-from didjack.intake.clean import clean
-from didjack.lazy.tables import is_lazy
+from didjack.estimation.fit import Fit
+from didjack.estimation.sums import InMemory
 from didjack.options import (
     BasePeriod,
     Collinear,
@@ -21,8 +22,7 @@ from didjack.options import (
     told_apart,
 )
 from didjack.results.group_time import GroupTimeResult
-from didjack.results.view import report
-from didjack.sums.in_memory import InMemory
+from didjack.results.result_view import report
 
 
 @told_apart
@@ -202,7 +202,9 @@ def csdid(
         raise UnknownOptionError("df is required: a pandas, polars or pyarrow table")
     options = Options(**settings)
     if is_lazy(df):
-        from didjack.lazy.clean import clean as clean_lazy  # and narwhals: takes long to import
+        from didjack.data.lazy.lazy_sample import (
+            clean as clean_lazy,  # and narwhals: takes long to import
+        )
 
         sample = clean_lazy(df, options)
     else:

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 import didjack
-from didjack.reporting.table import check_path
+from didjack.reporting.tables.table import check_path
 
 WIDTH = 88
 

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 import didjack
-from didjack.engine.estimates import Code
-from didjack.engine.fit import Fit
-from didjack.intake.clean import clean
+from didjack.data.clean import clean
+from didjack.estimation.cells import Code
+from didjack.estimation.fit import Fit
+from didjack.estimation.sums import InMemory
 from didjack.options import Options
-from didjack.sums.in_memory import InMemory
 
 KINDS = ("simple", "event", "group", "calendar")
 NAMES = dict(yname="y", tname="period", gname="cohort", cluster="cluster")

@@ -34,7 +34,7 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
-DATA = Path(__file__).with_name("data")
+DATA = Path(__file__).with_name("fixtures")
 
 MPDTA_NAMES = {
     "countyreal": "id",

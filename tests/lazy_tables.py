@@ -9,7 +9,7 @@ import pandas as pd
 import polars as pl
 
 import didjack
-from didjack.lazy.tables import LazyTable
+from didjack.data.lazy.lazy_table import LazyTable
 
 
 def in_polars(df):

@@ -13,7 +13,7 @@ from compare_with_bruteforce import KINDS, coefficients, draw, fast, lose_rows
 from scipy import stats
 
 import didjack
-from didjack.kernels import threads
+from didjack.estimation.kernels import compiled
 
 # Some designs below lose a replicate, and say so; test_edge_designs looks at what they say.
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "ignore::didjack.InferenceWarning")
@@ -283,12 +283,12 @@ def test_repeated_rows_are_weights():
 @EVERYWHERE
 def test_threads_change_no_digit(case, monkeypatch):
     name, options = CASES[case]
-    monkeypatch.setattr(threads, "LEAST_WORK", 0)
+    monkeypatch.setattr(compiled, "LEAST_WORK", 0)
     ran = []
-    pool = threads.ThreadPoolExecutor
-    monkeypatch.setattr(threads, "ThreadPoolExecutor", lambda n: ran.append(n) or pool(n))
+    pool = compiled.ThreadPoolExecutor
+    monkeypatch.setattr(compiled, "ThreadPoolExecutor", lambda n: ran.append(n) or pool(n))
     for count in (1, 2, 3):
-        monkeypatch.setattr(threads.numba, "get_num_threads", lambda count=count: count)
+        monkeypatch.setattr(compiled.numba, "get_num_threads", lambda count=count: count)
         np.testing.assert_array_equal(results(sample(name), **options), base(case))
         assert set(ran) == {count}
         ran.clear()

@@ -114,7 +114,7 @@ def test_analytic_standard_errors(case, clustered, monkeypatch):
     """Those of the reference, but for dr with covariates on pooled rows.
 
     There DRDID 1.2.3 turns a sign: its influence function is not the derivative of the estimate
-    (tests/engine/test_influence.py). Turned back in the slow implementation, which has the same
+    (tests/estimation/test_influence.py). Turned back in the slow implementation, which has the same
     estimates, its errors are reproduced; those of the package are the derivative's.
     """
     got, want = analytic_errors(case, clustered), reference_errors(case, clustered)

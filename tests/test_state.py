@@ -214,7 +214,7 @@ before = state()
 import didjack
 for name in didjack.__all__:
     getattr(didjack, name)
-import didjack.command.app
+import didjack.cli.app
 print(state() == before)
 """
 

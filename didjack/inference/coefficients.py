@@ -9,16 +9,14 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Floats, Ints
-from didjack.inference import statistics, wald
+from didjack.inference import joint_tests, statistics
 from didjack.inference.bands import CriticalValues
-from didjack.inference.evidence import Evidence, Material
-from didjack.inference.kinds import KINDS
-from didjack.inference.laws.joint import JointLaw, Together
-from didjack.inference.laws.reference import Reference
-from didjack.inference.size import target_size, varies
+from didjack.inference.reference.joint import JointLaw, Together
+from didjack.inference.reference.t_statistics import Reference
 from didjack.inference.statistics import Variance
-from didjack.inference.targets import Targets, combine
-from didjack.inference.variance_kind import VarianceKind
+from didjack.inference.targets import Targets, combine, target_size, varies
+from didjack.inference.variance.base import Evidence, Material, VarianceKind
+from didjack.inference.variance.kinds import KINDS
 from didjack.wording import name_labels, plural
 
 WITH_ERROR = ("ok", "retargeted", "skipped", "model")
@@ -199,11 +197,11 @@ class Coefficients:
     def _test(self, weights: Floats, values: Floats) -> pd.Series:
         reason = self._untestable(weights)
         if reason:
-            return wald.untested(reason)
+            return joint_tests.untested(reason)
         distance = combine(self.targets.theta[:1], weights)[0] - values
         covariance = self.covariance(self.kind, weights)
         df = float(self.variance(self.kind, weights).df.min())
-        return wald.wald(distance, covariance, df, self._joint_law(weights))
+        return joint_tests.wald(distance, covariance, df, self._joint_law(weights))
 
     def model_covariance(self, weights: Floats) -> Floats | None:
         """Return a draw of the covariance of (L, M) combinations under the working model.

@@ -8,21 +8,21 @@ from typing import assert_never
 import numpy as np
 
 from didjack._typing import Bools
-from didjack.engine.fit import Fit
 from didjack.errors import (
     FewClustersWarning,
     InferenceWarning,
     UndefinedReplicateError,
     warn,
 )
+from didjack.estimation.fit import Fit
 from didjack.inference.diagnostics import (
+    OverallLaw,
     effective_number,
     overall_share,
     shares,
     treated_cohorts,
     treated_weight,
 )
-from didjack.inference.overall import OverallLaw
 from didjack.inference.statistics import first_reason
 from didjack.inference.targets import LEAST_REPLICATES, Targets
 from didjack.wording import name_labels, name_some, plural

@@ -1,20 +1,156 @@
-"""The coefficients of a result, in the full sample and in all replicates."""
+"""ATT(g,t) of a fit -> what aggregation knows of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.averaging.average import Averages
-from didjack.averaging.shares import CombinedShares, Shares
-from didjack.engine.estimates import REASONS, Code, Codes
+from didjack.aggregation.aggregate import Averages
+from didjack.aggregation.schemes import CellTable
+from didjack.aggregation.shares import CombinedShares, Shares
+from didjack.errors import EstimationWarning, warn
+from didjack.estimation.cells import REASONS, Code, Codes
+from didjack.estimation.fit import Fit
+from didjack.estimation.layout import ALL_PERIODS, Arm, Layout
+from didjack.estimation.sum_source import SumSource
 from didjack.inference.statistics import first_reason
 from didjack.options import Undefined
-from didjack.wording import name_some
+from didjack.wording import label_text, name_some
+
+# ---- cell table ----------------------------------------------------------------------------------
+
+T = TypeVar("T", bound=np.generic)
+
+
+def cell_table(fit: Fit, by_cell: bool = False) -> CellTable:
+    """Take the cells of a fit, with their own weights or those of their cohorts."""
+    estimated = fit.estimated(fit.options.jackknife)
+    parts = [estimated.shown, estimated.extra] if estimated.extra.cells else [estimated.shown]
+    cells = estimated.shown.cells + estimated.extra.cells
+    cohort = np.array([cell.cohort for cell in cells], dtype=np.int64)
+    return CellTable(
+        cohort=fit.layout.cohorts[cohort],
+        time=fit.layout.periods[[cell.time for cell in cells]],
+        att=_joined([part.att for part in parts]),
+        changed=_joined([part.changed for part in parts]),
+        weight=_joined([part.treated for part in parts]) if by_cell else estimated.share,
+        of_weight=np.arange(cohort.size) if by_cell else cohort,
+        first=estimated.shown.first,
+        last=estimated.shown.last,
+        n_shown=len(estimated.shown.cells),
+    )
+
+
+def _joined(parts: list[NDArray[T]]) -> NDArray[T]:
+    """Put columns side by side; a single part, which may be large, is not copied."""
+    return parts[0] if len(parts) == 1 else np.hstack(parts)
+
+
+# ---- coverage ------------------------------------------------------------------------------------
+
+REMEDIES = {"singular": "collinear='drop'", "overlap": "est_method='reg'"}
+"""What may help where ATT(g,t) have no estimate, by their status."""
+
+
+def unestimated(fit: Fit, targets: Targets) -> Ints:
+    """Return which ATT(g,t) that coefficients are about have rows but no estimate, sorted."""
+    bare = np.flatnonzero(np.isnan(fit.estimates.att[0]))
+    if targets.averages is not None:
+        bare = targets.averages.missing
+    return bare[~fit.estimates.empty[bare]]
+
+
+def absent(fit: Fit, targets: Targets) -> Bools:
+    """Return which coefficients, (M,), are about ATT(g,t) without rows alone."""
+    empty, averages = fit.estimates.empty, targets.averages
+    if averages is None:
+        return empty
+    gone = np.asarray((averages.n_cells > 0) & (averages.n_estimated == 0))
+    of_failed = averages.loading.component[unestimated(fit, targets)]
+    gone[of_failed[of_failed >= 0]] = False
+    return gone
+
+
+def with_status(fit: Fit, cells: Ints) -> list[str]:
+    """Write ATT(g,t) and why they have no estimate."""
+    labels, status = fit.layout.axis.labels, fit.cell_status()
+    keys = zip(labels(fit.cell_cohort[cells]), labels(fit.cell_time[cells]), strict=True)
+    return [f"({label_text(key)}): {status[j]}" for key, j in zip(keys, cells, strict=True)]
+
+
+def skipped(fit: Fit, targets: Targets) -> Bools:
+    """Return whose variation a standard error lacks, as a replicate is left out, (H or 0, M)."""
+    missing = targets.missing()
+    options = fit.options
+    if not options.jackknife or options.missing_replicates != "skip":
+        return np.zeros_like(missing)
+    return np.asarray(missing & ((~missing).sum(axis=0) >= LEAST_REPLICATES["skip"]))
+
+
+def report_empty(fit: Fit) -> None:
+    """Warn of ATT(g,t) without rows of the cohort or of its control group."""
+    empty = np.flatnonzero(fit.estimates.empty)
+    if empty.size:
+        labels = fit.layout.axis.labels
+        keys = zip(labels(fit.cell_cohort[empty]), labels(fit.cell_time[empty]), strict=True)
+        names = name_some((f"ATT({label_text(key)})" for key in keys), most=3)
+        have = "has" if empty.size == 1 else "have"
+        warn(
+            f"{empty.size:,} of {fit.estimates.empty.size:,} ATT(g,t) {have} no rows of the cohort "
+            f"or of its control group: {names}; averages leave {'it' if have == 'has' else 'them'} "
+            "out (see result.cells)",
+            EstimationWarning,
+        )
+
+
+def report_failures(fit: Fit, targets: Targets) -> None:
+    """Warn of ATT(g,t) that could not be estimated."""
+    bad = unestimated(fit, targets)
+    if bad.size:
+        warn(
+            f"{bad.size:,} of {fit.estimates.att.shape[1]:,} ATT(g,t) could not be estimated and "
+            f"{'is' if bad.size == 1 else 'are'} NaN: {name_some(with_status(fit, bad), most=3)} "
+            f"({_remedy(fit, bad)})",
+            EstimationWarning,
+        )
+
+
+def report_partial(fit: Fit, targets: Targets, title: str) -> None:
+    """Warn of averages that lack some of the ATT(g,t) that they are about."""
+    averages, bad = targets.averages, unestimated(fit, targets)
+    if averages is None or not bad.size:
+        return
+    n_cells, n_left = averages.n_cells, averages.n_estimated
+    parts = [
+        f"{bad.size:,} of {n_cells[targets.components].sum():,} ATT(g,t) of the {title} could not "
+        f"be estimated: {name_some(with_status(fit, bad), most=3)}"
+    ]
+    for what, which in (
+        ("averages of the others alone, of fewer cohorts or periods", n_left > 0),
+        ("NaN, as none is left", n_left == 0),
+    ):
+        keys = targets.index[np.flatnonzero(which & (n_left < n_cells))]
+        if len(keys):
+            parts.append(f"{what}: {name_some(map(label_text, keys))}")
+    warn(f"{'; '.join(parts)} ({_remedy(fit, bad)})", EstimationWarning)
+
+
+def _remedy(fit: Fit, cells: Ints) -> str:
+    """Say what may help where some ATT(g,t) have no estimate."""
+    status = fit.cell_status()
+    found = {status[j].split(":")[0] for j in cells}
+    ways = ["fewer covariates", *(way for word, way in REMEDIES.items() if word in found)]
+    return f"see result.cells; {' or '.join(ways)} may help"
+
+
+# ---- targets -------------------------------------------------------------------------------------
 
 LEAST_REPLICATES: dict[Undefined, int] = {"model": 3, "skip": 2}
 """What makes up for missing replicates needs so many others."""
@@ -165,3 +301,59 @@ def combine(values: Floats, weights: Floats) -> Floats:
     result = np.where(gone, 0.0, part) @ weights
     touched = gone.astype(float) @ (weights != 0).astype(float) > 0
     return np.asarray(np.where(touched, np.nan, result))
+
+
+# ---- size ----------------------------------------------------------------------------------------
+
+ROUNDING = 1e-13
+"""A standard error below this share of what was summed is rounding error: 450 units in the last
+place, which sums and solved equations lose where nothing varies."""
+
+_KNOWN: WeakKeyDictionary[Fit, Floats] = WeakKeyDictionary()
+"""Sizes of fits, as long as these are in use: all averages of a fit ask for them."""
+
+
+def cell_size(fit: Fit) -> Floats:
+    """Return the size of the mean outcomes that each ATT(g,t) compares, (K,).
+
+    The largest absolute mean of any cohort, in the period or its base period.
+    """
+    if fit not in _KNOWN:
+        by_period = _by_period(fit.source.replicated(False))
+        cells = fit.estimates.cells
+        ends = np.array([(cell.base, cell.time) for cell in cells], dtype=np.int64).reshape(-1, 2)
+        _KNOWN[fit] = by_period[ends].max(axis=1)
+    return _KNOWN[fit]
+
+
+def target_size(fit: Fit, targets: Targets) -> Floats:
+    """Return the size of what each coefficient is made of, (M,)."""
+    of_cells = cell_size(fit)
+    if targets.averages is None:
+        return of_cells
+    return np.asarray(targets.averages.loading.magnitude().times(of_cells[None])[0])
+
+
+def varies(error: Floats, size: Floats) -> Bools:
+    """Return which standard errors, (M,), are more than rounding error; not where NaN."""
+    return np.asarray(error > ROUNDING * size)
+
+
+def _by_period(source: SumSource) -> Floats:
+    """Return the largest absolute mean outcome of any cohort, (T,)."""
+    layout = source.layout
+    largest = np.zeros(layout.periods.size)
+    for cohort in range(layout.cohorts.size):
+        np.fmax(largest, np.abs(_means(source, layout, cohort)), out=largest)
+    return largest
+
+
+def _means(source: SumSource, layout: Layout, cohort: int) -> Floats:
+    """Return the mean outcome of a cohort, (T,); NaN where it has no weight."""
+    periods = [ALL_PERIODS] if layout.panel else range(layout.periods.size)
+    found = [source.sums((cohort,), Arm(0, 0, period)) for period in periods]
+    total = np.concatenate([sums.y[0] for sums in found])
+    weight = np.array([sums.weight[0] for sums in found])
+    weight = np.broadcast_to(weight, total.shape)
+    means: Floats = np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)
+    return means

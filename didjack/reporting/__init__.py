@@ -1,6 +1,6 @@
 """Results -> tables and pictures."""
 
-from didjack.reporting.coefplot import coefplot
-from didjack.reporting.etable import etable
+from didjack.reporting.plots.coefplot import coefplot
+from didjack.reporting.tables.etable import etable
 
 __all__ = ["coefplot", "etable"]

@@ -11,11 +11,11 @@ from typing import Any, Self
 import pandas as pd
 
 from didjack._typing import Ints
-from didjack.averaging.schemes import Scheme
-from didjack.engine.fit import Fit
+from didjack.aggregation.schemes import Scheme
+from didjack.estimation.fit import Fit
 from didjack.inference.coefficients import Coefficients
-from didjack.inference.evidence import Evidence
 from didjack.inference.targets import Targets
+from didjack.inference.variance.base import Evidence
 from didjack.options import (
     Options,
     Reference,
@@ -25,7 +25,7 @@ from didjack.options import (
     told_apart,
 )
 from didjack.results.copies import own_frame
-from didjack.results.view import View, report_inference
+from didjack.results.result_view import View, report_inference
 
 _said = attrgetter("vcov", "reference", "undefined")
 """Options that warnings about inference depend on, but for the numbers in them."""

@@ -11,10 +11,11 @@ import pandas as pd
 from didjack.errors import OptionError
 from didjack.inference import diagnostics
 from didjack.options import told_apart
-from didjack.reporting import cluster_plots, maketables
-from didjack.reporting.style import Finish
-from didjack.reporting.summary import summary
-from didjack.reporting.table import Table
+from didjack.reporting.export import maketables
+from didjack.reporting.plots import cluster_plots
+from didjack.reporting.plots.style import Finish
+from didjack.reporting.tables.summary import summary
+from didjack.reporting.tables.table import Table
 from didjack.results.copies import labelled, own_frame
 from didjack.results.hypotheses import Hypotheses
 from didjack.wording import encodable, plural

@@ -9,11 +9,11 @@ from didjack._typing import Ints
 from didjack.inference import statistics
 from didjack.inference.coefficients import Coefficients
 from didjack.inference.diagnostics import treated_clusters
-from didjack.inference.evidence import Evidence
-from didjack.inference.kinds import KINDS
 from didjack.inference.statistics import Variance
+from didjack.inference.variance.base import Evidence
+from didjack.inference.variance.kinds import KINDS
 from didjack.options import Reference
-from didjack.results.view import View
+from didjack.results.result_view import View
 
 COLUMNS = ["estimate", "std_error", "df", "statistic", "p_value", "conf_low", "conf_high"]
 MOST_CLUSTERS = 200

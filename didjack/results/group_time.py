@@ -10,12 +10,10 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Ints
-from didjack.averaging.schemes import SCHEMES
-from didjack.averaging.shares import CellShares
-from didjack.averaging.window import Window
-from didjack.engine.fit import Fit
-from didjack.inference.coverage import report_partial
-from didjack.inference.targets import Targets
+from didjack.aggregation.schemes import SCHEMES, Window
+from didjack.aggregation.shares import CellShares
+from didjack.estimation.fit import Fit
+from didjack.inference.targets import Targets, report_partial
 from didjack.options import (
     AggregationType,
     AggregationWeights,
@@ -24,14 +22,14 @@ from didjack.options import (
     check_choice,
     told_apart,
 )
-from didjack.reporting.facets import draw_cells
-from didjack.reporting.style import Finish, Style
-from didjack.results.aggregate import AggregateResult
+from didjack.reporting.plots.facets import draw_cells
+from didjack.reporting.plots.style import Finish, Style
+from didjack.results.aggregated import AggregateResult
 from didjack.results.base import Result
 from didjack.results.comparison import N_PERMUTATIONS
 from didjack.results.comparison import compare as side_by_side
 from didjack.results.plotting import PlotKind, Request
-from didjack.results.view import report_inference
+from didjack.results.result_view import report_inference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

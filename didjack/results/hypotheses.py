@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike
 
 from didjack._typing import Floats
 from didjack.errors import InferenceWarning, OptionError, warn
-from didjack.inference import wald
-from didjack.inference.coverage import absent
+from didjack.inference import joint_tests
 from didjack.inference.pretest import pretest
+from didjack.inference.targets import absent
 from didjack.options import check_listed, check_share, told_apart
 from didjack.results.copies import own_index
 from didjack.results.estimates import Estimates
@@ -99,8 +99,8 @@ class Hypotheses(Estimates):
             tested = targets.components[~left_out[targets.components]]
             weights = np.eye(len(targets.index))[tested]
         else:
-            weights = wald.restrictions(R, targets.index, targets.components.size)
-        return self._wald(weights, wald.values_of(q, len(weights)))
+            weights = joint_tests.restrictions(R, targets.index, targets.components.size)
+        return self._wald(weights, joint_tests.values_of(q, len(weights)))
 
     def _wald(self, weights: Floats, values: Floats) -> pd.Series:
         """Test (L, M) restrictions, and warn if that cannot be done."""
@@ -252,7 +252,7 @@ class Hypotheses(Estimates):
         >>> print(f"{cohorts.lincomb({2006: 1, 2007: -1})['p_value']:.3f}")
         0.894
         """
-        row = wald.weights_of(weights, self._targets.index, self._targets.components.size)
+        row = joint_tests.weights_of(weights, self._targets.index, self._targets.components.size)
         table = self._coefficients.combination(row, "lincomb", self._level(alpha))
         return table.iloc[0].rename("lincomb")
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from didjack.inference.permutation.overall import Overall
+from didjack.inference.permutation.permuted import Overall
 from didjack.inference.permutation.randomization import Statistic
 from didjack.options import told_apart
-from didjack.reporting.placebo_plot import draw_placebos
-from didjack.reporting.style import Finish
+from didjack.reporting.plots.cluster_plots import draw_placebos
+from didjack.reporting.plots.style import Finish
 from didjack.results import permutation
 from didjack.results.base import Result
 

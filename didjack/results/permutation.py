@@ -8,10 +8,9 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from didjack.engine.fit import Fit
 from didjack.errors import DataError, InferenceWarning, OptionError, warn
-from didjack.inference.laws.design import Design
-from didjack.inference.permutation.overall import Overall, one_cohort_each
+from didjack.estimation.fit import Fit
+from didjack.inference.permutation.permuted import Overall, one_cohort_each, strata_codes
 from didjack.inference.permutation.placebo import PlaceboTest, placebo_test
 from didjack.inference.permutation.randomization import (
     MOST_UNDEFINED,
@@ -20,7 +19,7 @@ from didjack.inference.permutation.randomization import (
     Statistic,
     randomization_test,
 )
-from didjack.inference.permutation.strata import strata_codes
+from didjack.inference.reference.working_model import Design
 from didjack.options import MOST_SEED, check_count, check_listed
 from didjack.wording import brief, plural
 

@@ -7,8 +7,8 @@ from typing import Any, Literal, get_args
 
 from didjack.errors import OptionError
 from didjack.options import CHOICES, Vcov, check_flag, check_listed
-from didjack.reporting.series import Intervals, Series
-from didjack.reporting.style import Finish, Style
+from didjack.reporting.plots.series import Intervals, Series
+from didjack.reporting.plots.style import Finish, Style
 from didjack.reporting.view import ResultView
 from didjack.wording import brief
 

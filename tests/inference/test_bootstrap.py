@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 
 import didjack
-from didjack.inference import bootstrap
-from didjack.kernels import threads
+from didjack.estimation.kernels import compiled
+from didjack.inference.variance import bootstrap
 
 WEIGHTS = ["rademacher", "webb"]
 
@@ -62,12 +62,12 @@ def test_draws_are_sums_of_weighted_influence(kind):
 
 @pytest.mark.parametrize("kind", WEIGHTS)
 def test_threads_change_no_bit(kind, monkeypatch):
-    monkeypatch.setattr(threads, "LEAST_WORK", 0)
+    monkeypatch.setattr(compiled, "LEAST_WORK", 0)
     psi = np.random.default_rng(2).normal(size=(5000, 7))
-    ran, pool, results = [], threads.ThreadPoolExecutor, []
-    monkeypatch.setattr(threads, "ThreadPoolExecutor", lambda n: ran.append(n) or pool(n))
+    ran, pool, results = [], compiled.ThreadPoolExecutor, []
+    monkeypatch.setattr(compiled, "ThreadPoolExecutor", lambda n: ran.append(n) or pool(n))
     for count in (1, 2, 3):  # threads of Python, so there may be more than numba has
-        monkeypatch.setattr(threads.numba, "get_num_threads", lambda count=count: count)
+        monkeypatch.setattr(compiled.numba, "get_num_threads", lambda count=count: count)
         results.append(bootstrap.multiplier_draws(psi, 333, 5, kind))
         assert set(ran) == {count}
         ran.clear()

@@ -12,18 +12,18 @@ from scipy import stats
 
 import didjack
 from didjack import InferenceWarning
-from didjack.inference import size, wald
+from didjack.inference import joint_tests, targets
 from didjack.inference.bands import max_t
-from didjack.inference.jackknife import CV3
-from didjack.inference.kinds import KINDS
-from didjack.inference.laws.working_variance import (
+from didjack.inference.permutation.placebo import PlaceboTest
+from didjack.inference.permutation.randomization import Draws, _compare
+from didjack.inference.reference.working_model import (
     PeriodSums,
     squared_movements,
     working_variance,
 )
-from didjack.inference.permutation.placebo import PlaceboTest
-from didjack.inference.permutation.randomization import Draws, _compare
 from didjack.inference.statistics import Variance
+from didjack.inference.variance.jackknife import CV3
+from didjack.inference.variance.kinds import KINDS
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "ignore::didjack.DidjackWarning")
 
@@ -108,7 +108,7 @@ def test_joint_p_values_count_the_actual_statistic():
 @pytest.mark.parametrize(("gap", "holds"), [(1e-3, False), (1e-5, False), (1e-8, True), (0, True)])
 def test_restrictions_hold_in_the_null_space_of_their_covariance(gap, holds):
     """Of d = (1, 1 + gap), about half of the gap lies where V = [[1, 1], [1, 1]] has nothing."""
-    test = wald.wald(np.array([1.0, 1.0 + gap]), np.ones((2, 2)), 9.0)
+    test = joint_tests.wald(np.array([1.0, 1.0 + gap]), np.ones((2, 2)), 9.0)
     assert (test["reason"] == "") == holds
     assert np.isfinite(test["p_value"]) == holds
     event = small([0, 0, 0, 4, 4, 5, 5, 5]).aggregate("event")
@@ -123,7 +123,7 @@ def test_restrictions_hold_in_the_null_space_of_their_covariance(gap, holds):
 
 def test_errors_of_some_units_in_the_last_place():
     error = np.array([0.5e-13, 2e-13, 1e-12, 1e-11, np.nan])
-    assert size.varies(error, np.ones(5)).tolist() == [False, True, True, True, False]
+    assert targets.varies(error, np.ones(5)).tolist() == [False, True, True, True, False]
 
 
 @pytest.mark.parametrize("vcov", ["CV3", "CV3J", "analytic"])

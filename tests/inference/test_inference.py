@@ -12,7 +12,7 @@ from statsmodels.base.model import LikelihoodModelResults
 
 import didjack
 from didjack.inference import bands
-from didjack.inference import wald as hypotheses
+from didjack.inference import joint_tests as hypotheses
 
 # Designs are small; the warnings that say so are tested in test_diagnostics.
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.InferenceWarning")

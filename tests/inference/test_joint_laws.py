@@ -7,9 +7,9 @@ from conftest import few_clusters_cases, fit_few_clusters
 from scipy import stats
 
 import didjack
-from didjack.inference.laws.joint import wald_statistics
+from didjack.estimation.kernels import compiled
 from didjack.inference.pretest import independent
-from didjack.kernels import threads
+from didjack.inference.reference.joint import wald_statistics
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "ignore::didjack.DidjackWarning")
 
@@ -88,7 +88,7 @@ def test_joint_laws_are_those_of_the_estimator(few, vcov):
     """Outcomes are drawn from the working model, and everything estimated from them."""
     design = fit(few)
     layout, v = design._fit.layout, None
-    from didjack.inference.laws.design import Design
+    from didjack.inference.reference.working_model import Design
 
     v = Design.of(design._fit).variance
     rng = np.random.default_rng(0)
@@ -342,17 +342,17 @@ def test_detectable_effects_of_laws(few):
 
 @pytest.mark.parametrize("vcov", ["CV3", "CV3J"])
 def test_threads_change_no_bit(few, vcov, monkeypatch):
-    chunks, run = [], threads.ThreadPoolExecutor.submit
+    chunks, run = [], compiled.ThreadPoolExecutor.submit
 
     def counted(pool, kernel, *given):
         chunks.append(kernel.__name__)
         return run(pool, kernel, *given)
 
-    monkeypatch.setattr(threads.ThreadPoolExecutor, "submit", counted)
-    monkeypatch.setattr(threads, "LEAST_WORK", 0)  # whatever can be is done in threads
+    monkeypatch.setattr(compiled.ThreadPoolExecutor, "submit", counted)
+    monkeypatch.setattr(compiled, "LEAST_WORK", 0)  # whatever can be is done in threads
     found = []
     for count in (1, 2, 3):
-        monkeypatch.setattr(threads.numba, "get_num_threads", lambda count=count: count)
+        monkeypatch.setattr(compiled.numba, "get_num_threads", lambda count=count: count)
         chunks.clear()
         event = fit(few, vcov=vcov).aggregate("event")
         table = event.tidy(overall=True, joint=True)

@@ -13,9 +13,9 @@ from small_panels import regression as fit
 
 import didjack
 from didjack import etable
-from didjack.inference.kinds import KINDS
 from didjack.inference.statistics import Variance
-from didjack.inference.variance_kind import VarianceKind
+from didjack.inference.variance.base import VarianceKind
+from didjack.inference.variance.kinds import KINDS
 from didjack.options import Registry, Vcov
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.InferenceWarning")

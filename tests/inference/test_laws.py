@@ -11,10 +11,9 @@ from scipy import integrate, stats
 from slow_variance import slow_variance
 
 import didjack
-from didjack.inference.laws import axes as axes_module
-from didjack.inference.laws.axes import Axes, student
-from didjack.inference.laws.design import Design
-from didjack.inference.laws.law import Laws, equivalent_df, laws
+from didjack.inference.reference import distribution as axes_module
+from didjack.inference.reference.distribution import Axes, Laws, equivalent_df, laws, student
+from didjack.inference.reference.working_model import Design
 
 # The designs are awkward on purpose; their warnings have tests of their own.
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "ignore::didjack.DidjackWarning")

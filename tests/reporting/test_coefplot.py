@@ -17,8 +17,8 @@ from pictures import event, small, three, wild
 
 import didjack
 from didjack import OptionError
-from didjack.reporting.frame import core
-from didjack.reporting.style import MARKERS, PALETTE
+from didjack.reporting.plots.scales import core
+from didjack.reporting.plots.style import MARKERS, PALETTE
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.InferenceWarning")
 

@@ -9,7 +9,7 @@ from small_panels import COVARIATES, panel, quiet_fit
 
 import didjack
 from didjack.options import Options
-from didjack.reporting import etable, footer
+from didjack.reporting.tables import etable, footer
 
 SILENT = {"collect", "progress"}
 """Arguments that move no number."""

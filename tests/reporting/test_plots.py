@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from small_panels import regression as fit
 
 import didjack
-from didjack.engine.fit import Fit
+from didjack.estimation.fit import Fit
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.InferenceWarning")
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 import didjack
-from didjack.reporting.numbers import decimals
-from didjack.reporting.table import Table
+from didjack.reporting.tables.formatting import decimals
+from didjack.reporting.tables.table import Table
 
 NAMES = {"yname": "lemp", "tname": "year", "gname": "first.treat", "idname": "countyreal"}
 

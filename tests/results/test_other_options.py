@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import didjack
-from didjack.engine import fit as fits
+from didjack.estimation import fit as fits
 from didjack.options import Options
 
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")

@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import NEVER, Floats, Ints
-from didjack.engine.fit import Fit
-from didjack.engine.progress import Progress
 from didjack.errors import OptionError
-from didjack.inference.permutation.curves import TIE
-from didjack.inference.permutation.overall import Overall
+from didjack.estimation.fit import Fit
+from didjack.inference.permutation.permuted import TIE, Overall
+from didjack.progress import Progress
 from didjack.wording import label_text, name_some
 
 ROUNDING = 1e-12

@@ -13,15 +13,13 @@ from typing import Literal
 import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.engine.fit import Fit
-from didjack.engine.progress import Progress
 from didjack.errors import DataError, OptionError
-from didjack.inference.jackknife import deviations
-from didjack.inference.kinds import KINDS
-from didjack.inference.permutation.assignments import assignments, n_assignments
-from didjack.inference.permutation.curves import Curves
-from didjack.inference.permutation.overall import Overall
-from didjack.inference.size import ROUNDING, cell_size
+from didjack.estimation.fit import Fit
+from didjack.inference.permutation.permuted import Curves, Overall, assignments, n_assignments
+from didjack.inference.targets import ROUNDING, cell_size
+from didjack.inference.variance.jackknife import deviations
+from didjack.inference.variance.kinds import KINDS
+from didjack.progress import Progress
 from didjack.wording import label_text, name_some
 
 Statistic = Literal["t", "estimate"]

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from didjack import DataError, OptionError
-from didjack.inference.permutation.assignments import assignments, n_assignments
-from didjack.inference.permutation.strata import strata_codes
+from didjack.inference.permutation.permuted import assignments, n_assignments, strata_codes
 
 COHORT = np.array([2, 0, 2, 1, 2, 2])
 STRATA = np.array([0, 0, 1, 0, 1, 1])

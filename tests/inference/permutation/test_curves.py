@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from didjack.inference.permutation.curves import TIE, Curves
+from didjack.inference.permutation.permuted import TIE, Curves
 
 STATISTICS = ("t", "estimate")
 

@@ -1,0 +1,246 @@
+"""Errors and warnings -> what a terminal shows of them, and exit codes."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shlex
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+
+import didjack
+from didjack.cli import arguments as of
+from didjack.cli.reading import notes, read
+from didjack.cli.writing import Folder, write_log
+from didjack.demo import main as run_demo
+from didjack.demo import paragraph
+
+# ---- told ----------------------------------------------------------------------------------------
+
+WRONG_DATA, WRONG_COMMAND, INTERRUPTED = 1, 2, 130
+"""Exit codes: nothing came of these data or files, the command is not one, or Ctrl-C."""
+
+
+def parameters(function: Callable[..., Any]) -> list[str]:
+    """Name the options of a function or method: all of its parameters but what it works on.
+
+    Examples
+    --------
+    >>> parameters(didjack.GroupTimeResult.aggregate)
+    ['type', 'min_e', 'max_e', 'balance_e', 'weights']
+    """
+    tables = ("self", "df", "collect")  # the command reads tables whole
+    return [name for name in inspect.signature(function).parameters if name not in tables]
+
+
+@contextmanager
+def told(context: typer.Context) -> Iterator[Callable[[], list[str]]]:
+    """Show warnings and errors without a traceback, and exit with a code that says which.
+
+    Parameters
+    ----------
+    context : typer.Context
+        Of the command, whose parameters have flags.
+
+    Yields
+    ------
+    function
+        Returns the warnings up to then.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", didjack.DidjackWarning)
+
+        def said() -> list[str]:
+            # What is deprecated is for developers, and shown to nobody else by Python either.
+            shown = [one for one in caught if not issubclass(one.category, DeprecationWarning)]
+            texts = dict.fromkeys(str(warning.message) for warning in shown)
+            return [f"{text}{_legend(text, context)}" for text in texts]
+
+        code = 0
+        try:
+            yield said
+        except didjack.OptionError as error:
+            code, message = WRONG_COMMAND, f"{error}{_legend(str(error), context)}"
+        except didjack.DidjackError as error:
+            code, message = WRONG_DATA, f"{error}{_legend(str(error), context)}"
+        except BrokenPipeError:
+            raise  # whoever reads what is printed has seen enough: nothing went wrong
+        except KeyboardInterrupt:
+            typer.echo("Interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        except OSError as error:
+            code, message = WRONG_DATA, str(error)
+    for text in said():
+        typer.echo(paragraph(text, "Warning: "), err=True)
+    if code:
+        typer.echo(paragraph(message, "Error: "), err=True)
+        raise typer.Exit(code)
+
+
+def _legend(message: str, context: typer.Context) -> str:
+    """Say which flags the arguments of `csdid` are that a message names otherwise."""
+    named = {one.name: "/".join([*one.opts, *one.secondary_opts]) for one in context.command.params}
+    pairs = [
+        f"{name} is {named[name]}"
+        for name in parameters(didjack.csdid)
+        if re.search(rf"\b{name}\b", message)
+        and named.get(name, "") not in ("", f"--{name.replace('_', '-')}")
+    ]
+    return f" (Here, {', '.join(pairs)}.)" if pairs else ""
+
+
+# ---- app -----------------------------------------------------------------------------------------
+
+app = typer.Typer(
+    name="didjack",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def run() -> None:
+    """Run the command that was typed, and exit."""
+    try:
+        typer.main.get_command(app)()  # `app()` would leave its own `sys.excepthook` behind
+    except OSError as error:  # help or an error message could not be printed
+        with suppress(OSError):
+            typer.echo(f"Error: {error}", err=True)
+        raise SystemExit(WRONG_DATA) from None
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(didjack.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _didjack(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Difference in differences with staggered adoption and cluster-jackknife inference."""
+
+
+@app.command(no_args_is_help=True)
+def fit(
+    context: typer.Context,
+    data: of.Data,
+    yname: of.Yname,
+    tname: of.Tname,
+    gname: of.Gname,
+    idname: of.Idname = None,
+    cluster: of.Cluster = None,
+    weightsname: of.Weightsname = None,
+    xformla: of.Xformla = None,
+    dates: of.Dates = False,
+    panel: of.Panel = True,
+    allow_unbalanced_panel: of.Unbalanced = False,
+    control_group: of.Control = "nevertreated",
+    base_period: of.Base = "varying",
+    anticipation: of.Anticipation = 0,
+    est_method: of.Method = "dr",
+    fix_weights: of.Fixed = None,
+    collinear: of.IfCollinear = "nan",
+    vcov: of.Errors = "CV3",
+    reference: of.Law = "model",
+    undefined: of.IfUndefined = "model",
+    alpha: of.Alpha = 0.05,
+    n_boot: of.Draws = 999,
+    seed: of.Seed = 0,
+    type: of.Aggregate = None,
+    min_e: of.MinE = None,
+    max_e: of.MaxE = None,
+    balance_e: of.BalanceE = None,
+    weights: of.Weighted = "cohort",
+    out: of.Out = None,
+    force: of.Force = False,
+    progress: of.Progress = None,
+) -> None:
+    r"""Estimate effects, print the summary, and write what a paper needs into a folder.
+
+    An event study of counties, with standard errors clustered by state:
+
+        didjack fit data.csv --y lemp --time year --cohort first.treat \
+            --id countyreal --cluster state --aggregate event --out results
+
+    The average effect with a covariate, compared with counties not treated yet:
+
+        didjack fit data.csv --y lemp --time year --cohort first.treat \
+            --id countyreal --cluster state --covariates '~ lpop' \
+            --control-group notyettreated --aggregate simple
+
+    Repeated cross sections with weights:
+
+        didjack fit survey.dta --cross-sections --y wage --time year \
+            --cohort adopted --cluster state --weights w --aggregate group
+
+    Exit codes: 0, done; 1, the data or the estimation; 2, the command; 130, interrupted (128 + n:
+    another signal).
+    """
+    given = dict(locals())
+    with told(context) as said:
+        average = {name: given[name] for name in parameters(didjack.GroupTimeResult.aggregate)}
+        if type is None:
+            _only_of_averages(average)
+        folder = None if out is None else _folder(out, force, data)
+        df = _table(data, [tname, gname] if dates else [], of.labels(given))
+        options = {name: given[name] for name in parameters(didjack.csdid)}
+        effects = didjack.csdid(df, **options)
+        result = effects if type is None else effects.aggregate(**average)
+        if folder is not None:
+            used = {} if type is None else average
+            folder.write(result, write_log(_command(), data, result, used, said()))
+        typer.echo(result.summary())
+        if folder is not None:
+            typer.echo(f"Written into {folder.path}")
+
+
+def _table(data: Path, dates: list[str], labels: list[str]) -> pd.DataFrame:
+    """Read the table, and say on stderr where it matters that its labels are text."""
+    df = read(data, dates, labels)
+    _say(notes(df, labels))
+    return df
+
+
+def _folder(out: Path, force: bool, data: Path) -> Folder:
+    """Make the folder, and say on stderr what another run has left there."""
+    folder = Folder.of(out, force, data)
+    _say(folder.notes())
+    return folder
+
+
+def _say(notes: list[str]) -> None:
+    for note in notes:
+        typer.echo(f"Note: {note}", err=True)
+
+
+def _command() -> str:
+    """Return the command as it was typed."""
+    return shlex.join(["didjack", *sys.argv[1:]])
+
+
+def _only_of_averages(average: dict[str, Any]) -> None:
+    """Raise where there is no average, but something is said of it."""
+    usual = inspect.signature(didjack.GroupTimeResult.aggregate).parameters
+    for name, value in average.items():
+        if name != "type" and value != usual[name].default:
+            raise didjack.OptionError(f"{name}={value!r} is of averages: it needs --aggregate")
+
+
+@app.command()
+def demo(context: typer.Context, picture: of.Picture = Path("didjack-demo.png")) -> None:
+    """Run the example on packaged data: tables, warnings and a picture."""
+    with told(context):
+        run_demo(str(picture))

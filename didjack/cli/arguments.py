@@ -1,0 +1,277 @@
+"""The arguments of ``didjack fit``: their flags and what help says of them.
+
+Those that `csdid` and `aggregate` have are named as there, and have their choices.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Argument, BadParameter, Option
+
+from didjack.data.formula import parse
+from didjack.options import (
+    AggregationType,
+    AggregationWeights,
+    BasePeriod,
+    Collinear,
+    ControlGroup,
+    EstMethod,
+    FixWeights,
+    Reference,
+    Undefined,
+    Vcov,
+)
+
+COLUMNS, SAMPLE, ESTIMATION, INFERENCE, AVERAGE, OUTPUT = (
+    *("Columns", "Sample", "Estimation", "Inference", "Averages", "Output"),
+)
+"""Groups of options in the help."""
+
+Data = Annotated[
+    Path, Argument(help="Table: .csv, .csv.gz (or .bz2, .xz, .zip, .zst), .parquet or .dta.")
+]
+
+# ---- columns ------------------------------------------------------------------------------------
+
+Yname = Annotated[str, Option("--y", help="Outcome.", rich_help_panel=COLUMNS)]
+Tname = Annotated[
+    str, Option("--time", help="Period: whole numbers or dates.", rich_help_panel=COLUMNS)
+]
+Gname = Annotated[
+    str,
+    Option(
+        "--cohort",
+        help="First treated period; 0, inf or missing: never treated.",
+        rich_help_panel=COLUMNS,
+    ),
+]
+Idname = Annotated[
+    str | None, Option("--id", help="Unit; required for panels.", rich_help_panel=COLUMNS)
+]
+Cluster = Annotated[
+    str | None,
+    Option(
+        "--cluster",
+        help="The level at which treatment is assigned; default: the unit.",
+        rich_help_panel=COLUMNS,
+    ),
+]
+Weightsname = Annotated[
+    str | None, Option("--weights", help="Sampling weights.", rich_help_panel=COLUMNS)
+]
+Xformla = Annotated[
+    str | None,
+    Option(
+        "--covariates",
+        help="A formula, such as '~ x + C(region) + np.log(pop)'. It is Python code: take it from "
+        "people you trust.",
+        rich_help_panel=COLUMNS,
+    ),
+]
+Dates = Annotated[
+    bool,
+    Option(
+        "--dates",
+        help="Time and cohort are dates that the file has as text, such as 2004-01-01.",
+        rich_help_panel=COLUMNS,
+    ),
+]
+
+# ---- sample and estimation ----------------------------------------------------------------------
+
+Panel = Annotated[
+    bool,
+    Option(
+        "--panel/--cross-sections",
+        help="Units followed over time, or repeated cross sections (without --id).",
+        rich_help_panel=SAMPLE,
+    ),
+]
+Unbalanced = Annotated[
+    bool,
+    Option(
+        "--unbalanced",
+        help="Keep units that miss some periods; otherwise they are dropped, with a warning.",
+        rich_help_panel=SAMPLE,
+    ),
+]
+Control = Annotated[
+    ControlGroup,
+    Option(
+        "--control-group",
+        help="Compare with the never-treated, or with all that are not treated yet.",
+        rich_help_panel=ESTIMATION,
+    ),
+]
+Base = Annotated[
+    BasePeriod,
+    Option(
+        "--base-period",
+        help="Before treatment, compare with the period before, or always with the last one "
+        "before treatment.",
+        rich_help_panel=ESTIMATION,
+    ),
+]
+Anticipation = Annotated[
+    int,
+    Option(
+        "--anticipation",
+        help="Periods before treatment in which there may be effects already.",
+        rich_help_panel=ESTIMATION,
+    ),
+]
+Method = Annotated[
+    EstMethod,
+    Option(
+        "--method",
+        help="Doubly robust, inverse probability weighting, or outcome regression.",
+        rich_help_panel=ESTIMATION,
+    ),
+]
+Fixed = Annotated[
+    FixWeights | None,
+    Option(
+        "--fix-weights",
+        help="Which weights of a panel count where they vary over time; default: those of the "
+        "earlier of two periods.",
+        rich_help_panel=ESTIMATION,
+    ),
+]
+IfCollinear = Annotated[
+    Collinear,
+    Option(
+        "--collinear",
+        help="Where covariates are collinear: no estimate, or one without some of them.",
+        rich_help_panel=ESTIMATION,
+    ),
+]
+
+# ---- inference ----------------------------------------------------------------------------------
+
+Errors = Annotated[
+    Vcov,
+    Option(
+        "--vcov",
+        help="Standard errors: cluster jackknife (CV3, or centred on the replicates' mean, CV3J), "
+        "influence functions, or their bootstrap.",
+        rich_help_panel=INFERENCE,
+    ),
+]
+Law = Annotated[
+    Reference,
+    Option(
+        "--reference",
+        help="What t statistics of the jackknife are compared with: their law in this design, or "
+        "t(R - 1).",
+        rich_help_panel=INFERENCE,
+    ),
+]
+IfUndefined = Annotated[
+    Undefined,
+    Option(
+        "--undefined",
+        help="If an estimate cannot be had without some cluster: make up for it under the model, "
+        "no standard error, leave it out, or fail.",
+        rich_help_panel=INFERENCE,
+    ),
+]
+Alpha = Annotated[
+    float,
+    Option(
+        "--alpha",
+        help="One minus the level of intervals: 0.05 for 95 percent.",
+        rich_help_panel=INFERENCE,
+    ),
+]
+Draws = Annotated[
+    int, Option("--n-boot", help="Draws of the bootstrap.", rich_help_panel=INFERENCE)
+]
+Seed = Annotated[
+    int,
+    Option(
+        "--seed",
+        help="Of the bootstrap and of simulated critical values.",
+        rich_help_panel=INFERENCE,
+    ),
+]
+
+# ---- averages -----------------------------------------------------------------------------------
+
+Aggregate = Annotated[
+    AggregationType | None,
+    Option(
+        "--aggregate",
+        help="Average over all ATT(g,t), by event time, by cohort or by period; default: the "
+        "ATT(g,t) themselves.",
+        rich_help_panel=AVERAGE,
+    ),
+]
+MinE = Annotated[float | None, Option("--min-e", help="First event time.", rich_help_panel=AVERAGE)]
+MaxE = Annotated[float | None, Option("--max-e", help="Last event time.", rich_help_panel=AVERAGE)]
+BalanceE = Annotated[
+    float | None,
+    Option(
+        "--balance-e",
+        help="Only cohorts that are seen for so many periods after treatment.",
+        rich_help_panel=AVERAGE,
+    ),
+]
+Weighted = Annotated[
+    AggregationWeights,
+    Option(
+        "--weigh-by",
+        help="Weights of ATT(g,t): that of their cohort, or of their own treated rows.",
+        rich_help_panel=AVERAGE,
+    ),
+]
+
+
+def folder(typed: str) -> Path:
+    """Read the name of a folder; an empty one would be the folder the command runs in."""
+    if not typed.strip():
+        raise BadParameter("it is empty; name a folder, or . for the one you are in")
+    return Path(typed)
+
+
+# ---- output -------------------------------------------------------------------------------------
+
+Out = Annotated[
+    Path | None,
+    Option(
+        "--out",
+        parser=folder,
+        metavar="FOLDER",
+        help="Folder for estimates.csv, table.tex, plot.png, plot.pdf and log.txt; made if need "
+        "be.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Force = Annotated[bool, Option("--force", help="Overwrite these files.", rich_help_panel=OUTPUT)]
+Progress = Annotated[
+    bool | None,
+    Option(
+        "--progress/--no-progress",
+        help="Show a bar; default: when it takes more than a second, on a terminal.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Picture = Annotated[Path, Argument(help="Where the picture goes: .png, .pdf or .svg.")]
+
+
+def labels(given: dict[str, Any]) -> list[str]:
+    """Return the columns of units and clusters that are not used as numbers too.
+
+    Parameters
+    ----------
+    given : dict
+        Options of `fit` by name.
+    """
+    roles = ("yname", "tname", "gname", "weightsname")
+    numbers = {given[role] for role in roles}
+    formula = parse(given["xformla"])
+    if formula is not None:
+        numbers |= set(formula.names.numbers)
+    named = dict.fromkeys([given["idname"], given["cluster"]])
+    return [name for name in named if name is not None and name not in numbers]

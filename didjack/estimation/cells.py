@@ -1,0 +1,291 @@
+"""Why a cell has nothing to compare: whose rows are missing, and in which of its two periods."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import NamedTuple, assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from didjack._typing import NEVER, Bools, Floats, Ints
+from didjack.estimation.layout import Arm, Cohorts
+from didjack.estimation.sum_source import SumSource
+from didjack.options import ControlGroup, Options
+
+# ---- absence -------------------------------------------------------------------------------------
+
+
+def absence(source: SumSource, cell: Cell) -> str:
+    """Say which rows a cell of the full sample lacks: "no treated rows: period 4"."""
+    layout = source.layout
+    arms = layout.arms(*cell.periods)
+    sides: tuple[tuple[str, Cohorts], ...] = (
+        ("treated", (cell.cohort,)),
+        ("control", cell.comparison),
+    )
+    periods = layout.axis.labels(layout.periods[[cell.time, cell.base]])
+    names = [f"period {periods[0]}", f"base period {periods[1]}"]
+    if cell.reference:  # the period is its own base
+        arms, names = arms[-1:], names[-1:]
+    parts = []
+    for word, cohorts in sides:
+        bare = [_lacks(source, cohorts, arm) for arm in arms]
+        for what in ("units" if layout.panel else "rows", "weight"):
+            where = [name for name, lack in zip(names, bare, strict=False) if lack == what]
+            if where:
+                parts.append(f"no {word} {what}" + _in(where, layout.panel))
+    return "; ".join(parts)
+
+
+def _in(periods: list[str], panel: bool) -> str:
+    return "" if panel else f": {' and '.join(periods)}"
+
+
+def _lacks(source: SumSource, cohorts: Cohorts, arm: Arm) -> str:
+    """Say what some cohorts lack in an arm, if anything."""
+    if source.counts(cohorts, arm)[0] == 0:
+        return "units" if source.layout.panel else "rows"
+    return "weight" if source.weights(cohorts, arm)[0] <= 0 else ""
+
+
+# ---- cells ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One 2x2 comparison: `cohort`, from period `base` to `time`, against `comparison`.
+
+    All four are positions: in the layout's cohorts, its periods, its periods, its cohorts. So is
+    `weighed`, the period whose weights the cell takes; None: as without `fix_weights`.
+    """
+
+    cohort: int
+    time: int
+    base: int
+    comparison: tuple[int, ...]
+    weighed: int | None = None
+
+    @property
+    def periods(self) -> tuple[int, int, int | None]:
+        """The periods that say which rows and weights it reads, as `Layout.arms` takes them."""
+        return self.base, self.time, self.weighed
+
+    @property
+    def reference(self) -> bool:
+        """Whether the cell is the reference period of a universal base, zero by construction."""
+        return self.time == self.base
+
+
+class OtherCells(NamedTuple):
+    """The cells of replicates whose sample has others than the full one.
+
+    Attributes
+    ----------
+    replicates : (r,) rows
+    cells : all of their cells
+    balanced : whether units are the same in both periods of a cell, with the weights of the
+        earlier, as on a balanced panel
+    """
+
+    replicates: Ints
+    cells: tuple[Cell, ...]
+    balanced: bool
+
+
+class Plan(NamedTuple):
+    """The cells of a sample and its first and last period (on the integer axis)."""
+
+    cells: tuple[Cell, ...]
+    first: int
+    last: int
+
+
+def plan_cells(
+    present: Bools,
+    cohorts: Ints,
+    periods: Ints,
+    horizon: int,
+    options: Options,
+    full: bool = False,
+) -> Plan:
+    """List the cells of a sample, after the sample rules that depend on what is present in it.
+
+    The same function serves the full sample and each delete-one-cluster sample, in which the last
+    never-treated unit, a cohort or a whole period may be missing.
+
+    Parameters
+    ----------
+    present : (C, T) whether the sample has units of the cohort in the period
+    cohorts : (C,) first treated periods, `NEVER` for never-treated
+    periods : (T,) periods, sorted
+    horizon : last period before any were cut for want of a comparison; a cohort treated by then
+        stays a treated cohort, even if none of its treated periods is left
+    options : Options
+    full : whether this is the full sample, to which the rule on samples without never-treated
+        units has been applied before
+    """
+    d = options.anticipation
+    seen = np.flatnonzero(present.any(axis=0))
+    if not seen.size:
+        return Plan((), 0, 0)
+    first, last = periods[seen[0]], periods[seen[-1]]
+    some = present.any(axis=1)
+    reach = horizon if last == periods[-1] else last
+    value = np.where(cohorts > reach + d, NEVER, cohorts)
+    if not full and not (some & (value == NEVER)).any():
+        g_last = value[some].max()
+        value = np.where(value == g_last, NEVER, value)
+        seen = seen[periods[seen] < g_last - d]
+    treated = np.flatnonzero(some & (value != NEVER) & (value > first + d))
+    cells = tuple(_cells(treated, value, periods, seen, options))
+    return Plan(cells, int(first), int(periods[seen[-1]]) if seen.size else int(first))
+
+
+def _cells(
+    treated: Ints, value: Ints, periods: Ints, seen: Ints, options: Options
+) -> Iterator[Cell]:
+    d, universal = options.anticipation, options.base_period == "universal"
+    fixed = options.fix_weights == "base_period"
+    position, period = seen.tolist(), periods[seen].tolist()
+    compared = _Compared(value, options.control_group)
+    for g in treated.tolist():
+        before = bisect_left(period, int(value[g]) - d)
+        if not before:
+            continue
+        weighed = position[before - 1] if fixed else None
+        for at in range(0 if universal else 1, len(period)):
+            base = before - 1 if universal else min(at, before) - 1
+            others = compared.with_cohort(g, max(period[at], period[base]) + d)
+            yield Cell(g, position[at], position[base], others, weighed)
+
+
+class _Compared:
+    """Which cohorts a cohort is compared with; most cells have the same ones.
+
+    Parameters
+    ----------
+    value : (C,) first treated periods
+    """
+
+    def __init__(self, value: Ints, control_group: ControlGroup) -> None:
+        self._value, self._control_group = value, control_group
+        self._known: dict[int, tuple[int, ...]] = {}
+
+    def with_cohort(self, g: int, latest: int) -> tuple[int, ...]:
+        """Return positions of cohorts, none of which is treated by the period `latest`."""
+        match self._control_group:
+            case "nevertreated":
+                return self._after(int(NEVER) - 1)
+            case "notyettreated":
+                return tuple(c for c in self._after(latest) if c != g)
+            case _:
+                assert_never(self._control_group)
+
+    def _after(self, period: int) -> tuple[int, ...]:
+        if period not in self._known:
+            self._known[period] = tuple(np.flatnonzero(self._value > period).tolist())
+        return self._known[period]
+
+
+# ---- estimates -----------------------------------------------------------------------------------
+
+Codes = NDArray[np.int8]
+
+
+class Code(IntEnum):
+    """Why a cell has no estimate in a replicate."""
+
+    OK = 0
+    NO_TREATED = 1
+    NO_COMPARISON = 2
+    NO_PERIOD = 3
+    OVERLAP = 4
+    SINGULAR = 5
+
+
+REASONS = {
+    Code.NO_TREATED: "no treated units",
+    Code.NO_COMPARISON: "no comparison units",
+    Code.NO_PERIOD: "the period or its base period drops out of the sample",
+    Code.OVERLAP: "no overlap of propensity scores",
+    Code.SINGULAR: "collinear covariates",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CellEstimates:
+    """ATT(g,t) in every replicate; row 0 is the full sample, row 1 + h is without cluster h.
+
+    Attributes
+    ----------
+    cells : K cells
+    att : (R, K); NaN where `code` is not 0
+    code : (R, K) `Code`
+    column : (R, K) the covariate at which a regression failed, -1 where none did
+    changed : (R, K) whether the replicate compares other cohorts or periods than the full sample
+    treated : (R, K) weight of the treated rows, of both periods in pooled rows
+    first, last : (R,) first and last period of each replicate's sample, on the integer axis
+    dropped : (K, k) covariates that a regression or logit of the full sample left out
+    """
+
+    cells: tuple[Cell, ...]
+    att: Floats
+    code: Codes
+    column: NDArray[np.int16]
+    changed: Bools
+    treated: Floats
+    first: Ints
+    last: Ints
+    dropped: Bools
+
+    @property
+    def empty(self) -> Bools:
+        """Which cells lack rows of the cohort or of its control group in the full sample, (K,)."""
+        return np.isin(self.code[0], (Code.NO_TREATED, Code.NO_COMPARISON))
+
+    @classmethod
+    def blank(cls, cells: tuple[Cell, ...], n_rep: int, k: int, code: Code) -> CellEstimates:
+        """Return cells without estimates, all for one reason, with k covariates."""
+        shape = (n_rep, len(cells))
+        return cls(
+            cells=cells,
+            att=np.full(shape, np.nan),
+            code=np.full(shape, code, dtype=np.int8),
+            column=np.full(shape, -1, dtype=np.int16),
+            changed=np.zeros(shape, dtype=bool),
+            treated=np.zeros(shape),
+            first=np.zeros(n_rep, dtype=np.int64),
+            last=np.zeros(n_rep, dtype=np.int64),
+            dropped=np.zeros((len(cells), k), dtype=bool),
+        )
+
+    def take(self, columns: Ints) -> CellEstimates:
+        """Select cells."""
+        return replace(
+            self,
+            cells=tuple(self.cells[j] for j in columns),
+            dropped=self.dropped[columns],
+            **{name: getattr(self, name)[:, columns] for name in _BY_CELL},
+        )
+
+    def full_sample(self) -> CellEstimates:
+        """Select the full sample."""
+        names = (*_BY_CELL, "first", "last")
+        return replace(self, **{name: getattr(self, name)[:1] for name in names})
+
+    def widened(self, cells: tuple[Cell, ...]) -> CellEstimates:
+        """Append cells that no replicate has an estimate of so far."""
+        more = CellEstimates.blank(cells, len(self.att), self.dropped.shape[1], Code.NO_PERIOD)
+        return replace(
+            self,
+            cells=self.cells + cells,
+            dropped=np.vstack([self.dropped, more.dropped]),
+            **{name: np.hstack([getattr(self, name), getattr(more, name)]) for name in _BY_CELL},
+        )
+
+
+_BY_CELL = ("att", "code", "column", "changed", "treated")

@@ -1,0 +1,268 @@
+"""Everything one call of `csdid` keeps: options, ledger, sums and estimates in all replicates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import NEVER, Floats, Ints
+from didjack.errors import EstimationWarning, warn
+from didjack.estimation.cells import CellEstimates, Code, OtherCells, absence
+from didjack.estimation.influence_functions import influence, treated_influence
+from didjack.estimation.layout import Layout
+from didjack.estimation.replicates import estimate, put_balanced
+from didjack.estimation.sum_source import InfluenceSource, SumSource
+from didjack.options import INFERENCE, Options, reject_unknown
+from didjack.wording import name_some
+
+T = TypeVar("T")
+
+CELL_STATUS = {Code.OK: "ok", Code.OVERLAP: "overlap", Code.SINGULAR: "singular"}
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """All cells in all replicates, R = 1 + H rows, or the full sample alone, R = 1.
+
+    Attributes
+    ----------
+    shown : CellEstimates of the cells of the full sample
+    extra : CellEstimates of cells that only some replicates have
+    share : (R, C) weight of each cohort
+    others : replicates in which cells compare others than in the full sample, or do not exist;
+        of two that have the same replicate, the last holds
+    """
+
+    shown: CellEstimates
+    extra: CellEstimates
+    share: Floats
+    others: tuple[OtherCells, ...]
+
+    def full_sample(self) -> Estimated:
+        """Take the full sample out of all replicates: the same, to the last bit, as it is alone."""
+        none = np.empty(0, dtype=np.int64)
+        shown, extra = self.shown.full_sample(), self.extra.full_sample().take(none)
+        return Estimated(shown, extra, self.share[:1], ())
+
+
+def _estimate(source: SumSource, options: Options, jackknife: bool) -> Estimated:
+    """Estimate all cells, and cohort weights, in the full sample or in all replicates."""
+    replicated = source.replicated(jackknife)
+    shown, extra, others = estimate(replicated, options)
+    share = _shares(replicated, shown.last)
+    others += put_balanced(replicated, options, (shown, extra), share)
+    return Estimated(shown, extra, share, tuple(others))
+
+
+def _shares(source: SumSource, last: Ints) -> Floats:
+    """Return the weight of each cohort over the rows that a replicate keeps, (R, C).
+
+    Parameters
+    ----------
+    last : (R,) last period of each replicate, on the integer axis
+    """
+    periods = source.layout.periods
+    share, left = source.shares(periods.size), np.searchsorted(periods, last, side="right")
+    for n_periods in np.unique(left[left < periods.size]).tolist():
+        at = left == n_periods
+        share[at] = source.shares(n_periods)[at]
+    return share
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit:
+    """An estimated sample.
+
+    What is expensive is computed once, when it is asked for, and shared by all fits that differ in
+    their inference only.
+
+    Attributes
+    ----------
+    options : Options
+    ledger : DataFrame, what the sample rules did
+    source : SumSource
+    """
+
+    options: Options
+    ledger: pd.DataFrame
+    source: SumSource
+    _estimated: dict[bool, Estimated] = field(default_factory=dict)
+    _influence: dict[bool, Floats] = field(default_factory=dict)
+    _influence_source: dict[bool, InfluenceSource] = field(default_factory=dict)
+    _derived: dict[type[Any], Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, source: SumSource, options: Options, ledger: pd.DataFrame) -> Fit:
+        """Estimate in all replicates that the options need."""
+        fit = cls(options, ledger, source)
+        fit.estimated(options.jackknife)
+        return fit
+
+    def under(self, **options: Any) -> Fit:
+        """Return the same fit under other inference: vcov, alpha, cluster=None and the like.
+
+        Replicates and influence functions are shared: nothing is estimated twice. Options that
+        change the estimates are refused: they take another fit.
+        """
+        rest = {name: value for name, value in options.items() if name not in INFERENCE}
+        if rest != {"cluster": None}:  # units as clusters: for errors that estimates do not need
+            reject_unknown(rest, INFERENCE)
+        return replace(self, options=replace(self.options, **options))
+
+    def estimated(self, jackknife: bool) -> Estimated:
+        """Return the estimates of the full sample, or of all replicates; made once."""
+        found = self._estimated
+        if jackknife not in found and True in found:
+            found[False] = found[True].full_sample()
+        elif jackknife not in found:
+            found[jackknife] = _estimate(self.source, self.options, jackknife)
+        return found[jackknife]
+
+    def derived(self, kind: type[T], make: Callable[[Fit], T]) -> T:
+        """Return what others derive from the fit, whatever its inference; made once."""
+        if kind not in self._derived:
+            self._derived[kind] = make(self)
+        found: T = self._derived[kind]
+        return found
+
+    @property
+    def estimates(self) -> CellEstimates:
+        """The cells of the full sample, in all replicates that the options need."""
+        return self.estimated(self.options.jackknife).shown
+
+    @property
+    def layout(self) -> Layout:
+        """Cohorts, periods, clusters and their labels."""
+        return self.source.layout
+
+    @cached_property
+    def cell_cohort_position(self) -> Ints:
+        """(K,) position of each cell's cohort in the layout."""
+        return np.array([cell.cohort for cell in self.estimates.cells], dtype=np.int64)
+
+    @cached_property
+    def cell_cohort(self) -> Ints:
+        """(K,) first treated period of each cell, on the integer axis."""
+        return self.layout.cohorts[self.cell_cohort_position]
+
+    @cached_property
+    def cell_time(self) -> Ints:
+        """(K,) period of each cell, on the integer axis."""
+        return self.layout.periods[[cell.time for cell in self.estimates.cells]]
+
+    @property
+    def _independent(self) -> InfluenceSource:
+        """Sums by unit or by cluster, whichever is taken to be independent."""
+        by_unit = self.options.by_unit
+        if by_unit not in self._influence_source:
+            self._influence_source[by_unit] = self.source.influence(by_unit)
+        return self._influence_source[by_unit]
+
+    @property
+    def influence(self) -> Floats:
+        """Influence of units or clusters on ATT(g,t), (G, K); computed once for each."""
+        by_unit = self.options.by_unit
+        if by_unit not in self._influence:
+            cells = self.estimates.cells
+            self._influence[by_unit] = influence(self._independent, self.options, cells)
+        return self._influence[by_unit]
+
+    def weight_influence(self, by_cell: bool) -> Floats:
+        """Influence of units or clusters on the weights of the cells, (G, K)."""
+        if by_cell:
+            return treated_influence(self._independent, self.estimates.cells)
+        return self._independent.by_cohort()[:, self.cell_cohort_position]
+
+    def cell_status(self) -> list[str]:
+        """Write why each cell has an estimate of the full sample or not, (K,)."""
+        estimates, source = self.estimates, self.source.replicated(False)
+        texts = []
+        for cell, code, column, empty in zip(
+            estimates.cells, estimates.code[0], estimates.column[0], estimates.empty, strict=True
+        ):
+            if empty:
+                texts.append(absence(source, cell))
+                continue
+            text = "reference" if cell.reference and code == Code.OK else CELL_STATUS[Code(code)]
+            texts.append(text + (f": {self.layout.x_names[column]}" if column >= 0 else ""))
+        return texts
+
+    def cells(self) -> pd.DataFrame:
+        """Describe the cells of the full sample, one row each."""
+        layout, cells = self.layout, self.estimates.cells
+        source = self.source.replicated(False)
+        counts = np.array(
+            [
+                [
+                    sum(int(source.counts(who, arm)[0]) for arm in layout.arms(*cell.periods))
+                    for who in ((cell.cohort,), cell.comparison)
+                ]
+                for cell in cells
+            ],
+            dtype=np.int64,
+        ).reshape(-1, 2)
+        table = pd.DataFrame(
+            {
+                "group": layout.axis.labels(self.cell_cohort),
+                "time": layout.axis.labels(self.cell_time),
+                "base_period": layout.axis.labels(layout.periods[[c.base for c in cells]]),
+                "n_treated": counts[:, 0],
+                "n_comparison": counts[:, 1],
+                "estimate": self.estimates.att[0],
+                "status": self.cell_status(),
+            }
+        )
+        if self.options.collinear == "drop":
+            table["dropped"] = self.dropped()
+        return table
+
+    def dropped(self) -> list[str]:
+        """Name the covariates that a regression or logit of each cell left out, (K,)."""
+        names = np.array(self.layout.x_names)
+        return [", ".join(names[row]) for row in self.estimates.dropped]
+
+    def report_dropped(self) -> None:
+        """Warn, once, of covariates that were left out."""
+        names = self.dropped()
+        cells = [j for j, text in enumerate(names) if text]
+        if not cells:
+            return
+        labels = self.layout.axis.labels
+        shown = [
+            f"({labels(self.cell_cohort[[j]])[0]}, {labels(self.cell_time[[j]])[0]}): {names[j]}"
+            for j in cells
+        ]
+        warn(
+            f"collinear='drop' left covariates out of {len(cells)} of {len(names)} ATT(g,t): "
+            f"{name_some(shown, most=3)} (see the column 'dropped' of result.cells)",
+            EstimationWarning,
+        )
+
+    def describe(self) -> dict[str, object]:
+        """Describe sample and options, for `glance` and `summary`."""
+        layout, options = self.layout, self.options
+        return {
+            "n_obs": layout.n_obs,
+            "n_units": int(layout.n_units.sum()),
+            "n_clusters": layout.n_clusters,
+            "n_treated_clusters": int(layout.treated_clusters.sum()),
+            "n_groups": int((layout.cohorts != NEVER).sum()),
+            "n_periods": layout.periods.size,
+            "control_group": options.control_group,
+            "base_period": options.base_period,
+            "anticipation": options.anticipation,
+            "est_method": options.est_method,
+            "xformla": options.xformla or "~ 1",
+            "cluster": options.cluster or options.idname,
+            "weightsname": options.weightsname,
+            "panel": options.panel,
+            "vcov": options.vcov,
+            "reference": options.reference if options.jackknife else "t",
+            "undefined": options.undefined,
+            "alpha": options.alpha,
+        }

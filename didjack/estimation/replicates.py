@@ -1,0 +1,166 @@
+"""Jackknife replicates whose sample has other cells than the full one, or is balanced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from didjack._typing import Bools, Floats, Ints
+from didjack.errors import DataError
+from didjack.estimation.cells import Cell, CellEstimates, Code, OtherCells, Plan, plan_cells
+from didjack.estimation.layout import Layout
+from didjack.estimation.sum_source import Presence, Spans, SumSource
+from didjack.estimation.two_by_two import TwoByTwo
+from didjack.options import Options
+
+# ---- replan --------------------------------------------------------------------------------------
+
+
+def estimate(
+    source: SumSource, options: Options, full: bool = True
+) -> tuple[CellEstimates, CellEstimates, list[OtherCells]]:
+    """Estimate every ATT(g,t) in every replicate.
+
+    Parameters
+    ----------
+    full : whether the source is of the full sample, to which all rules have been applied; a
+        replicate that is a source of its own may have no ATT(g,t)
+
+    Returns
+    -------
+    shown : the cells of the full sample; those without rows have no estimate
+    extra : cells that only some replicates have; their averages count these
+    others : replicates in which cells compare others than in the full sample, or do not exist
+    """
+    solver, layout = TwoByTwo(source, options), source.layout
+    presence = source.presence()
+    axes = (layout.cohorts, layout.periods, layout.horizon, options)
+    planned = plan_cells(presence.clusters > 0, *axes, full=full)
+    there = tuple(cell for cell in planned.cells if not solver.empty(cell)[0])
+    if full and not there:
+        raise DataError(
+            "no ATT(g,t) can be formed: no cohort has rows before and after a base period, with "
+            "comparison rows in both"
+        )
+    some: Bools = np.any(presence.clusters > 0, axis=1)
+    cells = there
+    if full:  # a control group without rows in any period is none: everybody is treated by then
+        cells = tuple(cell for cell in planned.cells if some[list(cell.comparison)].any())
+    result = solver.estimate(cells, np.arange(1 + source.n_deleted))
+    result.first[:], result.last[:] = planned.first, planned.last
+    others = [
+        (replicates, plan)
+        for replicates, present in _samples(presence, source.n_deleted)
+        if replicates.size and (plan := plan_cells(present, *axes)) != planned
+    ]
+    known = {(cell.cohort, cell.time) for cell in cells}
+    extra = {(cell.cohort, cell.time): cell for _, plan in others for cell in plan.cells}
+    new = tuple(cell for label, cell in sorted(extra.items()) if label not in known)
+    if new:
+        result = result.widened(new)
+    for replicates, own in others:
+        _replan(solver, result, own, replicates, len(cells))
+    columns = np.arange(len(result.cells))
+    changed = [OtherCells(replicates, own.cells, False) for replicates, own in others]
+    return result.take(columns[: len(cells)]), result.take(columns[len(cells) :]), changed
+
+
+def _samples(presence: Presence, n_deleted: int) -> Iterable[tuple[Ints, Bools]]:
+    """Group the replicates by which cohorts they have in which periods."""
+    count, some = presence
+    full = count > 0
+    samples: dict[bytes, list[int]] = {}
+    alone = np.unique(some[count == 1]) if n_deleted else np.empty(0, dtype=np.int64)
+    for cluster in alone.tolist():
+        left = full & ~((count == 1) & (some == cluster))
+        samples.setdefault(left.tobytes(), []).append(1 + cluster)
+    yield np.setdiff1d(np.arange(1, 1 + n_deleted), 1 + alone), full
+    for left_bytes, replicates in samples.items():
+        yield np.array(replicates), np.frombuffer(left_bytes, dtype=bool).reshape(full.shape)
+
+
+def _replan(
+    solver: TwoByTwo, result: CellEstimates, own: Plan, replicates: Ints, n_shown: int
+) -> None:
+    """Give replicates whose sample has other cells than the full one their own estimates.
+
+    The first `n_shown` cells are those of the full sample.
+    """
+    result.first[replicates], result.last[replicates] = own.first, own.last
+    by_label = {(cell.cohort, cell.time): cell for cell in own.cells}
+    changed: list[Cell] = []
+    columns: list[int] = []
+    for j, cell in enumerate(result.cells):
+        replacement = by_label.get((cell.cohort, cell.time))
+        if replacement is None:
+            result.att[replicates, j] = np.nan
+            lost = result.code[replicates, j]
+            result.code[replicates, j] = np.where(lost == Code.OK, Code.NO_PERIOD, lost)
+        elif replacement != cell or j >= n_shown:
+            changed.append(replacement)
+            columns.append(j)
+    if changed:
+        at = np.ix_(replicates, np.array(columns))
+        part = solver.estimate(tuple(changed), replicates)
+        result.att[at], result.code[at], result.column[at] = part.att, part.code, part.column
+        result.treated[at] = part.treated
+        result.changed[at] = True
+
+
+# ---- rebalance -----------------------------------------------------------------------------------
+
+
+def put_balanced(
+    source: SumSource,
+    options: Options,
+    estimates: tuple[CellEstimates, CellEstimates],
+    share: Floats,
+) -> list[OtherCells]:
+    """Write the estimates of balanced replicates over the pooled ones, and their shares.
+
+    Returns what these replicates compare.
+    """
+    found: list[OtherCells] = []
+    if len(share) == 1:
+        return found
+    layout, spans = source.layout, Spans(estimates[0].first, estimates[0].last)
+    for cluster, rest in source.balanced_without(spans):
+        own = estimate(rest, options, full=False)[0]
+        row, of_rest = 1 + cluster, rest.layout
+        position = {_label(of_rest, cell.cohort, cell.time): j for j, cell in enumerate(own.cells)}
+        for part in estimates:
+            for j, cell in enumerate(part.cells):
+                at = position.get(_label(layout, cell.cohort, cell.time))
+                if at is not None:
+                    for name in ("att", "code", "column", "treated"):
+                        getattr(part, name)[row, j] = getattr(own, name)[0, at]
+                elif part.code[row, j] == Code.OK:
+                    part.att[row, j], part.code[row, j] = np.nan, Code.NO_PERIOD
+        share[row] = 0.0
+        share[row, _positions(layout, of_rest)] = rest.shares(of_rest.periods.size)[0]
+        cells = tuple(_moved(layout, of_rest, cell) for cell in own.cells)
+        found.append(OtherCells(np.array([row]), cells, of_rest.panel))
+    return found
+
+
+def _label(layout: Layout, cohort: int, period: int) -> tuple[int, int]:
+    return int(layout.cohorts[cohort]), int(layout.periods[period])
+
+
+def _moved(layout: Layout, rest: Layout, cell: Cell) -> Cell:
+    """Give a cell of the rest the positions that it has in the full sample."""
+    cohorts = _positions(layout, rest)
+    position = np.searchsorted(layout.periods, rest.periods).tolist()
+    comparison = tuple(cohorts[list(cell.comparison)].tolist())
+    return Cell(
+        int(cohorts[cell.cohort]),
+        position[cell.time],
+        position[cell.base],
+        comparison,
+        None if cell.weighed is None else position[cell.weighed],
+    )
+
+
+def _positions(layout: Layout, rest: Layout) -> Ints:
+    return np.searchsorted(layout.cohorts, rest.cohorts)

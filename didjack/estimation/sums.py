@@ -1,0 +1,219 @@
+"""Rows in memory as a source of sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from didjack._typing import Floats, Ints
+from didjack.data.balance import clusters_to_balance, may_balance, without_cluster
+from didjack.data.sample import CleanData
+from didjack.errors import DataError
+from didjack.estimation.balanced_panel import panel_rows
+from didjack.estimation.influence_rows import InfluenceRows
+from didjack.estimation.kernels import strata as kernels
+from didjack.estimation.layout import Arm, Cohorts, Layout
+from didjack.estimation.pooled_rows import of_first_periods, pooled_rows
+from didjack.estimation.propensity_rows import LogitsInMemory
+from didjack.estimation.rows import (
+    Deletion,
+    RowArrays,
+    StratumSums,
+    relabelled_rows,
+    relabelled_sample,
+    treatment_rows,
+    treatment_sample,
+)
+from didjack.estimation.sum_source import (
+    ClusterSums,
+    InfluenceSource,
+    Presence,
+    Spans,
+    Sums,
+    SumSource,
+)
+from didjack.options import Options
+
+
+def arrange(clean: CleanData, options: Options, collapse: bool = True) -> RowArrays:
+    """Arrange the clean sample by cohort, period and cluster.
+
+    Rows are ordered by sorted labels or by their contents, never by their order in the user's
+    table, so that sums have the same digits whatever that order was.
+
+    Parameters
+    ----------
+    collapse : bool
+        Put rows with the same cohort, period, cluster and covariates together where that makes
+        them fewer; not for influence by unit.
+    """
+    if not clean.pooled:
+        return panel_rows(clean, options)
+    return pooled_rows(clean, options, collapse)
+
+
+KEPT_BY_ARM = 2
+"""So many `Sums` are kept for each arm of a comparison: those of treated and of comparison rows.
+Where clusters are units, each of them is as large as the columns of the sample."""
+
+
+class InMemory:
+    """Sums over the rows of a sample; those that are asked for again soon are kept.
+
+    Attributes
+    ----------
+    rows : RowArrays
+    origin : the clean sample and the options, where the rows stand for several or a replicate
+        needs them; otherwise None
+    n_deleted : H, or 0 for the full sample alone
+    logits : passes over the rows of propensity models
+
+    Parameters
+    ----------
+    by_stratum : of the same rows in other cohorts; None: its own, given back with the source
+    """
+
+    def __init__(
+        self,
+        rows: RowArrays,
+        origin: tuple[CleanData, Options] | None = None,
+        jackknife: bool = True,
+        by_stratum: StratumSums | None = None,
+    ) -> None:
+        self.rows = rows
+        self.origin = origin
+        self.n_deleted = rows.layout.n_clusters if jackknife else 0
+        self._deletion = Deletion(rows, self.n_deleted)
+        self.logits = LogitsInMemory(self._deletion)
+        self._shared = by_stratum
+        self._by_stratum = by_stratum or StratumSums(self._deletion)
+        self._sums: dict[tuple[Cohorts, Arm], Sums] = {}
+        self._counts: dict[tuple[Cohorts, Arm], Ints] = {}
+
+    @classmethod
+    def of(cls, clean: CleanData, options: Options, collapse: bool = True) -> InMemory:
+        """Arrange a clean sample."""
+        rows = arrange(clean, options, collapse)
+        needed = rows.unit.size == 0 or may_balance(clean, options)
+        return cls(rows, (clean, options) if needed else None, jackknife=False)
+
+    @property
+    def layout(self) -> Layout:
+        """Cohorts, periods, clusters and their labels."""
+        return self.rows.layout
+
+    def replicated(self, jackknife: bool) -> InMemory:
+        """Return the source with R = 1 + H replicates, or with the full sample alone."""
+        return InMemory(self.rows, self.origin, jackknife, self._shared)
+
+    def relabelled(self, cohort: Ints) -> InMemory:
+        """Return the sample with its clusters in other cohorts, (H,) positions.
+
+        What all of these have in common is kept as long as this source is.
+        """
+        rows, origin = relabelled_rows(self.rows, cohort), None
+        if self.origin is not None:
+            clean, options = self.origin
+            origin = relabelled_sample(clean, self.layout, cohort), options
+        return InMemory(rows, origin, self.n_deleted > 0, self._by_stratum)
+
+    def of_treatment(self) -> InMemory:
+        """Return the sample with the indicator of treatment as its outcome."""
+        origin = None
+        if self.origin is not None:
+            origin = treatment_sample(self.origin[0]), self.origin[1]
+        return InMemory(treatment_rows(self.rows), origin, self.n_deleted > 0)
+
+    def presence(self) -> Presence:
+        """Count the clusters with rows by cohort and period, and name one of them."""
+        layout, strata = self.layout, self.rows.strata
+        shape = (layout.cohorts.size, layout.periods.size)
+        count, some = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+        row, column, cluster = strata.cohort, strata.period, strata.cluster
+        if layout.panel:
+            row, column, cluster = row[:, None], np.arange(shape[1]), cluster[:, None]
+        np.add.at(count, (row, column), 1)
+        some[row, column] = cluster
+        return Presence(count, some)
+
+    def shares(self, n_periods: int) -> Floats:
+        """Return the weight of each cohort in the first periods, (R, C)."""
+        layout, clusters = self.layout, np.arange(self.layout.n_clusters)
+        share = layout.share
+        steady = layout.panel or layout.balanced
+        if not steady and n_periods < layout.periods.size:
+            share = of_first_periods(self._rows_of_units(), n_periods)
+        return np.asarray(kernels.deleted_sums(share, clusters, clusters, self.n_deleted))
+
+    def _rows_of_units(self) -> RowArrays:
+        """Return rows of one unit each."""
+        if self.rows.unit.size == 0 and self.origin is not None:
+            return arrange(*self.origin, collapse=False)
+        return self.rows
+
+    def sums(self, cohorts: Cohorts, arm: Arm) -> Sums:
+        """Return the sums over the rows of some cohorts in an arm."""
+        key = (cohorts, arm)
+        found = self._sums.pop(key, None) or self._add_up(cohorts, arm)
+        self._sums[key] = found  # at the end: what was asked for last is kept longest
+        n_arms = 1 if self.layout.panel else 2
+        if len(self._sums) > KEPT_BY_ARM * n_arms:
+            self._sums.pop(next(iter(self._sums)))
+        return found
+
+    def _add_up(self, cohorts: Cohorts, arm: Arm) -> Sums:
+        gram, cross = self._by_stratum.products(arm)
+        chosen, deleted = self._deletion.select(cohorts, arm.period), self._deletion.deleted
+        return Sums(deleted(gram, chosen), deleted(cross, chosen))
+
+    def weights(self, cohorts: Cohorts, arm: Arm) -> Floats:
+        """Return the weight of the rows of some cohorts in an arm, (R,), as in their `sums`."""
+        gram, _ = self._by_stratum.products(arm)
+        chosen = self._deletion.select(cohorts, arm.period)
+        return self._deletion.deleted(gram[:, :1, 0], chosen)[:, 0]
+
+    def counts(self, cohorts: Cohorts, arm: Arm) -> Ints:
+        """Return the number of units (unit-periods) of some cohorts in an arm, (R,)."""
+        key = (cohorts, arm)
+        if key not in self._counts:
+            chosen = self._deletion.select(cohorts, arm.period)
+            total = self._deletion.deleted(self._by_stratum.counts(arm), chosen)[:, 0]
+            self._counts[key] = np.rint(total).astype(np.int64)
+        return self._counts[key]
+
+    def by_cluster(self, arm: Arm, outcomes: Ints) -> ClusterSums:
+        """Return sums of weights, and of some outcomes, by cluster and cohort."""
+        strata = self.rows.strata
+        there = np.flatnonzero(strata.period == arm.period)
+        sums = self._deletion.moments(arm.w, outcomes, there)
+        table = np.zeros((self.layout.n_clusters, self.layout.cohorts.size, sums.shape[1]))
+        table[strata.cluster[there], strata.cohort[there]] = sums
+        return ClusterSums(table[..., 0], table[..., 1], table[..., 2:])
+
+    def balanced_without(self, spans: Spans) -> Iterator[tuple[int, SumSource]]:
+        """Yield clusters of an unbalanced panel without which it is balanced, and the rest."""
+        if self.origin is None or not may_balance(*self.origin):
+            return
+        clean, options = self.origin
+        pooled = options.fix_weights == "varying"
+        for cluster, kept in clusters_to_balance(clean, spans, options.anticipation):
+            rest = arrange(without_cluster(clean, cluster, kept, pooled), options)
+            yield cluster, InMemory(rest, jackknife=False)
+
+    def influence(self, by_unit: bool) -> InfluenceSource:
+        """Return the sums that influence functions are made of, by unit or by cluster.
+
+        Raises
+        ------
+        DataError
+            Rows stand for several units, and always did.
+        """
+        if by_unit and not self.layout.of_units:
+            raise DataError(
+                "analytic errors by unit need rows, which a lazy table does not give; with "
+                "clusters, they are those of cluster=..., or use csdid(..., collect=True)"
+            )
+        rows = self._rows_of_units() if by_unit else self.rows
+        codes = rows.unit if by_unit else rows.strata.cluster_of_rows
+        return InfluenceRows(InMemory(rows, jackknife=False), rows, codes)

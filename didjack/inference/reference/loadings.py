@@ -1,0 +1,233 @@
+"""Weights of clusters -> how much each cluster's shock of a period moves an estimate.
+
+Without covariates ATT(g,t) is a difference of weighted means of the outcome, and an average of
+them is a sum of such means. Deleting a cluster changes the weights of these means and how much
+each of them counts. So with shocks u[h, t], common to the rows of cluster h in period t,
+
+    estimate without cluster j = sum over means q, clusters h other than j, of
+                                 beta[j, q] w[q, h] u[h, period of q]
+
+and all that is needed are the weights w of the clusters in every mean, and beta, how much a mean
+counts in each replicate per unit of weight. A target uses few means, so everything about it comes
+from small matrices; the loadings themselves, (H, T) a replicate, are never formed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from didjack._typing import Floats, Ints
+from didjack.inference.reference.distribution import Parts
+
+SIGNS = np.array([1.0, -1.0, -1.0, 1.0])
+"""Treated at `time`, comparison at `time`, treated at `base`, comparison at `base`."""
+
+
+class Mean(NamedTuple):
+    """A weighted mean of the outcome.
+
+    Attributes
+    ----------
+    period : position of the period whose outcome is averaged
+    cohorts : positions of the cohorts over whose rows it is averaged
+    weights : which table of weights by cluster and cohort
+    """
+
+    period: int
+    cohorts: tuple[int, ...]
+    weights: int
+
+
+Comparison = tuple[Mean, Mean, Mean, Mean]
+"""A 2x2 comparison, in the order of `SIGNS`."""
+
+
+class Changed(NamedTuple):
+    """Replicates in which some cells are other comparisons than in the full sample.
+
+    Attributes
+    ----------
+    replicates : (r,) rows
+    cells : (c,) which cells
+    versions : (c,) the comparisons that they are; -1 for none
+    """
+
+    replicates: Ints
+    cells: Ints
+    versions: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Means:
+    """The design: which means every cell is made of, in each replicate.
+
+    Attributes
+    ----------
+    weight : (D, H) weight of each cluster in the means of the same rows and weights
+    row : (Q,) which of them each of the Q means has
+    period : (Q,) position of the period of each mean, sorted
+    terms : (V, 4) the means of each distinct 2x2 comparison, in the order of `SIGNS`
+    usual : (K,) the comparison that each cell is; -1 for none
+    changed : where replicates differ from that
+    """
+
+    weight: Floats
+    row: Ints
+    period: Ints
+    terms: Ints
+    usual: Ints
+    changed: tuple[Changed, ...]
+
+    @classmethod
+    def of(
+        cls,
+        comparisons: Sequence[Comparison],
+        usual: Ints,
+        changed: Sequence[Changed],
+        tables: Sequence[Floats],
+    ) -> Means:
+        """Collect the means of some comparisons; `tables`: weights by cluster, (H, C) each."""
+        means = sorted({mean for comparison in comparisons for mean in comparison})
+        position = {mean: q for q, mean in enumerate(means)}
+        terms = [[position[mean] for mean in comparison] for comparison in comparisons]
+        rows: dict[tuple[int, tuple[int, ...]], int] = {}
+        row = [rows.setdefault((mean.weights, mean.cohorts), len(rows)) for mean in means]
+        weight = np.array([tables[table][:, cohorts].sum(axis=1) for table, cohorts in rows])
+        return cls(
+            weight,
+            np.array(row),
+            np.array([mean.period for mean in means]),
+            np.array(terms),
+            usual,
+            tuple(changed),
+        )
+
+    @cached_property
+    def left(self) -> Floats:
+        """(D, R) weight left in each replicate; column 0 is the full sample.
+
+        Others are added up, not subtracted from the total, so that no digits are lost.
+        """
+        before = np.cumsum(self.weight, axis=1)
+        after = np.cumsum(self.weight[:, ::-1], axis=1)[:, ::-1]
+        zero = np.zeros((len(self.weight), 1))
+        without = np.hstack([zero, before[:, :-1]]) + np.hstack([after[:, 1:], zero])
+        return np.hstack([before[:, -1:], without])
+
+    def target(self, share: Floats, cells: Ints) -> Loadings:
+        """Return the loadings of a weighted sum of cells.
+
+        Parameters
+        ----------
+        share : (R, K') how much each cell counts in each replicate; 0 where it does not exist
+        cells : (K',) which of the K cells, sorted
+        """
+        usual = self.usual[cells]
+        others = [one for one in (self._among(cells, group) for group in self.changed) if one]
+        used = self._used(np.concatenate([usual, *(group.versions for group in others)]))
+        alpha = share @ self._signs(usual, used)
+        for replicates, columns, versions in others:
+            change = self._signs(versions, used) - self._signs(usual[columns], used)
+            alpha[replicates] += share[np.ix_(replicates, columns)] @ change
+        row = self.row[used]
+        left = self.left[row].T
+        beta = np.divide(alpha, left, out=np.zeros(alpha.shape), where=left > 0)
+        return Loadings(used, row, beta, self.weight[row], self.period[used])
+
+    @staticmethod
+    def _among(cells: Ints, group: Changed) -> Changed | None:
+        """Return what changes of some cells, by their position among these; None if nothing."""
+        found = np.isin(group.cells, cells)
+        if not found.any():
+            return None
+        at = np.searchsorted(cells, group.cells[found])
+        return Changed(group.replicates, at, group.versions[found])
+
+    def _used(self, versions: Ints) -> Ints:
+        """Return the means of some comparisons, sorted; -1 stands for none."""
+        mark = np.zeros(self.row.size, dtype=bool)
+        mark[self.terms[versions[versions >= 0]]] = True
+        return np.flatnonzero(mark)
+
+    def _signs(self, versions: Ints, used: Ints) -> Floats:
+        """Return how each used mean counts in some comparisons, (n, q)."""
+        signs = np.zeros((versions.size, used.size))
+        some = np.flatnonzero(versions >= 0)
+        at = np.searchsorted(used, self.terms[versions[some]])
+        np.add.at(signs, (some[:, None], at), SIGNS)
+        return signs
+
+
+@dataclass(frozen=True, eq=False)
+class Loadings:
+    """The loadings of one target, by the q means it uses.
+
+    Attributes
+    ----------
+    used : (q,) which of the means of the design, sorted
+    row : (q,) which weights of the design each mean has
+    beta : (R, q) how much a mean counts, per unit of weight; row 0 is the full sample
+    weight : (q, H) weight of each cluster in each mean
+    period : (q,) position of the period of each mean, sorted
+    """
+
+    used: Ints
+    row: Ints
+    beta: Floats
+    weight: Floats
+    period: Ints
+
+    @cached_property
+    def periods(self) -> Ints:
+        """(T',) the periods that take part."""
+        new = np.append(True, self.period[1:] != self.period[:-1])
+        return np.asarray(self.period[new[: self.period.size]])  # there may be none
+
+    @cached_property
+    def place(self) -> Ints:
+        """(q,) position of the period of each mean among those that take part."""
+        return np.searchsorted(self.periods, self.period)
+
+    @property
+    def key(self) -> tuple[bytes, ...]:
+        """The same for targets that have the same law, such as ATT(g,t) that differ in t only.
+
+        The law depends on the equality of periods, not on which they are, nor on the sign.
+        """
+        beta = -self.beta if self.beta[0, :1].sum() < 0 else self.beta
+        return beta.tobytes(), self.row.tobytes(), self.place.tobytes()
+
+    @cached_property
+    def deleted(self) -> Floats:
+        """(H, T') loadings that deleting a cluster takes away, on its own shocks."""
+        indicator = (self.period[:, None] == self.periods).astype(float)
+        return np.asarray((self.beta[1:] * self.weight.T) @ indicator)
+
+    @cached_property
+    def estimate(self) -> Floats:
+        """(H, T') loadings of the full-sample estimate."""
+        indicator = (self.period[:, None] == self.periods).astype(float)
+        return np.asarray((self.beta[0] * self.weight.T) @ indicator)
+
+    def parts(self, v: Floats, kept: Ints) -> Parts:
+        """Return second moments with variances v, (H,), of the kept replicates, (R',)."""
+        same = self.period[:, None] == self.period
+        own = self.deleted[kept]
+        return Parts(
+            psi=(self.weight * v) @ self.weight.T * same,
+            shift=self.beta[1 + kept] - self.beta[0],
+            mixed=v[kept, None] * own[:, self.place] * self.weight.T[kept],
+            own=v[kept] * (own**2).sum(axis=1),
+            first=self.beta[0],
+        )
+
+    def leverage(self, v: Floats) -> Floats:
+        """(H,) share of each cluster in the variance of the estimate under the working model."""
+        part = v * (self.estimate**2).sum(axis=1)
+        total = part.sum()
+        return np.asarray(part / total if total > 0 else np.full(part.size, np.nan))

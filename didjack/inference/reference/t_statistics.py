@@ -1,0 +1,116 @@
+"""Quadratic forms of coefficients -> the laws of their t statistics, and what errors are scaled by.
+
+With undefined replicates and "model", the root of CV3 over the R' kept ones is multiplied by the a
+with a^2 = Var(theta) / ((R' - 1) / R' sum_j Var(theta_(j) - theta)), the variances those of the
+working model, so that its square is unbiased under the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from didjack._typing import Bools, Floats, Ints
+from didjack.inference.reference.distribution import TOP, Axes, Laws, equivalent_df, laws, student
+from didjack.inference.reference.loadings import Loadings
+from didjack.inference.reference.working_model import Design
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The laws of the t statistics of M coefficients.
+
+    Attributes
+    ----------
+    laws : the distinct laws
+    which : (M,) the law of each coefficient; -1 where there is none
+    scale : (M,) what the root of CV3 over the kept replicates is multiplied by; 1 where all are
+        defined
+    """
+
+    laws: Laws
+    which: Ints
+    scale: Floats
+    _critical: dict[float, Floats] = field(default_factory=dict, repr=False)
+
+    @property
+    def method(self) -> str:
+        """How the laws are computed, in words."""
+        if not (self.laws.bulk > 0).any():
+            return "exact"
+        if not self.laws.delta.any():
+            return "t(R - 1)"
+        return f"the {TOP} largest deviations and the moments of the others"
+
+    def p_value(self, statistic: Floats) -> Floats:
+        """Two-sided p-values of t statistics, (M,)."""
+        some = self.which >= 0
+        result = np.full(some.size, np.nan)
+        result[some] = self.laws.take(self.which[some]).p_value(statistic[some])
+        return result
+
+    def critical_value(self, alpha: float) -> Floats:
+        """Two-sided critical values, (M,); computed once."""
+        if alpha not in self._critical:
+            self._critical[alpha] = self.laws.critical_value(alpha)
+        return self._spread(self._critical[alpha])
+
+    def df(self, alpha: float) -> Floats:
+        """Degrees of freedom of the t distributions with these critical values, (M,)."""
+        self.critical_value(alpha)
+        return self._spread(equivalent_df(self._critical[alpha], alpha))
+
+    def _spread(self, values: Floats) -> Floats:
+        """Give each coefficient the value of its law, (M,)."""
+        return np.append(values, np.nan)[self.which]
+
+
+def reference(
+    design: Design,
+    loadings: Sequence[Callable[[], Loadings | None]],
+    kept: Bools,
+    centre_on_mean: bool,
+    scaled: bool,
+) -> Reference:
+    """Find the laws of coefficients.
+
+    Parameters
+    ----------
+    loadings : M functions that return the loadings of a coefficient
+    kept : (H, M) replicates that are used; none where there is no standard error
+    centre_on_mean : CV3J
+    scaled : whether missing replicates are made up for
+    """
+    which = np.full(kept.shape[1], -1, dtype=np.int64)
+    scale, shrink = np.ones((2, which.size))
+    number: dict[int, int] = {}
+    found: list[Axes] = []
+    for m in np.flatnonzero(kept.any(axis=0)).tolist():
+        axes = _axes(design, loadings[m](), kept[:, m], centre_on_mean)
+        if axes is None:
+            continue
+        if id(axes) not in number:
+            number[id(axes)] = len(found)
+            found.append(axes)
+        which[m] = number[id(axes)]
+        count = int(kept[:, m].sum())
+        shrink[m] = (count - 1.0) / count
+        if scaled and count < len(kept):
+            scale[m] = np.sqrt(1.0 / (shrink[m] * axes.total))
+    first = np.array([(which == k).argmax() for k in range(len(found))], dtype=np.int64)
+    return Reference(laws(found, (shrink * scale**2)[first]), which, scale)
+
+
+def _axes(
+    design: Design, loadings: Loadings | None, kept: Bools, centre_on_mean: bool
+) -> Axes | None:
+    """Return the axes of a coefficient.
+
+    Those of t(R - 1) where there are too many loadings, or where shocks of clusters do not move the
+    estimate, as treated and comparison units of each cluster share them; None if replicates are
+    undefined then.
+    """
+    found = None if loadings is None else design.axes(loadings, kept, centre_on_mean)
+    return student(int(kept.sum())) if found is None and kept.all() else found

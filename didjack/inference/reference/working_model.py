@@ -1,0 +1,253 @@
+"""Sums by cluster, cohort and period -> the working variance of each cluster's shocks.
+
+Shocks of cluster h have a variance in proportion to v(n_h) = a + b / n_h in every period: a for
+what its rows share, b / n_h for the mean of what they do not. a and b are fitted to how untreated
+rows move from one period to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from didjack._typing import Bools, Floats, Ints
+from didjack.aggregation.shares import Share, Shares
+from didjack.estimation.cells import Cell
+from didjack.estimation.fit import Estimated, Fit
+from didjack.estimation.layout import Arm, Layout
+from didjack.estimation.sum_source import SumSource
+from didjack.imports import load
+from didjack.inference.reference.distribution import Axes, axes_of
+from didjack.inference.reference.loadings import Changed, Comparison, Loadings, Mean, Means
+
+# ---- working variance ----------------------------------------------------------------------------
+
+LEAST_CLUSTERS = 3
+"""Fewer clusters do not tell a common movement from that of one of them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PeriodSums:
+    """Sums over the rows of each cluster, cohort and period, (H, C, T) each.
+
+    Attributes
+    ----------
+    weight : sum of w
+    square : sum of w^2 over single rows (not over rows that stand for several)
+    cross : sum of w y, with y measured from anything that is the same for all rows of a period
+    cohorts : (C,) first treated periods, on the integer axis, larger than any period for never
+    periods : (T,) periods, sorted
+    """
+
+    weight: Floats
+    square: Floats
+    cross: Floats
+    cohorts: Ints
+    periods: Ints
+
+
+def effective_rows(sums: PeriodSums) -> Floats:
+    """Return n_h, the mean over periods of (sum w)^2 / sum w^2, (H,); NaN without any row."""
+    weight, square = sums.weight.sum(axis=1), sums.square.sum(axis=1)
+    some = square > 0
+    number = np.divide(weight**2, square, out=np.zeros(weight.shape), where=some)
+    count = some.sum(axis=1)
+    nothing = np.full(count.size, np.nan)
+    mean: Floats = np.divide(number.sum(axis=1), count, out=nothing, where=count > 0)
+    return mean
+
+
+def squared_movements(sums: PeriodSums, anticipation: int) -> Floats:
+    """Return r_h, the mean square of untreated rows' movements less the others', (H,).
+
+    NaN for a cluster that is in no pair of adjacent periods.
+    """
+    total = np.zeros(len(sums.weight))
+    count = np.zeros(len(sums.weight), dtype=np.int64)
+    for before in range(sums.periods.size - 1):
+        after = before + 1
+        untreated = sums.cohorts > sums.periods[after] + anticipation
+        weight = sums.weight[:, untreated].sum(axis=1)
+        cross = sums.cross[:, untreated].sum(axis=1)
+        both = np.flatnonzero((weight[:, before] > 0) & (weight[:, after] > 0))
+        if both.size < LEAST_CLUSTERS:
+            continue
+        ends = [before, after]
+        mean = cross[both][:, ends] / weight[both][:, ends]
+        own = _less_others(mean[:, 1] - mean[:, 0], weight[both, after])
+        total[both] += own**2
+        count[both] += 1
+    nothing = np.full(total.size, np.nan)
+    movement: Floats = np.divide(total, count, out=nothing, where=count > 0)
+    return movement
+
+
+def _less_others(values: Floats, weight: Floats) -> Floats:
+    """Return each value less the weighted mean of all others, (n,)."""
+    others, sums = weight.sum() - weight, (weight * values).sum() - weight * values
+    for at in np.flatnonzero(weight > others):  # what is left of such a difference is rounding
+        rest = np.arange(weight.size) != at
+        others[at], sums[at] = weight[rest].sum(), (weight * values)[rest].sum()
+    return np.asarray(values - sums / others)
+
+
+def working_variance(sums: PeriodSums, anticipation: int) -> Floats:
+    """Return v(n_h), (H,), positive; only its proportions matter."""
+    optimize = load("scipy.optimize")
+
+    number = effective_rows(sums)
+    movement = squared_movements(sums, anticipation)
+    known = ~np.isnan(movement)
+    ones = np.ones(number.size)
+    sizes = number[~np.isnan(number)]
+    if known.sum() < LEAST_CLUSTERS or np.ptp(sizes) <= 1e-12 * sizes.max():
+        return ones
+    regressors = np.column_stack([ones, 1.0 / number])
+    (a, b), _ = optimize.nnls(regressors[known], movement[known])
+    if not a + b > 0:
+        return ones
+    return np.where(np.isnan(number), 1.0, a + b / number)
+
+
+# ---- design --------------------------------------------------------------------------------------
+
+NO_OUTCOME = np.empty(0, dtype=np.int64)
+MOST_NUMBERS = 2**26
+"""Coefficients of more numbers than this (shares of cells in all replicates) have no law."""
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """What the laws of all coefficients of a fit have in common.
+
+    Attributes
+    ----------
+    means : what each cell is made of, in each replicate
+    variance : (H,) working variance of the shocks of each cluster, relative
+    """
+
+    means: Means
+    variance: Floats
+    _axes: dict[tuple[bytes, ...], Axes | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, fit: Fit) -> Design:
+        """Derive it from a fit, once; whatever is made from it later is kept, too."""
+        return fit.derived(cls, _design)
+
+    def loadings(self, shares: Shares, position: int) -> Loadings | None:
+        """Return the loadings of a coefficient; None where they would be too many."""
+        if shares.n_numbers > MOST_NUMBERS:
+            return None
+        share: Share = shares.of(position)
+        return self.means.target(share.share, share.cells)
+
+    def axes(self, loadings: Loadings, kept: Bools, centre_on_mean: bool) -> Axes | None:
+        """Return the quadratic form of a coefficient on its axes; made once for all alike.
+
+        Parameters
+        ----------
+        kept : (H,) replicates that are used
+        """
+        key = (*loadings.key, kept.tobytes(), bytes([centre_on_mean]))
+        if key not in self._axes:
+            parts = loadings.parts(self.variance, np.flatnonzero(kept))
+            self._axes[key] = axes_of(parts, centre_on_mean)
+        return self._axes[key]
+
+
+def _design(fit: Fit) -> Design:
+    estimated, source = fit.estimated(True), fit.source
+    tables = _Tables(source)
+    cells = estimated.shown.cells + estimated.extra.cells
+    number: dict[Comparison, int] = {}
+    versions = [number.setdefault(tables.comparison(cell), len(number)) for cell in cells]
+    usual = np.array(versions, dtype=np.int64)
+    usual[len(estimated.shown.cells) :] = -1
+    usual[np.flatnonzero(estimated.shown.empty)] = -1
+    changed = list(_changed(estimated, cells, usual, tables, number))
+    means = Means.of(list(number), usual, changed, tables.weights)
+    return Design(means, working_variance(_period_sums(source), fit.options.anticipation))
+
+
+def _changed(
+    estimated: Estimated,
+    cells: tuple[Cell, ...],
+    usual: Ints,
+    tables: _Tables,
+    number: dict[Comparison, int],
+) -> Iterator[Changed]:
+    """Yield where replicates compare others than the full sample; numbers new comparisons."""
+    position = {(cell.cohort, cell.time): k for k, cell in enumerate(cells)}
+    later: set[int] = set()
+    for group in reversed(estimated.others):
+        rows = [row for row in group.replicates.tolist() if row not in later]
+        later.update(rows)
+        own = np.full(len(cells), -1, dtype=np.int64)
+        for cell in group.cells:
+            at = position.get((cell.cohort, cell.time))
+            if at is not None:
+                comparison = tables.comparison(cell, group.balanced)
+                own[at] = number.setdefault(comparison, len(number))
+        other = np.flatnonzero(own != usual)
+        if rows and other.size:
+            yield Changed(np.array(rows), other, own[other])
+
+
+class _Tables:
+    """Weights by cluster and cohort of each arm, numbered as they are asked for.
+
+    Attributes
+    ----------
+    weights : (H, C) each
+    """
+
+    def __init__(self, source: SumSource) -> None:
+        self._source = source
+        self._layout: Layout = source.layout
+        self._number: dict[tuple[int, int], int] = {}
+        self.weights: list[Floats] = []
+
+    def comparison(self, cell: Cell, balanced: bool = False) -> Comparison:
+        """Return the means of a cell: treated and others in `time`, then in `base`."""
+        arms = self._layout.arms(*cell.periods)
+        table = [self._table(arm) for arm in (arms[0], arms[-1])]
+        if balanced and self._layout.slots.w == 1:
+            earlier = table[0] if cell.time < cell.base else table[1]
+            table = [earlier, earlier]
+        treated, others = (cell.cohort,), cell.comparison
+        return (
+            Mean(cell.time, treated, table[0]),
+            Mean(cell.time, others, table[0]),
+            Mean(cell.base, treated, table[1]),
+            Mean(cell.base, others, table[1]),
+        )
+
+    def _table(self, arm: Arm) -> int:
+        key = (arm.w, arm.period)
+        if key not in self._number:
+            self._number[key] = len(self.weights)
+            self.weights.append(self._source.by_cluster(arm, NO_OUTCOME).weight)
+        return self._number[key]
+
+
+def _period_sums(source: SumSource) -> PeriodSums:
+    """Collect the sums of each period, with the weights that the design has in it."""
+    layout = source.layout
+    shape = (layout.n_clusters, layout.cohorts.size, layout.periods.size)
+    weight, square, cross = np.zeros((3, *shape))
+    by_arm: dict[Arm, list[int]] = {}
+    for period in range(layout.periods.size):
+        arm = layout.arms(period, period)[0]._replace(x=0)
+        by_arm.setdefault(arm, []).append(period)
+    for arm, periods in by_arm.items():
+        outcomes = np.array([layout.outcome(period) for period in periods])
+        found = source.by_cluster(arm, outcomes)
+        weight[..., periods], square[..., periods] = (
+            found.weight[..., None],
+            found.square[..., None],
+        )
+        cross[..., periods] = found.cross
+    return PeriodSums(weight, square, cross, layout.cohorts, layout.periods)

@@ -1,0 +1,1 @@
+"""Standard errors: the cluster jackknife, analytic, and the multiplier bootstrap."""

@@ -1,0 +1,188 @@
+"""What every kind of variance has to provide, and what variances are made from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from didjack._typing import Floats, Ints
+from didjack.aggregation.shares import CombinedShares
+from didjack.estimation.fit import Fit
+from didjack.inference.bands import CriticalValue, max_t
+from didjack.inference.reference.loadings import Loadings
+from didjack.inference.reference.t_statistics import Reference
+from didjack.inference.reference.working_model import Design
+from didjack.inference.statistics import Variance
+from didjack.inference.targets import Targets
+from didjack.options import Options
+
+# ---- evidence ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """A fit and the coefficients that are read off it.
+
+    Attributes
+    ----------
+    fit : Fit
+    targets : Targets, M coefficients in all R replicates
+    """
+
+    fit: Fit
+    targets: Targets
+    _laws: dict[tuple[str, bytes | None], Reference] = field(default_factory=dict, repr=False)
+
+    @property
+    def options(self) -> Options:
+        """The options of the call of `csdid`."""
+        return self.fit.options
+
+    @property
+    def n_clusters(self) -> int:
+        """How many clusters there are."""
+        return self.fit.layout.n_clusters
+
+    @property
+    def independent(self) -> str:
+        """The column of what is taken to be independent, in words."""
+        return self.options.cluster or self.options.idname or "row"
+
+    @cached_property
+    def influence(self) -> Floats:
+        """Influence of units or clusters on the coefficients, (G, M).
+
+        The derivative with respect to their weight; standard errors are root sums of squares.
+        """
+        on_att = self.fit.influence
+        averages = self.targets.averages
+        if averages is None:
+            return on_att
+        on_weight = self.fit.weight_influence(averages.by_cell)
+        return averages.loading.times(on_att) + averages.weight_loading.times(on_weight)
+
+    def laws(self, name: str, weights: Floats | None, make: Callable[[], Reference]) -> Reference:
+        """Return the laws that a kind of variance makes of coefficients or combinations, once."""
+        key = (name, None if weights is None else weights.tobytes())
+        if key not in self._laws:
+            self._laws[key] = make()
+        return self._laws[key]
+
+    @property
+    def design(self) -> Design:
+        """What the laws of all coefficients have in common."""
+        return Design.of(self.fit)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What the variance of L coefficients, or of combinations of them, is made from.
+
+    Attributes
+    ----------
+    rows : (N, L) replicates, influence or draws
+    evidence : Evidence that they are from
+    weights : (L, M) combinations; None where the rows are of the coefficients themselves
+    """
+
+    rows: Floats
+    evidence: Evidence
+    weights: Floats | None = None
+
+    def loadings(self, position: int) -> Loadings | None:
+        """Return what shocks do to one of the L; None where that is too much to write down."""
+        design, shares = self.evidence.design, self.evidence.targets.shares
+        if self.weights is None:
+            return design.loadings(shares, position)
+        return design.loadings(CombinedShares(shares, self.weights[position]), 0)
+
+
+# ---- variance kind -------------------------------------------------------------------------------
+
+
+class VarianceKind(ABC):
+    """A kind of variance; one without state.
+
+    All kinds start from rows by coefficient: replicates for the jackknife, influence of clusters
+    or units for the analytic variance, draws for the bootstrap. A linear combination is formed in
+    these rows, so its variance follows the same rules as that of a coefficient.
+
+    Attributes
+    ----------
+    name : what `csdid(vcov=)` calls it
+    needs_replicates : whether its rows are the estimates without each cluster
+    parts : what its independent parts are, in words
+    centre_on_mean : whether deviations of replicates are taken from their mean
+    clustered : its name in comparisons where units are not independent; it then stands there
+        under `name`, too, as if they were. Empty if that makes no difference
+    normal, normal_by_unit : whether tests use the normal distribution, not t: always, or where
+        units are independent
+    no_variation : what it means that a standard error is zero, but for rounding: it is none
+    """
+
+    name: str
+    needs_replicates: bool
+    parts: str
+    centre_on_mean: bool = False
+    clustered: str = ""
+    no_variation: str = "nothing that a standard error is made from varies"
+    normal: bool = False
+    normal_by_unit: bool = False
+
+    @abstractmethod
+    def rows(self, evidence: Evidence) -> Floats:
+        """Return what the variance is made from, (N, M)."""
+
+    def together(self, rows: Floats, options: Options) -> Floats:
+        """Empty those of (N, L) rows of linear combinations that are not used for all of them.
+
+        Where replicates may be missing, those are used that all combinations have.
+        """
+        if not self.needs_replicates or options.missing_replicates not in ("model", "skip"):
+            return rows
+        gone = np.isnan(rows[1:]).any(axis=1, keepdims=True)
+        return np.vstack([rows[:1], np.where(gone, np.nan, rows[1:])])
+
+    @abstractmethod
+    def variance(self, of: Material) -> Variance:
+        """Return standard errors and degrees of freedom, (L,)."""
+
+    @abstractmethod
+    def covariance(self, of: Material) -> Floats:
+        """Return the covariance matrix, (L, L); its diagonal is that of `variance`."""
+
+    @abstractmethod
+    def n_independent(self, of: Material) -> int:
+        """Count the independent parts: covariances have a rank of one less at most."""
+
+    @abstractmethod
+    def note(self, of: Material) -> str:
+        """Say in one sentence, for the foot of a table, how standard errors were made."""
+
+    def short(self, options: Options) -> str:
+        """Name the kind in a word, for the column of a table."""
+        return self.clustered if self.clustered and not options.by_unit else self.name
+
+    def label(self, options: Options) -> str:
+        """Name the kind in words, for the head of a table."""
+        short = self.short(options)
+        return short if short == self.name else f"{self.name}, {short}"
+
+    def critical_value(self, of: Material, among: Ints, alpha: float) -> CriticalValue:
+        """Return the critical value of a simultaneous band over some coefficients.
+
+        Parameters
+        ----------
+        among : (m,) positions of coefficients with a standard error, one at least
+        alpha : one minus the level
+        """
+        variance = self.variance(of)
+        error = variance.std_error[among]
+        correlation = self.covariance(of)[np.ix_(among, among)]
+        correlation = correlation / np.outer(error, error)
+        df = float(variance.df[among].min())
+        return max_t(correlation, df, alpha, of.evidence.options.seed)

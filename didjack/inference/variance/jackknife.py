@@ -1,0 +1,160 @@
+"""Replicates -> cluster jackknife: CV3, and CV3J, which is centred on their mean.
+
+Sources: MacKinnon, Nielsen & Webb (2023), J. Applied Econometrics, doi:10.1002/jae.2969; Karim,
+Nielsen, MacKinnon & Webb (2026).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from didjack._typing import Bools, Floats, Ints
+from didjack.inference.reference.t_statistics import Reference, reference
+from didjack.inference.statistics import Variance, with_diagonal
+from didjack.inference.targets import LEAST_REPLICATES, combine
+from didjack.inference.variance.base import Evidence, Material, VarianceKind
+from didjack.options import Undefined
+
+
+def deviations(theta: Floats, centre_on_mean: bool) -> tuple[Floats, Bools]:
+    """Replicates less their centre, (H, M), zero where missing; and where they are not missing."""
+    replicates = theta[1:]
+    valid = ~np.isnan(replicates)
+    centre = theta[0]
+    if centre_on_mean:
+        count = valid.sum(axis=0)
+        total = np.where(valid, replicates, 0.0).sum(axis=0)
+        centre = np.divide(total, count, out=np.full(count.size, np.nan), where=count > 0)
+    return np.where(valid, replicates - centre, 0.0), valid
+
+
+def jackknife(theta: Floats, undefined: Undefined, centre_on_mean: bool = False) -> Variance:
+    r"""Cluster jackknife standard errors, CV3 or CV3J.
+
+    The square roots of the diagonal of
+
+    .. math:: \frac{R-1}{R} \sum_h (\theta_{(h)} - c)(\theta_{(h)} - c)'
+
+    with c the full-sample estimate (CV3) or the mean of the replicates (CV3J), and R the number
+    of replicates. Tests use t(R - 1).
+
+    Parameters
+    ----------
+    theta : (1 + H, M) estimates; row 0 of the full sample, row 1 + h without cluster h
+    undefined : what a missing replicate does: "skip" and "model" leave it out (see `CV3`),
+        otherwise the error is NaN
+    centre_on_mean : CV3J
+
+    References
+    ----------
+    MacKinnon, Nielsen & Webb (2023), J. Applied Econometrics, doi:10.1002/jae.2969; Karim,
+    Nielsen, MacKinnon & Webb (2026).
+    """
+    deviation, valid = deviations(theta, centre_on_mean)
+    count = valid.sum(axis=0)
+    least = len(valid)
+    bad = np.isnan(theta[0]) | (count < 2)
+    bad |= count < min(LEAST_REPLICATES.get(undefined, least), least)
+    variance = _shrink(count) * (deviation**2).sum(axis=0)
+    return Variance(
+        np.where(bad, np.nan, np.sqrt(variance)), np.where(bad, np.nan, count - 1.0), count
+    )
+
+
+def jackknife_covariance(
+    theta: Floats, undefined: Undefined, centre_on_mean: bool = False
+) -> Floats:
+    """Cluster jackknife covariance, (M, M); its diagonal is that of `jackknife`.
+
+    Where replicates are skipped, a covariance uses those that both coefficients have.
+    """
+    deviation, valid = deviations(theta, centre_on_mean)
+    both = valid.T.astype(float) @ valid.astype(float)
+    error = jackknife(theta, undefined, centre_on_mean).std_error
+    return with_diagonal(_shrink(both) * (deviation.T @ deviation), error)
+
+
+def _shrink(count: Floats | Ints) -> Floats:
+    """(R - 1) / R; NaN for R = 0."""
+    count = np.asarray(count, dtype=float)
+    shrink: Floats = np.divide(
+        count - 1.0, count, out=np.full(count.shape, np.nan), where=count > 0
+    )
+    return shrink
+
+
+class CV3(VarianceKind):
+    """The cluster jackknife, centred on the full-sample estimate."""
+
+    name = "CV3"
+    needs_replicates = True
+    parts = "replicates"
+    no_variation = "the estimate is the same without any cluster that can be deleted"
+    centre = "full-sample estimate"
+
+    def rows(self, evidence: Evidence) -> Floats:
+        """Return the estimates in all replicates, the full sample first."""
+        return evidence.targets.theta
+
+    def variance(self, of: Material) -> Variance:
+        """Return `jackknife`, with the laws of the statistics under the working model.
+
+        Where undefined replicates are made up for, errors are scaled to be unbiased under it.
+        """
+        options = of.evidence.options
+        found = jackknife(of.rows, options.missing_replicates, self.centre_on_mean)
+        if options.reference == "t":
+            return found
+        law = of.evidence.laws(self.name, of.weights, partial(self._law, of))
+        none = law.which < 0
+        return Variance(
+            np.where(none, np.nan, law.scale * found.std_error),
+            np.where(none, np.nan, found.df),
+            found.n_replicates,
+            law,
+        )
+
+    def _law(self, of: Material) -> Reference:
+        """Find the laws of the statistics of coefficients, each with all its own replicates."""
+        rows, rule = of.evidence.targets.theta, of.evidence.options.missing_replicates
+        if of.weights is not None:
+            rows = combine(rows, of.weights)
+        error = jackknife(rows, rule, self.centre_on_mean).std_error
+        kept = ~np.isnan(rows[1:]) & ~np.isnan(error)
+        loadings = [partial(of.loadings, m) for m in range(error.size)]
+        scaled = rule == "model"
+        return reference(of.evidence.design, loadings, kept, self.centre_on_mean, scaled)
+
+    def covariance(self, of: Material) -> Floats:
+        """Return `jackknife_covariance`, scaled as the errors are."""
+        rule, found = of.evidence.options.missing_replicates, self.variance(of)
+        matrix = jackknife_covariance(of.rows, rule, self.centre_on_mean)
+        if isinstance(found.law, Reference):
+            matrix *= found.law.scale[:, None] * found.law.scale
+        return with_diagonal(matrix, found.std_error)
+
+    def n_independent(self, of: Material) -> int:
+        """Count the replicates that have all of the coefficients or combinations."""
+        return int((~np.isnan(of.rows[1:])).all(axis=1).sum())
+
+    def note(self, of: Material) -> str:
+        """Say how many replicates are used, and what they are centred on."""
+        found, evidence = self.variance(of), of.evidence
+        most = int(found.n_replicates[~np.isnan(found.std_error)].max(initial=0))
+        law = f"t({most - 1})"
+        if evidence.options.reference == "model":
+            law = "laws under the working model of clusters' shocks"
+        return (
+            f"{self.name}: cluster jackknife by {evidence.independent}, {most} of "
+            f"{evidence.n_clusters} replicates, centred on the {self.centre}; {law}."
+        )
+
+
+class CV3J(CV3):
+    """The cluster jackknife, centred on the mean of the replicates."""
+
+    name = "CV3J"
+    centre = "mean of the replicates"
+    centre_on_mean = True

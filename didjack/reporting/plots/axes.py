@@ -1,0 +1,130 @@
+"""What all pictures share: colours, new axes, titles, and where treatment begins."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from didjack.errors import OptionError
+from didjack.wording import brief, encodable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+
+# Okabe and Ito's colours, told apart by colour-blind readers and by their grey in print.
+BEFORE, AFTER, GREY = "#E69F00", "#0072B2", "#808080"
+
+
+_to_files = ContextVar("to_files", default=False)
+
+
+@contextmanager
+def to_files() -> Iterator[None]:
+    """Make new figures without pyplot: they are for files, whatever a screen is drawn with."""
+    before = _to_files.set(True)
+    try:
+        yield
+    finally:
+        _to_files.reset(before)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure."""
+    if _to_files.get():
+        from matplotlib.figure import Figure
+
+        return Figure(figsize=(width, height), layout="constrained")
+    import matplotlib.pyplot as plt
+
+    return plt.figure(figsize=(width, height), layout="constrained")
+
+
+def new_axes(width: float, height: float) -> Axes:
+    """Make a figure with one pair of axes."""
+    return new_figure(width, height).subplots()
+
+
+def check_axes(ax: Any) -> None:
+    """Raise for anything but matplotlib Axes with a horizontal and a vertical scale."""
+    from matplotlib.axes import Axes
+
+    if not isinstance(ax, Axes) or ax.name != "rectilinear":
+        raise OptionError(
+            f"ax={brief(ax)} is not allowed: matplotlib Axes (rectilinear ones), or None for a new "
+            "figure"
+        )
+
+
+def root(within: Axes | Figure | SubFigure) -> Figure:
+    """Return the figure that axes, or a subfigure, are in."""
+    return within.figure.canvas.figure
+
+
+def settle(ax: Axes) -> None:
+    """Have the figure's layout, if it has one, place the axes: what follows is measured."""
+    if root(ax).get_layout_engine() is not None:
+        root(ax).draw_without_rendering()
+
+
+def ink(ax: Axes) -> Any:
+    """Return the colour that these axes are written in: black, unless their style is dark."""
+    return ax.xaxis.label.get_color()
+
+
+def paper(ax: Axes) -> Any:
+    """Return the colour that is behind these axes."""
+    from matplotlib.colors import to_rgba
+
+    colour = to_rgba(ax.get_facecolor())
+    return colour if colour[3] > 0.0 else root(ax).get_facecolor()
+
+
+def zero_line(ax: Axes) -> None:
+    """Mark zero, and leave the axes open at the top and on the right."""
+    ax.axhline(0.0, color=GREY, lw=0.8, zorder=1)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def treatment_line(ax: Axes, start: float, anticipated: float) -> None:
+    """Mark where treatment begins, and from where on it may be anticipated."""
+    ax.axvline(start - 0.5, color=GREY, lw=0.8, ls=":", zorder=1)
+    if anticipated < start:
+        label = "anticipation"
+        known = label in ax.get_legend_handles_labels()[1]
+        ax.axvspan(
+            anticipated - 0.5,
+            start - 0.5,
+            color=GREY,
+            alpha=0.25,
+            lw=0,
+            zorder=0,
+            label=None if known else label,
+        )
+
+
+def plain(text: str) -> str:
+    """Have dollar signs of names drawn as they are: matplotlib reads mathematics between two."""
+    return encodable(text).replace("$", r"\$")
+
+
+def set_title(ax: Axes, text: str) -> None:
+    """Put a title above the axes; a long one is wrapped to their width, and smaller."""
+    written, size = wrapped(ax, text), "medium"
+    if written.count("\n") > text.count("\n"):
+        written, size = wrapped(ax, text, "small"), "small"
+    ax.set_title(written, fontsize=size, loc="left")
+
+
+def wrapped(within: Axes | Figure | SubFigure, text: str, size: str = "medium") -> str:
+    """Break lines so that, in letters of some size, they are about as wide as axes or a figure."""
+    from matplotlib.font_manager import FontProperties
+
+    letter = 0.56 * FontProperties(size=size).get_size_in_points()
+    room = int(within.bbox.width / root(within).dpi * 72.0 / letter)
+    lines = [textwrap.fill(line, max(room, 20)) for line in text.split("\n")]
+    return "\n".join(plain(line) for line in lines)

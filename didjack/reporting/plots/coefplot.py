@@ -1,0 +1,183 @@
+"""Several results in one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from didjack._typing import Floats
+from didjack.errors import OptionError
+from didjack.options import check_alpha, check_flag, told_apart
+from didjack.reporting.plots.axes import plain
+from didjack.reporting.plots.coefficient_plots import draw_averages, draw_overall
+from didjack.reporting.plots.facets import draw_cells
+from didjack.reporting.plots.series import Intervals, Series
+from didjack.reporting.plots.style import Finish, Style, check_color, check_marker
+from didjack.reporting.view import ResultView, Viewed, seen
+from didjack.wording import brief, name_some, plural
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+    from numpy.typing import NDArray
+
+
+CLOSE = 0.22
+"""Two results stand so far apart, in steps between coefficients."""
+WIDE = 0.7
+"""All of them together take no more than this."""
+
+
+@told_apart
+def coefplot(  # noqa: PLR0913 (a picture has the options that it has)
+    results: Mapping[str, Viewed],
+    ax: Axes | NDArray[Any] | Figure | SubFigure | None = None,
+    alpha: float | None = None,
+    joint: bool = True,
+    colors: Sequence[Any] | Mapping[str, Any] | None = None,
+    markers: Sequence[str] | Mapping[str, str] | None = None,
+    title: str | None = None,
+    legend: bool = True,
+) -> Axes | NDArray[Any]:
+    """Draw several results in one picture, side by side.
+
+    All have to be of one kind: event studies, effects by cohort, by period, simple averages, or
+    ATT(g,t). They are in the picture in their order in ``results``, and a coefficient is where its
+    label is, also if some results lack it.
+
+    Parameters
+    ----------
+    results : mapping of str to result
+        What `csdid` or `aggregate` return, by the names of the legend, which leaves out empty ones
+        and those that begin with an underscore: these are refused.
+    ax : matplotlib Axes; for ATT(g,t) a Figure, SubFigure or array of Axes; optional
+        Where to draw; default: a new figure. See `GroupTimeResult.plot`.
+    alpha : float, optional
+        One minus the level of the intervals; default: that of each result's call of `csdid`.
+    joint : bool
+        Add simultaneous intervals (thin), see `confint`.
+    colors : sequence or mapping, optional
+        A colour for each result, in their order or by name; default: colours that colour-blind
+        readers and grey print tell apart.
+    markers : sequence or mapping, optional
+        A marker for each result, in their order or by name: one that matplotlib can fill.
+    title : str, optional
+        Default: what the intervals are; "" for no title.
+    legend : bool
+        Whether there is a legend. Simple averages have their names below.
+
+    Returns
+    -------
+    matplotlib Axes; for ATT(g,t) an array of them, one a cohort
+
+    Raises
+    ------
+    OptionError
+        An argument is not allowed; results of several kinds, or without a common label.
+
+    See Also
+    --------
+    GroupTimeResult.plot, AggregateResult.plot : one result; `label` and `offset` put it beside
+        others.
+
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> names = {
+    ...     "yname": "lemp", "tname": "year", "gname": "first.treat", "idname": "countyreal"
+    ... }
+    >>> never = didjack.csdid(df, **names)
+    >>> later = didjack.csdid(df, **names, control_group="notyettreated")
+    >>> ax = didjack.coefplot(
+    ...     {"never treated": never.aggregate("event"), "not yet": later.aggregate("event")},
+    ...     colors=["black", "tab:red"],
+    ... )
+    >>> ax.get_xlabel()
+    'periods since treatment'
+    """
+    views = _views(results)
+    names = list(views)
+    joint = check_flag("joint", joint)
+    finish = Finish(title=title, legend=legend)
+    colour = _for_each("colors", colors, names, check_color)
+    marker = _for_each("markers", markers, names, check_marker)
+    kind = next(iter(views.values())).scheme
+    alone = kind is not None and kind.keys == "none"
+    offsets = np.zeros(len(names)) if alone else _offsets(len(names))
+    series = [
+        Series(
+            view=view,
+            intervals=Intervals(
+                alpha=view.options.alpha if alpha is None else check_alpha(alpha),
+                joint=joint and not alone,
+            ),
+            style=Style(label=plain(name), color=colour[name], marker=marker[name], offset=offset),
+        )
+        for (name, view), offset in zip(views.items(), offsets.tolist(), strict=True)
+    ]
+    if kind is None:
+        return draw_cells(series, ax, finish)
+    single: Any = ax
+    if alone:
+        return draw_overall(series, single, finish)
+    return draw_averages(series, kind, single, finish)
+
+
+def _views(results: Any) -> dict[str, ResultView]:
+    """Check that results are of one kind, and return what is seen of them by name."""
+    if not isinstance(results, Mapping) or not results:
+        raise OptionError(
+            f"results={brief(results)} is not allowed: a mapping of names to results, for example "
+            "{'reg': a, 'dr': b}"
+        )
+    views = {}
+    for name, result in results.items():
+        view = seen(result)
+        if not isinstance(name, str) or view is None:
+            raise OptionError(
+                f"results: {brief(name)}: {brief(result)} is not allowed; names are texts, results "
+                "are what csdid() and aggregate() return"
+            )
+        if not name or name.startswith("_"):
+            raise OptionError(
+                f"results: the name {name!r} is not allowed: matplotlib leaves names that are "
+                "empty, or begin with an underscore, out of legends"
+            )
+        views[name] = view
+    kinds = {view.title: name for name, view in views.items()}
+    if len(kinds) > 1:
+        listed = [f"{kind} ({name!r})" for kind, name in kinds.items()]
+        raise OptionError(f"results are of several kinds: {name_some(listed)}; draw one kind")
+    return views
+
+
+def _for_each(name: str, given: Any, names: list[str], check: Any) -> dict[str, Any]:
+    """Return what is given for each result, None where nothing is."""
+    if given is None:
+        return dict.fromkeys(names)
+    if isinstance(given, Mapping):
+        unknown = [key for key in given if key not in names]
+        if unknown:
+            raise OptionError(f"{name} has {name_some(map(repr, unknown))}, which are no results")
+        found = {key: given.get(key) for key in names}
+    else:
+        listed = [] if isinstance(given, str) or not np.iterable(given) else list(given)
+        if len(listed) != len(names):
+            raise OptionError(
+                f"{name}={brief(given)} is not allowed: one for each of "
+                f"{plural(len(names), 'result')}, in a list or by name"
+            )
+        found = dict(zip(names, listed, strict=True))
+    for value in found.values():
+        if value is not None:
+            check(name, value)
+    return found
+
+
+def _offsets(n: int) -> Floats:
+    """Put n results side by side around the place of a coefficient."""
+    step = min(CLOSE, WIDE / n)
+    return np.asarray((np.arange(n) - (n - 1) / 2.0) * step)

@@ -1,0 +1,190 @@
+"""Coefficients as points with intervals, and how these are drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from didjack._typing import Bools, Floats
+from didjack.reporting.plots.axes import GREY, ink, paper, root
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+CROWDED = 4.0
+"""With more coefficients in an inch than this, markers and lines are drawn smaller."""
+SHIFT = 0.11
+"""Two variance estimators are drawn so far to the left and to the right."""
+NO_ERROR, REFERENCE, SHORT = "no standard error", "reference period", "one-period change"
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """What is drawn of some coefficients; (m,) each.
+
+    Attributes
+    ----------
+    x, estimate, low, high : pointwise interval, NaN where there is none
+    joint_low, joint_high : simultaneous interval, NaN where there is none
+    before, reference : pre-treatment coefficients, and those that are zero by construction
+    short : those that are changes since the period before, not since one before treatment
+    second : (m, 2) interval of a second variance estimator, NaN where there is none
+    """
+
+    x: Floats
+    estimate: Floats
+    low: Floats
+    high: Floats
+    joint_low: Floats
+    joint_high: Floats
+    before: Bools
+    reference: Bools
+    short: Bools
+    second: Floats
+
+    def take(self, rows: Bools) -> Points:
+        """Select coefficients."""
+        return Points(*(getattr(self, name)[rows] for name in self.__slots__))
+
+    def moved(self, by: float) -> Points:
+        """Move to the right."""
+        return replace(self, x=self.x + by)
+
+    def boxes(self) -> Floats:
+        """Return what each covers: left, lowest, right, highest, (m, 4); NaN if it is not drawn."""
+        drawn = [self.estimate, self.low, self.high, self.joint_low, self.joint_high]
+        ends = np.column_stack([*drawn, self.second])
+        compared = bool(np.isfinite(self.second).any())
+        aside = SHIFT if compared else 0.0
+        low, high = np.fmin.reduce(ends, axis=1), np.fmax.reduce(ends, axis=1)
+        return np.column_stack([self.x - aside, low, self.x + aside, high])
+
+
+class Mark(NamedTuple):
+    """Shape and colour of a marker."""
+
+    shape: str
+    colour: Any
+
+
+class Paint(NamedTuple):
+    """How a result is drawn, and what the legend says of it.
+
+    Attributes
+    ----------
+    before, after : markers before and after treatment
+    label : the result's name in the legend
+    told_apart : whether the legend, without a name, is about before and after treatment
+    first, second : what it calls the variance estimators, if there are two
+    """
+
+    before: Mark
+    after: Mark
+    label: str | None
+    told_apart: bool
+    first: str
+    second: str | None
+
+
+class Pen(NamedTuple):
+    """Sizes in points."""
+
+    marker: float
+    line: float
+
+
+def draw(ax: Axes, points: Points, paint: Paint) -> None:
+    """Draw estimates with thick pointwise and thin simultaneous intervals, and explain them."""
+    several = 1 if paint.label is None else 2  # at least
+    small = several * points.x.size > CROWDED * ax.bbox.width / root(ax).dpi
+    pen = Pen(3.0, 1.2) if small else Pen(5.0, 2.0)
+    shift = 0.0 if paint.second is None else SHIFT
+    estimated = np.isfinite(points.estimate)
+    for rows, mark in (
+        (points.before & ~points.reference & estimated, paint.before),
+        (~points.before & ~points.reference & estimated, paint.after),
+    ):
+        part = points.take(rows).moved(-shift)
+        known = np.isfinite(part.low)
+        _intervals(ax, part, mark.colour, pen)
+        _estimates(ax, part.take(known & ~part.short), mark, mark.colour, pen)
+        _estimates(ax, part.take(known & part.short), mark, paper(ax), pen)
+        _estimates(ax, part.take(~known), Mark("x", mark.colour), mark.colour, pen)
+    _estimates(ax, points.take(points.reference), Mark("D", GREY), paper(ax), pen)
+    if paint.second is not None:
+        known = np.asarray(np.isfinite(points.second).all(axis=1))
+        _second(ax, points.take(known).moved(shift), pen)
+    _explain(ax, points.take(estimated), paint)
+
+
+def _estimates(ax: Axes, part: Points, mark: Mark, fill: Any, pen: Pen) -> None:
+    """Draw estimates, if there are any."""
+    if part.x.size:
+        ax.plot(
+            part.x, part.estimate, mark.shape, color=mark.colour, mfc=fill, ms=pen.marker, zorder=4
+        )
+
+
+def _intervals(ax: Axes, part: Points, colour: Any, pen: Pen) -> None:
+    """Draw simultaneous intervals with caps, and thicker pointwise ones over them."""
+    ax.vlines(part.x, part.joint_low, part.joint_high, color=colour, lw=0.5 * pen.line, zorder=2)
+    for end in (part.joint_low, part.joint_high):
+        ax.plot(part.x, end, "_", color=colour, ms=1.2 * pen.marker, mew=0.5 * pen.line, zorder=2)
+    ax.vlines(part.x, part.low, part.high, color=colour, lw=1.5 * pen.line, zorder=3)
+
+
+def _second(ax: Axes, part: Points, pen: Pen) -> None:
+    """Draw the intervals of a second variance estimator."""
+    low, high = part.second.T
+    ax.vlines(part.x, low, high, color=ink(ax), lw=0.8 * pen.line, zorder=2)
+    ax.plot(part.x, part.estimate, "+", color=ink(ax), ms=1.2 * pen.marker, zorder=3)
+
+
+def entry(ax: Axes, mark: Mark, fill: Any, label: str) -> None:
+    """Have the legend explain a marker, once."""
+    if label not in ax.get_legend_handles_labels()[1]:
+        ax.plot(
+            [],
+            [],
+            mark.shape,
+            color=mark.colour,
+            mfc=fill,
+            ms=5.0,
+            label=label,
+            scalex=False,
+            scaley=False,
+        )
+
+
+def _explain(ax: Axes, points: Points, paint: Paint) -> None:
+    """Have the legend explain what was drawn."""
+    effects, known = points.take(~points.reference), np.isfinite(points.low)
+    if paint.label is not None:
+        entry(ax, paint.after, paint.after.colour, paint.label)
+        if (effects.short & np.isfinite(effects.low)).any():
+            entry(ax, Mark("o", GREY), paper(ax), SHORT)
+    elif paint.told_apart:
+        _explain_times(ax, effects, paint)
+    elif paint.second is not None:
+        entry(ax, paint.after, paint.after.colour, paint.first)
+    if (~known & ~points.reference).any():
+        entry(ax, Mark("x", GREY), GREY, NO_ERROR)
+    if points.reference.any():
+        entry(ax, Mark("D", GREY), paper(ax), REFERENCE)
+    if paint.second is not None:
+        name = f"{paint.second}, pointwise"
+        entry(ax, Mark("+", ink(ax)), ink(ax), f"{paint.label}: {name}" if paint.label else name)
+
+
+def _explain_times(ax: Axes, effects: Points, paint: Paint) -> None:
+    """Have the legend tell what is before treatment from what is after."""
+    before, colour = "before treatment", paint.before.colour
+    if (effects.before & effects.short).any():
+        entry(ax, paint.before, paper(ax), f"{before}, {SHORT}")
+    if (effects.before & ~effects.short).any():
+        entry(ax, paint.before, colour, before)
+    if (~effects.before).any():
+        entry(ax, paint.after, paint.after.colour, "after treatment")

@@ -1,0 +1,123 @@
+"""What is remembered of results on some axes: where they stand, and what a title says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import Floats
+from didjack.errors import OptionError
+from didjack.reporting.plots.style import Style
+from didjack.wording import label_text, name_some
+
+
+class Facts(NamedTuple):
+    """What a title says of the intervals of one result."""
+
+    level: str
+    errors: str
+    joint: bool
+
+
+class Record(NamedTuple):
+    """What is remembered of a result on some axes.
+
+    Attributes
+    ----------
+    places : where its coefficients stand
+    style : how it was drawn
+    facts : about its intervals
+    boxes : (m, 4) left, lowest, right, highest of what is drawn of each coefficient
+    estimate : (m,)
+    colour : of its markers after treatment
+    effect : what is estimated
+    """
+
+    places: Places
+    style: Style
+    facts: Facts
+    boxes: Floats
+    estimate: Floats
+    colour: Any
+    effect: str
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where coefficients stand along the horizontal axis.
+
+    Attributes
+    ----------
+    what : what they are
+    keys : labels at 0, 1, ...; None: labels are numbers and stand where they say
+    """
+
+    what: str
+    keys: pd.Index | None
+
+    @property
+    def texts(self) -> list[str]:
+        """The labels at 0, 1, ..."""
+        return [] if self.keys is None else [label_text(key) for key in self.keys]
+
+    def at(self, labels: pd.Index) -> Floats:
+        """Return where labels stand."""
+        if self.keys is None:
+            return np.asarray(labels, dtype=float)
+        return self.keys.get_indexer(labels).astype(float)
+
+    def check(self, earlier: Sequence[Record]) -> Places:
+        """Return the places that axes already have, or raise if these do not go with them."""
+        if not earlier:
+            return self
+        there = earlier[0].places
+        if there.what != self.what:
+            raise OptionError(f"ax shows {there.what}; {self.what} need axes of their own")
+        if self.keys is not None and there.keys is not None:
+            new = self.keys.difference(there.keys)
+            if len(new):
+                raise OptionError(
+                    f"ax has no place for {name_some(map(label_text, new))}: plot the result that "
+                    "has more first, or all of them with coefplot"
+                )
+        return there
+
+
+def union(indexes: Sequence[pd.Index]) -> pd.Index:
+    """Return all labels of some results, which have to have some in common."""
+    together = indexes[0]
+    for other in indexes[1:]:
+        if not len(together.intersection(other)):
+            raise OptionError(
+                "results have no label in common, and no picture: one has "
+                f"{name_some(map(label_text, together), 3)}, another "
+                f"{name_some(map(label_text, other), 3)}"
+            )
+        together = together.union(other)
+    return together
+
+
+def title(records: Sequence[Record]) -> str:
+    """Say what the intervals of some results are."""
+    facts = list(dict.fromkeys(record.facts for record in records))
+    levels, errors = ({one[i] for one in facts} for i in (0, 1))
+    joint = any(one.joint for one in facts)
+    kinds = "pointwise (thick), simultaneous (thin)" if joint else "pointwise"
+    level = f"{facts[0].level} intervals" if len(levels) == 1 else "intervals"
+    if len(errors) == len(levels) == 1:
+        which = f"({facts[0].errors})"
+        return (
+            f"{level} {which}: {kinds}" if joint else f"{facts[0].level} {kinds} intervals {which}"
+        )
+    names: dict[str, list[str]] = {}
+    for record in records:
+        several = zip(record.facts[:2], (levels, errors), strict=True)
+        differ = ", ".join(fact for fact, all_of_them in several if len(all_of_them) > 1)
+        names.setdefault(differ, []).append(record.style.label or "unnamed")
+    parts = [f"{', '.join(labels)}: {differ}" for differ, labels in names.items()]
+    shared = f" ({facts[0].errors})" if len(errors) == 1 else ""
+    return f"{level}{shared}: {kinds}\n{'; '.join(parts)}"

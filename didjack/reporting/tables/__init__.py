@@ -1,0 +1,1 @@
+"""Results -> tables: summaries, one or several results, and the formats they are written in."""

@@ -1,0 +1,291 @@
+"""What results rest on, a row each: below several results, and in the head of a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+import numpy as np
+
+from didjack._typing import Ints
+from didjack.aggregation.schemes import Window
+from didjack.options import (
+    Collinear,
+    ControlGroup,
+    FixWeights,
+    Options,
+    Reference,
+    Undefined,
+    registered,
+)
+from didjack.reporting.view import Averaging, ResultView, coefficient_names
+from didjack.wording import name_some, one_line
+
+COMPARISONS: dict[ControlGroup, str] = {"nevertreated": "never", "notyettreated": "not yet"}
+COLLINEAR: dict[Collinear, str] = {"nan": "no ATT", "drop": "dropped"}
+FIXED: dict[FixWeights | None, str] = {
+    None: "earlier",
+    "varying": "own",
+    "base_period": "base",
+    "first_period": "first",
+}
+REFERENCES: dict[Reference, str] = {"model": "model", "t": "t(R-1)"}
+MISSING: dict[Undefined, str] = {
+    "model": "modelled",
+    "nan": "no SE",
+    "skip": "left out",
+    "raise": "refused",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """One result, and which of its coefficients stand in its column of a table.
+
+    Attributes
+    ----------
+    view : of the result
+    at : (m,) positions of the coefficients
+    """
+
+    view: ResultView
+    at: Ints
+
+    @classmethod
+    def of(cls, view: ResultView, names: Collection[str] | None = None) -> Column:
+        """Select coefficients by the names that tables give them; default: all."""
+        at = np.arange(len(view.index))
+        if names is not None:
+            at = at[[name in names for name in coefficient_names(view)]]
+        return cls(view, at)
+
+    @property
+    def options(self) -> Options:
+        """The options of the result."""
+        return self.view.options
+
+    @property
+    def n_cells(self) -> int:
+        """How many ATT(g,t) the coefficients are about."""
+        return int(self.view.coverage.n_cells[self._apart].sum())
+
+    @property
+    def n_estimated(self) -> int:
+        """How many of these have an estimate."""
+        return int(self.view.coverage.n_estimated[self._apart].sum())
+
+    @property
+    def _apart(self) -> Ints:
+        """Coefficients that have no ATT(g,t) in common: the overall has those of many others."""
+        overall = len(self.view.index) - 1
+        if self.view.averaging is None or overall not in self.at:
+            return self.at
+        apart = np.append(self.view.before[:overall], True)
+        return np.compress(apart[self.at], self.at)
+
+
+Write = Callable[[Column], str]
+Shown = Literal["always", "different", "notable"]
+"""Where a table of several results has a row: always, where they differ in it, or where one of
+them has something to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing that numbers rest on.
+
+    Attributes
+    ----------
+    label : what it is called
+    arguments : the arguments of `csdid` and `aggregate` that it tells about
+    write : writes it in few words; "" where it does not apply
+    usual : what is written where nobody asks for anything else; None where a summary tells it in
+        any case
+    shown : where a table has it
+    notable : whether there is something to say; default: what is written is not the usual
+    """
+
+    label: str
+    arguments: tuple[str, ...]
+    write: Write
+    usual: str | None = None
+    shown: Shown = "different"
+    notable: Callable[[Column], bool] | None = None
+
+    def is_notable(self, column: Column) -> bool:
+        """Whether a result has something to say here."""
+        if self.notable is not None:
+            return self.notable(column)
+        return self.usual is not None and self.write(column) not in ("", self.usual)
+
+    def belongs(self, columns: Sequence[Column]) -> bool:
+        """Whether a table of these results has the row."""
+        match self.shown:
+            case "always":
+                return True
+            case "different":
+                return len({self.write(column) or self.usual for column in columns}) > 1
+            case "notable":
+                return any(map(self.is_notable, columns))
+            case _:
+                assert_never(self.shown)
+
+
+def rows(views: Sequence[ResultView], names: Collection[str] | None = None) -> list[list[str]]:
+    """Return what results rest on, and every option in which they differ.
+
+    Parameters
+    ----------
+    views : of V results
+    names : the coefficients that are in the table, as `coefficient_names` calls them; default: all
+
+    Returns
+    -------
+    list of lists of str
+        A label, and V texts; "" where something does not apply to a result.
+    """
+    columns = [Column.of(view, names) for view in views]
+    return [[row.label, *map(row.write, columns)] for row in ROWS if row.belongs(columns)]
+
+
+def unusual(view: ResultView) -> list[list[str]]:
+    """Return labels and texts of what was asked for beyond the usual."""
+    column = Column.of(view)
+    asked = [row for row in ROWS if row.shown == "different" and row.is_notable(column)]
+    return [[row.label, row.write(column)] for row in asked]
+
+
+def counted(column: Column) -> str:
+    """Count the ATT(g,t) of coefficients, and those that have an estimate, if not all have."""
+    of = f"{column.n_estimated:,} of " if column.n_estimated < column.n_cells else ""
+    return f"{of}{column.n_cells:,}"
+
+
+def skipped_clusters(column: Column, most: int = 2) -> str:
+    """Name the clusters whose variation standard errors lack, if there are any."""
+    at = np.flatnonzero(column.view.skipped[:, column.at].any(axis=1))
+    return name_some(column.view.clusters.labels[at], most)
+
+
+# ---- what rows say -------------------------------------------------------------------------------
+
+
+def _weighted(column: Column) -> bool:
+    return column.options.panel and column.options.weightsname is not None
+
+
+def _undefined(column: Column) -> bool:
+    return column.options.jackknife and bool(column.view.missing[:, column.at].any())
+
+
+def _bootstrap(column: Column) -> bool:
+    return column.options.vcov == "bootstrap"
+
+
+def _where(applies: Callable[[Column], object], write: Write) -> Write:
+    """Write something where it applies, and else nothing."""
+    return lambda column: write(column) if applies(column) else ""
+
+
+def _averaged(write: Callable[[Averaging], str], otherwise: str = "") -> Write:
+    """Write how ATT(g,t) are averaged, if they are."""
+    return lambda c: otherwise if c.view.averaging is None else write(c.view.averaging)
+
+
+def _event_times(window: Window) -> str:
+    """Write the bounds of event times; infinite ones are none."""
+    low, high = (
+        "" if end is None or np.isinf(end) else f"{end:g}" for end in (window.min_e, window.max_e)
+    )
+    if low and high:
+        return f"{low} to {high}"
+    return f"from {low}" if low else f"to {high}" if high else "all"
+
+
+def _balance(window: Window) -> str:
+    return "no" if window.balance_e is None else f"to e = {window.balance_e:g}"
+
+
+ROWS = (
+    Row("Observations", (), lambda c: f"{c.view.about['n_obs']:,}", shown="always"),
+    Row("Clusters", (), lambda c: f"{c.view.about['n_clusters']:,}", shown="always"),
+    Row(
+        "Treated clusters", (), lambda c: f"{c.view.about['n_treated_clusters']:,}", shown="always"
+    ),
+    Row(
+        "ATT(g,t)",
+        (),
+        counted,
+        shown="notable",
+        notable=lambda c: c.n_estimated < c.n_cells,
+    ),
+    Row("Standard errors", ("vcov",), lambda c: c.view.short_errors, shown="always"),
+    Row("SE without cluster", (), skipped_clusters, usual="", shown="notable"),
+    # the sample
+    Row("Outcome", ("yname",), lambda c: one_line(c.options.yname)),
+    Row("Period", ("tname",), lambda c: one_line(c.options.tname)),
+    Row("Cohort", ("gname",), lambda c: one_line(c.options.gname)),
+    Row("Unit", ("idname",), lambda c: one_line(c.options.idname or "row")),
+    Row(
+        "Panel",
+        ("panel",),
+        lambda c: "yes" if c.options.panel else "no",
+        usual="yes",
+    ),
+    Row(
+        "Units with gaps",
+        ("allow_unbalanced_panel",),
+        _where(
+            lambda c: c.options.panel,
+            lambda c: "kept" if c.options.allow_unbalanced_panel else "dropped",
+        ),
+        usual="dropped",
+    ),
+    Row("Weights", ("weightsname",), lambda c: one_line(c.options.weightsname or "none"), "none"),
+    Row(
+        "Weights of period",
+        ("fix_weights",),
+        _where(_weighted, lambda c: FIXED[c.options.fix_weights]),
+        usual=FIXED[None],
+    ),
+    # the estimates
+    Row(
+        "Estimator",
+        ("est_method",),
+        lambda c: str(registered("est_method", c.options.est_method).short),
+    ),
+    Row("Covariates", ("xformla",), lambda c: one_line(c.options.xformla or "none")),
+    Row(
+        "If collinear",
+        ("collinear",),
+        _where(lambda c: c.options.xformla, lambda c: COLLINEAR[c.options.collinear]),
+        usual=COLLINEAR["nan"],
+    ),
+    Row("Comparison group", ("control_group",), lambda c: COMPARISONS[c.options.control_group]),
+    Row("Base period", ("base_period",), lambda c: c.options.base_period),
+    Row("Anticipation", ("anticipation",), lambda c: f"{c.options.anticipation}"),
+    # the averages
+    Row("Aggregation", ("type",), _averaged(lambda a: a.type, "none")),
+    Row("Event times", ("min_e", "max_e"), _averaged(lambda a: _event_times(a.window)), "all"),
+    Row("Balanced cohorts", ("balance_e",), _averaged(lambda a: _balance(a.window)), "no"),
+    Row("Cell weights", ("weights",), _averaged(lambda a: a.weights), "cohort"),
+    # inference
+    Row("Clustered by", ("cluster",), lambda c: one_line(c.view.about["cluster"] or "row")),
+    Row(
+        "Reference law",
+        ("reference",),
+        _where(lambda c: c.options.jackknife, lambda c: REFERENCES[c.options.reference]),
+        usual=REFERENCES["model"],
+    ),
+    Row(
+        "Missing replicates",
+        ("undefined",),
+        _where(_undefined, lambda c: MISSING[c.options.missing_replicates]),
+        usual=MISSING["model"],
+    ),
+    Row("Level", ("alpha",), lambda c: f"{100 * (1 - c.options.alpha):g}%"),
+    Row("Draws", ("n_boot",), _where(_bootstrap, lambda c: f"{c.options.n_boot:,}"), "999"),
+    Row("Seed", ("seed",), _where(_bootstrap, lambda c: f"{c.options.seed}"), "0"),
+)
+"""In the order in which tables have them."""

@@ -1,0 +1,142 @@
+"""One result -> its summary: the design, the coefficients and what to know about them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from didjack.options import Undefined
+from didjack.reporting.tables.footer import Column, counted, skipped_clusters, unusual
+from didjack.reporting.tables.formatting import decimals_of, number
+from didjack.reporting.tables.table import Table
+from didjack.reporting.view import COMPARISONS, ResultView, coefficient_names, estimator
+from didjack.wording import name_some, plural
+
+MISSING: dict[Undefined, str] = {
+    "model": "made up for: these clusters' shocks are taken to be like the others'",
+    "nan": "no standard error",
+    "skip": "no standard error",
+    "raise": "no standard error",
+}
+
+
+def summary(view: ResultView, alpha: float) -> Table:
+    """Write the design, the coefficients and the notes of a result."""
+    header, rows = _coefficient_rows(view, alpha)
+    size = view.components.size
+    return Table(
+        title=f"Callaway-Sant'Anna difference in differences: {view.title}",
+        head=_design_rows(view),
+        header=header,
+        body=[section for section in (rows[:size], rows[size:]) if section],
+        notes=notes(view, alpha),
+        aligned="l" + "r" * (len(header) - 1),
+    )
+
+
+def _design_rows(view: ResultView) -> list[list[str]]:
+    """Return the head of a summary: name, value, name, value."""
+    about, options = view.about, view.options
+    by = about["cluster"] or "each row"
+    left = [
+        ["Outcome", options.yname],
+        ["Estimator", estimator(options)],
+        ["Covariates", str(about["xformla"])],
+        ["Comparison group", COMPARISONS[options.control_group]],
+        ["Base period", options.base_period],
+        ["Anticipation", plural(options.anticipation, "period")],
+    ]
+    right = [
+        ["Observations", f"{about['n_obs']:,}"],
+        ["Units", f"{about['n_units']:,}"],
+        ["Clusters", f"{about['n_clusters']:,} ({by})"],
+        ["Treated clusters", f"{about['n_treated_clusters']:,}"],
+        ["Cohorts, periods", f"{about['n_groups']}, {about['n_periods']}"],
+        ["Standard errors", view.errors],
+    ]
+    more = unusual(view)
+    half = (len(more) + 1) // 2
+    left += more[:half]
+    right += [*more[half:], ["", ""]][:half]
+    return [[*a, *b] for a, b in zip(left, right, strict=True)]
+
+
+def _coefficient_rows(view: ResultView, alpha: float) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the coefficients as text, labels joined in the first column."""
+    table = view.statistics(alpha)
+    places = decimals_of(table)
+    letter = "z" if view.normal else "t"
+    header = [
+        "",
+        "ATT",
+        "std. error",
+        letter,
+        f"P>|{letter}|",
+        f"[{100 * (1 - alpha):g}% conf.",
+        "interval]",
+        "status",
+    ]
+    numbers = [
+        ("estimate", places),
+        ("std_error", places),
+        ("statistic", 2),
+        ("p_value", 3),
+        ("conf_low", places),
+        ("conf_high", places),
+    ]
+    columns = [
+        coefficient_names(view),
+        *([number(value, digits) for value in table[name]] for name, digits in numbers),
+        [status.split(":")[0] for status in table["status"]],
+    ]
+    return header, [list(row) for row in zip(*columns, strict=True)]
+
+
+def notes(view: ResultView, alpha: float) -> list[str]:
+    """Say how the variance was made, and which clusters it hinges on."""
+    told = (view.note, view.critical_values(alpha), view.pretest(alpha))
+    lines = [line for line in told if line]
+    empty = int((view.clusters.n_units == 0).sum())
+    if empty:
+        counted = "" if view.normal else " (counted in the degrees of freedom)"
+        lines.append(f"{plural(empty, 'cluster')} without units in the sample{counted}.")
+    column = Column.of(view)
+    if column.n_estimated < column.n_cells:
+        lines.append(_partial(column))
+    if not view.options.jackknife:
+        return lines
+    if without := skipped_clusters(column, most=8):
+        errors = plural(int(view.skipped.any(axis=0).sum()), "standard error")
+        lines.append(
+            f"{plural(int(view.skipped.sum()), 'replicate')} undefined (left out): {errors} "
+            f"without the variation of cluster {without}."
+        )
+    beyond = view.beyond_model
+    for what, where in (
+        (
+            f"undefined ({MISSING[view.options.missing_replicates]})",
+            view.missing & ~view.skipped & ~beyond,
+        ),
+        ("undefined (too few are left to make up for them)", beyond),
+        ("retargeted", view.retargeted),
+    ):
+        if not where.any():
+            continue
+        clusters = view.clusters.labels[np.flatnonzero(where.any(axis=1))]
+        lines.append(
+            f"{plural(int(where.sum()), 'replicate')} {what}, "
+            f"{plural(int(where.any(axis=0).sum()), 'coefficient')}, without cluster "
+            f"{name_some(clusters, most=8)}."
+        )
+    return lines
+
+
+def _partial(column: Column) -> str:
+    """Say how many ATT(g,t) have an estimate, and which averages lack some of theirs."""
+    view, coverage = column.view, column.view.coverage
+    line = f"{counted(column)} ATT(g,t) have an estimate."
+    if view.averaging is None:
+        return line
+    names = coefficient_names(view)
+    short = np.flatnonzero(coverage.n_estimated < coverage.n_cells)
+    parts = [f"{names[m]} ({coverage.n_estimated[m]} of {coverage.n_cells[m]})" for m in short]
+    return f"{line} Averages of what is left: {name_some(parts, most=8)}."

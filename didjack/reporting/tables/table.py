@@ -1,0 +1,244 @@
+"""A table that can be printed, shown, and written into files of many kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from didjack.errors import OptionError
+from didjack.options import check_flag
+from didjack.reporting.tables.documents import latex, typst, word
+from didjack.reporting.tables.grid import Grid
+from didjack.reporting.tables.plain import html, markdown, text
+from didjack.wording import brief
+
+
+@dataclass(frozen=True, slots=True)
+class Table(Grid):
+    r"""A table that can be printed, put into a paper, or shown in a notebook.
+
+    It prints as text, and notebooks show it as HTML. LaTeX documents need
+    ``\usepackage{booktabs, makecell, threeparttable}``.
+
+    Attributes
+    ----------
+    title : may be empty
+    head : rows of name, value, name, value; may be empty
+    header : the names of the columns
+    body : sections of rows, each with as many cells as ``header``
+    notes : sentences below the table
+    aligned : "l", "r" or "c" for each column, in text; elsewhere numbers are centred
+    groups : what stands above the names of the columns, one for each but the first; or empty
+    label : by which documents refer to the table; may be empty
+    fragment : whether `to_latex` leaves out what is around the tabular
+    values : the numbers, unrounded, if the table was made from more than text
+
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+    >>> table = didjack.etable({"Simple": res.aggregate("simple")})
+    >>> table.to_frame()
+                             Simple
+    coefficient statistic
+    overall ATT estimate  -0.039951
+                std_error  0.012110
+    >>> print(table.to_latex(fragment=True))
+    \begingroup
+    ...
+     & Simple \\
+    \midrule
+    ...
+    >>> print(table.to_markdown())
+    |                  |   Simple |
+    |:-----------------|---------:|
+    | overall ATT      |  -0.0400 |
+    ...
+    >>> "<table" in table.to_html(), "#table(" in table.to_typst()
+    (True, True)
+
+    Files are written with ``table.save("effects.tex")``, of the kind that the name ends in.
+    """
+
+    fragment: bool = False
+    values: pd.DataFrame | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        return self.as_text()
+
+    def __repr__(self) -> str:
+        return self.as_text()
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def as_text(self) -> str:
+        """Write for a terminal, 100 characters wide at most where labels allow.
+
+        Returns
+        -------
+        str
+        """
+        return text(self)
+
+    def to_latex(self, fragment: bool | None = None) -> str:
+        r"""Write LaTeX, for a document with booktabs, makecell and threeparttable.
+
+        Letters become smaller, and long words and labels break, until the table fits the text
+        width of the class ``article``. Numbers stand in line whatever stars follow.
+
+        Parameters
+        ----------
+        fragment : bool, optional
+            The tabular alone, for ``\input`` into a table of your own: without title, label and
+            notes. Default: what the table was made with.
+
+        Returns
+        -------
+        str
+            With a title or a label a float, otherwise what can be put into one.
+
+        Raises
+        ------
+        OptionError
+            ``fragment`` is not True, False or None.
+        """
+        if fragment is not None:
+            fragment = check_flag("fragment", fragment, optional=True)
+        return latex(self, self.fragment if fragment is None else fragment)
+
+    def to_html(self) -> str:
+        """Write HTML with its own style sheet, for light pages and dark ones.
+
+        Returns
+        -------
+        str
+        """
+        return html(self)
+
+    def to_markdown(self) -> str:
+        """Write a pipe table, title above and notes below.
+
+        Returns
+        -------
+        str
+        """
+        return markdown(self)
+
+    def to_typst(self) -> str:
+        """Write a table of typst, in a figure if there is a title or a label.
+
+        Returns
+        -------
+        str
+        """
+        return typst(self)
+
+    def to_word(self, path: Any) -> None:
+        """Write a Word document with the table; an existing file is replaced.
+
+        Parameters
+        ----------
+        path : str or path
+            Ends in ".docx", in a folder that is there.
+
+        Raises
+        ------
+        OptionError
+            There is no such folder, the file is of another kind, or cannot be written.
+        """
+        write(self, "path", check_path("path", path, (".docx",)))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the numbers as they are, not rounded.
+
+        Returns
+        -------
+        DataFrame
+            Of `etable`: a row for each coefficient and statistic, a column for each result; NaN
+            where a result has no such coefficient. Of a summary: the cells as texts; its numbers
+            are in ``tidy()``.
+        """
+        return self.shown() if self.values is None else self.values.copy()
+
+    def save(self, path: Any) -> None:
+        """Write a file, of the kind that its name ends in; an existing one is replaced.
+
+        Parameters
+        ----------
+        path : str or path
+            Ends in ".tex", ".html", ".md", ".docx", ".typ", ".txt" or ".csv" (the cells as they
+            are shown), in a folder that is there.
+
+        Raises
+        ------
+        OptionError
+            There is no such folder, no such kind of file, or it cannot be written.
+        """
+        write(self, "path", check_path("path", path))
+
+    def as_latex(self) -> str:
+        """Write LaTeX, as `to_latex` does.
+
+        Returns
+        -------
+        str
+        """
+        return self.to_latex()
+
+    def as_html(self) -> str:
+        """Write HTML, as `to_html` does.
+
+        Returns
+        -------
+        str
+        """
+        return self.to_html()
+
+
+_WRITERS: dict[str, Callable[[Table], str]] = {
+    ".csv": lambda table: table.shown().to_csv(),
+    ".html": Table.to_html,
+    ".md": Table.to_markdown,
+    ".tex": Table.to_latex,
+    ".txt": Table.as_text,
+    ".typ": Table.to_typst,
+}
+SUFFIXES = (*_WRITERS, ".docx")
+"""Kinds of files that a table can be written to."""
+
+
+def check_path(name: str, path: Any, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
+    """Return a path to a file of an allowed kind, in a folder that is there, or raise."""
+    known = isinstance(path, (str, Path)) and "\0" not in str(path)
+    if not known or Path(path).suffix not in suffixes:
+        raise OptionError(
+            f"{name}={brief(path)} is not allowed: a file whose name ends in {', '.join(suffixes)}"
+        )
+    file = Path(path)
+    try:
+        there, folder = file.parent.is_dir(), file.is_dir()
+    except OSError as error:
+        raise OptionError(f"{name}={brief(path)} is not allowed: {error}") from error
+    if not there:
+        raise OptionError(f"{name}={brief(path)} is not allowed: there is no such folder")
+    if folder:
+        raise OptionError(f"{name}={brief(path)} is not allowed: it is a folder")
+    return file
+
+
+def write(table: Table, name: str, file: Path) -> None:
+    """Write a table into a file whose path `check_path` gave for an argument, or raise."""
+    try:
+        if file.suffix == ".docx":
+            word(table, file)
+        else:
+            written = _WRITERS[file.suffix](table)
+            file.write_text(written if written.endswith("\n") else written + "\n", "utf-8")
+    except OSError as error:
+        raise OptionError(f"{name}={brief(str(file))} cannot be written: {error}") from error

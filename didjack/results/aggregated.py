@@ -1,0 +1,370 @@
+"""Averages of ATT(g,t) as results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, assert_never
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import Ints
+from didjack.aggregation.aggregate import Averages, aggregate
+from didjack.aggregation.schemes import SCHEMES, Scheme, Window
+from didjack.aggregation.shares import AverageShares
+from didjack.errors import OptionError
+from didjack.estimation.fit import Fit
+from didjack.inference.permutation.permuted import Overall
+from didjack.inference.targets import Targets, cell_table
+from didjack.options import (
+    AggregationType,
+    AggregationWeights,
+    Vcov,
+    check_count,
+    check_listed,
+    told_apart,
+)
+from didjack.reporting.export.honest import CriticalValues, HonestInputs, honest_inputs
+from didjack.reporting.plots.coefficient_plots import draw_averages
+from didjack.reporting.plots.style import Finish, Style
+from didjack.results import permutation
+from didjack.results.base import OVERALL
+from didjack.results.comparison import MOST_CLUSTERS, N_PERMUTATIONS
+from didjack.results.comparison import compare as side_by_side
+from didjack.results.permutable import Permutable
+from didjack.results.permutation import MOST_PERMUTATIONS
+from didjack.results.plotting import PlotKind, Request
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AggregateResult(Permutable):
+    """Averages of ATT(g,t): by event time, cohort or period, and overall."""
+
+    type: AggregationType
+    window: Window
+    weights: AggregationWeights
+
+    @classmethod
+    def of(
+        cls, fit: Fit, kind: AggregationType, window: Window, weights: AggregationWeights
+    ) -> AggregateResult:
+        """Average the cells of a fit.
+
+        Parameters
+        ----------
+        fit : Fit
+        kind : name of a `Scheme`
+        window : which event times are covered
+        weights : whether cells have the weight of their cohort or their own
+
+        Returns
+        -------
+        AggregateResult
+        """
+        by_cell = weights == "cell"
+        scheme = SCHEMES[kind]
+        table = cell_table(fit, by_cell)
+        found = aggregate(table, kind, window, by_cell)
+        keys = _labels(scheme, found.keys, fit)
+        labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
+        cells = np.array([cell.reference for cell in fit.estimates.cells], dtype=bool)
+        reference = found.loading.touches(cells) & ~found.loading.touches(~cells)
+        missing = [f"missing: {why}" for why in _missing(found)]
+        status = [
+            "reference" if zero else why if none else "ok"
+            for zero, none, why in zip(reference, np.isnan(found.theta[0]), missing, strict=True)
+        ]
+        targets = Targets(
+            labels=labels,
+            index=pd.Index([*keys, OVERALL], name=None if scheme.keys == "none" else scheme.label),
+            theta=found.theta,
+            retargeted=found.retargeted,
+            reference=reference,
+            status=status,
+            shares=AverageShares(table, kind, window, by_cell),
+            averages=found,
+        )
+        return cls(fit, targets, kind, window, weights)
+
+    def _on(self, fit: Fit) -> AggregateResult:
+        return AggregateResult.of(fit, self.type, self.window, self.weights)
+
+    @property
+    def title(self) -> str:
+        """What the table of coefficients is called."""
+        return self._scheme.title
+
+    @property
+    def _scheme(self) -> Scheme:
+        return SCHEMES[self.type]
+
+    @property
+    def _before(self) -> Ints:
+        averages = self._targets.averages
+        if averages is None or not self._scheme.leads:
+            return np.empty(0, dtype=np.int64)
+        before = averages.keys < -self.options.anticipation
+        return np.flatnonzero(before & ~self._targets.reference[: before.size])
+
+    @property
+    def overall(self) -> pd.Series:
+        """The overall ATT: estimate, std_error, and the further columns of `tidy`.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> overall = res.aggregate("group").overall
+        >>> print(f"{overall['estimate']:.4f} ({overall['std_error']:.4f})")
+        -0.0310 (0.0125)
+        """
+        return self._statistics().iloc[-1].rename(OVERALL)
+
+    @property
+    def _overall(self) -> Overall:
+        return Overall(self.type, self.window, self.weights == "cell")
+
+    @told_apart
+    def compare_vcov(
+        self,
+        which: Literal["overall", "all"] = "overall",
+        alpha: float | None = None,
+        n_permutations: int = N_PERMUTATIONS,
+    ) -> pd.DataFrame:
+        """Put the variance estimators side by side.
+
+        Parameters
+        ----------
+        which : {"overall", "all"}
+            The overall ATT, or every coefficient.
+        alpha : float, optional
+            One minus the level of the intervals; default: that of the result.
+        n_permutations : int
+            As of `randomization_test`; 0: no such row.
+
+        Returns
+        -------
+        DataFrame
+            Rows: ``"analytic"`` (units independent), ``"clustered"`` (analytic, by `cluster`;
+            where there is one), ``"bootstrap"``; where there are clusters to delete ``"CV3J"``, and
+            CV3 with its two references, ``"CV3, t(R-1)"`` and ``"CV3, model"``; of the overall ATT,
+            with up to 200 clusters and where they can be had, ``"randomization"``, see
+            `randomization_test`, and ``"placebo"``, see `placebo_test`. Columns: estimate,
+            std_error, df, statistic, p_value, conf_low, conf_high; ratio, the standard error over
+            that of "CV3, model"; and invalid, why a row is known to be wrong in the design at hand,
+            empty where it is not. With ``which="all"``, rows are (coefficient, estimator).
+
+        Raises
+        ------
+        OptionError
+            A value that is not allowed.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(
+        ...     df, "lemp", "year", "first.treat", "countyreal", vcov="analytic"
+        ... )
+        >>> res.aggregate("group").compare_vcov()[["std_error", "ratio"]].round(4)
+                     std_error   ratio
+        vcov
+        analytic        0.0124  0.9964
+        bootstrap       0.0128  1.0219
+        CV3J            0.0125  1.0000
+        CV3, t(R-1)     0.0125  1.0000
+        CV3, model      0.0125  1.0000
+        """
+        check_listed("which", which, ("overall", "all"))
+        last = len(self._targets.index) - 1
+        at = np.array([last]) if which == "overall" else np.arange(last + 1)
+        fit, tests = self._fit.under(alpha=self._level(alpha)), {}
+        n_permutations = check_count("n_permutations", n_permutations, 0, MOST_PERMUTATIONS)
+        if fit.layout.n_clusters <= MOST_CLUSTERS:
+            tests = permutation.rows_to_compare(fit, self._overall, n_permutations)
+        return side_by_side(self.view, at, fit.options.alpha, which == "all", tests)
+
+    @told_apart
+    def honest_inputs(
+        self, critical_values: CriticalValues = "normal", alpha: float | None = None
+    ) -> HonestInputs:
+        r"""Hand an event study to a sensitivity analysis of Rambachan and Roth (2023).
+
+        The coefficients have to be changes since one common period, so the call of `csdid` needs
+        ``base_period="universal"``; that period, event time -1 less `anticipation`, is left out.
+
+        These analyses take estimates for normal and their covariance for known. With few treated
+        clusters neither holds, and their sets are too small. ``critical_values="own"`` stretches
+        sigma so that normal intervals made from it are those of `confint`: an approximation, which
+        says nothing about weights that a method chooses by looking at sigma. The page "Hand-overs"
+        has numbers.
+
+        Parameters
+        ----------
+        critical_values : {"normal", "own"}, default "normal"
+            "normal": sigma is `vcov`. "own": entry (i, j) is multiplied by c_i c_j / z^2, with
+            critical values c of the coefficients' own intervals and z of the normal distribution.
+        alpha : float, optional
+            One minus the level of the intervals, the same as in the sensitivity analysis.
+
+        Returns
+        -------
+        HonestInputs
+            betahat, (num_pre + num_post,), and sigma, their covariance, both ordered by event
+            time; num_pre, num_post; event_time; critical_value, (num_pre + num_post,), those of
+            the own intervals. Periods in which effects may be anticipated count as post.
+
+        Raises
+        ------
+        OptionError
+            Not an event study with a universal base, event times with gaps, or coefficients
+            without a standard error; an unknown `critical_values`, or an `alpha` outside (0, 0.5].
+
+        References
+        ----------
+        Rambachan & Roth (2023), A more credible approach to parallel trends, Review of Economic
+        Studies 90, doi:10.1093/restud/rdad018.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(
+        ...     df, "lemp", "year", "first.treat", "countyreal", base_period="universal"
+        ... )
+        >>> inputs = res.aggregate("event").honest_inputs()
+        >>> inputs.betahat.shape, inputs.sigma.shape, inputs.num_pre, inputs.num_post
+        ((7,), (7, 7), 3, 4)
+        """
+        return honest_inputs(self.view, critical_values, self._level(alpha))
+
+    @told_apart
+    def plot(  # noqa: PLR0913 (a picture has the options that it has)
+        self,
+        ax: Axes | None = None,
+        kind: PlotKind = "coefficients",
+        alpha: float | None = None,
+        joint: bool = True,
+        compare: Vcov | None = None,
+        coefficient: Any = None,
+        label: str | None = None,
+        color: Any = None,
+        marker: str | None = None,
+        offset: float = 0.0,
+        title: str | None = None,
+        legend: bool = True,
+    ) -> Axes:
+        """Draw the coefficients with their intervals, or what each cluster does to one of them.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; default: a new figure. What is drawn there already stays.
+        kind : {"coefficients", "replicates", "variance", "placebo"}
+            The coefficients with their intervals; the estimates without each cluster; the
+            clusters' shares of the jackknife variance; the overall ATT and its placebos, see
+            `placebo_test`. `compare`, `label`, `color`, `marker` and `offset` go
+            with "coefficients" alone.
+        alpha : float, optional
+            One minus the level of the intervals; default: that of the call of `csdid`.
+        joint : bool
+            Add simultaneous intervals (thin), see `confint`.
+        compare : {"CV3", "CV3J", "analytic", "bootstrap"}, optional
+            A second variance estimator, drawn beside the first.
+        coefficient : optional
+            Label of a coefficient, for "replicates" and "variance"; default: the overall ATT.
+        label : str, optional
+            Name of this result in the legend. Without one, the legend tells coefficients before
+            treatment from those after. Give one where a picture shows several results.
+        color : matplotlib colour, optional
+            Of all coefficients; default: one colour before and another after treatment, or with
+            `label` the next of seven that colour-blind readers and grey print tell apart.
+        marker : str, optional
+            Of all coefficients, one that matplotlib can fill: "o", "s", "D", "^", ...
+        offset : float
+            How far to the right the coefficients are drawn, between -0.5 and 0.5; neighbours are
+            1 apart. A second call with the same `ax`, a `label` and an `offset` puts another
+            result beside the first; see also `coefplot`.
+        title : str, optional
+            Default: what is drawn; "" for no title.
+        legend : bool
+            Whether there is a legend. It is where it covers no data; the vertical axis is made
+            longer if there is no such place.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        OptionError
+            An argument is not allowed, does not go with `kind`, or `ax` shows something else; a
+            simple average has no coefficients to draw; there is no jackknife, for "replicates"
+            and "variance"; not exactly one cluster is treated, for "placebo".
+
+        Notes
+        -----
+        Open markers are changes from one period to the next: what comes before treatment with
+        ``base_period="varying"``. A cross has no standard error. Where a few intervals would
+        flatten all others, they are cut, and a triangle has the number that they go to; vertical
+        limits set before (``ax.set_ylim``) are kept.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> names = ["lemp", "year", "first.treat", "countyreal"]
+        >>> ax = didjack.csdid(df, *names).aggregate("event").plot(label="CV3", offset=-0.1)
+        >>> analytic = didjack.csdid(df, *names, vcov="analytic").aggregate("event")
+        >>> ax = analytic.plot(ax, label="analytic", offset=0.1, title="Two standard errors")
+        >>> [text.get_text() for text in ax.get_legend().get_texts()]
+        ['CV3', 'analytic', 'one-period change']
+        """
+        asked = Request(
+            kind=kind,
+            alpha=self._level(alpha),
+            joint=joint,
+            compare=compare,
+            coefficient=coefficient,
+            style=Style(label=label, color=color, marker=marker, offset=offset),
+            finish=Finish(title=title, legend=legend),
+        )
+        if asked.kind == "placebo":
+            return self._plot_placebos(ax, alpha, asked.finish)
+        if asked.kind != "coefficients":
+            return self._plot_clusters(asked.kind, ax, coefficient, asked.finish)
+        if self._scheme.keys == "none":
+            raise OptionError(
+                f"a {self.title} is one number; plot another aggregation, kind='replicates', or "
+                "several results with coefplot"
+            )
+        return draw_averages([asked.series(self.view)], self._scheme, ax, asked.finish)
+
+    @property
+    def _overall_targets(self) -> Targets:
+        return self._targets
+
+
+def _missing(averages: Averages) -> list[str]:
+    """Say of each average why there is none, if so, (M + 1,)."""
+    window = " in the window" if str(averages.window) else ""
+    # Without any ATT(g,t) it is the overall of an event study of leads alone.
+    return [
+        "none of its ATT(g,t) is estimated" if n_cells else f"no event time >= 0{window}"
+        for n_cells in averages.n_cells
+    ]
+
+
+def _labels(scheme: Scheme, keys: Ints, fit: Fit) -> pd.Index:
+    """Label the components of an aggregation."""
+    match scheme.keys:
+        case "none" | "numbers":
+            return pd.Index(keys)
+        case "periods":
+            return fit.layout.axis.labels(keys)
+        case _:
+            assert_never(scheme.keys)

@@ -1,0 +1,253 @@
+"""What a result offers to tables, pictures and warnings, all of it read only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import Bools, Floats, Ints
+from didjack.aggregation.schemes import Scheme
+from didjack.errors import OptionError
+from didjack.estimation.fit import Fit
+from didjack.inference import concerns, joint_tests, targets
+from didjack.inference.coefficients import Coefficients
+from didjack.inference.diagnostics import share_in_target, treated_weight
+from didjack.inference.pretest import pretest_words
+from didjack.inference.targets import Targets
+from didjack.inference.variance.base import VarianceKind
+from didjack.options import Options
+from didjack.reporting.view import (
+    Averaging,
+    Cells,
+    Clusters,
+    Coverage,
+    Deletions,
+    coefficient_names,
+)
+from didjack.results.copies import own_index
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """The `ResultView` of a result.
+
+    Attributes
+    ----------
+    coefficients : Coefficients
+    title : what the table of coefficients is called
+    scheme : what the coefficients are averages over; None for ATT(g,t) themselves
+    overall : gives the Targets whose last coefficient is the overall ATT, if there is one
+    under : gives the view of the same coefficients with another variance
+    positions_before : (m,) coefficients before treatment, and before any anticipation of it
+    """
+
+    coefficients: Coefficients
+    title: str
+    scheme: Scheme | None
+    overall: Callable[[], Targets | None]
+    under: Callable[[str], View]
+    positions_before: Ints
+
+    @property
+    def fit(self) -> Fit:
+        """The fit that the coefficients are read off."""
+        return self.coefficients.evidence.fit
+
+    @property
+    def targets(self) -> Targets:
+        """The coefficients in all replicates."""
+        return self.coefficients.targets
+
+    @property
+    def options(self) -> Options:
+        """The options of the call of `csdid`."""
+        return self.fit.options
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Sample and options, by the names of `glance`."""
+        return self.fit.describe()
+
+    @property
+    def index(self) -> pd.Index:
+        """Labels of the coefficients, (M,)."""
+        return own_index(self.targets.index)
+
+    @property
+    def components(self) -> Ints:
+        """Positions of the coefficients that are no average of the others."""
+        return self.targets.components
+
+    @property
+    def before(self) -> Bools:
+        """Which of the components come before treatment, (m,)."""
+        averages = self.targets.averages
+        if self.scheme is None or averages is None:
+            return self.fit.cell_time < self.fit.cell_cohort
+        if self.scheme.keys == "none":
+            return np.zeros(self.components.size, dtype=bool)
+        return self.scheme.before(averages.keys)
+
+    @property
+    def short(self) -> Bools:
+        """Which of the components are changes since the period before, (m,): varying base."""
+        found = np.zeros(self.components.size, dtype=bool)
+        found[self.positions_before] = self.options.base_period == "varying"
+        return found
+
+    @property
+    def reference(self) -> Bools:
+        """Whether a coefficient is zero by construction, (M,)."""
+        return self.targets.reference
+
+    @property
+    def missing(self) -> Bools:
+        """Where a replicate lacks a coefficient that the full sample has, (H or 0, M)."""
+        return self.targets.missing()
+
+    @property
+    def beyond_model(self) -> Bools:
+        """Where too few replicates are left to make up for a missing one, (H or 0, M)."""
+        if self.options.missing_replicates != "model":
+            return np.zeros_like(self.missing)
+        return np.asarray(self.missing & self.targets.beyond_model())
+
+    @property
+    def retargeted(self) -> Bools:
+        """Where a replicate's coefficient stands for other cells, (H or 0, M)."""
+        return self.targets.retargeted[1:] & ~np.isnan(self.targets.theta[1:])
+
+    @property
+    def skipped(self) -> Bools:
+        """Where a standard error lacks the variation of a cluster, (H or 0, M)."""
+        return targets.skipped(self.fit, self.targets)
+
+    @property
+    def coverage(self) -> Coverage:
+        """How many ATT(g,t) the coefficients are about, and how many of them are estimated."""
+        averages = self.targets.averages
+        if averages is not None:
+            return Coverage(averages.n_cells, averages.n_estimated)
+        there = ~np.isnan(self.targets.theta[0])
+        return Coverage(np.ones_like(there, dtype=np.int64), there.astype(np.int64))
+
+    @property
+    def averaging(self) -> Averaging | None:
+        """What `aggregate` was asked for; None for ATT(g,t) themselves."""
+        found = self.targets.averages
+        if found is None:
+            return None
+        return Averaging(found.kind, found.window, "cell" if found.by_cell else "cohort")
+
+    @property
+    def errors(self) -> str:
+        """Name the kind of standard errors."""
+        return self.coefficients.kind.label(self.options)
+
+    @property
+    def short_errors(self) -> str:
+        """Name the kind of standard errors in a word."""
+        return self.coefficients.kind.short(self.options)
+
+    @property
+    def note(self) -> str:
+        """Say in one sentence how the standard errors were made."""
+        return self.coefficients.note()
+
+    @property
+    def normal(self) -> bool:
+        """Whether tests use the normal distribution, not t."""
+        kind = self.coefficients.kind
+        return kind.normal or (kind.normal_by_unit and self.options.by_unit)
+
+    def pretest(self, alpha: float) -> str:
+        """Say how the test of what comes before treatment ends, if there is anything."""
+        if not self.positions_before.size:
+            return ""
+        return pretest_words(self.coefficients, self.positions_before, alpha)
+
+    def critical_values(self, alpha: float) -> str:
+        """Say which critical values the working model has, and which t, if it is used."""
+        return self.coefficients.critical_words(alpha)
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        """The clusters of the sample."""
+        layout, options = self.fit.layout, self.options
+        return Clusters(
+            name=options.cluster or options.idname or "cluster",
+            labels=own_index(layout.cluster_labels),
+            n_units=layout.n_units.sum(axis=1),
+            treated=treated_weight(self.fit) > 0,
+        )
+
+    @property
+    def cells(self) -> Cells:
+        """Where the ATT(g,t) stand, of which the coefficients are made."""
+        fit, layout = self.fit, self.fit.layout
+        cohorts, cohort = np.unique(fit.cell_cohort, return_inverse=True)
+        return Cells(
+            cohort=cohort,
+            period=np.searchsorted(layout.periods, fit.cell_time),
+            cohorts=layout.axis.labels(cohorts),
+            n_units=layout.n_units.sum(axis=0)[np.searchsorted(layout.cohorts, cohorts)],
+            start=np.searchsorted(layout.periods, cohorts),
+            anticipated=np.searchsorted(layout.periods, cohorts - self.options.anticipation),
+            periods=own_index(layout.axis.labels(layout.periods)),
+        )
+
+    def made_for(self, kind: VarianceKind) -> Coefficients:
+        """Return the coefficients with all that a kind of variance is made from."""
+        if kind.needs_replicates and not self.options.jackknife:
+            return self.under(kind.name).coefficients
+        return self.coefficients
+
+    def statistics(self, alpha: float | None = None) -> pd.DataFrame:
+        """Return estimates, tests and intervals of all coefficients, M rows."""
+        return self.coefficients.table(self.options.alpha if alpha is None else alpha)
+
+    def band(self, alpha: float) -> Floats:
+        """Return the ends of simultaneous intervals, (M, 2)."""
+        return self.coefficients.band(alpha)[0]
+
+    def covariance(self) -> Floats:
+        """Return the covariance matrix, (M, M)."""
+        return self.coefficients.covariance(self.coefficients.kind)
+
+    def deletions(self, coefficient: Any) -> Deletions:
+        """Return one coefficient, by its label, without each cluster; None: the overall ATT."""
+        targets, at, name = self.overall(), -1, "overall ATT"
+        if coefficient is not None:
+            targets, at = self.targets, joint_tests.position(coefficient, self.index)
+            overall = isinstance(coefficient, str) and coefficient == "overall"
+            name = name if overall else coefficient_names(self)[at]
+        if targets is None or np.isnan(targets.theta[0, at]):
+            raise OptionError("there is no estimate to draw: name a coefficient that has one")
+        theta = targets.theta[:, at]
+        return Deletions(
+            name=name,
+            estimate=theta[0],
+            without=theta[1:],
+            retargeted=targets.retargeted[1:, at],
+            share=share_in_target(self.fit, targets, at),
+        )
+
+
+def report(view: View) -> None:
+    """Warn, once each, of what a user should know of the ATT(g,t)."""
+    view.fit.report_dropped()
+    targets.report_empty(view.fit)
+    targets.report_failures(view.fit, view.targets)
+    report_inference(view)
+
+
+def report_inference(view: View) -> None:
+    """Warn of standard errors that are missing; where it is of ATT(g,t), of few clusters, too."""
+    concerns.report_missing(view.fit, view.targets, view.title)
+    if view.scheme is None:
+        concerns.report_design(view.fit, view.overall())

@@ -1,1 +1,0 @@
-"""Clean sample -> sums by cluster: the seam between data and statistics."""

@@ -9,7 +9,8 @@ from small_panels import COVARIATES, panel, quiet_fit
 
 import didjack
 from didjack.options import Options
-from didjack.reporting.tables import etable, footer
+from didjack.reporting import etable
+from didjack.reporting.tables import footer
 
 SILENT = {"collect", "progress"}
 """Arguments that move no number."""

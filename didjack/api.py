@@ -21,7 +21,7 @@ from didjack.options import (
     Vcov,
     told_apart,
 )
-from didjack.results.group_time import GroupTimeResult
+from didjack.results.group_time import GroupTimeResult, group_time_result
 from didjack.results.result_view import report
 
 
@@ -210,6 +210,6 @@ def csdid(
     else:
         sample = clean(df, options)
     fit = Fit.of(InMemory.of(sample, options), options, sample.ledger)
-    result = GroupTimeResult.of(fit)
-    report(result.view)
+    result = group_time_result(fit)
+    report(result._view)  # noqa: SLF001
     return result

@@ -11,6 +11,7 @@ import pandas as pd
 from didjack._typing import Floats, Ints
 from didjack.inference import joint_tests, statistics
 from didjack.inference.bands import CriticalValues
+from didjack.inference.joint_tests import JointTest
 from didjack.inference.reference.joint import JointLaw, Together
 from didjack.inference.reference.t_statistics import Reference
 from didjack.inference.statistics import Variance
@@ -37,7 +38,7 @@ class Coefficients:
     evidence: Evidence
     _rows: dict[str, Floats] = field(default_factory=dict, repr=False)
     _bands: dict[tuple[float, bytes], CriticalValues] = field(default_factory=dict, repr=False)
-    _tests: dict[bytes, pd.Series] = field(default_factory=dict, repr=False)
+    _tests: dict[bytes, JointTest] = field(default_factory=dict, repr=False)
     _joint: dict[bytes, JointLaw | None] = field(default_factory=dict, repr=False)
 
     @property
@@ -187,14 +188,14 @@ class Coefficients:
 
     # -- hypotheses ---------------------------------------------------------------------------
 
-    def test(self, weights: Floats, values: Floats) -> pd.Series:
+    def test(self, weights: Floats, values: Floats) -> JointTest:
         """Test that (L, M) linear combinations have the values (L,), or say why not; once."""
         key = weights.tobytes() + values.tobytes()
         if key not in self._tests:
             self._tests[key] = self._test(weights, values)
-        return self._tests[key].copy()
+        return self._tests[key]
 
-    def _test(self, weights: Floats, values: Floats) -> pd.Series:
+    def _test(self, weights: Floats, values: Floats) -> JointTest:
         reason = self._untestable(weights)
         if reason:
             return joint_tests.untested(reason)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pandas as pd
 
 from didjack._typing import Floats
 from didjack.errors import OptionError
+from didjack.fields import Fields
 from didjack.imports import load
 from didjack.wording import brief, label_text, name_labels, plural
 
@@ -155,10 +157,36 @@ def values_of(q: Any, n_rows: int) -> Floats:
     return np.broadcast_to(values, (n_rows,)).copy()
 
 
-def untested(reason: str) -> pd.Series:
+@dataclass(frozen=True, repr=False)
+class JointTest(Fields):
+    """A Wald test of linear restrictions.
+
+    Attributes
+    ----------
+    statistic : F
+    df_num : rank of the covariance matrix of the restrictions
+    df_denom : degrees of freedom of the denominator; infinite for the normal distribution
+    p_value : float
+    rank : the same as `df_num`
+    reason : why there is no test; empty where there is one
+    simulation_error : standard error of a p-value from draws; 0 where nothing is simulated
+    """
+
+    _title: ClassVar[str] = "Joint test"
+
+    statistic: float
+    df_num: float
+    df_denom: float
+    p_value: float
+    rank: float
+    reason: str
+    simulation_error: float
+
+
+def untested(reason: str) -> JointTest:
     """Return a Wald test that cannot be made."""
-    nothing = np.nan
-    return _series(nothing, nothing, nothing, nothing, reason)
+    none = np.nan
+    return JointTest(none, none, none, none, none, reason, none)
 
 
 class WaldLaw(Protocol):
@@ -176,7 +204,7 @@ class WaldLaw(Protocol):
         """Return the probability of a statistic as large."""
 
 
-def wald(distance: Floats, covariance: Floats, df: float, law: WaldLaw | None = None) -> pd.Series:
+def wald(distance: Floats, covariance: Floats, df: float, law: WaldLaw | None = None) -> JointTest:
     r"""Test that L linear combinations have the values they should have.
 
     With d the distance of the combinations from these values and V their covariance,
@@ -199,9 +227,7 @@ def wald(distance: Floats, covariance: Floats, df: float, law: WaldLaw | None = 
 
     Returns
     -------
-    Series
-        statistic, df_num, df_denom, p_value, rank, reason (empty where there is a test),
-        simulation_error (of the p-value; 0 where nothing is simulated).
+    JointTest
     """
     error = np.sqrt(np.diag(covariance))
     if not (error > 0).all():
@@ -234,27 +260,4 @@ def wald(distance: Floats, covariance: Floats, df: float, law: WaldLaw | None = 
         p_value = float(special.chdtrc(rank, total))
     else:
         p_value = float(special.fdtrc(rank, df, total / rank))
-    return _series(total / rank, rank, df, p_value, "", error_of_p)
-
-
-def _series(
-    statistic: float,
-    rank: float,
-    df_denom: float,
-    p_value: float,
-    reason: str,
-    simulation_error: float = np.nan,
-) -> pd.Series:
-    return pd.Series(
-        {
-            "statistic": statistic,
-            "df_num": rank,
-            "df_denom": df_denom,
-            "p_value": p_value,
-            "rank": rank,
-            "reason": reason,
-            "simulation_error": simulation_error,
-        },
-        name="wald_test",
-        dtype=object,
-    )
+    return JointTest(total / rank, rank, df, p_value, rank, "", error_of_p)

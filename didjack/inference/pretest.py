@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
 import numpy as np
-import pandas as pd
 
 from didjack._typing import Floats, Ints
 from didjack.inference.bands import RANK_TOLERANCE
 from didjack.inference.coefficients import Coefficients
+from didjack.inference.joint_tests import JointTest
 
 NO_ERROR = "no standard error"
 REDUNDANT = "redundant: beyond the rank of the covariance"
 
 
-def pretest(coefficients: Coefficients, before: Ints, drop: bool, alpha: float) -> pd.Series:
+@dataclass(frozen=True, repr=False)
+class PreTest(JointTest):
+    """A test that coefficients before treatment are zero.
+
+    Attributes
+    ----------
+    left_out : labels of the coefficients that are not tested
+    left_out_reasons : why, one each
+    n_tested, n_leads : number of coefficients tested, and before treatment
+    largest_violation : the largest absolute end of the simultaneous band of all coefficients before
+        treatment that have a standard error
+    """
+
+    _title: ClassVar[str] = "Test for pre-trends"
+
+    left_out: tuple[Any, ...]
+    left_out_reasons: tuple[str, ...]
+    n_tested: int
+    n_leads: int
+    largest_violation: float
+
+
+def pretest(coefficients: Coefficients, before: Ints, drop: bool, alpha: float) -> PreTest:
     """Test that coefficients are zero.
 
     Parameters
@@ -25,11 +50,8 @@ def pretest(coefficients: Coefficients, before: Ints, drop: bool, alpha: float) 
 
     Returns
     -------
-    Series
-        As of a Wald test, with `left_out`, the labels of those not tested, `left_out_reasons`, why
-        (one each), `n_tested` and `n_leads`, and `largest_violation`, the largest absolute end of
-        the simultaneous band of all that have a standard error. Of redundant coefficients the
-        first are kept: which are tested depends on their order.
+    PreTest
+        Of redundant coefficients the first are kept: which are tested depends on their order.
     """
     variance, index = coefficients.own_variance, coefficients.targets.index
     bare = np.isnan(variance.std_error[before])
@@ -43,12 +65,14 @@ def pretest(coefficients: Coefficients, before: Ints, drop: bool, alpha: float) 
     weights = np.eye(len(index))[tested]
     test = coefficients.test(weights, np.zeros(tested.size))
     out = ~np.isin(before, tested) | bare
-    test["left_out"] = index[before[out]].tolist()
-    test["left_out_reasons"] = [NO_ERROR if none else REDUNDANT for none in bare[out]]
-    test["n_tested"] = 0 if test["reason"] else int((~out).sum())
-    test["n_leads"] = before.size
-    test["largest_violation"] = _largest(coefficients, before[~bare] if drop else before, alpha)
-    return test.rename("pretest")
+    return PreTest(
+        **test.to_dict(),
+        left_out=tuple(index[before[out]].tolist()),
+        left_out_reasons=tuple(NO_ERROR if none else REDUNDANT for none in bare[out]),
+        n_tested=0 if test.reason else int((~out).sum()),
+        n_leads=before.size,
+        largest_violation=_largest(coefficients, before[~bare] if drop else before, alpha),
+    )
 
 
 def independent(covariance: Floats) -> Ints:
@@ -77,18 +101,18 @@ def _largest(coefficients: Coefficients, tested: Ints, alpha: float) -> float:
 def pretest_words(coefficients: Coefficients, before: Ints, alpha: float) -> str:
     """Say in one sentence, for the foot of a table, how the test ends."""
     test = pretest(coefficients, before, True, alpha)
-    reasons = test["left_out_reasons"]
+    reasons = test.left_out_reasons
     counts = [
         f"{reasons.count(reason)} left out ({reason})"
         for reason in (NO_ERROR, REDUNDANT)
         if reason in reasons
     ]
     without = "".join(f"; {count}" for count in counts)
-    if test["reason"]:
-        return f"No joint test of what comes before treatment: {test['reason']}{without}."
-    tested = f"{test['n_tested']} of {test['n_leads']}" if counts else test["df_num"]
+    if test.reason:
+        return f"No joint test of what comes before treatment: {test.reason}{without}."
+    tested = f"{test.n_tested} of {test.n_leads}" if counts else test.df_num
     return (
-        f"Before treatment: {tested} coefficients jointly zero, F {test['statistic']:.2f}, "
-        f"p {test['p_value']:.3f}; violations up to {test['largest_violation']:.3g} are not "
+        f"Before treatment: {tested} coefficients jointly zero, F {test.statistic:.2f}, "
+        f"p {test.p_value:.3f}; violations up to {test.largest_violation:.3g} are not "
         f"excluded{without}."
     )

@@ -254,11 +254,11 @@ class Viewed(Protocol):
     """A result that can be looked at."""
 
     @property
-    def view(self) -> ResultView:
-        """What tables and pictures read."""
+    def _view(self) -> ResultView:
+        """What tables and plots read."""
 
 
 def seen(result: Any) -> ResultView | None:
     """Return what is seen of a result; None of anything that is none."""
-    view: ResultView | None = getattr(result, "view", None)
+    view: ResultView | None = getattr(result, "_view", None)
     return view if hasattr(view, "statistics") else None

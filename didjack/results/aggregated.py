@@ -28,69 +28,29 @@ from didjack.reporting.export.honest import CriticalValues, HonestInputs, honest
 from didjack.reporting.plots.coefficient_plots import draw_averages
 from didjack.reporting.plots.style import Finish, Style
 from didjack.results import permutation
-from didjack.results.base import OVERALL
 from didjack.results.comparison import MOST_CLUSTERS, N_PERMUTATIONS
 from didjack.results.comparison import compare as side_by_side
-from didjack.results.permutable import Permutable
 from didjack.results.permutation import MOST_PERMUTATIONS
 from didjack.results.plotting import PlotKind, Request
+from didjack.results.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+OVERALL = "overall"
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class AggregateResult(Permutable):
+class AggregateResult(Result):
     """Averages of ATT(g,t): by event time, cohort or period, and overall."""
 
     type: AggregationType
     window: Window
     weights: AggregationWeights
 
-    @classmethod
-    def of(
-        cls, fit: Fit, kind: AggregationType, window: Window, weights: AggregationWeights
-    ) -> AggregateResult:
-        """Average the cells of a fit.
-
-        Parameters
-        ----------
-        fit : Fit
-        kind : name of a `Scheme`
-        window : which event times are covered
-        weights : whether cells have the weight of their cohort or their own
-
-        Returns
-        -------
-        AggregateResult
-        """
-        by_cell = weights == "cell"
-        scheme = SCHEMES[kind]
-        table = cell_table(fit, by_cell)
-        found = aggregate(table, kind, window, by_cell)
-        keys = _labels(scheme, found.keys, fit)
-        labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
-        cells = np.array([cell.reference for cell in fit.estimates.cells], dtype=bool)
-        reference = found.loading.touches(cells) & ~found.loading.touches(~cells)
-        missing = [f"missing: {why}" for why in _missing(found)]
-        status = [
-            "reference" if zero else why if none else "ok"
-            for zero, none, why in zip(reference, np.isnan(found.theta[0]), missing, strict=True)
-        ]
-        targets = Targets(
-            labels=labels,
-            index=pd.Index([*keys, OVERALL], name=None if scheme.keys == "none" else scheme.label),
-            theta=found.theta,
-            retargeted=found.retargeted,
-            reference=reference,
-            status=status,
-            shares=AverageShares(table, kind, window, by_cell),
-            averages=found,
-        )
-        return cls(fit, targets, kind, window, weights)
-
     def _on(self, fit: Fit) -> AggregateResult:
-        return AggregateResult.of(fit, self.type, self.window, self.weights)
+        return aggregate_result(fit, self.type, self.window, self.weights)
 
     @property
     def title(self) -> str:
@@ -186,7 +146,7 @@ class AggregateResult(Permutable):
         n_permutations = check_count("n_permutations", n_permutations, 0, MOST_PERMUTATIONS)
         if fit.layout.n_clusters <= MOST_CLUSTERS:
             tests = permutation.rows_to_compare(fit, self._overall, n_permutations)
-        return side_by_side(self.view, at, fit.options.alpha, which == "all", tests)
+        return side_by_side(self._view, at, fit.options.alpha, which == "all", tests)
 
     @told_apart
     def honest_inputs(
@@ -240,7 +200,7 @@ class AggregateResult(Permutable):
         >>> inputs.betahat.shape, inputs.sigma.shape, inputs.num_pre, inputs.num_post
         ((7,), (7, 7), 3, 4)
         """
-        return honest_inputs(self.view, critical_values, self._level(alpha))
+        return honest_inputs(self._view, critical_values, self._level(alpha))
 
     @told_apart
     def plot(  # noqa: PLR0913 (a picture has the options that it has)
@@ -342,11 +302,53 @@ class AggregateResult(Permutable):
                 f"a {self.title} is one number; plot another aggregation, kind='replicates', or "
                 "several results with coefplot"
             )
-        return draw_averages([asked.series(self.view)], self._scheme, ax, asked.finish)
+        return draw_averages([asked.series(self._view)], self._scheme, ax, asked.finish)
 
     @property
     def _overall_targets(self) -> Targets:
         return self._targets
+
+
+def aggregate_result(
+    fit: Fit, kind: AggregationType, window: Window, weights: AggregationWeights
+) -> AggregateResult:
+    """Average the cells of a fit.
+
+    Parameters
+    ----------
+    fit : Fit
+    kind : name of a `Scheme`
+    window : which event times are covered
+    weights : whether cells have the weight of their cohort or their own
+
+    Returns
+    -------
+    AggregateResult
+    """
+    by_cell = weights == "cell"
+    scheme = SCHEMES[kind]
+    table = cell_table(fit, by_cell)
+    found = aggregate(table, kind, window, by_cell)
+    keys = _labels(scheme, found.keys, fit)
+    labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
+    cells = np.array([cell.reference for cell in fit.estimates.cells], dtype=bool)
+    reference = found.loading.touches(cells) & ~found.loading.touches(~cells)
+    missing = [f"missing: {why}" for why in _missing(found)]
+    status = [
+        "reference" if zero else why if none else "ok"
+        for zero, none, why in zip(reference, np.isnan(found.theta[0]), missing, strict=True)
+    ]
+    targets = Targets(
+        labels=labels,
+        index=pd.Index([*keys, OVERALL], name=None if scheme.keys == "none" else scheme.label),
+        theta=found.theta,
+        retargeted=found.retargeted,
+        reference=reference,
+        status=status,
+        shares=AverageShares(table, kind, window, by_cell),
+        averages=found,
+    )
+    return AggregateResult(fit, targets, kind, window, weights)
 
 
 def _missing(averages: Averages) -> list[str]:

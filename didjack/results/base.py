@@ -1,137 +1,195 @@
-"""What group-time and aggregated results share: frozen, everything derived on request."""
+"""Coefficients of a fit with the options of their inference, from which all methods start."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, assert_never
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
+from typing import Any, Self
 
-import numpy as np
 import pandas as pd
 
+from didjack._typing import Ints
+from didjack.aggregation.schemes import Scheme
 from didjack.errors import OptionError
-from didjack.inference import diagnostics
-from didjack.options import told_apart
-from didjack.reporting.export import maketables
-from didjack.reporting.plots import cluster_plots
-from didjack.reporting.plots.style import Finish
-from didjack.reporting.tables.summary import summary
-from didjack.reporting.tables.table import Table
-from didjack.results.copies import labelled, own_frame
-from didjack.results.hypotheses import Hypotheses
-from didjack.wording import encodable, plural
+from didjack.estimation.fit import Fit
+from didjack.inference.coefficients import Coefficients
+from didjack.inference.permutation.permuted import Overall
+from didjack.inference.targets import Targets
+from didjack.inference.variance.base import Evidence
+from didjack.options import (
+    Options,
+    Reference,
+    Undefined,
+    Vcov,
+    check_alpha,
+    told_apart,
+)
+from didjack.results.copies import own_frame
+from didjack.results.result_view import View, report_inference
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-OVERALL = "overall"
+_of_warnings = attrgetter("vcov", "reference", "undefined")
+"""Options that warnings about inference depend on, but for the numbers in them."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result(Hypotheses):
-    """Coefficients with their inference, and how these are shown."""
+class BaseResult(ABC):
+    """Coefficients of a fit, and the options of their inference."""
 
-    # -- the jackknife ------------------------------------------------------------------------
+    _fit: Fit
+    _targets: Targets
 
-    @told_apart
-    def replicates(self) -> pd.DataFrame:
-        """Return the estimates without each cluster.
+    @property
+    def options(self) -> Options:
+        """The options of the result: those of the call of `csdid`, or of `with_options`."""
+        return self._fit.options
 
-        Returns
-        -------
-        DataFrame
-            Clusters x coefficients; NaN where an estimate cannot be computed. The overall of an
-            average comes last.
+    @property
+    def alpha(self) -> float:
+        """One minus the level of intervals, in all methods that are not told another."""
+        return self.options.alpha
 
-        Raises
-        ------
-        OptionError
-            The result was made without jackknife.
+    @property
+    def nobs(self) -> int:
+        """Number of rows in the sample that was used."""
+        return self._fit.layout.n_obs
 
-        Examples
-        --------
-        >>> import didjack
-        >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(
-        ...     df, "lemp", "year", "first.treat", "countyreal", cluster="state"
-        ... )
-        >>> res.aggregate("group").replicates().head(3).round(4)
-        group    2004    2006    2007  overall
-        state
-        8     -0.0797 -0.0229 -0.0350  -0.0372
-        12    -0.0797 -0.0450 -0.0261  -0.0350
-        13    -0.0692 -0.0158 -0.0275  -0.0294
+    @property
+    def sample(self) -> pd.DataFrame:
+        """The ledger of the sample rules: what each one dropped or recoded, and why.
+
+        One row for each: rule, action, n_rows and n_units, reason, and the first examples. The last
+        is of the sample that is used.
         """
-        self._need_replicates("replicates()")
-        labels = self._fit.layout.cluster_labels.rename(self.options.cluster or self.options.idname)
-        return labelled(self._targets.theta[1:], labels, self._targets.index)
+        return own_frame(self._fit.ledger)
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What the table of coefficients is called."""
+
+    @property
+    @abstractmethod
+    def _overall(self) -> Overall:
+        """Which average the overall ATT is."""
+
+    @property
+    @abstractmethod
+    def _scheme(self) -> Scheme | None:
+        """What the coefficients are averages over."""
+
+    @property
+    @abstractmethod
+    def _overall_targets(self) -> Targets | None:
+        """Targets whose last coefficient is the overall ATT; None where there is none."""
+
+    @property
+    @abstractmethod
+    def _before(self) -> Ints:
+        """Positions of coefficients before treatment, and before any anticipation of it."""
+
+    @abstractmethod
+    def _on(self, fit: Fit) -> Self:
+        """Return the same coefficients of another fit."""
+
+    def _under(self, **options: Any) -> Self:
+        """Return the same coefficients under other inference, without a warning."""
+        fit = self._fit.under(**options)
+        return self if fit.options == self.options else self._on(fit)
 
     @told_apart
-    def influence(self) -> pd.DataFrame:
-        """Return what each cluster does to the estimates.
+    def with_options(
+        self,
+        *,
+        vcov: Vcov | None = None,
+        reference: Reference | None = None,
+        undefined: Undefined | None = None,
+        alpha: float | None = None,
+        n_boot: int | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        """Return the same result under other inference.
 
-        Returns
-        -------
-        DataFrame
-            theta - theta_(h), clusters x coefficients, sorted by the absolute influence on the
-            overall ATT (of ATT(g,t): on their simple average), the largest first.
+        It is what `csdid` gives with these options, and `aggregate` after it: to the last digit,
+        and without estimating anything again. Replicates are computed if the first call did
+        without them, once for all results that are made of it.
 
-        Raises
-        ------
-        OptionError
-            The result was made without jackknife.
-
-        Examples
-        --------
-        >>> import didjack
-        >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(
-        ...     df, "lemp", "year", "first.treat", "countyreal", cluster="state"
-        ... )
-        >>> res.aggregate("group").influence()["overall"].head(3).round(3).to_dict()
-        {8: 0.006, 17: -0.006, 26: -0.005}
-        """
-        self._need_replicates("influence()")
-        table = -(self.replicates() - self._targets.theta[0])
-        overall = diagnostics.overall_theta(self._fit, self._overall_targets)
-        size = np.abs(overall[0] - overall[1:])
-        order = np.argsort(-np.nan_to_num(size, nan=np.inf), kind="stable")
-        return pd.DataFrame(table.iloc[order])
-
-    @told_apart
-    def clusters(self) -> pd.DataFrame:
-        """Describe the clusters, one row each.
-
-        Returns
-        -------
-        DataFrame
-            n_obs and n_units; cohorts, the first treated periods of its units (``"never"`` for
-            never treated); treated, whether it is in a treated cohort; treated_share, its share of
-            the weight of all treated units; influence, theta - theta_(h) for the overall ATT (of a
-            group-time result: the simple average); variance_share, its share of the CV3 (CV3J)
-            variance of the same; partial_leverage, its share of the variance that the overall ATT
-            has under the working model (see `reference` in `csdid`), whatever the outcomes. The
-            last three are NaN without a jackknife.
-
-        References
+        Parameters
         ----------
-        MacKinnon, Nielsen & Webb (2023), Leverage, influence, and the jackknife in clustered
-        regression models, Stata Journal 23, doi:10.1177/1536867X231212433.
+        vcov : {"CV3", "CV3J", "analytic", "bootstrap"}, optional
+            Standard errors.
+        reference : {"model", "t"}, optional
+            What t statistics of the jackknife are compared with.
+        undefined : {"model", "nan", "skip", "raise"}, optional
+            What becomes of standard errors if an estimate cannot be had without some cluster.
+        alpha : float, optional
+            One minus the level of intervals, for all methods of the result.
+        n_boot : int, optional
+            Number of draws of the bootstrap.
+        seed : int, optional
+            Seed of the bootstrap and of simulated critical values.
+
+        Returns
+        -------
+        GroupTimeResult or AggregateResult
+            As this one, which stays as it is. What is not given (None) is as in this one.
+
+        Raises
+        ------
+        OptionError
+            A value is not allowed, or a jackknife has no clusters; UnknownOptionError for options
+            of `csdid` that change the estimates: they take another call of it.
+        UndefinedReplicateError
+            With ``undefined="raise"``.
+
+        Warns
+        -----
+        InferenceWarning
+            A standard error is missing, or leaves clusters out; of ATT(g,t) also
+            FewClustersWarning. Said again only if `vcov`, `reference` or `undefined` changes.
 
         Examples
         --------
         >>> import didjack
         >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(
-        ...     df, "lemp", "year", "first.treat", "countyreal", cluster="state"
-        ... )
-        >>> clusters = res.clusters()[["n_units", "treated_share", "variance_share"]]
-        >>> clusters.sort_values("variance_share").tail(2).round(3)
-               n_units  treated_share  variance_share
-        state
-        12          13          0.068           0.106
-        17          20          0.105           0.637
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> study = res.aggregate("event")
+        >>> for vcov in ("CV3", "CV3J", "analytic", "bootstrap"):
+        ...     overall = study.with_options(vcov=vcov, alpha=0.1).overall
+        ...     print(f"{vcov:9} {overall['std_error']:.4f} {overall['conf_high']:.4f}")
+        CV3       0.0207 -0.0427
+        CV3J      0.0207 -0.0427
+        analytic  0.0200 -0.0444
+        bootstrap 0.0220 -0.0411
         """
-        return own_frame(diagnostics.clusters(self._fit, self._overall_targets))
+        named = ("vcov", "reference", "undefined", "alpha", "n_boot", "seed")
+        values = (vcov, reference, undefined, alpha, n_boot, seed)
+        given = zip(named, values, strict=True)
+        result = self._under(**{name: value for name, value in given if value is not None})
+        if _of_warnings(result.options) != _of_warnings(self.options):
+            report_inference(result._view)
+        return result
+
+    @cached_property
+    def _coefficients(self) -> Coefficients:
+        return Coefficients(Evidence(self._fit, self._targets))
+
+    @property
+    def _view(self) -> View:
+        """What tables and plots read of the result."""
+        return View(
+            coefficients=self._coefficients,
+            title=self.title,
+            scheme=self._scheme,
+            overall=lambda: self._overall_targets,
+            under=lambda kind: self._under(vcov=kind)._view,
+            positions_before=self._before,
+        )
+
+    def _statistics(self, alpha: float | None = None) -> pd.DataFrame:
+        """Build the table of all coefficients without labels."""
+        return self._coefficients.table(self._level(alpha))
 
     def _need_replicates(self, what: str) -> None:
         if not self.options.jackknife:
@@ -140,183 +198,5 @@ class Result(Hypotheses):
                 "call csdid(..., vcov='CV3')"
             )
 
-    # -- presentation -------------------------------------------------------------------------
-
-    def _plot_clusters(
-        self, kind: Literal["replicates", "variance"], ax: Any, coefficient: Any, finish: Finish
-    ) -> Axes:
-        self._need_replicates(f"plot(kind={kind!r})")
-        deletions = self.view.deletions(coefficient)
-        match kind:
-            case "replicates":
-                return cluster_plots.replicates(self.view, deletions, ax, finish)
-            case "variance":
-                return cluster_plots.variance(self.view, deletions, ax, finish)
-            case _:
-                assert_never(kind)
-
-    @told_apart
-    def glance(self) -> pd.DataFrame:
-        r"""Return one row about sample and options.
-
-        n_empty_clusters is the number of clusters that the sample rules left without units; they
-        are among n_clusters and count in the degrees of freedom, as in the reference packages.
-
-        effective_clusters and effective_treated_clusters are
-        :math:`(\sum_h w_h)^2 / \sum_h w_h^2` with the weight of all units, and of all treated
-        units, by cluster: as many clusters of equal weight are as unequal as these. For the mean
-        of independent units of equal variance this is the effective number :math:`G^*` of Carter,
-        Schnepel & Steigerwald (2017), doi:10.1162/REST_a_00639; in general theirs depends on an
-        assumed error covariance.
-
-        Of a jackknife, under the working model that `reference` of `csdid` explains: g_star,
-        :math:`(\sum_h \gamma_h)^2 / \sum_h \gamma_h^2` with the partial leverages of `clusters`;
-        critical_value and critical_value_t, of the overall ATT under the model and of t(R - 1);
-        law, how it was computed; retargeted_share, the share of the overall ATT's variance that
-        comes from replicates that average over other ATT(g,t) than the full sample. NaN where there
-        is no law.
-
-        Returns
-        -------
-        DataFrame
-            One row: n_obs, n_units, n_clusters, n_treated_clusters, n_groups, n_periods, options of
-            the result by their names, n_empty_clusters, and what is explained above.
-
-        Examples
-        --------
-        >>> import didjack
-        >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(
-        ...     df, "lemp", "year", "first.treat", "countyreal", cluster="state"
-        ... )
-        >>> row = res.aggregate("simple").glance().iloc[0]
-        >>> print(*row[["n_obs", "n_clusters", "n_treated_clusters", "vcov", "law"]])
-        2500 29 13 CV3 exact
-        >>> print(*row[["g_star", "critical_value", "critical_value_t"]].astype(float).round(2))
-        5.95 2.15 2.05
-        """
-        overall = diagnostics.at_a_glance(self._fit, self._overall_targets)
-        row = self._fit.describe() | overall
-        shown = {key: encodable(one) if isinstance(one, str) else one for key, one in row.items()}
-        return pd.DataFrame([shown])
-
-    @told_apart
-    def summary(self, alpha: float | None = None) -> Table:
-        """Return the printed table: the design, the coefficients, and what to know about them.
-
-        Parameters
-        ----------
-        alpha : float, optional
-            One minus the level of the intervals; default: that of the result.
-
-        Returns
-        -------
-        Table
-            Prints as text, shows as HTML in notebooks; ``to_latex()`` and ``save(path)`` are for
-            papers.
-
-        Raises
-        ------
-        OptionError
-            `alpha` is no number between 0 and 0.5.
-
-        Examples
-        --------
-        >>> import didjack
-        >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
-        >>> print(res.aggregate("group").summary(alpha=0.1))
-        Callaway-Sant'Anna difference in differences: group effects
-        ===...
-        cohort 2004  -0.0797      0.0275  -2.90  0.007     -0.1260    -0.0335      ok
-        ...
-        """
-        return summary(self.view, self._level(alpha))
-
-    @told_apart
-    def to_html(self) -> str:
-        """Return the summary as HTML.
-
-        Returns
-        -------
-        str
-
-        Examples
-        --------
-        >>> import didjack
-        >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
-        >>> "<table" in res.to_html()
-        True
-        """
-        return self.summary().to_html()
-
-    @told_apart
-    def to_latex(self) -> str:
-        r"""Return the summary as LaTeX.
-
-        The document needs ``\usepackage{booktabs, makecell, threeparttable}``.
-
-        Returns
-        -------
-        str
-
-        Examples
-        --------
-        >>> import didjack
-        >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
-        >>> r"\toprule" in res.to_latex()
-        True
-        """
-        return self.summary().to_latex()
-
-    @property
-    def __maketables_coef_table__(self) -> pd.DataFrame:
-        return maketables.coefficient_table(self.view)
-
-    def __maketables_stat__(self, key: str) -> Any:
-        return maketables.statistic(self.view, key)
-
-    @property
-    def __maketables_depvar__(self) -> str:
-        return self.options.yname
-
-    @property
-    def __maketables_vcov_info__(self) -> dict[str, Any]:
-        by = self.options.cluster or self.options.idname
-        return {"vcov_type": self.options.vcov, "clustervar": by}
-
-    @property
-    def __maketables_stat_labels__(self) -> dict[str, str]:
-        return dict(maketables.STATISTICS)
-
-    @property
-    def __maketables_default_stat_keys__(self) -> list[str]:
-        return list(maketables.DEFAULT_STATISTICS)
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
-
-    def __repr__(self) -> str:
-        about = self._fit.describe()
-        return (
-            f"<didjack {self.title}: {plural(len(self._targets.labels), 'coefficient')}, "
-            f"{about['est_method']}, {about['vcov']}, {about['n_clusters']} clusters>"
-        )
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Result) or type(other) is not type(self):
-            return NotImplemented
-        return (
-            replace(self.options, progress=None) == replace(other.options, progress=None)
-            and self._targets.index.equals(other._targets.index)
-            and np.array_equal(self._targets.theta, other._targets.theta, equal_nan=True)
-            and np.array_equal(
-                self._coefficients.own_variance.std_error,
-                other._coefficients.own_variance.std_error,
-                equal_nan=True,
-            )
-        )
-
-    __hash__ = None  # type: ignore[assignment]
+    def _level(self, alpha: float | None) -> float:
+        return self.alpha if alpha is None else check_alpha(alpha)

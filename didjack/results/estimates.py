@@ -1,8 +1,7 @@
-"""Coefficients and what inference makes of them; everything is derived on request."""
+"""Coefficients with their variance, and the intervals made from it: methods of `Result`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Never
 
 import numpy as np
@@ -11,207 +10,201 @@ import pandas as pd
 from didjack.errors import OptionError, UnknownOptionError
 from didjack.inference.variance.kinds import KINDS
 from didjack.options import Vcov, check_choice, check_flag, reject_unknown, told_apart
-from didjack.results.asked import Asked
+from didjack.results.base import BaseResult
 from didjack.results.copies import labelled, own_frame
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Estimates(Asked):
-    """Coefficients with their variance and the intervals made from it."""
+@told_apart
+def tidy(
+    self: BaseResult, alpha: float | None = None, overall: bool = False, joint: bool = False
+) -> pd.DataFrame:
+    """Return one row for each coefficient.
 
-    def _statistics(self, alpha: float | None = None) -> pd.DataFrame:
-        """Build the table of all coefficients without labels."""
-        return self._coefficients.table(self._level(alpha))
+    Parameters
+    ----------
+    alpha : float, optional
+        One minus the level of the intervals; default: that of the result.
+    overall : bool
+        Add the row "overall" of an average, the last. That of a simple average, which is
+        nothing else, gets this label.
+    joint : bool
+        Add the columns joint_low and joint_high, the simultaneous band of `confint`.
 
-    @told_apart
-    def tidy(
-        self, alpha: float | None = None, overall: bool = False, joint: bool = False
-    ) -> pd.DataFrame:
-        """Return one row for each coefficient.
+    Returns
+    -------
+    DataFrame
+        Labels, then estimate, std_error, statistic, df, p_value, conf_low, conf_high (in
+        units of the outcome), n_replicates (used), n_retargeted and status. Labels are group,
+        time and event_time of ATT(g,t), and the event_time, group or time of an average.
 
-        Parameters
-        ----------
-        alpha : float, optional
-            One minus the level of the intervals; default: that of the result.
-        overall : bool
-            Add the row "overall" of an average, the last. That of a simple average, which is
-            nothing else, gets this label.
-        joint : bool
-            Add the columns joint_low and joint_high, the simultaneous band of `confint`.
+    Raises
+    ------
+    OptionError
+        `alpha` is no number between 0 and 0.5; `overall` of ATT(g,t), which have none.
 
-        Returns
-        -------
-        DataFrame
-            Labels, then estimate, std_error, statistic, df, p_value, conf_low, conf_high (in
-            units of the outcome), n_replicates (used), n_retargeted and status. Labels are group,
-            time and event_time of ATT(g,t), and the event_time, group or time of an average.
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+    >>> table = res.aggregate("group").tidy(overall=True, joint=True)
+    >>> table[["group", "conf_low", "conf_high", "joint_low", "joint_high"]].round(3)
+         group  conf_low  conf_high  joint_low  joint_high
+    0     2004    -0.136     -0.024     -0.150      -0.010
+    1     2006    -0.057      0.011     -0.065       0.019
+    2     2007    -0.059      0.007     -0.067       0.014
+    3  overall    -0.056     -0.006     -0.056      -0.006
+    """
+    overall, joint = check_flag("overall", overall), check_flag("joint", joint)
+    table, targets = self._statistics(alpha), self._targets
+    if joint:
+        ends, _ = self._coefficients.band(self._level(alpha))
+        place = list(table.columns).index("conf_high") + 1
+        table.insert(place, "joint_low", ends[:, 0])
+        table.insert(place + 1, "joint_high", ends[:, 1])
+    labels = own_frame(targets.labels).reset_index(drop=True)
+    if not overall:
+        table = table.iloc[: len(labels)]
+    elif self._scheme is None:
+        raise OptionError(
+            "overall=True needs an average: result.aggregate('simple').tidy(overall=True)"
+        )
+    else:
+        labels = labels.astype(object)
+        labels.loc[len(table) - 1] = targets.index[-1]
+    return pd.concat([labels, table], axis=1)
 
-        Raises
-        ------
-        OptionError
-            `alpha` is no number between 0 and 0.5; `overall` of ATT(g,t), which have none.
 
-        Examples
-        --------
-        >>> import didjack
-        >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
-        >>> table = res.aggregate("group").tidy(overall=True, joint=True)
-        >>> table[["group", "conf_low", "conf_high", "joint_low", "joint_high"]].round(3)
-             group  conf_low  conf_high  joint_low  joint_high
-        0     2004    -0.136     -0.024     -0.150      -0.010
-        1     2006    -0.057      0.011     -0.065       0.019
-        2     2007    -0.059      0.007     -0.067       0.014
-        3  overall    -0.056     -0.006     -0.056      -0.006
-        """
-        overall, joint = check_flag("overall", overall), check_flag("joint", joint)
-        table, targets = self._statistics(alpha), self._targets
-        if joint:
-            ends, _ = self._coefficients.band(self._level(alpha))
-            place = list(table.columns).index("conf_high") + 1
-            table.insert(place, "joint_low", ends[:, 0])
-            table.insert(place + 1, "joint_high", ends[:, 1])
-        labels = own_frame(targets.labels).reset_index(drop=True)
-        if not overall:
-            table = table.iloc[: len(labels)]
-        elif self._scheme is None:
-            raise OptionError(
-                "overall=True needs an average: result.aggregate('simple').tidy(overall=True)"
-            )
-        else:
-            labels = labels.astype(object)
-            labels.loc[len(table) - 1] = targets.index[-1]
-        return pd.concat([labels, table], axis=1)
+def confint(
+    self: BaseResult, alpha: float | None = None, joint: bool = False, **unknown: Never
+) -> pd.DataFrame:
+    r"""Return confidence intervals, one row for each coefficient.
 
-    def confint(
-        self, alpha: float | None = None, joint: bool = False, **unknown: Never
-    ) -> pd.DataFrame:
-        r"""Return confidence intervals, one row for each coefficient.
+    Parameters
+    ----------
+    alpha : float, optional
+        One minus the confidence level; default: that of the result.
+    joint : bool
+        Simultaneous bands: the probability that they cover all coefficients at once is
+        1 - `alpha`. See Notes.
 
-        Parameters
-        ----------
-        alpha : float, optional
-            One minus the confidence level; default: that of the result.
-        joint : bool
-            Simultaneous bands: the probability that they cover all coefficients at once is
-            1 - `alpha`. See Notes.
+    Returns
+    -------
+    DataFrame
+        conf_low and conf_high by coefficient. With `joint`, ``attrs`` has critical_values, by
+        coefficient; critical_value, the largest of them; its simulation_error, and n_draws.
 
-        Returns
-        -------
-        DataFrame
-            conf_low and conf_high by coefficient. With `joint`, ``attrs`` has critical_values, by
-            coefficient; critical_value, the largest of them; its simulation_error, and n_draws.
+    Raises
+    ------
+    OptionError
+        `alpha` is no number between 0 and 0.5: 0.05 is the one of 95 percent.
 
-        Raises
-        ------
-        OptionError
-            `alpha` is no number between 0 and 0.5: 0.05 is the one of 95 percent.
+    Notes
+    -----
+    Intervals are :math:`\hat\theta_m \pm c_m SE_m`. For pointwise ones :math:`c_m` is the
+    1 - `alpha` quantile of the absolute t statistic, of the law that tests use. For bands:
 
-        Notes
-        -----
-        Intervals are :math:`\hat\theta_m \pm c_m SE_m`. For pointwise ones :math:`c_m` is the
-        1 - `alpha` quantile of the absolute t statistic, of the law that tests use. For bands:
+    - jackknife with ``reference="model"``: from draws of the working model; each :math:`c_m` is
+      exceeded equally often, and any of them with probability `alpha`;
+    - bootstrap: the quantile of the largest absolute t statistic of the draws;
+    - otherwise: the quantile of the largest absolute value of a t vector with the estimated
+      correlation and the smallest degrees of freedom (normal where these are infinite).
 
-        - jackknife with ``reference="model"``: from draws of the working model; each :math:`c_m` is
-          exceeded equally often, and any of them with probability `alpha`;
-        - bootstrap: the quantile of the largest absolute t statistic of the draws;
-        - otherwise: the quantile of the largest absolute value of a t vector with the estimated
-          correlation and the smallest degrees of freedom (normal where these are infinite).
+    What is simulated depends on `seed`. A band is never narrower than the pointwise interval.
+    Coefficients without a standard error and reference periods do not take part, nor does the
+    overall of an aggregation, which is an average of the others and keeps its own interval.
 
-        What is simulated depends on `seed`. A band is never narrower than the pointwise interval.
-        Coefficients without a standard error and reference periods do not take part, nor does the
-        overall of an aggregation, which is an average of the others and keeps its own interval.
+    References
+    ----------
+    Callaway & Sant'Anna (2021), section 4.1, doi:10.1016/j.jeconom.2020.12.001. Montiel Olea
+    & Plagborg-Møller (2019), doi:10.1002/jae.2656.
 
-        References
-        ----------
-        Callaway & Sant'Anna (2021), section 4.1, doi:10.1016/j.jeconom.2020.12.001. Montiel Olea
-        & Plagborg-Møller (2019), doi:10.1002/jae.2656.
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+    >>> res.aggregate("group").confint().round(3)
+             conf_low  conf_high
+    group
+    2004       -0.136     -0.024
+    2006       -0.057      0.011
+    2007       -0.059      0.007
+    overall    -0.056     -0.006
+    >>> band = res.aggregate("group").confint(joint=True)
+    >>> {key: round(value, 2) for key, value in band.attrs["critical_values"].items()}
+    {2004: 2.55, 2006: 2.46, 2007: 2.42}
+    """
+    if "level" in unknown:
+        raise UnknownOptionError(
+            "confint has no level, but alpha, which is one minus it: alpha=0.05 for 95 percent"
+        )
+    reject_unknown(unknown, ["alpha", "joint"])
+    alpha, joint = self._level(alpha), check_flag("joint", joint)
+    names = ["conf_low", "conf_high"]
+    if not joint:
+        return labelled(self._coefficients.intervals(alpha), self._targets.index, names)
+    ends, found = self._coefficients.band(alpha)
+    table = labelled(ends, self._targets.index, names)
+    index = self._targets.index[self._targets.components].tolist()
+    pairs = zip(index, found.value.tolist(), strict=True)
+    table.attrs["critical_values"] = {key: value for key, value in pairs if np.isfinite(value)}
+    table.attrs["critical_value"] = float(np.nanmax(found.value, initial=-np.inf))
+    table.attrs["simulation_error"] = float(np.nanmax(found.error, initial=0.0))
+    table.attrs["n_draws"] = found.n_draws
+    return table
 
-        Examples
-        --------
-        >>> import didjack
-        >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
-        >>> res.aggregate("group").confint().round(3)
-                 conf_low  conf_high
-        group
-        2004       -0.136     -0.024
-        2006       -0.057      0.011
-        2007       -0.059      0.007
-        overall    -0.056     -0.006
-        >>> band = res.aggregate("group").confint(joint=True)
-        >>> {key: round(value, 2) for key, value in band.attrs["critical_values"].items()}
-        {2004: 2.55, 2006: 2.46, 2007: 2.42}
-        """
-        if "level" in unknown:
-            raise UnknownOptionError(
-                "confint has no level, but alpha, which is one minus it: alpha=0.05 for 95 percent"
-            )
-        reject_unknown(unknown, ["alpha", "joint"])
-        alpha, joint = self._level(alpha), check_flag("joint", joint)
-        names = ["conf_low", "conf_high"]
-        if not joint:
-            return labelled(self._coefficients.intervals(alpha), self._targets.index, names)
-        ends, found = self._coefficients.band(alpha)
-        table = labelled(ends, self._targets.index, names)
-        index = self._targets.index[self._targets.components].tolist()
-        pairs = zip(index, found.value.tolist(), strict=True)
-        table.attrs["critical_values"] = {key: value for key, value in pairs if np.isfinite(value)}
-        table.attrs["critical_value"] = float(np.nanmax(found.value, initial=-np.inf))
-        table.attrs["simulation_error"] = float(np.nanmax(found.error, initial=0.0))
-        table.attrs["n_draws"] = found.n_draws
-        return table
 
-    @told_apart
-    def vcov(self, kind: Vcov | None = None) -> pd.DataFrame:
-        r"""Return the covariance matrix of the coefficients.
+@told_apart
+def vcov(self: BaseResult, kind: Vcov | None = None) -> pd.DataFrame:
+    r"""Return the covariance matrix of the coefficients.
 
-        Parameters
-        ----------
-        kind : {"CV3", "CV3J", "analytic", "bootstrap"}, optional
-            Default: that of the result. "analytic" is clustered if the call named clusters.
-            "bootstrap" has the correlations of the draws.
+    Parameters
+    ----------
+    kind : {"CV3", "CV3J", "analytic", "bootstrap"}, optional
+        Default: that of the result. "analytic" is clustered if the call named clusters.
+        "bootstrap" has the correlations of the draws.
 
-        Returns
-        -------
-        DataFrame
-            Labelled; its diagonal is `std_error` squared. Rows and columns of coefficients
-            without a standard error are NaN. Where replicates are left out
-            (``undefined="skip"``), a covariance uses those that both coefficients have.
+    Returns
+    -------
+    DataFrame
+        Labelled; its diagonal is `std_error` squared. Rows and columns of coefficients
+        without a standard error are NaN. Where replicates are left out
+        (``undefined="skip"``), a covariance uses those that both coefficients have.
 
-        Raises
-        ------
-        OptionError
-            There is no such kind, or a jackknife has no clusters.
+    Raises
+    ------
+    OptionError
+        There is no such kind, or a jackknife has no clusters.
 
-        Notes
-        -----
-        With R replicates :math:`\theta_{(h)}`, CV3 and CV3J are
-        :math:`\frac{R-1}{R} \sum_h (\theta_{(h)} - c)(\theta_{(h)} - c)'`, c the estimate or the
-        mean of the replicates; the analytic one is :math:`\sum_g \psi_g \psi_g'` with the influence
-        :math:`\psi_g` of cluster or unit g.
+    Notes
+    -----
+    With R replicates :math:`\theta_{(h)}`, CV3 and CV3J are
+    :math:`\frac{R-1}{R} \sum_h (\theta_{(h)} - c)(\theta_{(h)} - c)'`, c the estimate or the
+    mean of the replicates; the analytic one is :math:`\sum_g \psi_g \psi_g'` with the influence
+    :math:`\psi_g` of cluster or unit g.
 
-        References
-        ----------
-        Karim, Nielsen, MacKinnon & Webb (2026). MacKinnon, Nielsen & Webb (2023), J. Applied
-        Econometrics, doi:10.1002/jae.2969. Callaway & Sant'Anna (2021), section 4,
-        doi:10.1016/j.jeconom.2020.12.001.
+    References
+    ----------
+    Karim, Nielsen, MacKinnon & Webb (2026). MacKinnon, Nielsen & Webb (2023), J. Applied
+    Econometrics, doi:10.1002/jae.2969. Callaway & Sant'Anna (2021), section 4,
+    doi:10.1016/j.jeconom.2020.12.001.
 
-        Examples
-        --------
-        >>> import didjack
-        >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
-        >>> (1e4 * res.aggregate("group").vcov()).round(2)
-        group    2004  2006  2007  overall
-        group
-        2004     7.58  0.48  0.01     0.87
-        2006     0.48  2.88  0.03     0.67
-        2007     0.01  0.03  2.80     1.93
-        overall  0.87  0.67  1.93     1.56
-        """
-        if kind is not None:
-            check_choice("vcov", kind, called="kind")
-        made = KINDS[self.options.vcov if kind is None else kind]
-        index = self._targets.index
-        return labelled(self.view.made_for(made).covariance(made), index, index)
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+    >>> (1e4 * res.aggregate("group").vcov()).round(2)
+    group    2004  2006  2007  overall
+    group
+    2004     7.58  0.48  0.01     0.87
+    2006     0.48  2.88  0.03     0.67
+    2007     0.01  0.03  2.80     1.93
+    overall  0.87  0.67  1.93     1.56
+    """
+    if kind is not None:
+        check_choice("vcov", kind, called="kind")
+    made = KINDS[self.options.vcov if kind is None else kind]
+    index = self._targets.index
+    return labelled(self._view.made_for(made).covariance(made), index, index)

@@ -13,6 +13,7 @@ from didjack._typing import Ints
 from didjack.aggregation.schemes import SCHEMES, Window
 from didjack.aggregation.shares import CellShares
 from didjack.estimation.fit import Fit
+from didjack.inference.permutation.permuted import Overall
 from didjack.inference.targets import Targets, report_partial
 from didjack.options import (
     AggregationType,
@@ -24,11 +25,11 @@ from didjack.options import (
 )
 from didjack.reporting.plots.facets import draw_cells
 from didjack.reporting.plots.style import Finish, Style
-from didjack.results.aggregated import AggregateResult
-from didjack.results.base import Result
+from didjack.results.aggregated import AggregateResult, aggregate_result
 from didjack.results.comparison import N_PERMUTATIONS
 from didjack.results.comparison import compare as side_by_side
 from didjack.results.plotting import PlotKind, Request
+from didjack.results.result import Result
 from didjack.results.result_view import report_inference
 
 if TYPE_CHECKING:
@@ -47,47 +48,8 @@ class GroupTimeResult(Result):
     them.
     """
 
-    @classmethod
-    def of(cls, fit: Fit) -> GroupTimeResult:
-        """Label the estimates of a fit.
-
-        Parameters
-        ----------
-        fit : Fit
-
-        Returns
-        -------
-        GroupTimeResult
-        """
-        axis = fit.layout.axis
-        group, of_group = np.unique(fit.cell_cohort, return_inverse=True)
-        time, of_time = np.unique(fit.cell_time, return_inverse=True)
-        levels: Any = [axis.labels(group), axis.labels(time)]
-        codes = [of_group.tolist(), of_time.tolist()]
-        index = pd.MultiIndex(levels, codes, names=["group", "time"])
-        labels = pd.DataFrame(
-            {
-                "group": levels[0][of_group],
-                "time": levels[1][of_time],
-                "event_time": fit.cell_time - fit.cell_cohort,
-            }
-        )
-        estimates = fit.estimates
-        targets = Targets(
-            labels=labels,
-            index=index,
-            theta=estimates.att,
-            retargeted=estimates.changed,
-            reference=np.array([cell.reference for cell in estimates.cells], dtype=bool)
-            & ~estimates.empty,
-            status=fit.cell_status(),
-            shares=CellShares(estimates.att),
-            code=estimates.code,
-        )
-        return cls(fit, targets)
-
     def _on(self, fit: Fit) -> GroupTimeResult:
-        return GroupTimeResult.of(fit)
+        return group_time_result(fit)
 
     @property
     def title(self) -> str:
@@ -97,6 +59,10 @@ class GroupTimeResult(Result):
     @property
     def _scheme(self) -> None:
         return None
+
+    @property
+    def _overall(self) -> Overall:
+        return self._simple._overall
 
     @property
     def _before(self) -> Ints:
@@ -199,9 +165,9 @@ class GroupTimeResult(Result):
         if (kind, window, weights) == ("simple", Window(), "cohort"):
             result = self._simple
         else:
-            result = AggregateResult.of(self._fit, kind, window, weights)
-        report_partial(self._fit, result.view.targets, result.title)
-        report_inference(result.view)
+            result = aggregate_result(self._fit, kind, window, weights)
+        report_partial(self._fit, result._view.targets, result.title)
+        report_inference(result._view)
         return result
 
     @told_apart
@@ -252,9 +218,9 @@ class GroupTimeResult(Result):
         """
         if type is not None:
             kind = aggregation_type(type)
-            average = AggregateResult.of(self._fit, kind, Window(), "cohort")
+            average = aggregate_result(self._fit, kind, Window(), "cohort")
             return average.compare_vcov(which, alpha, n_permutations)
-        return side_by_side(self.view, self.view.components, self._level(alpha), True)
+        return side_by_side(self._view, self._view.components, self._level(alpha), True)
 
     @told_apart
     def plot(  # noqa: PLR0913 (a picture has the options that it has)
@@ -358,14 +324,53 @@ class GroupTimeResult(Result):
             return self._simple.plot(single, kind, alpha, title=title, legend=legend)
         if asked.kind != "coefficients":
             return self._plot_clusters(asked.kind, single, coefficient, asked.finish)
-        return draw_cells([asked.series(self.view)], ax, asked.finish)
+        return draw_cells([asked.series(self._view)], ax, asked.finish)
 
     @property
     def _overall_targets(self) -> Targets | None:
         if not (self._fit.cell_time >= self._fit.cell_cohort).any():
             return None
-        return self._simple.view.targets
+        return self._simple._view.targets
 
     @cached_property
     def _simple(self) -> AggregateResult:
-        return AggregateResult.of(self._fit, "simple", Window(), "cohort")
+        return aggregate_result(self._fit, "simple", Window(), "cohort")
+
+
+def group_time_result(fit: Fit) -> GroupTimeResult:
+    """Label the estimates of a fit.
+
+    Parameters
+    ----------
+    fit : Fit
+
+    Returns
+    -------
+    GroupTimeResult
+    """
+    axis = fit.layout.axis
+    group, of_group = np.unique(fit.cell_cohort, return_inverse=True)
+    time, of_time = np.unique(fit.cell_time, return_inverse=True)
+    levels: Any = [axis.labels(group), axis.labels(time)]
+    codes = [of_group.tolist(), of_time.tolist()]
+    index = pd.MultiIndex(levels, codes, names=["group", "time"])
+    labels = pd.DataFrame(
+        {
+            "group": levels[0][of_group],
+            "time": levels[1][of_time],
+            "event_time": fit.cell_time - fit.cell_cohort,
+        }
+    )
+    estimates = fit.estimates
+    targets = Targets(
+        labels=labels,
+        index=index,
+        theta=estimates.att,
+        retargeted=estimates.changed,
+        reference=np.array([cell.reference for cell in estimates.cells], dtype=bool)
+        & ~estimates.empty,
+        status=fit.cell_status(),
+        shares=CellShares(estimates.att),
+        code=estimates.code,
+    )
+    return GroupTimeResult(fit, targets)

@@ -1,10 +1,9 @@
-"""Tests of coefficients, combinations of them, and how small an effect is found."""
+"""Tests and combinations of coefficients, and minimum detectable effects: methods of `Result`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,252 +12,257 @@ from numpy.typing import ArrayLike
 from didjack._typing import Floats
 from didjack.errors import InferenceWarning, OptionError, warn
 from didjack.inference import joint_tests
-from didjack.inference.pretest import pretest
+from didjack.inference import pretest as pre_trends
+from didjack.inference.joint_tests import JointTest
+from didjack.inference.pretest import PreTest
 from didjack.inference.targets import absent
 from didjack.options import check_listed, check_share, told_apart
+from didjack.results.base import BaseResult
 from didjack.results.copies import own_index
-from didjack.results.estimates import Estimates
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Hypotheses(Estimates):
-    """Coefficients and the hypotheses that are tested on them."""
+@told_apart
+def wald_test(self: BaseResult, R: Any = None, q: ArrayLike | None = None) -> JointTest:
+    r"""Test linear restrictions on the coefficients jointly.
 
-    @told_apart
-    def wald_test(self, R: Any = None, q: ArrayLike | None = None) -> pd.Series:
-        r"""Test linear restrictions on the coefficients jointly.
+    .. math:: F = (R \theta - q)' (R V R')^+ (R \theta - q) / k
 
-        .. math:: F = (R \theta - q)' (R V R')^+ (R \theta - q) / k
+    with V the covariance matrix and k the rank of :math:`R V R'` (eigenvalues of its
+    correlation matrix below 1e-10 of the largest count as zero) is compared with F(k, df); for
+    the jackknife with ``reference="model"``, with draws of F under the working model. df
+    is the number of replicates less one for the jackknife, H - 1 for clustered and infinite
+    (:math:`\chi^2_k / k`) for other analytic and for bootstrap standard errors. If replicates
+    are undefined, those are used that all coefficients in the test have.
 
-        with V the covariance matrix and k the rank of :math:`R V R'` (eigenvalues of its
-        correlation matrix below 1e-10 of the largest count as zero) is compared with F(k, df); for
-        the jackknife with ``reference="model"``, with draws of F under the working model. df
-        is the number of replicates less one for the jackknife, H - 1 for clustered and infinite
-        (:math:`\chi^2_k / k`) for other analytic and for bootstrap standard errors. If replicates
-        are undefined, those are used that all coefficients in the test have.
+    Parameters
+    ----------
+    R : list, mapping, DataFrame or array, optional
+        - list of labels: each of these coefficients;
+        - mapping or Series from label to weight: one linear combination; a list of them:
+          several;
+        - DataFrame with labels as columns: one combination a row;
+        - array of as many columns as coefficients (the overall may be left out).
 
-        Parameters
-        ----------
-        R : list, mapping, DataFrame or array, optional
-            - list of labels: each of these coefficients;
-            - mapping or Series from label to weight: one linear combination; a list of them:
-              several;
-            - DataFrame with labels as columns: one combination a row;
-            - array of as many columns as coefficients (the overall may be left out).
+        Default: all coefficients but reference periods and those without rows of the cohort
+        or its control group; for an aggregation its components, not the overall, which is an
+        average of them.
+    q : float or array, optional
+        Values of the combinations under the hypothesis; default: zero.
 
-            Default: all coefficients but reference periods and those without rows of the cohort
-            or its control group; for an aggregation its components, not the overall, which is an
-            average of them.
-        q : float or array, optional
-            Values of the combinations under the hypothesis; default: zero.
+    Returns
+    -------
+    JointTest
+        Fields: statistic (F), df_num, df_denom, p_value, rank, reason, and simulation_error, the
+        standard error of a p-value from draws. NaN, with the reason, if a coefficient has no
+        standard error or if there are more restrictions than independent replicates (clusters,
+        units) less one.
 
-        Returns
-        -------
-        Series
-            statistic (F), df_num, df_denom, p_value, rank, reason, and simulation_error, the
-            standard error of a p-value from draws. NaN, with the reason, if a coefficient has no
-            standard error or if there are more restrictions than independent replicates (clusters,
-            units) less one.
+    Raises
+    ------
+    OptionError
+        A label that no coefficient has, a weight that is no number, or the wrong number of
+        weights or values.
 
-        Raises
-        ------
-        OptionError
-            A label that no coefficient has, a weight that is no number, or the wrong number of
-            weights or values.
+    Warns
+    -----
+    InferenceWarning
+        There is no test, and why.
 
-        Warns
-        -----
-        InferenceWarning
-            There is no test, and why.
+    Notes
+    -----
+    F tests of many restrictions with ``reference="t"`` reject too often when there are few
+    clusters. They are close to what they should be only if the restrictions are far fewer than
+    the replicates.
 
-        Notes
-        -----
-        F tests of many restrictions with ``reference="t"`` reject too often when there are few
-        clusters. They are close to what they should be only if the restrictions are far fewer than
-        the replicates.
+    Examples
+    --------
+    All effects of the event study are zero; there is none in the first two years; these two
+    are equal:
 
-        Examples
-        --------
-        All effects of the event study are zero; there is none in the first two years; these two
-        are equal:
-
-        >>> import didjack
-        >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
-        >>> study = res.aggregate("event")
-        >>> for hypothesis in (None, [0, 1], {0: 1, 1: -1}):
-        ...     test = study.wald_test(hypothesis)
-        ...     print(f"F({test['df_num']}) = {test['statistic']:.2f}, p = {test['p_value']:.3f}")
-        F(7) = 3.48, p = 0.003
-        F(2) = 4.76, p = 0.010
-        F(1) = 3.11, p = 0.078
-        """
-        targets = self._targets
-        if R is None:
-            left_out = targets.reference | absent(self._fit, targets)
-            tested = targets.components[~left_out[targets.components]]
-            weights = np.eye(len(targets.index))[tested]
-        else:
-            weights = joint_tests.restrictions(R, targets.index, targets.components.size)
-        return self._wald(weights, joint_tests.values_of(q, len(weights)))
-
-    def _wald(self, weights: Floats, values: Floats) -> pd.Series:
-        """Test (L, M) restrictions, and warn if that cannot be done."""
-        return _tested(self._coefficients.test(weights, values))
-
-    @told_apart
-    def pretest(self, missing: Literal["drop", "nan"] = "drop") -> pd.Series:
-        r"""Test that what comes before treatment is zero: pre-treatment ATT(g,t), or event times.
-
-        These are those with t < g less `anticipation`; the periods from there up to g may have
-        effects already and are left out, as are the reference periods of a universal base.
-
-        Parameters
-        ----------
-        missing : {"drop", "nan"}
-            If some have no standard error: test the others, less those that follow from them
-            ("drop"), or no test ("nan").
-
-        Returns
-        -------
-        Series
-            As of `wald_test`: statistic, df_num, df_denom, p_value, rank, reason,
-            simulation_error; left_out, the labels of those not tested, and left_out_reasons, why
-            (no standard error, or redundant: the first ones are kept); n_tested and n_leads, how
-            many; largest_violation, the largest absolute end of the simultaneous band of all that
-            have a standard error: so large a violation the data do not exclude.
-
-        Raises
-        ------
-        OptionError
-            An aggregation without event times.
-
-        Warns
-        -----
-        InferenceWarning
-            There is no test, and why.
-
-        Notes
-        -----
-        With a varying base the pre-treatment ATT(g,t) are changes from one period to the next,
-        with a universal base changes up to the last period before treatment; the test is the same.
-        R's `did` also tests periods of anticipation. A test that does not reject is no evidence of
-        parallel trends where it has little power: look at largest_violation.
-
-        References
-        ----------
-        Callaway & Sant'Anna (2021), section 4, doi:10.1016/j.jeconom.2020.12.001. Roth (2022),
-        Pretest with caution, AER: Insights 4, doi:10.1257/aeri.20210236.
-
-        Examples
-        --------
-        >>> import didjack
-        >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
-        >>> test = res.pretest()
-        >>> test["df_num"], round(test["p_value"], 2)
-        (5, 0.18)
-        """
-        check_listed("missing", missing, ("drop", "nan"))
-        if self._scheme is not None and not self._scheme.leads:
-            raise OptionError(
-                f"pretest() needs event times or ATT(g,t), not {self.title}: "
-                "result.pretest() or result.aggregate('event').pretest()"
-            )
-        test = pretest(self._coefficients, self._before, missing == "drop", self.alpha)
-        return _tested(test)
-
-    @told_apart
-    def mde(self, power: float = 0.8, alpha: float | None = None) -> pd.Series:
-        r"""Return the minimum detectable effects: how small an effect the design can find.
-
-        .. math:: MDE = (c_{1 - \alpha / 2} + c_{power})\, SE
-
-        with the quantiles of the law that tests of the coefficient use. An effect of that size is
-        found, by a two-sided test, with that probability.
-
-        Parameters
-        ----------
-        power : float
-            Probability of finding the effect, above 0 and below 1.
-        alpha : float, optional
-            Level of the test; default: that of the result.
-
-        Returns
-        -------
-        Series
-            By coefficient, in units of the outcome; NaN without a standard error.
-
-        Raises
-        ------
-        OptionError
-            `power` is not between 0 and 1, or `alpha` not between 0 and 0.5.
-
-        References
-        ----------
-        Bloom (1995), Minimum detectable effects, Evaluation Review 19,
-        doi:10.1177/0193841X9501900504.
-
-        Examples
-        --------
-        >>> import didjack
-        >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
-        >>> print(f"{res.aggregate('simple').mde()['overall']:.3f}")
-        0.034
-        """
-        check_share("power", power)
-        found = self._coefficients.own_variance.detectable(self._level(alpha), power)
-        return pd.Series(found, index=own_index(self._targets.index), name="mde")
-
-    @told_apart
-    def lincomb(
-        self,
-        weights: Mapping[Any, float] | pd.Series | Sequence[float] | Floats,
-        alpha: float | None = None,
-    ) -> pd.Series:
-        """Estimate a linear combination of the coefficients.
-
-        The combination is formed in every replicate, so its CV3 is that of the combination
-        itself: it is undefined in a replicate in which one of its coefficients is.
-
-        Parameters
-        ----------
-        weights : mapping or Series from label to weight, or array
-            An array has one weight a coefficient; the overall may be left out.
-        alpha : float, optional
-            One minus the level of the interval; default: that of the result.
-
-        Returns
-        -------
-        Series
-            The columns of `tidy` from estimate on.
-
-        Raises
-        ------
-        OptionError
-            A label that no coefficient has, a weight that is no number, or the wrong number of
-            weights.
-
-        Examples
-        --------
-        >>> import didjack
-        >>> df = didjack.datasets.load_mpdta()
-        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
-        >>> study = res.aggregate("event")
-        >>> print(f"{study.lincomb({0: 0.5, 1: 0.5})['estimate']:.4f}")
-        -0.0354
-        >>> cohorts = res.aggregate("group")
-        >>> print(f"{cohorts.lincomb({2006: 1, 2007: -1})['p_value']:.3f}")
-        0.894
-        """
-        row = joint_tests.weights_of(weights, self._targets.index, self._targets.components.size)
-        table = self._coefficients.combination(row, "lincomb", self._level(alpha))
-        return table.iloc[0].rename("lincomb")
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+    >>> study = res.aggregate("event")
+    >>> for hypothesis in (None, [0, 1], {0: 1, 1: -1}):
+    ...     test = study.wald_test(hypothesis)
+    ...     print(f"F({test['df_num']}) = {test['statistic']:.2f}, p = {test['p_value']:.3f}")
+    F(7) = 3.48, p = 0.003
+    F(2) = 4.76, p = 0.010
+    F(1) = 3.11, p = 0.078
+    """
+    targets = self._targets
+    if R is None:
+        left_out = targets.reference | absent(self._fit, targets)
+        tested = targets.components[~left_out[targets.components]]
+        weights = np.eye(len(targets.index))[tested]
+    else:
+        weights = joint_tests.restrictions(R, targets.index, targets.components.size)
+    return _wald(self, weights, joint_tests.values_of(q, len(weights)))
 
 
-def _tested(test: pd.Series) -> pd.Series:
+def _wald(self: BaseResult, weights: Floats, values: Floats) -> JointTest:
+    """Test (L, M) restrictions, and warn if that cannot be done."""
+    return _tested(self._coefficients.test(weights, values))
+
+
+@told_apart
+def pretest(self: BaseResult, missing: Literal["drop", "nan"] = "drop") -> PreTest:
+    r"""Test that what comes before treatment is zero: pre-treatment ATT(g,t), or event times.
+
+    These are those with t < g less `anticipation`; the periods from there up to g may have
+    effects already and are left out, as are the reference periods of a universal base.
+
+    Parameters
+    ----------
+    missing : {"drop", "nan"}
+        If some have no standard error: test the others, less those that follow from them
+        ("drop"), or no test ("nan").
+
+    Returns
+    -------
+    PreTest
+        Fields as of `wald_test`: statistic, df_num, df_denom, p_value, rank, reason,
+        simulation_error; left_out, the labels of those not tested, and left_out_reasons, why
+        (no standard error, or redundant: the first ones are kept); n_tested and n_leads, how
+        many; largest_violation, the largest absolute end of the simultaneous band of all that
+        have a standard error: so large a violation the data do not exclude.
+
+    Raises
+    ------
+    OptionError
+        An aggregation without event times.
+
+    Warns
+    -----
+    InferenceWarning
+        There is no test, and why.
+
+    Notes
+    -----
+    With a varying base the pre-treatment ATT(g,t) are changes from one period to the next,
+    with a universal base changes up to the last period before treatment; the test is the same.
+    R's `did` also tests periods of anticipation. A test that does not reject is no evidence of
+    parallel trends where it has little power: look at largest_violation.
+
+    References
+    ----------
+    Callaway & Sant'Anna (2021), section 4, doi:10.1016/j.jeconom.2020.12.001. Roth (2022),
+    Pretest with caution, AER: Insights 4, doi:10.1257/aeri.20210236.
+
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+    >>> test = res.pretest()
+    >>> test["df_num"], round(test["p_value"], 2)
+    (5, 0.18)
+    """
+    check_listed("missing", missing, ("drop", "nan"))
+    if self._scheme is not None and not self._scheme.leads:
+        raise OptionError(
+            f"pretest() needs event times or ATT(g,t), not {self.title}: "
+            "result.pretest() or result.aggregate('event').pretest()"
+        )
+    test = pre_trends.pretest(self._coefficients, self._before, missing == "drop", self.alpha)
+    return _tested(test)
+
+
+@told_apart
+def mde(self: BaseResult, power: float = 0.8, alpha: float | None = None) -> pd.Series:
+    r"""Return the minimum detectable effects: how small an effect the design can find.
+
+    .. math:: MDE = (c_{1 - \alpha / 2} + c_{power})\, SE
+
+    with the quantiles of the law that tests of the coefficient use. An effect of that size is
+    found, by a two-sided test, with that probability.
+
+    Parameters
+    ----------
+    power : float
+        Probability of finding the effect, above 0 and below 1.
+    alpha : float, optional
+        Level of the test; default: that of the result.
+
+    Returns
+    -------
+    Series
+        By coefficient, in units of the outcome; NaN without a standard error.
+
+    Raises
+    ------
+    OptionError
+        `power` is not between 0 and 1, or `alpha` not between 0 and 0.5.
+
+    References
+    ----------
+    Bloom (1995), Minimum detectable effects, Evaluation Review 19,
+    doi:10.1177/0193841X9501900504.
+
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+    >>> print(f"{res.aggregate('simple').mde()['overall']:.3f}")
+    0.034
+    """
+    check_share("power", power)
+    found = self._coefficients.own_variance.detectable(self._level(alpha), power)
+    return pd.Series(found, index=own_index(self._targets.index), name="mde")
+
+
+@told_apart
+def lincomb(
+    self: BaseResult,
+    weights: Mapping[Any, float] | pd.Series | Sequence[float] | Floats,
+    alpha: float | None = None,
+) -> pd.Series:
+    """Estimate a linear combination of the coefficients.
+
+    The combination is formed in every replicate, so its CV3 is that of the combination
+    itself: it is undefined in a replicate in which one of its coefficients is.
+
+    Parameters
+    ----------
+    weights : mapping or Series from label to weight, or array
+        An array has one weight a coefficient; the overall may be left out.
+    alpha : float, optional
+        One minus the level of the interval; default: that of the result.
+
+    Returns
+    -------
+    Series
+        The columns of `tidy` from estimate on.
+
+    Raises
+    ------
+    OptionError
+        A label that no coefficient has, a weight that is no number, or the wrong number of
+        weights.
+
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+    >>> study = res.aggregate("event")
+    >>> print(f"{study.lincomb({0: 0.5, 1: 0.5})['estimate']:.4f}")
+    -0.0354
+    >>> cohorts = res.aggregate("group")
+    >>> print(f"{cohorts.lincomb({2006: 1, 2007: -1})['p_value']:.3f}")
+    0.894
+    """
+    row = joint_tests.weights_of(weights, self._targets.index, self._targets.components.size)
+    table = self._coefficients.combination(row, "lincomb", self._level(alpha))
+    return table.iloc[0].rename("lincomb")
+
+
+T = TypeVar("T", bound=JointTest)
+
+
+def _tested(test: T) -> T:
     """Warn if a test could not be made."""
-    if test["reason"]:
-        warn(f"no Wald test: {test['reason']}", InferenceWarning)
-    return test.set_axis(own_index(test.index))
+    if test.reason:
+        warn(f"no Wald test: {test.reason}", InferenceWarning)
+    return test

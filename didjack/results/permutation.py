@@ -1,4 +1,4 @@
-"""Randomisation and placebo tests as users see them: arguments checked, results as Series."""
+"""Randomization and placebo tests of the overall ATT: methods of `Result`."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ import pandas as pd
 
 from didjack.errors import DataError, InferenceWarning, OptionError, warn
 from didjack.estimation.fit import Fit
+from didjack.inference.permutation import placebo, randomization
 from didjack.inference.permutation.permuted import Overall, one_cohort_each, strata_codes
-from didjack.inference.permutation.placebo import PlaceboTest, placebo_test
+from didjack.inference.permutation.placebo import PlaceboTest
 from didjack.inference.permutation.randomization import (
     MOST_UNDEFINED,
     Draws,
     RandomizationTest,
     Statistic,
-    randomization_test,
 )
 from didjack.inference.reference.working_model import Design
-from didjack.options import MOST_SEED, check_count, check_listed
+from didjack.options import MOST_SEED, check_count, check_listed, told_apart
+from didjack.results.base import BaseResult
 from didjack.wording import brief, plural
 
 MOST_PERMUTATIONS = 1_000_000
@@ -37,59 +38,10 @@ def draws(fit: Fit, n_permutations: int, seed: int, strata: Any) -> Draws:
     return Draws(cohort, code, n_permutations, seed)
 
 
-def randomization(
-    fit: Fit, overall: Overall, drawn: Draws, statistic: Statistic, null: float
-) -> pd.Series:
-    """Run a randomisation test, and warn of what its p-value cannot be."""
-    check_listed("statistic", statistic, get_args(Statistic))
-    number = isinstance(null, (int, float, np.integer, np.floating)) and not isinstance(null, bool)
-    if not number or not np.isfinite(null):
-        raise OptionError(f"null={brief(null)} is not allowed; it must be a finite number")
-    test = randomization_test(fit, overall, drawn, statistic, float(null))
-    _warn_of_failures(test)
-    _warn_of_few("randomization_test()", plural(test.n_assignments, "assignment"), test, fit)
-    return pd.Series(
-        {
-            "estimate": test.estimate,
-            "statistic": test.statistic,
-            "p_value": test.p_value,
-            "conf_low": test.low,
-            "conf_high": test.high,
-            "smallest_p": test.smallest_p,
-            "n_assignments": test.n_assignments,
-            "n_failed": test.n_failed,
-        },
-        dtype=object,
-        name="randomization",
-    )
-
-
 def placebos(fit: Fit, overall: Overall) -> PlaceboTest:
     """Run a placebo test."""
     v = Design.of(fit).variance
-    return placebo_test(fit, overall, one_cohort_each(fit, "placebo_test()"), v)
-
-
-def placebo(fit: Fit, test: PlaceboTest) -> pd.Series:
-    """Tabulate a placebo test, and warn of what its p-value cannot be."""
-    _warn_of_few("placebo_test()", plural(test.placebos.size, "placebo"), test, fit)
-    table = pd.Series(
-        {
-            "estimate": test.estimate,
-            "statistic": test.estimate,
-            "p_value": test.p_value,
-            "conf_low": test.estimate - test.margin,
-            "conf_high": test.estimate + test.margin,
-            "smallest_p": test.smallest_p,
-            "n_placebos": test.placebos.size,
-            "n_failed": test.n_failed,
-        },
-        dtype=object,
-        name="placebo",
-    )
-    # Not a Series: pandas compares attrs when it puts tables together.
-    table.attrs["placebos"] = dict(zip(test.clusters, test.placebos.tolist(), strict=True))
-    return table
+    return placebo.placebo_test(fit, overall, one_cohort_each(fit, "placebo_test()"), v)
 
 
 def rows_to_compare(fit: Fit, overall: Overall, n_permutations: int) -> dict[str, pd.Series]:
@@ -100,20 +52,16 @@ def rows_to_compare(fit: Fit, overall: Overall, n_permutations: int) -> dict[str
     if n_permutations:
         with suppress(DataError, OptionError):  # there is no such test here, as these say
             drawn = draws(fit, n_permutations, fit.options.seed, None)
-            test = randomization_test(fit, overall, drawn, "t", 0.0)
-            found["randomization"] = _row(test, test.statistic, test.low, test.high)
+            test = randomization.randomization_test(fit, overall, drawn, "t", 0.0)
+            found["randomization"] = _row(test)
     with suppress(DataError, OptionError):
-        placebo = placebos(fit, overall)
-        ends = placebo.estimate - placebo.margin, placebo.estimate + placebo.margin
-        found["placebo"] = _row(placebo, placebo.estimate, *ends)
+        found["placebo"] = _row(placebos(fit, overall))
     return found
 
 
-def _row(
-    test: RandomizationTest | PlaceboTest, statistic: float, low: float, high: float
-) -> pd.Series:
-    values = {"estimate": test.estimate, "statistic": statistic, "p_value": test.p_value}
-    return pd.Series(values | {"conf_low": low, "conf_high": high})
+def _row(test: RandomizationTest | PlaceboTest) -> pd.Series:
+    names = ["estimate", "statistic", "p_value", "conf_low", "conf_high"]
+    return pd.Series({name: test[name] for name in names})
 
 
 def _warn_of_few(what: str, number: str, test: RandomizationTest | PlaceboTest, fit: Fit) -> None:
@@ -137,3 +85,152 @@ def _warn_of_failures(test: RandomizationTest) -> None:
             "them; statistic='estimate' needs no replicates",
             InferenceWarning,
         )
+
+
+@told_apart
+def randomization_test(
+    self: BaseResult,
+    statistic: Statistic = "t",
+    n_permutations: int = 999,
+    seed: int = 0,
+    strata: Any = None,
+    null: float = 0.0,
+    alpha: float | None = None,
+) -> RandomizationTest:
+    r"""Test the overall ATT by giving cohorts to other clusters.
+
+    Each assignment is estimated anew with the same options, all replicates included. The
+    p-value is the share of assignments, the actual one included, whose statistic is as large
+    in absolute value. It is exact if the effect is the same constant in all treated
+    unit-periods and clusters are exchangeable, and with "t" nearly right if they are not quite
+    alike.
+
+    Parameters
+    ----------
+    statistic : {"t", "estimate"}
+        The t statistic with the cluster-jackknife error (CV3; CV3J if the call of `csdid`
+        asked for it), or the estimate itself. One treated cluster has no t statistic.
+    n_permutations : int
+        All distinct assignments are used if there are at most one more than this, otherwise
+        the actual one and so many random ones.
+    seed : int
+        Seed of the random assignments.
+    strata : mapping or Series, optional
+        Stratum of each cluster, by its label: cohorts change places within strata only. A
+        Series may name a cluster several times: ``df.set_index("state")["region"]``.
+    null : float
+        The effect that is tested.
+    alpha : float, optional
+        One minus the level of the interval; default: that of the result.
+
+    Returns
+    -------
+    RandomizationTest
+        Fields: estimate; statistic; p_value, NaN if more than 5% of the assignments have no
+        statistic; conf_low and conf_high, the ends of the effects that are not rejected, which
+        may be infinite; smallest_p, the smallest p-value there can be; n_assignments, those
+        with a statistic; n_failed, those without.
+
+    Raises
+    ------
+    DataError
+        A cluster has several cohorts or strata, or there is only one assignment.
+    OptionError
+        An argument is not allowed, or there is no t statistic.
+
+    Warns
+    -----
+    InferenceWarning
+        There are too few assignments to reject, or no p-value.
+
+    References
+    ----------
+    MacKinnon & Webb (2020), Randomization inference for difference-in-differences with few
+    treated clusters, J. Econometrics 218, doi:10.1016/j.jeconom.2020.04.024.
+
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> res = didjack.csdid(
+    ...     df, "lemp", "year", "first.treat", "countyreal", cluster="state"
+    ... )
+    >>> test = res.aggregate("group").randomization_test(n_permutations=99)
+    >>> print(f"t = {test['statistic']:.2f}, p = {test['p_value']:.2f}")
+    t = -2.46, p = 0.01
+    """
+    fit = self._fit.under(alpha=self._level(alpha))
+    drawn = draws(fit, n_permutations, seed, strata)
+    check_listed("statistic", statistic, get_args(Statistic))
+    number = isinstance(null, (int, float, np.integer, np.floating)) and not isinstance(null, bool)
+    if not number or not np.isfinite(null):
+        raise OptionError(f"null={brief(null)} is not allowed; it must be a finite number")
+    test = randomization.randomization_test(fit, self._overall, drawn, statistic, float(null))
+    _warn_of_failures(test)
+    _warn_of_few("randomization_test()", plural(test.n_assignments, "assignment"), test, fit)
+    return test
+
+
+@told_apart
+def placebo_test(self: BaseResult, alpha: float | None = None) -> PlaceboTest:
+    r"""Test the overall ATT of one treated cluster by placebos.
+
+    Without the treated cluster, its cohort is given to each never-treated cluster in turn and
+    the same average is estimated: what there is where there is no effect. The p-value is the
+    share of these and the actual estimate that are as large in absolute value. Placebos are
+    scaled by :math:`\sqrt{v(n) / v(n_j)}`, the standard deviations of shocks in clusters as
+    large as the treated one and as theirs, which a working model fits to untreated rows.
+
+    It assumes that the shocks of the treated cluster are like those of the others but for its
+    size. No test can check that.
+
+    Parameters
+    ----------
+    alpha : float, optional
+        One minus the level of the interval; default: that of the result.
+
+    Returns
+    -------
+    PlaceboTest
+        Fields: estimate; statistic, the same; p_value; conf_low and conf_high, the estimate and the
+        m-th largest placebo, m the whole part of alpha (C + 1) with C placebos, infinite if
+        m = 0; smallest_p, 1 / (C + 1); n_placebos, C; n_failed, clusters without a placebo.
+        placebos has them by cluster; ``plot(kind="placebo")`` draws them.
+
+    Raises
+    ------
+    OptionError
+        Not exactly one cluster is treated.
+    DataError
+        A cluster has several cohorts.
+
+    Warns
+    -----
+    InferenceWarning
+        There are too few placebos to reject.
+
+    References
+    ----------
+    Conley & Taber (2011), Inference with "difference in differences" with a small number of
+    policy changes, Rev. Economics and Statistics 93, doi:10.1162/REST_a_00049. Ferman & Pinto
+    (2019), Inference in differences-in-differences with few treated groups and
+    heteroskedasticity, Rev. Economics and Statistics 101, doi:10.1162/rest_a_00759.
+
+    Examples
+    --------
+    Without the states that raised their minimum wage later, one treated state is left:
+
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> early = df[df["first.treat"] < 2005]
+    >>> res = didjack.csdid(
+    ...     early, "lemp", "year", "first.treat", "countyreal", cluster="state", alpha=0.1
+    ... )
+    >>> test = res.aggregate("simple").placebo_test()
+    >>> test["n_placebos"], round(test["p_value"], 3), round(test["smallest_p"], 3)
+    (16, 0.235, 0.059)
+    """
+    fit = self._fit.under(alpha=self._level(alpha))
+    test = placebos(fit, self._overall)
+    _warn_of_few("placebo_test()", plural(test.n_placebos, "placebo"), test, fit)
+    return test

@@ -10,7 +10,7 @@ from didjack.estimation.fit import Fit
 from didjack.estimation.rows import patterns
 from didjack.estimation.sums import InMemory
 from didjack.options import Options
-from didjack.results.group_time import GroupTimeResult
+from didjack.results.group_time import GroupTimeResult, group_time_result
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def both(df: pd.DataFrame, **options: object) -> tuple[GroupTimeResult, GroupTim
     collapsed, rows = (source.rows for source in sources)
     assert collapsed.y.shape[0] < 0.7 * rows.y.shape[0]
     assert collapsed.count.sum() == rows.y.shape[0] == len(df)
-    return tuple(GroupTimeResult.of(Fit.of(source, checked, sample.ledger)) for source in sources)
+    return tuple(group_time_result(Fit.of(source, checked, sample.ledger)) for source in sources)
 
 
 @pytest.mark.parametrize("weights", [None, "w"])

@@ -14,7 +14,7 @@ from compare_with_bruteforce import draw, lose_rows, stages
 from didjack.estimation.fit import Fit
 from didjack.estimation.layout import Layout
 from didjack.estimation.sum_source import ClusterSums, Presence, Sums
-from didjack.results.group_time import GroupTimeResult
+from didjack.results.group_time import group_time_result
 
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
 
@@ -180,7 +180,7 @@ def test_stored_sums_give_what_rows_give(cohorts, sample, options):
     checked, clean, rows = stages(df, **options)
     stored = StoredSums.collect(clean, rows.rows)
     one, other = (
-        GroupTimeResult.of(Fit.of(source, checked, clean.ledger)) for source in (rows, stored)
+        group_time_result(Fit.of(source, checked, clean.ledger)) for source in (rows, stored)
     )
     scale = df["y"].std()
     for a, b in [
@@ -205,7 +205,7 @@ def test_cohorts_are_permuted_over_stored_sums(sample):
     checked, clean, rows = stages(df, **options)
     stored = StoredSums.collect(clean, rows.rows)
     one, other = (
-        GroupTimeResult.of(Fit.of(source, checked, clean.ledger))
+        group_time_result(Fit.of(source, checked, clean.ledger))
         .aggregate("event")
         .randomization_test(n_permutations=30)
         for source in (rows, stored)
@@ -218,4 +218,4 @@ def test_what_sums_cannot_give_is_said():
     checked, clean, rows = stages(df, est_method="reg")
     fit = Fit.of(StoredSums.collect(clean, rows.rows), checked, clean.ledger)
     with pytest.raises(NotImplementedError, match="no influence functions"):
-        GroupTimeResult.of(fit).vcov("analytic")
+        group_time_result(fit).vcov("analytic")

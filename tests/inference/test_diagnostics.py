@@ -121,7 +121,7 @@ def test_effective_numbers_in_glance(drawn):
 def report(result):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        report_design(result.view.fit, result.view.overall())
+        report_design(result._view.fit, result._view.overall())
     assert len(caught) <= 1
     return str(caught[0].message) if caught else ""
 

@@ -26,7 +26,7 @@ def df():
 
 def written(*results):
     """Return the rows of a table of some results, by label."""
-    return {label: values for label, *values in footer.rows([one.view for one in results])}
+    return {label: values for label, *values in footer.rows([one._view for one in results])}
 
 
 def head(result):
@@ -131,7 +131,7 @@ def test_infinite_windows_are_none(df):
 def test_a_table_has_these_rows(df):
     results = [quiet_fit(df), quiet_fit(df, est_method="reg", **COVARIATES)]
     table = etable(results)
-    assert table.body[-1] == footer.rows([one.view for one in results])
+    assert table.body[-1] == footer.rows([one._view for one in results])
 
 
 # ---- summaries ----------------------------------------------------------------------------------
@@ -185,13 +185,13 @@ def partial(df):
 
 
 def test_an_average_counts_its_cells(partial):
-    assert footer.counted(footer.Column.of(partial.view)) == "4 of 8"
+    assert footer.counted(footer.Column.of(partial._view)) == "4 of 8"
     for kind in ("simple", "event", "group", "calendar"):
         average = partial.aggregate(kind)
-        coverage = average.view.coverage
+        coverage = average._view.coverage
         cells = partial.tidy()
         used = cells if kind == "event" else cells[cells["event_time"] >= 0]
-        together = footer.Column.of(average.view)
+        together = footer.Column.of(average._view)
         assert together.n_cells == len(used)
         assert together.n_estimated == used["estimate"].count()
         if kind != "simple":
@@ -215,7 +215,7 @@ def test_a_summary_counts_the_cells_of_averages(df, partial):
 
 
 def test_those_of_some_coefficients(partial):
-    view = partial.aggregate("event").view
+    view = partial.aggregate("event")._view
     for names, text in (
         (["overall ATT"], "3 of 4"),
         (["overall ATT", "event time 0"], "3 of 4"),
@@ -226,7 +226,7 @@ def test_those_of_some_coefficients(partial):
         assert footer.counted(footer.Column.of(view, names)) == text
     found = dict(footer.rows([view], ["event time 1"]))
     assert "ATT(g,t)" not in found
-    cells = partial.view
+    cells = partial._view
     assert footer.rows([cells], ["ATT(2005, 2005)"])[3] == ["ATT(g,t)", "0 of 1"]
 
 
@@ -252,7 +252,7 @@ def test_clusters_whose_variation_is_missing(alone):
     found = written(*(one.aggregate("group") for one in results))
     assert found["SE without cluster"] == [str(cluster), "", ""]
     assert found["Missing replicates"] == ["left out", "no SE", "modelled"]
-    views = [one.aggregate("group").view for one in results]
+    views = [one.aggregate("group")._view for one in results]
     labels = {row[0] for row in footer.rows(views, ["overall ATT"])}
     assert not {"SE without cluster", "Missing replicates"} & labels
     overall = written(*(one.aggregate("simple") for one in results))

@@ -80,7 +80,7 @@ def test_html(fits):
         assert list(coefficients.columns)[1:3] == ["ATT", "std. error"]
         rows = coefficients.dropna(subset=["status"]).iloc[:-1]  # the last has the notes
         estimates = rows["ATT"].str.replace("\N{MINUS SIGN}", "-").astype(float)
-        np.testing.assert_allclose(estimates, result.view.statistics()["estimate"], atol=5e-5)
+        np.testing.assert_allclose(estimates, result._view.statistics()["estimate"], atol=5e-5)
         assert result._repr_html_() == text
 
 

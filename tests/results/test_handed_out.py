@@ -26,16 +26,16 @@ HANDED_OUT = {
     "sample": lambda one: one.sample,
     "cells": lambda one: getattr(one, "cells", None),
     "overall": lambda one: getattr(one, "overall", None),
-    "wald_test": lambda one: one.wald_test(list(one.view.index[:2])),
-    "lincomb": lambda one: one.lincomb({one.view.index[0]: 1.0}),
+    "wald_test": lambda one: one.wald_test(list(one._view.index[:2])),
+    "lincomb": lambda one: one.lincomb({one._view.index[0]: 1.0}),
     "compare_vcov": lambda one: one.compare_vcov(n_permutations=0),
-    "pretest": lambda one: one.pretest() if one.view.positions_before.size else None,
+    "pretest": lambda one: one.pretest() if one._view.positions_before.size else None,
     "mde": lambda one: one.mde(),
-    "index of the view": lambda one: one.view.index,
-    "clusters of the view": lambda one: one.view.clusters.labels,
-    "band of the view": lambda one: one.view.band(0.05),
-    "covariance of the view": lambda one: one.view.covariance(),
-    "cells of the view": lambda one: one.view.cells.periods,
+    "index of the view": lambda one: one._view.index,
+    "clusters of the view": lambda one: one._view.clusters.labels,
+    "band of the view": lambda one: one._view.band(0.05),
+    "covariance of the view": lambda one: one._view.covariance(),
+    "cells of the view": lambda one: one._view.cells.periods,
     "maketables": lambda one: one.__maketables_coef_table__,
     "maketables labels": lambda one: one.__maketables_stat_labels__,
     "sensitivity": lambda one: (
@@ -106,7 +106,7 @@ def test_changing_what_was_handed_out_changes_nothing(make, what):
 
 
 def test_arrays_of_a_result_are_read_only():
-    targets = didjack.csdid(didjack.datasets.load_mpdta(), **NAMES).view.targets
+    targets = didjack.csdid(didjack.datasets.load_mpdta(), **NAMES)._view.targets
     for name in ("theta", "retargeted", "reference"):
         with pytest.raises(ValueError, match="read-only"):
             getattr(targets, name)[...] = 0

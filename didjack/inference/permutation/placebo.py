@@ -9,6 +9,7 @@ in which another one is of its cohort, too.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ import pandas as pd
 from didjack._typing import NEVER, Floats, Ints
 from didjack.errors import OptionError
 from didjack.estimation.fit import Fit
+from didjack.fields import Fields
 from didjack.inference.permutation.permuted import TIE, Overall
 from didjack.progress import Progress
 from didjack.wording import label_text, name_some
@@ -24,43 +26,56 @@ ROUNDING = 1e-12
 """alpha (C + 1) is not to fall below a whole number by a rounding error."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PlaceboTest:
-    """The result of a test.
+@dataclass(frozen=True, eq=False, repr=False)
+class PlaceboTest(Fields):
+    """A test of one treated cluster by never-treated ones that stand in for it.
 
     Attributes
     ----------
     estimate : of the treated cluster
-    treated : label of that cluster
-    clusters : (C,) labels of the never-treated clusters that have a placebo estimate
-    placebos : (C,) their estimates, on the scale of the treated cluster
-    n_failed : never-treated clusters without
-    alpha : one minus the level of the interval
+    statistic : the same
+    p_value : share of estimates that are as large as the actual one, itself included
+    conf_low, conf_high : ends of the interval, infinite where there are too few placebos
+    smallest_p : the smallest p-value there can be
+    n_placebos, n_failed : never-treated clusters with a placebo estimate, and without
+    placebos : (C,) estimates by never-treated cluster, on the scale of the treated one
+    treated : label of the treated cluster
     """
 
+    _title: ClassVar[str] = "Placebo test of the overall ATT"
+
     estimate: float
-    treated: object
-    clusters: pd.Index
-    placebos: Floats
+    statistic: float
+    p_value: float
+    conf_low: float
+    conf_high: float
+    smallest_p: float
+    n_placebos: int
     n_failed: int
-    alpha: float
+    placebos: pd.Series
+    treated: object
 
-    @property
-    def p_value(self) -> float:
-        """The share of estimates that are as large as the actual one, itself included."""
-        larger = (np.abs(self.placebos) >= (1.0 - TIE) * abs(self.estimate)).sum()
-        return float((1.0 + larger) / (self.placebos.size + 1.0))
-
-    @property
-    def smallest_p(self) -> float:
-        """The smallest p-value there can be."""
-        return 1.0 / (self.placebos.size + 1.0)
-
-    @property
-    def margin(self) -> float:
-        """Half the length of the interval; infinite where there are too few placebos."""
-        m = int(self.alpha * (self.placebos.size + 1.0) * (1.0 + ROUNDING))
-        return float(np.sort(np.abs(self.placebos))[-m]) if m > 0 else np.inf
+    @classmethod
+    def from_placebos(
+        cls, estimate: float, treated: object, placebos: pd.Series, n_failed: int, alpha: float
+    ) -> PlaceboTest:
+        """Compare an estimate with placebos, (C,) by cluster."""
+        size, n = np.abs(placebos.to_numpy()), len(placebos)
+        larger = int((size >= (1.0 - TIE) * abs(estimate)).sum())
+        m = int(alpha * (n + 1.0) * (1.0 + ROUNDING))
+        margin = float(np.sort(size)[-m]) if m > 0 else np.inf
+        return cls(
+            estimate=estimate,
+            statistic=estimate,
+            p_value=(1.0 + larger) / (n + 1.0),
+            conf_low=estimate - margin,
+            conf_high=estimate + margin,
+            smallest_p=1.0 / (n + 1.0),
+            n_placebos=n,
+            n_failed=n_failed,
+            placebos=placebos,
+            treated=treated,
+        )
 
 
 def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> PlaceboTest:
@@ -89,13 +104,11 @@ def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> Placebo
             progress.advance(1)
     known = ~np.isnan(found)
     labels = fit.layout.cluster_labels
-    return PlaceboTest(
-        estimate=estimate,
-        treated=labels[treated],
-        clusters=labels[never[known]],
-        placebos=(found * np.sqrt(v[treated] / v[never]))[known],
-        n_failed=int((~known).sum()),
-        alpha=fit.options.alpha,
+    values = (found * np.sqrt(v[treated] / v[never]))[known]
+    placebos = pd.Series(values, index=labels[never[known]], name="placebo")
+    n_failed = int((~known).sum())
+    return PlaceboTest.from_placebos(
+        estimate, labels[treated], placebos, n_failed, fit.options.alpha
     )
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.errors import DataError, OptionError
 from didjack.estimation.fit import Fit
+from didjack.fields import Fields
 from didjack.inference.permutation.permuted import Curves, Overall, assignments, n_assignments
 from didjack.inference.targets import ROUNDING, cell_size
 from didjack.inference.variance.jackknife import deviations
@@ -66,24 +67,27 @@ class Draws:
         return assignments(self.cohort, self._strata, self.n_permutations, self.seed)
 
 
-@dataclass(frozen=True, slots=True)
-class RandomizationTest:
-    """The result of a test.
+@dataclass(frozen=True, repr=False)
+class RandomizationTest(Fields):
+    """A test of the overall ATT by giving cohorts to other clusters.
 
     Attributes
     ----------
     estimate, statistic : of the actual assignment
     p_value : NaN if too many assignments have no statistic
-    low, high : the interval
+    conf_low, conf_high : ends of the effects that are not rejected
     n_assignments : assignments with a statistic, the actual one included
     n_failed : assignments without
     """
 
+    _title: ClassVar[str] = "Randomization test of the overall ATT"
+    _more: ClassVar[tuple[str, ...]] = ("smallest_p",)
+
     estimate: float
     statistic: float
     p_value: float
-    low: float
-    high: float
+    conf_low: float
+    conf_high: float
     n_assignments: int
     n_failed: int
 

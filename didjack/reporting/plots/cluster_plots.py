@@ -214,7 +214,7 @@ def draw_placebos(test: PlaceboTest, view: ResultView, ax: Axes | None, finish: 
     if ax is not None:
         check_axes(ax)
     value = np.append(test.placebos, test.estimate)
-    labels = [plain(label_text(key)) for key in (*test.clusters, test.treated)]
+    labels = [plain(label_text(key)) for key in (*test.placebos.index, test.treated)]
     order = np.argsort(value, kind="stable")
     actual = int(np.flatnonzero(order == value.size - 1)[0])
     y = np.arange(value.size)
@@ -236,7 +236,7 @@ def draw_placebos(test: PlaceboTest, view: ResultView, ax: Axes | None, finish: 
         )
     )
     ax.set_ylabel(name)
-    number = plural(test.placebos.size, "placebo")
+    number = plural(test.n_placebos, "placebo")
     points = value[order]
     ax.set_ylim(-0.8, value.size - 0.2, auto=True)
     boxes = np.column_stack([points, y, points, y])

@@ -101,9 +101,9 @@ def test_every_placebo_by_a_refit(case):
     v = slow_variance(df, options.get("weightsname"), options.get("anticipation", 0))
     assert (v == 1.0).all() == (case in ALIKE)
     scaled = {cluster: value * np.sqrt(v[2] / v[cluster]) for cluster, value in wanted.items()}
-    found = pd.Series(test.attrs["placebos"])
-    pd.testing.assert_series_equal(found, pd.Series(scaled), rtol=1e-9)
-    placebos = np.array(list(test.attrs["placebos"].values()))
+    found = test.placebos
+    pd.testing.assert_series_equal(found, pd.Series(scaled), rtol=1e-9, check_names=False)
+    placebos = np.array(test.placebos.to_numpy())
     size = np.sort(np.abs(placebos))
     assert test["estimate"] == agg.overall["estimate"]
     assert test["p_value"] == (1 + (size >= abs(test["estimate"])).sum()) / 7
@@ -120,7 +120,7 @@ def test_golden(method, formula, data):
     test = res.aggregate("simple").placebo_test()
     assert (test["p_value"], test["smallest_p"]) == (p_value, 1 / 12)
     np.testing.assert_allclose(test["estimate"], estimate, rtol=1e-9)
-    np.testing.assert_allclose(list(test.attrs["placebos"].values()), placebos, rtol=1e-7)
+    np.testing.assert_allclose(test.placebos.to_numpy(), placebos, rtol=1e-7)
 
 
 def test_clusters_without_a_placebo_are_counted():
@@ -128,7 +128,7 @@ def test_clusters_without_a_placebo_are_counted():
     df = df[~((df["cluster"] == 5) & (df["period"] >= 4))]
     test = fit(df, allow_unbalanced_panel=True).aggregate("simple").placebo_test()
     assert (test["n_placebos"], test["n_failed"]) == (5, 1)
-    assert 5 not in test.attrs["placebos"]
+    assert 5 not in test.placebos.index
 
 
 def test_fewer_than_19_placebos_never_reject_at_5_percent():
@@ -142,7 +142,7 @@ def test_fewer_than_19_placebos_never_reject_at_5_percent():
         test = fit(draw(many, 4, range(1, 6), 3)).aggregate("simple").placebo_test()
     assert not [w for w in caught if "placebo" in str(w.message) and "smallest" in str(w.message)]
     assert test["smallest_p"] == 1 / 20
-    size = np.abs(list(test.attrs["placebos"].values()))
+    size = np.abs(test.placebos.to_numpy())
     assert test["conf_high"] == test["estimate"] + size.max()
 
 

@@ -156,7 +156,7 @@ def test_strata_keep_cohorts_in_their_place():
     names = rows.map({0: "west", 1: "east"})
     for strata in (rows, names):
         other = agg.randomization_test("estimate", strata=strata)
-        pd.testing.assert_series_equal(by_mapping, other)
+        pd.testing.assert_series_equal(by_mapping.to_series(), other.to_series())
     size = []
     for west, east in product(set(permutations(cohorts[:4])), set(permutations(cohorts[4:]))):
         changed = df.assign(cohort=np.array([*west, *east])[df["cluster"]])
@@ -177,7 +177,7 @@ def test_order_of_rows_names_and_threads_do_not_matter():
         for count, other in ((1, df), (threads, shuffled), (threads, named)):
             numba.set_num_threads(count)
             again = fit(other, **options).aggregate("event").randomization_test(n_permutations=30)
-            pd.testing.assert_series_equal(test, again, check_exact=True)
+            pd.testing.assert_series_equal(test.to_series(), again.to_series(), check_exact=True)
     finally:
         numba.set_num_threads(threads)
 
@@ -203,10 +203,10 @@ def test_replicates_are_not_needed_for_estimates_nor_made_twice():
         for vcov in ("CV3", "analytic", "bootstrap")
     ]
     for other in results[1:]:
-        pd.testing.assert_series_equal(results[0], other)
+        pd.testing.assert_series_equal(results[0].to_series(), other.to_series())
     t = fit(df, vcov="analytic").aggregate("simple").randomization_test(n_permutations=50)
     pd.testing.assert_series_equal(
-        t, fit(df).aggregate("simple").randomization_test(n_permutations=50)
+        t.to_series(), fit(df).aggregate("simple").randomization_test(n_permutations=50).to_series()
     )
 
 

@@ -1,0 +1,162 @@
+"""What each cluster does to the estimates: methods of `Result`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from didjack.inference import diagnostics
+from didjack.options import told_apart
+from didjack.results.base import BaseResult
+from didjack.results.copies import labelled, own_frame
+from didjack.wording import encodable
+
+
+@told_apart
+def replicates(self: BaseResult) -> pd.DataFrame:
+    """Return the estimates without each cluster.
+
+    Returns
+    -------
+    DataFrame
+        Clusters x coefficients; NaN where an estimate cannot be computed. The overall of an
+        average comes last.
+
+    Raises
+    ------
+    OptionError
+        The result was made without jackknife.
+
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> res = didjack.csdid(
+    ...     df, "lemp", "year", "first.treat", "countyreal", cluster="state"
+    ... )
+    >>> res.aggregate("group").replicates().head(3).round(4)
+    group    2004    2006    2007  overall
+    state
+    8     -0.0797 -0.0229 -0.0350  -0.0372
+    12    -0.0797 -0.0450 -0.0261  -0.0350
+    13    -0.0692 -0.0158 -0.0275  -0.0294
+    """
+    self._need_replicates("replicates()")
+    labels = self._fit.layout.cluster_labels.rename(self.options.cluster or self.options.idname)
+    return labelled(self._targets.theta[1:], labels, self._targets.index)
+
+
+@told_apart
+def influence(self: BaseResult) -> pd.DataFrame:
+    """Return what each cluster does to the estimates.
+
+    Returns
+    -------
+    DataFrame
+        theta - theta_(h), clusters x coefficients, sorted by the absolute influence on the
+        overall ATT (of ATT(g,t): on their simple average), the largest first.
+
+    Raises
+    ------
+    OptionError
+        The result was made without jackknife.
+
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> res = didjack.csdid(
+    ...     df, "lemp", "year", "first.treat", "countyreal", cluster="state"
+    ... )
+    >>> res.aggregate("group").influence()["overall"].head(3).round(3).to_dict()
+    {8: 0.006, 17: -0.006, 26: -0.005}
+    """
+    self._need_replicates("influence()")
+    table = -(replicates(self) - self._targets.theta[0])
+    overall = diagnostics.overall_theta(self._fit, self._overall_targets)
+    size = np.abs(overall[0] - overall[1:])
+    order = np.argsort(-np.nan_to_num(size, nan=np.inf), kind="stable")
+    return pd.DataFrame(table.iloc[order])
+
+
+@told_apart
+def clusters(self: BaseResult) -> pd.DataFrame:
+    """Describe the clusters, one row each.
+
+    Returns
+    -------
+    DataFrame
+        n_obs and n_units; cohorts, the first treated periods of its units (``"never"`` for
+        never treated); treated, whether it is in a treated cohort; treated_share, its share of
+        the weight of all treated units; influence, theta - theta_(h) for the overall ATT (of a
+        group-time result: the simple average); variance_share, its share of the CV3 (CV3J)
+        variance of the same; partial_leverage, its share of the variance that the overall ATT
+        has under the working model (see `reference` in `csdid`), whatever the outcomes. The
+        last three are NaN without a jackknife.
+
+    References
+    ----------
+    MacKinnon, Nielsen & Webb (2023), Leverage, influence, and the jackknife in clustered
+    regression models, Stata Journal 23, doi:10.1177/1536867X231212433.
+
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> res = didjack.csdid(
+    ...     df, "lemp", "year", "first.treat", "countyreal", cluster="state"
+    ... )
+    >>> clusters = res.clusters()[["n_units", "treated_share", "variance_share"]]
+    >>> clusters.sort_values("variance_share").tail(2).round(3)
+           n_units  treated_share  variance_share
+    state
+    12          13          0.068           0.106
+    17          20          0.105           0.637
+    """
+    return own_frame(diagnostics.clusters(self._fit, self._overall_targets))
+
+
+@told_apart
+def glance(self: BaseResult) -> pd.DataFrame:
+    r"""Return one row about sample and options.
+
+    n_empty_clusters is the number of clusters that the sample rules left without units; they
+    are among n_clusters and count in the degrees of freedom, as in the reference packages.
+
+    effective_clusters and effective_treated_clusters are
+    :math:`(\sum_h w_h)^2 / \sum_h w_h^2` with the weight of all units, and of all treated
+    units, by cluster: as many clusters of equal weight are as unequal as these. For the mean
+    of independent units of equal variance this is the effective number :math:`G^*` of Carter,
+    Schnepel & Steigerwald (2017), doi:10.1162/REST_a_00639; in general theirs depends on an
+    assumed error covariance.
+
+    Of a jackknife, under the working model that `reference` of `csdid` explains: g_star,
+    :math:`(\sum_h \gamma_h)^2 / \sum_h \gamma_h^2` with the partial leverages of `clusters`;
+    critical_value and critical_value_t, of the overall ATT under the model and of t(R - 1);
+    law, how it was computed; retargeted_share, the share of the overall ATT's variance that
+    comes from replicates that average over other ATT(g,t) than the full sample. NaN where there
+    is no law.
+
+    Returns
+    -------
+    DataFrame
+        One row: n_obs, n_units, n_clusters, n_treated_clusters, n_groups, n_periods, options of
+        the result by their names, n_empty_clusters, and what is explained above.
+
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> res = didjack.csdid(
+    ...     df, "lemp", "year", "first.treat", "countyreal", cluster="state"
+    ... )
+    >>> row = res.aggregate("simple").glance().iloc[0]
+    >>> print(*row[["n_obs", "n_clusters", "n_treated_clusters", "vcov", "law"]])
+    2500 29 13 CV3 exact
+    >>> print(*row[["g_star", "critical_value", "critical_value_t"]].astype(float).round(2))
+    5.95 2.15 2.05
+    """
+    overall = diagnostics.at_a_glance(self._fit, self._overall_targets)
+    row = self._fit.describe() | overall
+    shown = {key: encodable(one) if isinstance(one, str) else one for key, one in row.items()}
+    return pd.DataFrame([shown])

@@ -1,0 +1,181 @@
+"""What group-time and aggregated results share: frozen, everything derived on request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, assert_never
+
+import numpy as np
+import pandas as pd
+
+from didjack.options import told_apart
+from didjack.reporting.export import maketables
+from didjack.reporting.plots import cluster_plots
+from didjack.reporting.plots.style import Finish
+from didjack.reporting.tables.summary import summary
+from didjack.reporting.tables.table import Table
+from didjack.results import clusters, estimates, hypotheses, permutation
+from didjack.results.base import BaseResult
+from didjack.wording import plural
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result(BaseResult):
+    """Coefficients with their inference, and how these are shown."""
+
+    tidy = estimates.tidy
+    confint = estimates.confint
+    vcov = estimates.vcov
+
+    wald_test = hypotheses.wald_test
+    pretest = hypotheses.pretest
+    mde = hypotheses.mde
+    lincomb = hypotheses.lincomb
+    randomization_test = permutation.randomization_test
+    placebo_test = permutation.placebo_test
+
+    replicates = clusters.replicates
+    influence = clusters.influence
+    glance = clusters.glance
+    clusters = clusters.clusters  # the last, as it takes the name of the module
+
+    @told_apart
+    def summary(self, alpha: float | None = None) -> Table:
+        """Return the printed table: the design, the coefficients, and what to know about them.
+
+        Parameters
+        ----------
+        alpha : float, optional
+            One minus the level of the intervals; default: that of the result.
+
+        Returns
+        -------
+        Table
+            Prints as text, shows as HTML in notebooks; ``to_latex()`` and ``save(path)`` are for
+            papers.
+
+        Raises
+        ------
+        OptionError
+            `alpha` is no number between 0 and 0.5.
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> print(res.aggregate("group").summary(alpha=0.1))
+        Callaway-Sant'Anna difference in differences: group effects
+        ===...
+        cohort 2004  -0.0797      0.0275  -2.90  0.007     -0.1260    -0.0335      ok
+        ...
+        """
+        return summary(self._view, self._level(alpha))
+
+    @told_apart
+    def to_html(self) -> str:
+        """Return the summary as HTML.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> "<table" in res.to_html()
+        True
+        """
+        return self.summary().to_html()
+
+    @told_apart
+    def to_latex(self) -> str:
+        r"""Return the summary as LaTeX.
+
+        The document needs ``\usepackage{booktabs, makecell, threeparttable}``.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import didjack
+        >>> df = didjack.datasets.load_mpdta()
+        >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+        >>> r"\toprule" in res.to_latex()
+        True
+        """
+        return self.summary().to_latex()
+
+    def _plot_clusters(
+        self, kind: Literal["replicates", "variance"], ax: Any, coefficient: Any, finish: Finish
+    ) -> Axes:
+        self._need_replicates(f"plot(kind={kind!r})")
+        deletions = self._view.deletions(coefficient)
+        match kind:
+            case "replicates":
+                return cluster_plots.replicates(self._view, deletions, ax, finish)
+            case "variance":
+                return cluster_plots.variance(self._view, deletions, ax, finish)
+            case _:
+                assert_never(kind)
+
+    def _plot_placebos(self, ax: Axes | None, alpha: float | None, finish: Finish) -> Axes:
+        test = permutation.placebos(self._fit.under(alpha=self._level(alpha)), self._overall)
+        return cluster_plots.draw_placebos(test, self._view, ax, finish)
+
+    @property
+    def __maketables_coef_table__(self) -> pd.DataFrame:
+        return maketables.coefficient_table(self._view)
+
+    def __maketables_stat__(self, key: str) -> Any:
+        return maketables.statistic(self._view, key)
+
+    @property
+    def __maketables_depvar__(self) -> str:
+        return self.options.yname
+
+    @property
+    def __maketables_vcov_info__(self) -> dict[str, Any]:
+        by = self.options.cluster or self.options.idname
+        return {"vcov_type": self.options.vcov, "clustervar": by}
+
+    @property
+    def __maketables_stat_labels__(self) -> dict[str, str]:
+        return dict(maketables.STATISTICS)
+
+    @property
+    def __maketables_default_stat_keys__(self) -> list[str]:
+        return list(maketables.DEFAULT_STATISTICS)
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def __repr__(self) -> str:
+        about = self._fit.describe()
+        return (
+            f"<didjack {self.title}: {plural(len(self._targets.labels), 'coefficient')}, "
+            f"{about['est_method']}, {about['vcov']}, {about['n_clusters']} clusters>"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Result) or type(other) is not type(self):
+            return NotImplemented
+        return (
+            replace(self.options, progress=None) == replace(other.options, progress=None)
+            and self._targets.index.equals(other._targets.index)
+            and np.array_equal(self._targets.theta, other._targets.theta, equal_nan=True)
+            and np.array_equal(
+                self._coefficients.own_variance.std_error,
+                other._coefficients.own_variance.std_error,
+                equal_nan=True,
+            )
+        )
+
+    __hash__ = None  # type: ignore[assignment]

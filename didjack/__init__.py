@@ -4,6 +4,7 @@ TYPE_CHECKING = False  # type checkers take it for true; the module `typing` wou
 if TYPE_CHECKING:
     from didjack import datasets, simulate
     from didjack.api import csdid
+    from didjack.compiling import warmup
     from didjack.data.cohorts import first_treated
     from didjack.data.lazy.scan import scan
     from didjack.errors import (
@@ -43,6 +44,7 @@ __all__ = [
     "first_treated",
     "scan",
     "simulate",
+    "warmup",
 ]
 
 # Nothing is loaded before it is used: the command takes care of Ctrl-C before the second begins
@@ -57,11 +59,12 @@ _HOMES = {
     "first_treated": "data.cohorts",
     "scan": "data.lazy.scan",
     "simulate": "simulate",
+    "warmup": "compiling",
 }
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted([*__all__, "__version__"])
 
 
 if not TYPE_CHECKING:

@@ -27,7 +27,7 @@ from didjack.results.result_view import report
 
 @told_apart
 def csdid(
-    df: Any,
+    data: Any,
     yname: str,
     tname: str,
     gname: str,
@@ -69,7 +69,7 @@ def csdid(
 
     Parameters
     ----------
-    df : pandas, polars or pyarrow table, or a lazy one of DuckDB, polars, Spark or Ibis
+    data : pandas, polars or pyarrow table, or a lazy one of DuckDB, polars, Spark or Ibis
         One row for each unit and period, or for each observation of a repeated cross section.
         It is not modified. Rows of a lazy table are put together by their engine, see "Large
         data" in the documentation.
@@ -197,18 +197,18 @@ def csdid(
     5           2    -0.138      0.036    0.001
     6           3    -0.107      0.034    0.004
     """
-    settings: dict[str, Any] = {name: value for name, value in locals().items() if name != "df"}
-    if df is None:
-        raise UnknownOptionError("df is required: a pandas, polars or pyarrow table")
+    settings: dict[str, Any] = {name: value for name, value in locals().items() if name != "data"}
+    if data is None:
+        raise UnknownOptionError("data is required: a pandas, polars or pyarrow table")
     options = Options(**settings)
-    if is_lazy(df):
+    if is_lazy(data):
         from didjack.data.lazy.lazy_sample import (
             clean as clean_lazy,  # and narwhals: takes long to import
         )
 
-        sample = clean_lazy(df, options)
+        sample = clean_lazy(data, options)
     else:
-        sample = clean(df, options)
+        sample = clean(data, options)
     fit = Fit.of(InMemory.of(sample, options), options, sample.ledger)
     result = group_time_result(fit)
     report(result._view)  # noqa: SLF001

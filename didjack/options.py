@@ -172,6 +172,8 @@ def told_apart(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def call(*args: P.args, **options: P.kwargs) -> R:
+        if "df" in options and "data" in named and not args and "data" not in options:
+            options["data"] = options.pop("df")  # what the first parameter was called
         reject_unknown({k: v for k, v in options.items() if k not in named}, named)
         missing = [name for name in required[len(args) :] if name not in options]
         if missing:

@@ -34,7 +34,7 @@ ROOMS = {
     *("datasets", "simulate", "cli"),
 }
 LEAVES = {"aliases", "options", "errors", "fields", "imports", "progress", "wording", "_typing"}
-FILES = {"__init__", "__main__", "api", "demo"} | LEAVES
+FILES = {"__init__", "__main__", "api", "compiling", "demo"} | LEAVES
 SHARED_NAMES = {"__init__", "base"}
 """Names that several files may have."""
 

@@ -67,7 +67,7 @@ def test_not_a_table(kind):
 
 
 def test_no_table(df):
-    refusal(None, "df is required", error=UnknownOptionError)
+    refusal(None, "data is required", error=UnknownOptionError)
     with pytest.raises(UnknownOptionError, match="df, yname, tname, gname are required"):
         didjack.csdid()
     with pytest.raises(UnknownOptionError, match="yname, tname, gname are required"):

@@ -61,10 +61,10 @@ def test_options_are_frozen_and_follow_the_call():
     with pytest.raises(dataclasses.FrozenInstanceError):
         options.alpha = 0.1
     arguments = list(inspect.signature(didjack.csdid).parameters)
-    assert arguments == ["df", *(field.name for field in dataclasses.fields(Options))]
+    assert arguments == ["data", *(field.name for field in dataclasses.fields(Options))]
     defaults = inspect.signature(didjack.csdid).parameters
     required = [name for name, one in defaults.items() if one.default is one.empty]
-    assert required == ["df", "yname", "tname", "gname"]
+    assert required == ["data", "yname", "tname", "gname"]
     for field in dataclasses.fields(Options):
         if field.default is not dataclasses.MISSING:
             assert defaults[field.name].default == field.default
@@ -73,7 +73,7 @@ def test_options_are_frozen_and_follow_the_call():
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
-        *[("clustervars", "cluster"), ("alp", "alpha"), ("Cluster", "cluster"), ("data", "df")],
+        *[("clustervars", "cluster"), ("alp", "alpha"), ("Cluster", "cluster"), ("dat", "data")],
         *[("idvar", "idname"), ("formula", "xformla"), ("xformula", "xformla"), ("se", "vcov")],
         *[("weights", "weightsname"), ("weight", "weightsname"), ("estimator", "est_method")],
         *[("unbalanced", "allow_unbalanced_panel"), ("random_state", "seed"), ("biters", "n_boot")],
@@ -84,7 +84,7 @@ def test_unknown_keywords(typed, meant):
     with pytest.raises(UnknownOptionError) as caught:
         fit(panel(), **{typed: 1})
     assert f"unknown option '{typed}' (did you mean '{meant}'?)" in str(caught.value)
-    assert "allowed: df, yname, tname, gname, idname, xformla, cluster" in str(caught.value)
+    assert "allowed: data, yname, tname, gname, idname, xformla, cluster" in str(caught.value)
 
 
 def test_several_unknown_keywords():

@@ -136,12 +136,12 @@ DOUBTS = {
 
 
 @told_apart
-def first_treated(df: Any, treatment: str, tname: str, idname: str) -> Any:
+def first_treated(data: Any, treatment: str, tname: str, idname: str) -> Any:
     """Find the cohort of each row: the first period in which its unit is treated.
 
     Parameters
     ----------
-    df : pandas, polars or pyarrow table
+    data : pandas, polars or pyarrow table
         N rows. It is not modified.
     treatment : str
         Column that is 1 (True) in the periods in which a unit is treated, from the first of them
@@ -155,7 +155,7 @@ def first_treated(df: Any, treatment: str, tname: str, idname: str) -> Any:
     Returns
     -------
     Series, or ChunkedArray of pyarrow
-        (N,) named "first_treated", of the kind of `df` and in its order, for `gname` of `csdid`:
+        (N,) named "first_treated", of the kind of `data` and in its order, for `gname` of `csdid`:
         a period of the column `tname`; missing (NaN, NaT, null) where a unit is never treated.
         Whole numbers of pandas are floats where some are missing. Of pandas, ``attrs`` has n_units,
         n_never_treated, n_always_treated (treated whenever seen), n_unseen_before (not seen in the
@@ -195,7 +195,7 @@ def first_treated(df: Any, treatment: str, tname: str, idname: str) -> Any:
        PA  1993       0     NaN
     """
     roles = _roles(treatment=treatment, tname=tname, idname=idname)
-    seen = _read(read_columns(df, roles), roles, package_of(df))
+    seen = _read(read_columns(data, roles), roles, package_of(data))
     first = seen.first()
     _check_absorbing(seen, first)
     doubts = _doubts(seen, first)
@@ -206,7 +206,7 @@ def first_treated(df: Any, treatment: str, tname: str, idname: str) -> Any:
     row = np.full(first.size, -1)
     start = np.flatnonzero(seen.on & (seen.period == first[seen.unit]))
     row[seen.unit[start[::-1]]] = start[::-1]
-    return column_like(df, tname, row[seen.unit], NAME, counts)
+    return column_like(data, tname, row[seen.unit], NAME, counts)
 
 
 def _roles(**columns: Any) -> dict[str, str]:

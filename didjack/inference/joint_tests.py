@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Floats
+from didjack.aggregation.schemes import SCHEMES
 from didjack.errors import OptionError
 from didjack.fields import Fields
 from didjack.imports import load
@@ -97,7 +98,7 @@ def position(label: Any, index: pd.Index) -> int:
 
 
 def _find(label: Any, index: pd.Index) -> int | None:
-    """Find a label by its value, or by the way it is written (for dates)."""
+    """Find a label by its value, or by the way it is written: a date, or "event time -2"."""
     label = tuple(label) if isinstance(label, list) else label
     if isinstance(label, (bool, np.bool_)) or not pd.api.types.is_hashable(label):
         return None  # True is no event time 1
@@ -107,8 +108,27 @@ def _find(label: Any, index: pd.Index) -> int | None:
         if isinstance(key, tuple) == isinstance(label, tuple) and key == label:
             return at
     written = label_text(label)
-    same = [at for at, key in enumerate(index) if label_text(key) == written]
-    return same[0] if len(same) == 1 else None
+    for names in ([label_text(key) for key in index], coefficient_names(index)):
+        if names.count(written) == 1:
+            return names.index(written)
+    return None
+
+
+def coefficient_names(index: pd.Index) -> list[str]:
+    """Write the labels of coefficients as tables show them, such as "event time -2".
+
+    Parameters
+    ----------
+    index : (M,) labels, whose name says what they are of
+    """
+    if index.nlevels == 2:
+        return [f"ATT({label_text(key)})" for key in index]
+    words = {scheme.label: scheme.words for scheme in map(SCHEMES.__getitem__, SCHEMES)}
+    before = words.get(str(index.name), "")
+    return [
+        "overall ATT" if key == "overall" else f"{before} {label_text(key)}".strip()
+        for key in index
+    ]
 
 
 def _numbers(values: Any) -> Floats:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.aggregation.schemes import Scheme, Window
+from didjack.inference import joint_tests
 from didjack.options import (
     AggregationType,
     AggregationWeights,
@@ -18,7 +19,7 @@ from didjack.options import (
     Vcov,
     registered,
 )
-from didjack.wording import label_text, one_line
+from didjack.wording import one_line
 
 # ---- words ---------------------------------------------------------------------------------------
 
@@ -40,13 +41,7 @@ def effect(view: ResultView) -> str:
 
 def coefficient_names(view: ResultView) -> list[str]:
     """Write the labels of all coefficients in words."""
-    if view.scheme is None:
-        return [f"ATT({label_text(key)})" for key in view.index]
-    words = view.scheme.words
-    return [
-        "overall ATT" if key == "overall" else f"{words} {label_text(key)}".strip()
-        for key in view.index
-    ]
+    return joint_tests.coefficient_names(view.index)
 
 
 def columns(view: ResultView, alpha: float | None = None) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from didjack.errors import OptionError, UnknownOptionError
 from didjack.inference.variance.kinds import KINDS
 from didjack.options import Vcov, check_choice, check_flag, reject_unknown, told_apart
 from didjack.results.base import BaseResult
-from didjack.results.copies import labelled, own_frame
+from didjack.results.copies import labelled, own_frame, own_index
 
 
 @told_apart
@@ -208,3 +208,96 @@ def vcov(self: BaseResult, kind: Vcov | None = None) -> pd.DataFrame:
     made = KINDS[self.options.vcov if kind is None else kind]
     index = self._targets.index
     return labelled(self._view.made_for(made).covariance(made), index, index)
+
+
+# ---- what users of statsmodels and pyfixest type -------------------------------------------------
+
+
+def column(self: BaseResult, name: str, alpha: float | None = None) -> pd.Series:
+    """Return one column of the table of coefficients, by coefficient."""
+    values = self._statistics(alpha)[name].to_numpy(dtype=np.float64)
+    return pd.Series(values, index=own_index(self._targets.index), name=name)
+
+
+def coef(self: BaseResult) -> pd.Series:
+    """Return the estimates by coefficient, as pyfixest does; also ``params``.
+
+    Returns
+    -------
+    Series
+
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal").aggregate("group")
+    >>> res.coef().round(4).to_dict()
+    {2004: -0.0797, 2006: -0.0229, 2007: -0.0261, 'overall': -0.031}
+    """
+    return column(self, "estimate")
+
+
+def se(self: BaseResult) -> pd.Series:
+    """Return the standard errors by coefficient, as pyfixest does; also ``bse``.
+
+    Returns
+    -------
+    Series
+
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal").aggregate("group")
+    >>> (res.se() == res.bse).all()
+    True
+    """
+    return column(self, "std_error")
+
+
+def tstat(self: BaseResult) -> pd.Series:
+    """Return the t statistics by coefficient, as pyfixest does; also ``tvalues``.
+
+    Returns
+    -------
+    Series
+    """
+    return column(self, "statistic")
+
+
+def pvalue(self: BaseResult) -> pd.Series:
+    """Return the p-values by coefficient, as pyfixest does; also ``pvalues``.
+
+    Returns
+    -------
+    Series
+    """
+    return column(self, "p_value")
+
+
+@told_apart
+def conf_int(self: BaseResult, alpha: float | None = None) -> pd.DataFrame:
+    """Return pointwise confidence intervals, as statsmodels does; see `confint`.
+
+    Parameters
+    ----------
+    alpha : float, optional
+        One minus the confidence level; default: that of the result.
+
+    Returns
+    -------
+    DataFrame
+        conf_low and conf_high by coefficient.
+    """
+    return confint(self, alpha)
+
+
+@told_apart
+def cov_params(self: BaseResult) -> pd.DataFrame:
+    """Return the covariance matrix of the coefficients, as statsmodels does; see `vcov`.
+
+    Returns
+    -------
+    DataFrame
+    """
+    return vcov(self)

@@ -14,12 +14,17 @@ from didjack.reporting.plots import cluster_plots
 from didjack.reporting.plots.style import Finish
 from didjack.reporting.tables.summary import summary
 from didjack.reporting.tables.table import Table
+from didjack.reporting.view import columns
 from didjack.results import clusters, estimates, hypotheses, permutation
 from didjack.results.base import BaseResult
 from didjack.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+_IN_REPR = ["estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"]
+_MOST_ROWS = 12
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -29,6 +34,18 @@ class Result(BaseResult):
     tidy = estimates.tidy
     confint = estimates.confint
     vcov = estimates.vcov
+
+    # What users of statsmodels and pyfixest type.
+    params = property(estimates.coef)
+    bse = property(estimates.se)
+    tvalues = property(estimates.tstat)
+    pvalues = property(estimates.pvalue)
+    conf_int = estimates.conf_int
+    cov_params = estimates.cov_params
+    coef = estimates.coef
+    se = estimates.se
+    tstat = estimates.tstat
+    pvalue = estimates.pvalue
 
     wald_test = hypotheses.wald_test
     pretest = hypotheses.pretest
@@ -159,10 +176,12 @@ class Result(BaseResult):
 
     def __repr__(self) -> str:
         about = self._fit.describe()
-        return (
-            f"<didjack {self.title}: {plural(len(self._targets.labels), 'coefficient')}, "
-            f"{about['est_method']}, {about['vcov']}, {about['n_clusters']} clusters>"
+        head = (
+            f"{self.title[0].upper()}{self.title[1:]}: {about['est_method']}, {about['vcov']}, "
+            f"{plural(int(str(about['n_clusters'])), 'cluster')}"
         )
+        table = columns(self._view)[_IN_REPR]
+        return f"{head}\n{table.to_string(max_rows=_MOST_ROWS, float_format='{:.4f}'.format)}"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Result) or type(other) is not type(self):

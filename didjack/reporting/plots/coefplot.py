@@ -32,7 +32,7 @@ WIDE = 0.7
 
 @told_apart
 def coefplot(  # noqa: PLR0913 (a picture has the options that it has)
-    results: Mapping[str, Viewed],
+    results: Viewed | Sequence[Viewed] | Mapping[str, Viewed],
     ax: Axes | NDArray[Any] | Figure | SubFigure | None = None,
     alpha: float | None = None,
     joint: bool = True,
@@ -49,9 +49,10 @@ def coefplot(  # noqa: PLR0913 (a picture has the options that it has)
 
     Parameters
     ----------
-    results : mapping of str to result
+    results : result, sequence of results, or mapping of str to result
         What `csdid` or `aggregate` return, by the names of the legend, which leaves out empty ones
-        and those that begin with an underscore: these are refused.
+        and those that begin with an underscore: these are refused. Without names they are (1),
+        (2), ...; one result has the name of its outcome.
     ax : matplotlib Axes; for ATT(g,t) a Figure, SubFigure or array of Axes; optional
         Where to draw; default: a new figure. See `GroupTimeResult.plot`.
     alpha : float, optional
@@ -128,10 +129,14 @@ def coefplot(  # noqa: PLR0913 (a picture has the options that it has)
 
 def _views(results: Any) -> dict[str, ResultView]:
     """Check that results are of one kind, and return what is seen of them by name."""
+    if (one := seen(results)) is not None:
+        results = {one.options.yname: results}
+    elif isinstance(results, Sequence) and not isinstance(results, str):
+        results = {f"({i + 1})": result for i, result in enumerate(results)}
     if not isinstance(results, Mapping) or not results:
         raise OptionError(
-            f"results={brief(results)} is not allowed: a mapping of names to results, for example "
-            "{'reg': a, 'dr': b}"
+            f"results={brief(results)} is not allowed: a result, a list of results, or a mapping "
+            "of names to results, for example {'reg': a, 'dr': b}"
         )
     views = {}
     for name, result in results.items():

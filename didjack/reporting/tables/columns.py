@@ -106,10 +106,10 @@ def named(results: Any, names: Any) -> tuple[list[str], list[ResultView]]:
     if isinstance(results, Mapping):
         names = list(results) if names is None else names
         results = list(results.values())
+    results = [results] if seen(results) else results
     if not isinstance(results, Sequence) or isinstance(results, str):
-        one = "; one result goes into a list, [result]" if seen(results) else ""
         raise OptionError(
-            f"results={brief(results)} is not allowed: a list or dict of results{one}"
+            f"results={brief(results)} is not allowed: a result, or a list or dict of results"
         )
     views = [_view(one) for one in results]
     names = [f"({i + 1})" for i in range(len(results))] if names is None else names

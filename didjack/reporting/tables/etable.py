@@ -30,7 +30,7 @@ MOST_DIGITS = 20
 
 @told_apart
 def etable(
-    results: Sequence[Viewed] | Mapping[str, Viewed],
+    results: Viewed | Sequence[Viewed] | Mapping[str, Viewed],
     names: Sequence[str] | None = None,
     *,
     rename: Mapping[str, str] | None = None,
@@ -59,7 +59,7 @@ def etable(
 
     Parameters
     ----------
-    results : sequence or mapping from name to result
+    results : result, sequence of results, or mapping from name to result
         Of any kind; coefficients are matched by their names.
     names : sequence of str, optional
         Heads of the columns; default: those of the mapping, or (1), (2), ...

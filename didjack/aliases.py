@@ -48,5 +48,6 @@ VALUE_ALIASES = {
     "omit": "drop",
     "dropna": "skip",
     "error": "raise",
+    "model": "impute",
 }
 """What is chosen for an option, and what it is called here."""

@@ -46,7 +46,7 @@ def csdid(
     collinear: Collinear = "nan",
     vcov: Vcov = "CV3",
     reference: Reference = "model",
-    undefined: Undefined = "model",
+    undefined: Undefined = "impute",
     alpha: float = 0.05,
     n_boot: int = 999,
     seed: int = 0,
@@ -117,7 +117,7 @@ def csdid(
         covariates are those of the earlier period in any case.
     collinear : {"nan", "drop"}
         What becomes of an ATT(g,t) whose covariates are collinear among its rows: no estimate,
-        with status "singular", or an estimate without the later ones of these covariates.
+        with status "collinear", or an estimate without the later ones of these covariates.
     vcov : {"CV3", "CV3J", "analytic", "bootstrap"}
         "CV3", "CV3J": cluster jackknife, centred on the estimate or on the mean of the replicates.
         "analytic": influence functions; normal if units are independent, t(H - 1) if `cluster`
@@ -127,11 +127,11 @@ def csdid(
         if shocks are normal, independent between clusters, and as large in all clusters but for
         their size, or t(R - 1), as in R ``didjack`` and Stata ``csdidjack``. The column ``df`` is
         that of the t with the same critical value at `alpha`.
-    undefined : {"model", "nan", "skip", "raise"}
-        If an estimate cannot be had without some cluster: a standard error from the other
-        replicates, made up under the working model as if this cluster's shocks were like the
-        others' ("model"; with ``reference="t"`` it acts as "nan"); no standard error ("nan"); leave
-        the replicate out, with no variation from this cluster ("skip"); an error ("raise").
+    undefined : {"impute", "nan", "skip", "raise"}
+        What happens if an estimate is not defined without some cluster. "impute": the standard
+        error comes from the other replicates, and the part of this cluster is imputed under the
+        working model; with ``reference="t"`` it acts as "nan". "nan": no standard error. "skip":
+        the replicate is left out, with no variation from this cluster. "raise": an error.
     alpha : float
         One minus the level of confidence intervals, for all methods of the result.
     n_boot : int

@@ -37,7 +37,7 @@ def side_by_side(study: didjack.AggregateResult, other: didjack.AggregateResult)
             "analytic": analytic["std_error"],
             "p (analytic)": analytic["p_value"],
             "ratio": cv3["std_error"] / analytic["std_error"],
-            "status": [text.split(":")[0] for text in cv3["status"]],
+            "status": study.summary().to_frame()["status"].to_numpy(),
         }
     ).rename_axis("event time")
 
@@ -51,8 +51,8 @@ def conclusion(study: didjack.AggregateResult, table: pd.DataFrame) -> str:
         f"The overall effect is {overall['ATT']:.3f}. Its clustered analytic standard error, "
         f"{overall['analytic']:.3f}, leaves no doubt about it; CV3, {overall['CV3']:.3f}, does "
         f"(p = {overall['p (CV3)']:.2f}). State {first} is why: without it the effect is "
-        f"{without:.3f}, and there is no event time 2 or 3 at all: what CV3 says of these is made "
-        "up from the other states."
+        f"{without:.3f}, and there is no event time 2 or 3 at all: in their CV3 its part is "
+        "imputed under the working model."
     )
 
 

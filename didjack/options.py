@@ -22,7 +22,7 @@ FixWeights = Literal["varying", "base_period", "first_period"]
 Collinear = Literal["nan", "drop"]
 Vcov = Literal["CV3", "CV3J", "analytic", "bootstrap"]
 Reference = Literal["model", "t"]
-Undefined = Literal["model", "nan", "skip", "raise"]
+Undefined = Literal["impute", "nan", "skip", "raise"]
 AggregationType = Literal["simple", "event", "group", "calendar"]
 AggregationWeights = Literal["cohort", "cell"]
 
@@ -269,7 +269,7 @@ class Options:
     collinear: Collinear = "nan"
     vcov: Vcov = "CV3"
     reference: Reference = "model"
-    undefined: Undefined = "model"
+    undefined: Undefined = "impute"
     alpha: float = 0.05
     n_boot: int = 999
     seed: int = 0
@@ -347,8 +347,8 @@ class Options:
 
     @property
     def missing_replicates(self) -> Undefined:
-        """What becomes of an error with undefined replicates: "model" is of no use without one."""
-        return "nan" if (self.undefined, self.reference) == ("model", "t") else self.undefined
+        """What becomes of an error with undefined replicates: t(R - 1) has no model to impute."""
+        return "nan" if (self.undefined, self.reference) == ("impute", "t") else self.undefined
 
     @property
     def by_unit(self) -> bool:

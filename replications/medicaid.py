@@ -83,7 +83,7 @@ def about_single(states: didjack.GroupTimeResult) -> dict[str, object]:
     """Count ATT(g,t) from treatment on that differ from zero, and name cohorts of one state."""
     effects = states.tidy().query("event_time >= 0")
     analytic = states.with_options(vcov="analytic").tidy().query("event_time >= 0")
-    alone = effects.loc[effects["status"].str.startswith("model"), ["group", "status"]]
+    alone = effects.loc[effects["status"].str.startswith("imputed"), ["group", "status"]]
     return {
         "n_effects": len(effects),
         "n_significant": (analytic["p_value"] < 0.05).sum(),

@@ -83,11 +83,11 @@ def check_rank(x, w):
     z = np.sqrt(w)[:, None] * x
     norms = np.linalg.norm(z, axis=0)
     if len(z) < z.shape[1] or np.any(norms == 0):
-        raise Failed("singular")
+        raise Failed("collinear")
     z = z / norms
     s = np.linalg.svd(z, compute_uv=False)
     if s[-1] < RANK * s[0] or 1 / np.linalg.cond(z.T @ z, 1) < RCOND:
-        raise Failed("singular")
+        raise Failed("collinear")
 
 
 def wls(y, x, w, use, drop):
@@ -131,7 +131,7 @@ def newton_logit(d, x, w):
             break
         b = b + size * step
     if np.abs(grad).max() > 1e-10:
-        raise Failed("overlap")
+        raise Failed("no overlap")
     return b / scale
 
 
@@ -141,7 +141,7 @@ def perfect_predictors(d, x, use):
     changed = True
     while changed:
         if len(np.unique(d[use])) < 2:
-            raise Failed("overlap")
+            raise Failed("no overlap")
         changed = False
         for j in keep:
             values = np.unique(x[use, j])
@@ -169,7 +169,7 @@ def propensity(d, x, w, drop):
     check_rank(z[use], w[use])
     plain = newton_logit(d[use], z[use], np.ones(use.sum()))
     if expit(z[use] @ plain).max() >= OVERLAP:
-        raise Failed("overlap")
+        raise Failed("no overlap")
     gamma = newton_logit(d[use], z[use], w[use])
     p = np.minimum(expit(z @ gamma), CAP)
     hess = (z * (w * use * p * (1 - p))[:, None]).T @ z / n
@@ -183,7 +183,7 @@ def ratio_weights(d, x, w, drop):
     p, psi, kept = propensity(d, x, w, drop)
     r = w * kept * (1 - d) * p / (1 - p)
     if r.sum() <= 0:
-        raise Failed("overlap")
+        raise Failed("no overlap")
     return r, psi
 
 
@@ -403,7 +403,7 @@ def panel_cell(sample, g, t, base, control_group, anticipation, est_method, drop
     if missing:
         return np.nan, missing.replace("rows", "units"), np.full(n, np.nan), treated
     if t == base:
-        return 0.0, "reference", np.zeros(n), treated
+        return 0.0, "base", np.zeros(n), treated
     dy = (y[at[t]] - y[at[base]])[cell]
     psi = np.zeros(n)
     try:
@@ -439,7 +439,7 @@ def rcs_cell(sample, g, t, base, control_group, anticipation, est_method, drop, 
     if missing:
         return np.nan, missing, np.full(n, np.nan), treated
     if t == base:
-        return 0.0, "reference", np.zeros(n), treated
+        return 0.0, "base", np.zeros(n), treated
     post = period == t
     y, x, w_cell = rows["y"].to_numpy()[cell], covariates[cell], w[cell] / w[cell].mean()
     try:

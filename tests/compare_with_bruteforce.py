@@ -161,7 +161,7 @@ def same(result, theta, thetas, scale, skip, what):
     table = coefficients(result)
     close(numbers(table, "estimate"), theta, scale, what)
     close(result.replicates(), thetas, scale, f"{what}: replicates")
-    moving = (table["status"] != "reference").to_numpy() & ~np.isnan(theta)
+    moving = (table["status"] != "base").to_numpy() & ~np.isnan(theta)
     slow = [bf.cv3(t, column, skip_nan=skip) for t, column in zip(theta, thetas.T, strict=True)]
     error = np.array([se for se, _ in slow])
     df = np.array([df if not np.isnan(se) else np.nan for se, df in slow])
@@ -190,8 +190,8 @@ def compare(df, summaries=SUMMARIES, **options):
     status = [text.split(":")[0] for text in result.cells["status"]]
     for got, want in zip(status, full.table["status"], strict=True):
         # Where both the logit and a regression fail, either may be named.
-        both = options.get("est_method", "dr") == "dr" and want == "overlap"
-        assert got in (want, "singular" if both else want)
+        both = options.get("est_method", "dr") == "dr" and want == "no overlap"
+        assert got in (want, "collinear" if both else want)
     assert result.replicates().index.tolist() == sorted(replicates)
 
     theta = full.table["estimate"].to_numpy()

@@ -219,9 +219,9 @@ def test_line_breaks_in_names_and_labels(df):
     _, texts = sample_warnings(where(text, [0], columns["y"], np.nan), **names)
     assert "unit 001" in texts[1]
     assert all("\n" not in warning for warning in texts)
-    with pytest.warns(didjack.EstimationWarning, match="singular: z z"):
+    with pytest.warns(didjack.EstimationWarning, match="collinear: z z"):
         same = fit(df.assign(**{"z\nz": 1.0}), xformla="~ x1 + `z\nz`")
-    assert set(same.cells["status"]) == {"singular: z z"}
+    assert set(same.cells["status"]) == {"collinear: z z"}
 
 
 # ---- values -------------------------------------------------------------------------------------

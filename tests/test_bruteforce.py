@@ -117,7 +117,7 @@ def test_replicates_equal_refits(sample, est_method, variant):
     # Averages are taken alike whatever the method.
     summaries = SUMMARIES if est_method == "reg" else SUMMARIES[:1]
     _, full, replicates = compare(make(sample), summaries, **options)
-    assert (full.table["status"] != "singular").all()
+    assert (full.table["status"] != "collinear").all()
     assert len(replicates) == len(COHORTS)
 
 
@@ -173,26 +173,26 @@ def test_fixed_weights_where_replicates_have_a_sample_of_their_own(edge, choice,
 # Awkward designs ------------------------------------------------------------------------------
 
 # Cohorts of the clusters, sizes of the clusters, periods; and what happens to the full sample
-# ("dropped", "recoded" rows) and to replicates ("undefined", "retargeted") of a plain panel.
+# ("dropped", "recoded" rows) and to replicates ("undefined", "composition") of a plain panel.
 EDGES = {
-    "time gaps": ((0, 3, 0, 8, 4, 0, 8, 3), 12, (1, 2, 4, 7, 8), {"undefined", "retargeted"}),
+    "time gaps": ((0, 3, 0, 8, 4, 0, 8, 3), 12, (1, 2, 4, 7, 8), {"undefined", "composition"}),
     "no never-treated": ((3, 5, 6, 3, 5, 6, 6), 12, range(1, 7), {"dropped", "recoded"}),
     "last cohort in one cluster": (
         (3, 5, 6, 3, 5, 3, 5),
         12,
         range(1, 7),
-        {"dropped", "recoded", "undefined", "retargeted"},
+        {"dropped", "recoded", "undefined", "composition"},
     ),
     "single never-treated cluster": (
         (0, 3, 5, 3, 5, 3, 5),
         12,
         range(1, 7),
-        {"undefined", "retargeted"},
+        {"undefined", "composition"},
     ),
     "late cohort": ((0, 9, 3, 0, 4, 3, 4), 12, range(1, 6), {"recoded"}),
     "late cohort as never-treated": ((9, 3, 9, 4, 3, 4), 12, range(1, 6), {"recoded"}),
     "already treated": ((0, 1, 3, 0, 4, 3, 4, 1), 12, range(1, 6), {"dropped"}),
-    "cohort in one cluster": ((0, 3, 0, 4, 4, 0), 14, range(1, 6), {"undefined", "retargeted"}),
+    "cohort in one cluster": ((0, 3, 0, 4, 4, 0), 14, range(1, 6), {"undefined", "composition"}),
     "one treated cluster": ((0, 3, 0, 0, 0), 14, range(1, 6), {"undefined"}),
     "two clusters": ((0, 3), 25, range(1, 5), {"undefined"}),
     "three clusters": ((0, 3, 0), 20, range(1, 5), {"undefined"}),
@@ -247,7 +247,7 @@ def test_awkward_designs_are_awkward(edge):
     got = set(result.sample["action"]) - {"kept"}
     tables = [result.tidy(), event.tidy(), event.overall.to_frame().T]
     got |= {"undefined" for t in tables if t["status"].str.startswith("undefined").any()}
-    got |= {"retargeted" for t in tables if (t["n_retargeted"] > 0).any()}
+    got |= {"composition" for t in tables if (t["n_composition"] > 0).any()}
     assert got == want
 
 
@@ -299,7 +299,7 @@ def test_base_period_changes_without_its_only_observer(sample):
     assert base(full) == base(replicates[1]) == [3]
     assert base(replicates[0]) == [2]
     table = result.tidy().set_index(["group", "time"])
-    assert table.loc[(4, 5), "n_retargeted"] == 1
+    assert table.loc[(4, 5), "n_composition"] == 1
     assert (statuses(df, **options).loc[0, (slice(None), 3)] != "OK").all()
 
 
@@ -473,7 +473,7 @@ def test_overlap(sample, est_method, weighted, where):
     assert failed([full]) == [in_full]
     assert failed(replicates.values()) == [*without, in_full, in_full]
     cells = result.cells.set_index("group")["status"]
-    assert (cells.loc[3] == ("overlap" if in_full else "ok")).all()
+    assert (cells.loc[3] == ("no overlap" if in_full else "ok")).all()
     assert (cells.loc[4] == "ok").all()
     names = statuses(df, **options)[3]
     only_comparison = 3 if where == "full sample" else None  # then regressions fail as well
@@ -563,9 +563,9 @@ def test_collinear_covariates(sample, est_method, where):
     assert full.table["estimate"].isna().sum() == n_cells
     assert result.replicates().isna().sum().sum() == n_replicates
     status = result.cells["status"][result.tidy()["estimate"].isna()]
-    name = "singular: x2"
+    name = "collinear: x2"
     if where == "comparisons" and est_method == "ipw":
-        name = "overlap"  # x2 = 1 predicts treatment perfectly
+        name = "no overlap"  # x2 = 1 predicts treatment perfectly
     assert (status == name).all()
     if where == "comparisons without cluster 2":
         reason = (

@@ -60,7 +60,7 @@ def test_mpdta_without_its_only_state_of_2004():
     assert event.loc[[2, 3], ["std_error", "p_value", "conf_low", "df"]].isna().all(axis=None)
     assert event.loc[3, "estimate"] == pytest.approx(-0.1008, abs=5e-5)
     assert event.loc[3, "n_replicates"] == 0
-    assert event.loc[[0, 1], "n_retargeted"].tolist() == [1, 1]
+    assert event.loc[[0, 1], "n_composition"].tolist() == [1, 1]
     assert event.loc[-3, "status"] == "ok"
 
 
@@ -109,8 +109,8 @@ def test_one_never_treated_cluster():
     result = check(df, est_method="reg")
     table = result.tidy().set_index(["group", "time"])
     early, late = table.loc[(3, slice(2, 4)), :], table.loc[(3, slice(5, 6)), :]
-    assert (early["status"] == "retargeted").all()
-    assert (early["n_retargeted"] == 1).all()
+    assert (early["status"] == "composition").all()
+    assert (early["n_composition"] == 1).all()
     assert (late["status"] == "undefined: cluster 0: no comparison units").all()
     assert table.loc[5, "std_error"].isna().all()
     later = check(df, est_method="reg", control_group="notyettreated").tidy()
@@ -313,7 +313,7 @@ def test_a_covariate_constant_within_a_cohort_of_cross_sections():
     df["x1"] = df["x1"].where(df["cohort"] != 4, 0.3)
     result = check(df, xformla="~ x1", panel=False)
     status = result.cells.set_index("group")["status"]
-    assert (status.loc[4] == "singular: x1").all()
+    assert (status.loc[4] == "collinear: x1").all()
     assert (status.loc[6] == "ok").all()
     assert (check(df, xformla="~ x1", panel=False, est_method="reg").cells["status"] == "ok").all()
 
@@ -322,11 +322,11 @@ def test_a_covariate_constant_within_a_cohort_of_cross_sections():
 def test_a_covariate_constant_among_comparison_units(est_method):
     df = draw((0, 4, 0, 6, 4, 0, 6, 4), 25, range(1, 7))
     df["x1"] = df["x1"].where(df["cohort"] != 0, 0.3)
-    with pytest.warns(EstimationWarning, match=r"10 of 10 .*singular: x1"):
+    with pytest.warns(EstimationWarning, match=r"10 of 10 .*collinear: x1"):
         result = fast(df, xformla="~ x1", est_method=est_method)
     assert result.tidy()["estimate"].isna().all()
     assert result.tidy()["std_error"].isna().all()
-    assert (result.cells["status"] == "singular: x1").all()
+    assert (result.cells["status"] == "collinear: x1").all()
 
 
 def test_a_covariate_that_is_treatment():
@@ -334,5 +334,5 @@ def test_a_covariate_that_is_treatment():
     df["x1"] = (df["cohort"] == 4) * 1.0
     with pytest.warns(EstimationWarning, match="10 of 10"):
         cells = fast(df, xformla="~ x1", est_method="ipw").cells.set_index("group")
-    assert (cells.loc[4, "status"] == "overlap").all()
-    assert (cells.loc[6, "status"] == "singular: x1").all()
+    assert (cells.loc[4, "status"] == "no overlap").all()
+    assert (cells.loc[6, "status"] == "collinear: x1").all()

@@ -119,7 +119,7 @@ def test_pyfixest_saturated_is_universal_and_never_treated(saturated):
     assert theirs.index.tolist() == study.index.tolist()
     np.testing.assert_allclose(theirs["Estimate"].astype(float), study["estimate"], atol=1e-9)
     cells = result.tidy()
-    cells = cells[cells["status"] != "reference"]
+    cells = cells[cells["status"] != "base"]
     lead = cells["time"] - cells["group"]
     label = [
         f"rel_time::{float(e)}:first_treated_period::{g}"

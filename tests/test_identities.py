@@ -333,7 +333,7 @@ def test_cv3j_is_centred_on_the_mean(case):
         theta = one.replicates().to_numpy()
         r = len(theta)
         estimate = coefficients(one)["estimate"].to_numpy(float)
-        reference = (coefficients(one)["status"] == "reference").to_numpy()
+        reference = (coefficients(one)["status"] == "base").to_numpy()
         for agg, centre in ((one, estimate), (other, theta.mean(axis=0))):
             want = np.sqrt((r - 1) / r * ((theta - centre) ** 2).sum(axis=0))
             got = coefficients(agg)["std_error"].to_numpy(float)
@@ -561,7 +561,7 @@ def test_published_cv3_of_minimum_wages(mpdta, est_method, undefined):
     assert round(simple["std_error"], 7) == 0.0185754
     assert simple["df"] == 28
     assert simple["n_replicates"] == 29
-    assert (simple["n_retargeted"], simple["status"]) == (1, "retargeted")
+    assert (simple["n_composition"], simple["status"]) == (1, "composition")
     # The cohort's own effects have no replicate without it.
     own = result.tidy().set_index("group").loc[2004]
     assert own["std_error"].isna().all() == (undefined == "nan")

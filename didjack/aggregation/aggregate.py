@@ -254,7 +254,7 @@ class Averages:
     by_cell : whether the weights are the cells' own
     keys : (M,) event times, cohorts or periods on the integer axis; empty for "simple"
     theta : (R, M + 1); NaN where no cell is left
-    retargeted : (R, M + 1) whether a replicate averages over other cells than the full sample
+    composition : (R, M + 1) whether a replicate averages other cells than the full sample
     n_cells, n_estimated : (M + 1,) how many cells of the full sample belong to each, and how many
         of these have an estimate
     missing : cells of any of them that have none, sorted
@@ -268,7 +268,7 @@ class Averages:
     by_cell: bool
     keys: Ints
     theta: Floats
-    retargeted: Bools
+    composition: Bools
     n_cells: Ints
     n_estimated: Ints
     missing: Ints
@@ -317,7 +317,7 @@ def aggregate(
         by_cell=by_cell,
         keys=components.keys[shown],
         theta=np.column_stack([theta, overall])[:, kept],
-        retargeted=np.column_stack([turned, turned[:, counted].any(axis=1)])[:, kept],
+        composition=np.column_stack([turned, turned[:, counted].any(axis=1)])[:, kept],
         n_cells=counts[0],
         n_estimated=counts[1],
         missing=np.flatnonzero(in_full & np.isnan(table.att[0])),

@@ -155,7 +155,7 @@ def fit(
     collinear: of.IfCollinear = "nan",
     vcov: of.Errors = "CV3",
     reference: of.Law = "model",
-    undefined: of.IfUndefined = "model",
+    undefined: of.IfUndefined = "impute",
     alpha: of.Alpha = 0.05,
     n_boot: of.Draws = 999,
     seed: of.Seed = 0,

@@ -172,8 +172,8 @@ IfUndefined = Annotated[
     Undefined,
     Option(
         "--undefined",
-        help="If an estimate cannot be had without some cluster: make up for it under the model, "
-        "no standard error, leave it out, or fail.",
+        help="If an estimate is not defined without some cluster: impute its part of the variance "
+        "under the working model, no standard error, leave it out, or fail.",
         rich_help_panel=INFERENCE,
     ),
 ]

@@ -22,7 +22,7 @@ from didjack.data.frames import column_names, read_columns
 from didjack.data.labels import Coded, as_codes, distinct, renumber, text_as_categories
 from didjack.data.numbers import as_float
 from didjack.data.remedies import package_of
-from didjack.data.sample import CleanData, Entry, Rows, Sample, ledger_table
+from didjack.data.sample import CleanData, Entry, Rows, Rule, Sample, ledger_table
 from didjack.options import Options
 
 # ---- read ----------------------------------------------------------------------------------------
@@ -322,10 +322,10 @@ def _number_clusters(sample: Sample) -> None:
 
 def _finish(sample: Sample, horizon: int, pooled: bool) -> CleanData:
     rows = sample.rows
-    n_units, _ = sample.who("6 sample", np.ones(rows.y.size, dtype=bool))
+    n_units, _ = sample.who(Rule.SAMPLE, np.ones(rows.y.size, dtype=bool))
     if rows.unit.size:
         rows = replace(rows, unit=renumber(rows.unit, len(sample.unit_labels))[0])
-    kept = Entry("6 sample", "kept", sample.size, n_units, "the sample that is used", "")
+    kept = Entry(Rule.SAMPLE, "kept", sample.size, n_units, "the sample that is used", "")
     return CleanData(
         **rows.arrays(),
         x_names=sample.x_names,

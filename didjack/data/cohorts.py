@@ -100,7 +100,7 @@ def check_unknown_code(sample: Sample) -> None:
     if len(codes) != 1:
         return
     chosen = cohort == codes[0]
-    n_units, first = sample.who("unknown code", chosen)
+    n_units, first = sample.who(None, chosen)
     kind = "unit" if sample.options.panel else "row"
     raise DataError(
         f"gname {sample.options.gname!r} is {sample.label(codes[0])} for "

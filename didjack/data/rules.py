@@ -13,14 +13,12 @@ from didjack.data.checks import LARGEST, SMALLEST, check_covariates, check_sprea
 from didjack.data.cohorts import ZERO_IS_A_PERIOD, zero_among_periods
 from didjack.data.labels import as_codes
 from didjack.data.remedies import CROSS_SECTIONS
-from didjack.data.sample import Entry, Sample
+from didjack.data.sample import Entry, Rule, Sample
 from didjack.errors import DataError
 from didjack.options import Options
 from didjack.wording import name_some, plural
 
 # ---- zero weights --------------------------------------------------------------------------------
-
-RULE = "0 zero weights"
 
 _MOST_NAMES = 3
 """More cohorts or clusters are counted."""
@@ -52,7 +50,7 @@ def entry_of_rows(data: Mapping[str, pd.Series], options: Options, dropped: Bool
 
 def dropped_rows(n_rows: int, n_units: int, reason: str, examples: str) -> Entry:
     """Return an entry of this rule."""
-    return Entry(RULE, "dropped", n_rows, n_units, reason, examples)
+    return Entry(Rule.ZERO_WEIGHTS, "dropped", n_rows, n_units, reason, examples)
 
 
 def reason_for(data: Mapping[str, pd.Series], options: Options, dropped: Bools, kept: Bools) -> str:
@@ -120,11 +118,11 @@ def complete_rows(sample: Sample, missing: dict[str, Bools], zero: Bools) -> Non
             incomplete |= gone
     if counts:
         zero = zero[~incomplete]
-        sample.drop("1 complete rows", incomplete, f"missing or non-finite: {', '.join(counts)}")
+        sample.drop(Rule.COMPLETE_ROWS, incomplete, f"missing or non-finite: {', '.join(counts)}")
     if zero_among_periods(zero, sample.periods):
         reason = f"0 in {options.gname!r} is read as never-treated, although "
         reason += ZERO_IS_A_PERIOD.format(options.tname)
-        sample.record("1 never-treated", "recoded", zero, reason)
+        sample.record(Rule.NEVER_TREATED, "recoded", zero, reason)
 
 
 def evaluate_covariates(sample: Sample, again: bool = False) -> None:
@@ -162,7 +160,7 @@ def _drop_not_finite(sample: Sample, bad: Bools, again: bool) -> None:
             f"{names}; a term that looks at other rows, such as lag(), must be a column"
         )
     rows = np.asarray(bad.any(axis=1))
-    sample.drop("1 complete rows", rows, f"non-finite covariate: {names}")
+    sample.drop(Rule.COMPLETE_ROWS, rows, f"non-finite covariate: {names}")
 
 
 def scale_weights(sample: Sample) -> None:
@@ -187,7 +185,7 @@ def recode_late_cohorts(sample: Sample) -> None:
     late = (cohort > last + sample.options.anticipation) & (cohort != NEVER)
     if late.any():
         reason = f"first treated after the last period ({sample.label(last)}): never-treated here"
-        sample.record("2 late cohorts", "recoded", late, reason, warn=False)
+        sample.record(Rule.LATE_COHORTS, "recoded", late, reason, warn=False)
         sample.rows = replace(sample.rows, cohort=np.where(late, NEVER, cohort))
 
 
@@ -205,7 +203,7 @@ def compare_with_last_cohort(sample: Sample) -> None:
             "comparison unit"
         )
     sample.record(
-        "3 no never-treated",
+        Rule.NO_NEVER_TREATED,
         "recoded",
         chosen,
         f"no never-treated unit: the last cohort ({label}) serves as comparison",
@@ -216,7 +214,7 @@ def compare_with_last_cohort(sample: Sample) -> None:
     if late.any():
         start = sample.label(sample.periods[late][0])
         reason = f"no comparison unit is left from period {start} on"
-        sample.drop("3 no never-treated", late[sample.rows.period], reason)
+        sample.drop(Rule.NO_NEVER_TREATED, late[sample.rows.period], reason)
 
 
 def compare_again(sample: Sample) -> None:
@@ -243,7 +241,7 @@ def drop_already_treated(sample: Sample) -> None:
     if anticipation:
         reason += f" or, with anticipation={anticipation}, affected"
     early = np.asarray(sample.rows.cohort <= first + anticipation)
-    sample.drop("4 already treated", early, reason)
+    sample.drop(Rule.ALREADY_TREATED, early, reason)
 
 
 def balance(sample: Sample) -> bool:
@@ -263,7 +261,7 @@ def leave_out(sample: Sample, short: Bools) -> bool:
     n_periods, options = sample.periods.size, sample.options
     if options.allow_unbalanced_panel:
         reason = "units miss some periods: rows are compared as repeated cross sections"
-        sample.record("5 unbalanced panel", "kept", short, reason, warn=False)
+        sample.record(Rule.UNBALANCED_PANEL, "kept", short, reason, warn=False)
         return False
     rows = np.array([sample.n_rows(sample.rows.period == place) for place in range(n_periods)])
     least = int(np.argmin(rows))
@@ -277,5 +275,5 @@ def leave_out(sample: Sample, short: Bools) -> bool:
     reason = f"not seen in all {n_periods} periods (allow_unbalanced_panel=True keeps them)"
     if 2 * sample.n_rows(short) > rows.sum() and 2 * rows[least] < np.median(rows):
         reason += f"; {label} of {options.tname!r} has {of_all} rows: drop it if it is a stray one"
-    sample.drop("5 balanced panel", short, reason)
+    sample.drop(Rule.BALANCED_PANEL, short, reason)
     return True

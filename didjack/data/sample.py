@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from enum import Enum
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -20,19 +21,33 @@ from didjack.wording import label_text, name_some, plural
 # ---- ledger --------------------------------------------------------------------------------------
 
 
+class Rule(Enum):
+    """A sample rule; the value is its number and name in the ledger."""
+
+    ZERO_WEIGHTS = "0 zero weights"
+    COMPLETE_ROWS = "1 complete rows"
+    NEVER_TREATED = "1 never-treated"
+    LATE_COHORTS = "2 late cohorts"
+    NO_NEVER_TREATED = "3 no never-treated"
+    ALREADY_TREATED = "4 already treated"
+    UNBALANCED_PANEL = "5 unbalanced panel"
+    BALANCED_PANEL = "5 balanced panel"
+    SAMPLE = "6 sample"
+
+
 class Entry(NamedTuple):
     """One thing that a rule did.
 
     Attributes
     ----------
-    rule : number and name of the rule
+    rule : Rule
     action : "dropped", "recoded" or "kept"
     n_rows, n_units : how many rows, of how many units
     reason : why
     examples : the first few units, or rows
     """
 
-    rule: str
+    rule: Rule
     action: str
     n_rows: int
     n_units: int
@@ -54,7 +69,8 @@ LEDGER_COLUMNS = list(Entry._fields)
 
 def ledger_table(entries: Sequence[Entry]) -> pd.DataFrame:
     """Arrange entries as a table."""
-    return pd.DataFrame(entries, columns=LEDGER_COLUMNS)
+    table = pd.DataFrame(entries, columns=LEDGER_COLUMNS)
+    return table.assign(rule=[entry.rule.value for entry in entries])
 
 
 # ---- sample --------------------------------------------------------------------------------------
@@ -154,8 +170,11 @@ class Design(Protocol):
 class Lookup(Protocol):
     """Where units are found that the rows of a sample do not name."""
 
-    def who(self, sample: Sample, rule: str, rows: Bools) -> tuple[int, str]:
-        """Return how many units a rule finds in some rows, and write the first of them."""
+    def who(self, sample: Sample, rule: Rule | None, rows: Bools) -> tuple[int, str]:
+        """Return how many units a rule finds in some rows, and write the first of them.
+
+        Without a rule they are for an error, and written at once.
+        """
 
     def examples(self, sample: Sample) -> None:
         """Complete the entries of a sample's ledger with the first units of each."""
@@ -214,7 +233,7 @@ class Sample:
         present[self.rows.unit[rows]] = True
         return np.flatnonzero(present[:-1])
 
-    def who(self, rule: str, rows: Bools) -> tuple[int, str]:
+    def who(self, rule: Rule | None, rows: Bools) -> tuple[int, str]:
         """Return how many units have some of these rows, and write the first of them."""
         if self.lookup is not None:
             return self.lookup.who(self, rule, rows)
@@ -225,7 +244,7 @@ class Sample:
         """Write a period, or a cohort, as the user labels it."""
         return "never" if period == NEVER else label_text(self.axis.labels([period])[0])
 
-    def record(self, rule: str, action: str, rows: Bools, reason: str, warn: bool = True) -> None:
+    def record(self, rule: Rule, action: str, rows: Bools, reason: str, warn: bool = True) -> None:
         """Write an entry of the ledger, and warn."""
         n_units, shown = self.who(rule, rows)
         self.add(Entry(rule, action, self.n_rows(rows), n_units, reason, shown), warn)
@@ -246,7 +265,7 @@ class Sample:
             errors.warn(self.entries[place].message(self.options.panel), SampleWarning)
         self.unsaid.clear()
 
-    def drop(self, rule: str, rows: Bools, reason: str) -> None:
+    def drop(self, rule: Rule, rows: Bools, reason: str) -> None:
         """Take rows out of the sample, with an entry in the ledger and a warning."""
         if not rows.any():
             return

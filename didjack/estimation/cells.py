@@ -29,7 +29,7 @@ def absence(source: SumSource, cell: Cell) -> str:
     )
     periods = layout.axis.labels(layout.periods[[cell.time, cell.base]])
     names = [f"period {periods[0]}", f"base period {periods[1]}"]
-    if cell.reference:  # the period is its own base
+    if cell.is_base:  # the period is its own base
         arms, names = arms[-1:], names[-1:]
     parts = []
     for word, cohorts in sides:
@@ -75,8 +75,8 @@ class Cell:
         return self.base, self.time, self.weighed
 
     @property
-    def reference(self) -> bool:
-        """Whether the cell is the reference period of a universal base, zero by construction."""
+    def is_base(self) -> bool:
+        """Whether the cell is the base period of a universal base, zero by construction."""
         return self.time == self.base
 
 

@@ -18,11 +18,17 @@ from didjack.estimation.layout import Layout
 from didjack.estimation.replicates import estimate, put_balanced
 from didjack.estimation.sum_source import InfluenceSource, SumSource
 from didjack.options import INFERENCE, Options, reject_unknown
+from didjack.status import BASE, Status, StatusCode
 from didjack.wording import name_some
 
 T = TypeVar("T")
 
-CELL_STATUS = {Code.OK: "ok", Code.OVERLAP: "overlap", Code.SINGULAR: "singular"}
+CELL_STATUS = {
+    Code.OK: StatusCode.OK,
+    Code.OVERLAP: StatusCode.NO_OVERLAP,
+    Code.SINGULAR: StatusCode.COLLINEAR,
+}
+"""Of cells that have rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,19 +184,21 @@ class Fit:
             return treated_influence(self._independent, self.estimates.cells)
         return self._independent.by_cohort()[:, self.cell_cohort_position]
 
-    def cell_status(self) -> list[str]:
-        """Write why each cell has an estimate of the full sample or not, (K,)."""
+    def cell_status(self) -> list[Status]:
+        """Return why each cell has an estimate of the full sample or not, (K,)."""
         estimates, source = self.estimates, self.source.replicated(False)
-        texts = []
+        found = []
         for cell, code, column, empty in zip(
             estimates.cells, estimates.code[0], estimates.column[0], estimates.empty, strict=True
         ):
             if empty:
-                texts.append(absence(source, cell))
-                continue
-            text = "reference" if cell.reference and code == Code.OK else CELL_STATUS[Code(code)]
-            texts.append(text + (f": {self.layout.x_names[column]}" if column >= 0 else ""))
-        return texts
+                found.append(Status(StatusCode.NO_ROWS, detail=absence(source, cell)))
+            elif cell.is_base and code == Code.OK:
+                found.append(BASE)
+            else:
+                name = self.layout.x_names[column] if column >= 0 else ""
+                found.append(Status(CELL_STATUS[Code(code)], detail=name))
+        return found
 
     def cells(self) -> pd.DataFrame:
         """Describe the cells of the full sample, one row each."""
@@ -214,7 +222,7 @@ class Fit:
                 "n_treated": counts[:, 0],
                 "n_comparison": counts[:, 1],
                 "estimate": self.estimates.att[0],
-                "status": self.cell_status(),
+                "status": [str(status) for status in self.cell_status()],
             }
         )
         if self.options.collinear == "drop":

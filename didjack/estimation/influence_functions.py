@@ -35,7 +35,7 @@ def influence(source: InfluenceSource, options: Options, cells: tuple[Cell, ...]
     Returns
     -------
     (G, K) derivative of each estimate with respect to the weight of each unit or cluster; NaN for
-    cells without an estimate, zero for reference cells.
+    cells without an estimate, zero for those of base periods.
     """
     solver = TwoByTwo(source.sums, options)
     result = np.zeros((source.n_independent, len(cells)))
@@ -44,7 +44,7 @@ def influence(source: InfluenceSource, options: Options, cells: tuple[Cell, ...]
         for j in members:
             if np.isnan(estimates.att[0, j]):
                 result[:, j] = np.nan
-            elif not cells[j].reference:
+            elif not cells[j].is_base:
                 tally = source.tally()
                 _tally_cell(solver, comparison, cells[j], tally)
                 result[:, j] = tally.total()

@@ -91,8 +91,8 @@ class TwoByTwo:
         cells = into.cells
         into.code[:, members] = self.empty(cells[members[0]])[replicates][:, None]
         into.treated[:, members] = self._treated_weight(comparison)[replicates][:, None]
-        into.att[:, [j for j in members if cells[j].reference]] = 0.0
-        members = [j for j in members if not cells[j].reference]
+        into.att[:, [j for j in members if cells[j].is_base]] = 0.0
+        members = [j for j in members if not cells[j].is_base]
         if members and (into.code[:, members] == Code.OK).any():  # there is something to fit
             self._estimate_moving(comparison, members, replicates, into)
 

@@ -18,9 +18,10 @@ from didjack.inference.statistics import Variance
 from didjack.inference.targets import Targets, combine, target_size, varies
 from didjack.inference.variance.base import Evidence, Material, VarianceKind
 from didjack.inference.variance.kinds import KINDS
+from didjack.status import Status, StatusCode
 from didjack.wording import name_labels, plural
 
-WITH_ERROR = ("ok", "retargeted", "skipped", "model")
+WITH_ERROR = (StatusCode.OK, StatusCode.COMPOSITION, StatusCode.SKIPPED, StatusCode.IMPUTED)
 """With one of these a coefficient has a standard error, unless nothing varies."""
 
 
@@ -69,7 +70,7 @@ class Coefficients:
     def variance(self, kind: VarianceKind, weights: Floats | None = None) -> Variance:
         """Return standard errors and degrees of freedom of coefficients, or of combinations."""
         found = kind.variance(self.material(kind, weights))
-        gone, size = self.targets.reference, self._size
+        gone, size = self.targets.base, self._size
         if weights is not None:
             gone = ~(weights[:, ~gone] != 0).any(axis=1)
             size = np.abs(weights) @ size
@@ -114,20 +115,30 @@ class Coefficients:
         return self._table(self.targets.combine(weights, name), variance, alpha)
 
     def _table(self, targets: Targets, variance: Variance, alpha: float) -> pd.DataFrame:
+        turned = targets.composition[1:] & ~np.isnan(targets.theta[1:])
+        n_composition = turned.sum(axis=0) * self.evidence.options.jackknife
+        status = self._statuses(targets, variance)
+        return statistics.coefficient_table(
+            targets.theta[0], variance, alpha, n_composition, status
+        )
+
+    @cached_property
+    def statuses(self) -> list[Status]:
+        """What is special about each coefficient, (M,)."""
+        return self._statuses(self.targets, self.own_variance)
+
+    def _statuses(self, targets: Targets, variance: Variance) -> list[Status]:
         options = self.evidence.options
-        turned = targets.retargeted[1:] & ~np.isnan(targets.theta[1:])
-        status = targets.status_of(
+        found = targets.status_of(
             options.jackknife,
             options.missing_replicates,
             self.evidence.fit.layout.cluster_labels,
         )
         bare = np.isnan(variance.std_error) & ~np.isnan(targets.theta[0])
         for m in np.flatnonzero(bare).tolist():
-            if status[m].split(":")[0] in WITH_ERROR:
-                status[m] = f"no variation: {self.kind.no_variation}"
-        status = targets.with_coverage(status)
-        n_retargeted = turned.sum(axis=0) * options.jackknife
-        return statistics.coefficient_table(targets.theta[0], variance, alpha, n_retargeted, status)
+            if found[m].code in WITH_ERROR:
+                found[m] = Status(StatusCode.NO_VARIATION, detail=self.kind.no_variation)
+        return targets.with_coverage(found)
 
     def critical_words(self, alpha: float) -> str:
         """Say which critical values the model has, and which t; of the overall if there is one."""
@@ -238,15 +249,15 @@ class Coefficients:
         if not len(weights):
             return "there is no coefficient to test"
         used = (weights != 0).any(axis=0)
-        bare = used & np.isnan(self.own_variance.std_error) & ~targets.reference
+        bare = used & np.isnan(self.own_variance.std_error) & ~targets.base
         if bare.any():
             return (
                 f"{plural(int(bare.sum()), 'coefficient')} without a standard error: "
                 f"{name_labels(targets.index[np.flatnonzero(bare)], 5)}; name the others in R, as "
                 "a list of labels"
             )
-        if not (weights[:, ~targets.reference] != 0).any(axis=1).all():
-            return "a restriction is on reference periods alone, which are zero by construction"
+        if not (weights[:, ~targets.base] != 0).any(axis=1).all():
+            return "a restriction is on base periods alone, which are zero by construction"
         rank = int(np.linalg.matrix_rank(weights))
         parts = self.kind.n_independent(self.material(self.kind, weights))
         most = parts - (1 if self.own_variance.law is None else 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import assert_never
 
 import numpy as np
@@ -23,8 +22,8 @@ from didjack.inference.diagnostics import (
     treated_cohorts,
     treated_weight,
 )
-from didjack.inference.statistics import first_reason
 from didjack.inference.targets import LEAST_REPLICATES, Targets
+from didjack.status import first_reason
 from didjack.wording import name_labels, name_some, plural
 
 FEW = 5
@@ -48,7 +47,8 @@ def report_missing(fit: Fit, targets: Targets, title: str) -> None:
     columns, clusters = missing.any(axis=0), np.flatnonzero(missing.any(axis=1))
     labels = fit.layout.cluster_labels
     first = int(np.flatnonzero(columns)[0])
-    why = first_reason(missing[:, first], labels, partial(targets.why_missing, first))
+    gone = np.flatnonzero(missing[:, first])
+    why = first_reason(tuple(labels[gone]), targets.why_missing(first, int(gone[0])))
     what = (
         f"{int(columns.sum())} of {columns.size} coefficients of the {title} "
         f"({name_labels(targets.index[np.flatnonzero(columns)], most=3)}) cannot be computed "
@@ -58,11 +58,11 @@ def report_missing(fit: Fit, targets: Targets, title: str) -> None:
     match options.missing_replicates:
         case "raise":
             raise UndefinedReplicateError(
-                what + "; undefined='model' makes up for the missing replicates, 'nan' gives these "
-                "no standard error, 'skip' leaves the replicates out"
+                what + "; undefined='impute' imputes the missing replicates, 'nan' gives these no "
+                "standard error, 'skip' leaves the replicates out"
             )
-        case "model":
-            consequence = _made_up(targets.beyond_model()[columns])
+        case "impute":
+            consequence = _imputed(targets.beyond_imputation()[columns])
         case "skip":
             consequence = "; their standard errors hold no variation from these clusters"
         case "nan":
@@ -74,14 +74,14 @@ def report_missing(fit: Fit, targets: Targets, title: str) -> None:
     warn(what + consequence, InferenceWarning)
 
 
-def _made_up(beyond: Bools) -> str:
-    """Say what the working model makes up for, given which coefficients are beyond it."""
-    none = f"fewer than {LEAST_REPLICATES['model']} replicates are left to make up for them"
+def _imputed(beyond: Bools) -> str:
+    """Say what is imputed, given for which coefficients it cannot be."""
+    none = f"fewer than {LEAST_REPLICATES['impute']} replicates are left to impute from"
     if beyond.all():
         return f"; they have no standard error: {none}"
     said = (
-        "; their standard errors and tests come from the other replicates and take the shocks of "
-        "these clusters to be like the others'"
+        "; in their standard errors and tests, the part of these clusters is imputed under the "
+        "working model"
     )
     lost = int(beyond.sum())
     return said + (

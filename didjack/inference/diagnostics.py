@@ -147,8 +147,8 @@ def at_a_glance(fit: Fit, overall: Targets | None) -> dict[str, object]:
         "g_star": np.nan if law is None else effective_number(law.leverage),
         "critical_value": np.nan if law is None else law.critical_value,
         "critical_value_t": np.nan if law is None else law.student,
-        "law": "" if law is None else law.method,
-        "retargeted_share": share_of_retargeted(fit, overall),
+        "reference_method": "" if law is None else law.method,
+        "composition_share": composition_share(fit, overall),
     }
 
 
@@ -207,11 +207,11 @@ def _last(evidence: Evidence) -> Material:
     return Material(evidence.targets.theta[:, [-1]], evidence, weights)
 
 
-def share_of_retargeted(fit: Fit, overall: Targets | None) -> float:
-    """Return the share of the overall ATT's variance that is due to retargeted replicates."""
+def composition_share(fit: Fit, overall: Targets | None) -> float:
+    """Return the share of the overall ATT's variance from replicates that average other cells."""
     if overall is None or not fit.options.jackknife:
         return np.nan
     centre_on_mean = KINDS[fit.options.vcov].centre_on_mean
     square = deviations(overall.theta[:, [-1]], centre_on_mean)[0][:, 0] ** 2
     total = square.sum()
-    return float(square[overall.retargeted[1:, -1]].sum() / total) if total > 0 else np.nan
+    return float(square[overall.composition[1:, -1]].sum() / total) if total > 0 else np.nan

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-from didjack._typing import Bools, Floats, Ints
+from didjack._typing import Floats, Ints
 from didjack.imports import load
-from didjack.wording import encodable
+from didjack.status import Status
 
 STATISTICS = [
     "estimate",
@@ -22,7 +21,7 @@ STATISTICS = [
     "conf_low",
     "conf_high",
     "n_replicates",
-    "n_retargeted",
+    "n_composition",
     "status",
 ]
 """The columns of every coefficient table, after its labels."""
@@ -135,23 +134,13 @@ def statistics(estimate: Floats, variance: Variance, alpha: float) -> dict[str, 
 
 
 def coefficient_table(
-    estimate: Floats, variance: Variance, alpha: float, n_retargeted: Ints, status: list[str]
+    estimate: Floats, variance: Variance, alpha: float, n_composition: Ints, status: list[Status]
 ) -> pd.DataFrame:
     """Put estimates, tests and intervals in the columns of `STATISTICS`."""
     values = [
         *statistics(estimate, variance, alpha).values(),
         variance.n_replicates,
-        n_retargeted,
-        [encodable(text) for text in status],
+        n_composition,
+        [str(one) for one in status],
     ]
     return pd.DataFrame(dict(zip(STATISTICS, values, strict=True)))
-
-
-def first_reason(missing: Bools, clusters: pd.Index, explain: Callable[[int], str]) -> str:
-    """Explain the missing replicates of one coefficient, (H,), by the first of them.
-
-    `explain` says why, given the position of a cluster.
-    """
-    at = np.flatnonzero(missing).tolist()
-    more = f" (and {len(at) - 1} more)" if len(at) > 1 else ""
-    return f"cluster {clusters[at[0]]}: {explain(at[0])}{more}"

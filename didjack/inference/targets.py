@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -20,8 +19,8 @@ from didjack.estimation.cells import REASONS, Code, Codes
 from didjack.estimation.fit import Fit
 from didjack.estimation.layout import ALL_PERIODS, Arm, Layout
 from didjack.estimation.sum_source import SumSource
-from didjack.inference.statistics import first_reason
 from didjack.options import Undefined
+from didjack.status import BASE, OK, Status, StatusCode
 from didjack.wording import label_text, name_some
 
 # ---- cell table ----------------------------------------------------------------------------------
@@ -55,7 +54,10 @@ def _joined(parts: list[NDArray[T]]) -> NDArray[T]:
 
 # ---- coverage ------------------------------------------------------------------------------------
 
-REMEDIES = {"singular": "collinear='drop'", "overlap": "est_method='reg'"}
+REMEDIES = {
+    StatusCode.COLLINEAR: "collinear='drop'",
+    StatusCode.NO_OVERLAP: "est_method='reg'",
+}
 """What may help where ATT(g,t) have no estimate, by their status."""
 
 
@@ -145,15 +147,15 @@ def report_partial(fit: Fit, targets: Targets, title: str) -> None:
 def _remedy(fit: Fit, cells: Ints) -> str:
     """Say what may help where some ATT(g,t) have no estimate."""
     status = fit.cell_status()
-    found = {status[j].split(":")[0] for j in cells}
-    ways = ["fewer covariates", *(way for word, way in REMEDIES.items() if word in found)]
+    found = {status[j].code for j in cells}
+    ways = ["fewer covariates", *(way for code, way in REMEDIES.items() if code in found)]
     return f"see result.cells; {' or '.join(ways)} may help"
 
 
 # ---- targets -------------------------------------------------------------------------------------
 
-LEAST_REPLICATES: dict[Undefined, int] = {"model": 3, "skip": 2}
-"""What makes up for missing replicates needs so many others."""
+LEAST_REPLICATES: dict[Undefined, int] = {"impute": 3, "skip": 2}
+"""A standard error without the missing replicates needs so many others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,8 +168,8 @@ class Targets:
         columns of `tidy`
     index : labels of the coefficients in matrices
     theta : (R, M) estimates
-    retargeted : (R, M) whether a replicate stands for other cells than the full sample
-    reference : (M,) whether a coefficient is zero by construction
+    composition : (R, M) whether a replicate stands for other cells than the full sample
+    base : (M,) whether a coefficient is zero by construction, of a base period
     status : why the full sample has an estimate or not, M of them
     shares : how much each ATT(g,t) counts in each coefficient, in every replicate
     code : (R, M) `Code` of each replicate, or None where all cells have to be missing
@@ -177,16 +179,16 @@ class Targets:
     labels: pd.DataFrame
     index: pd.Index
     theta: Floats
-    retargeted: Bools
-    reference: Bools
-    status: list[str]
+    composition: Bools
+    base: Bools
+    status: list[Status]
     shares: Shares
     code: Codes | None = None
     averages: Averages | None = None
 
     def __post_init__(self) -> None:
         """Let nobody write to the arrays, of which users may come to see parts."""
-        for name in ("theta", "retargeted", "reference"):
+        for name in ("theta", "composition", "base"):
             read_only = getattr(self, name).view()
             read_only.flags.writeable = False
             object.__setattr__(self, name, read_only)
@@ -200,11 +202,11 @@ class Targets:
         """Return where the full sample has an estimate and a replicate has none, (H, M)."""
         return np.asarray(np.isnan(self.theta[1:]) & ~np.isnan(self.theta[0]))
 
-    def beyond_model(self) -> Bools:
-        """Return which coefficients have too few replicates to make up for the others, (M,)."""
+    def beyond_imputation(self) -> Bools:
+        """Return which coefficients have too few replicates to impute the others, (M,)."""
         missing = self.missing()
         left = (~missing).sum(axis=0)
-        return np.asarray(missing.any(axis=0) & (left < LEAST_REPLICATES["model"]))
+        return np.asarray(missing.any(axis=0) & (left < LEAST_REPLICATES["impute"]))
 
     def why_missing(self, column: int, replicate: int) -> str:
         """Explain one missing replicate."""
@@ -212,8 +214,8 @@ class Targets:
             return "none of its ATT(g,t) is left"
         return REASONS[Code(self.code[1 + replicate, column])]
 
-    def status_of(self, jackknife: bool, rule: Undefined, clusters: pd.Index) -> list[str]:
-        """Write the status of each coefficient: "ok", or a word for what is special about it.
+    def status_of(self, jackknife: bool, rule: Undefined, clusters: pd.Index) -> list[Status]:
+        """Return the status of each coefficient with its standard error.
 
         Parameters
         ----------
@@ -221,44 +223,40 @@ class Targets:
         rule : what a missing replicate does
         clusters : (H,) labels
         """
-        missing, turned = self.missing(), self.retargeted[1:].sum(axis=0)
-        texts = list(self.status)
-        for m, text in enumerate(texts):
-            if text != "ok" or not jackknife:
+        missing, turned = self.missing(), self.composition[1:].sum(axis=0)
+        found = list(self.status)
+        for m, status in enumerate(found):
+            if status != OK or not jackknife:
                 continue
             if missing[:, m].any():
-                texts[m] = self._what_is_missing(m, missing[:, m], rule, clusters)
+                found[m] = self._what_is_missing(m, missing[:, m], rule, clusters)
             elif turned[m]:
-                texts[m] = "retargeted"
-        return texts
+                found[m] = Status(StatusCode.COMPOSITION)
+        return found
 
-    def with_coverage(self, status: list[str]) -> list[str]:
+    def with_coverage(self, statuses: list[Status]) -> list[Status]:
         """Add to the status of averages of fewer ATT(g,t) than there are how many they have."""
         if self.averages is None:
-            return status
-        counts = zip(status, self.averages.n_estimated, self.averages.n_cells, strict=True)
+            return statuses
+        counts = zip(statuses, self.averages.n_estimated, self.averages.n_cells, strict=True)
         return [
-            f"{text}: {some:,} of {n:,} ATT(g,t)"
-            if some < n and text in ("ok", "retargeted")
-            else text
-            for text, some, n in counts
+            replace(status, detail=f"{some:,} of {n:,} ATT(g,t)")
+            if some < n and status.code in (StatusCode.OK, StatusCode.COMPOSITION)
+            else status
+            for status, some, n in counts
         ]
 
     def _what_is_missing(
         self, column: int, missing: Bools, rule: Undefined, clusters: pd.Index
-    ) -> str:
-        """Say what became of the missing replicates, (H,), of a coefficient."""
-        left = int((~missing).sum())
-        if rule == "model" and left >= LEAST_REPLICATES[rule]:
-            them, are = ("its", "cluster") if left + 1 == missing.size else ("their", "clusters")
-            names = name_some(clusters[np.flatnonzero(missing)], most=5)
-            return (
-                f"model: {are} {names} cannot be left out; {them} shocks are taken to be like the "
-                "others'"
-            )
-        why = first_reason(missing, clusters, partial(self.why_missing, column))
+    ) -> Status:
+        """Return what became of the missing replicates, (H,), of a coefficient."""
+        gone = np.flatnonzero(missing)
+        labels, left = tuple(clusters[gone]), missing.size - gone.size
+        if rule == "impute" and left >= LEAST_REPLICATES[rule]:
+            return Status(StatusCode.IMPUTED, labels)
         skipped = rule == "skip" and left >= LEAST_REPLICATES[rule]
-        return f"{'skipped' if skipped else 'undefined'}: {why}"
+        code = StatusCode.SKIPPED if skipped else StatusCode.UNDEFINED
+        return Status(code, labels, self.why_missing(column, int(gone[0])))
 
     def combine(self, weights: Floats, name: str) -> Targets:
         """Form a linear combination, (M,) weights, in every replicate.
@@ -267,12 +265,12 @@ class Targets:
         them does.
         """
         used = np.flatnonzero(weights)
-        failing = used[[self.status[m] not in ("ok", "reference") for m in used]]
-        reference = bool(self.reference[used].all())
-        status = "reference" if reference else "ok"
+        failing = used[[self.status[m] not in (OK, BASE) for m in used]]
+        base = bool(self.base[used].all())
+        status = BASE if base else OK
         if failing.size:
-            of = "" if used.size == 1 else f"{self.index[failing[0]]}: "
-            status = of + self.status[failing[0]]
+            of = "" if used.size == 1 else f"{self.index[failing[0]]}"
+            status = replace(self.status[failing[0]], coefficient=of)
         code = None
         if self.code is not None:
             part = self.code[:, used]
@@ -282,8 +280,8 @@ class Targets:
             labels=pd.DataFrame(index=range(1)),
             index=pd.Index([name]),
             theta=combine(self.theta, weights[None]),
-            retargeted=np.atleast_2d(self.retargeted[:, used].any(axis=1)).T,
-            reference=np.array([reference]),
+            composition=np.atleast_2d(self.composition[:, used].any(axis=1)).T,
+            base=np.array([base]),
             status=[status],
             shares=CombinedShares(self.shares, weights),
             code=code,

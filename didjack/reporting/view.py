@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from didjack._typing import Bools, Floats, Ints
@@ -19,6 +20,7 @@ from didjack.options import (
     Vcov,
     registered,
 )
+from didjack.status import Status
 from didjack.wording import one_line
 
 # ---- words ---------------------------------------------------------------------------------------
@@ -45,8 +47,9 @@ def coefficient_names(view: ResultView) -> list[str]:
 
 
 def columns(view: ResultView, alpha: float | None = None) -> pd.DataFrame:
-    """Return the statistics by the names of the coefficients."""
-    return view.statistics(alpha).set_axis(pd.Index(coefficient_names(view)))
+    """Return the statistics by the names of the coefficients, each `Status` as a value."""
+    table = view.statistics(alpha).set_axis(pd.Index(coefficient_names(view)))
+    return table.assign(status=np.array(view.statuses, dtype=object))
 
 
 # ---- view ----------------------------------------------------------------------------------------
@@ -125,14 +128,14 @@ class Deletions:
     name : of the coefficient
     estimate : with all clusters
     without : (H,) NaN where it cannot be computed
-    retargeted : (H,) whether it then stands for other ATT(g,t)
+    composition : (H,) whether it then averages other ATT(g,t)
     share : (H,) share of each cluster in the jackknife variance
     """
 
     name: str
     estimate: float
     without: Floats
-    retargeted: Bools
+    composition: Bools
     share: Floats
 
 
@@ -172,7 +175,7 @@ class ResultView(Protocol):
         """Which of the components are changes since the period before, (m,): varying base."""
 
     @property
-    def reference(self) -> Bools:
+    def base(self) -> Bools:
         """Whether a coefficient is zero by construction, (M,)."""
 
     @property
@@ -180,16 +183,20 @@ class ResultView(Protocol):
         """Where a replicate lacks a coefficient that the full sample has, (H or 0, M)."""
 
     @property
-    def beyond_model(self) -> Bools:
-        """Where too few replicates are left to make up for a missing one, (H or 0, M)."""
+    def beyond_imputation(self) -> Bools:
+        """Where too few replicates are left to impute a missing one, (H or 0, M)."""
 
     @property
-    def retargeted(self) -> Bools:
+    def composition(self) -> Bools:
         """Where a replicate's coefficient stands for other cells, (H or 0, M)."""
 
     @property
     def skipped(self) -> Bools:
         """Where a standard error lacks the variation of a cluster, (H or 0, M)."""
+
+    @property
+    def statuses(self) -> list[Status]:
+        """What is special about each coefficient, (M,)."""
 
     @property
     def coverage(self) -> Coverage:

@@ -33,6 +33,7 @@ from didjack.results.comparison import compare as side_by_side
 from didjack.results.permutation import MOST_PERMUTATIONS
 from didjack.results.plotting import PlotKind, Request
 from didjack.results.result import Result
+from didjack.status import BASE, OK, Status, StatusCode
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +68,7 @@ class AggregateResult(Result):
         if averages is None or not self._scheme.leads:
             return np.empty(0, dtype=np.int64)
         before = averages.keys < -self.options.anticipation
-        return np.flatnonzero(before & ~self._targets.reference[: before.size])
+        return np.flatnonzero(before & ~self._targets.base[: before.size])
 
     @property
     def overall(self) -> pd.Series:
@@ -331,19 +332,19 @@ def aggregate_result(
     found = aggregate(table, kind, window, by_cell)
     keys = _labels(scheme, found.keys, fit)
     labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
-    cells = np.array([cell.reference for cell in fit.estimates.cells], dtype=bool)
-    reference = found.loading.touches(cells) & ~found.loading.touches(~cells)
-    missing = [f"missing: {why}" for why in _missing(found)]
+    cells = np.array([cell.is_base for cell in fit.estimates.cells], dtype=bool)
+    base = found.loading.touches(cells) & ~found.loading.touches(~cells)
+    gaps = zip(base, np.isnan(found.theta[0]), _missing(found), strict=True)
     status = [
-        "reference" if zero else why if none else "ok"
-        for zero, none, why in zip(reference, np.isnan(found.theta[0]), missing, strict=True)
+        BASE if zero else Status(StatusCode.MISSING, detail=why) if none else OK
+        for zero, none, why in gaps
     ]
     targets = Targets(
         labels=labels,
         index=pd.Index([*keys, OVERALL], name=None if scheme.keys == "none" else scheme.label),
         theta=found.theta,
-        retargeted=found.retargeted,
-        reference=reference,
+        composition=found.composition,
+        base=base,
         status=status,
         shares=AverageShares(table, kind, window, by_cell),
         averages=found,

@@ -121,7 +121,7 @@ class BaseResult(ABC):
             Standard errors.
         reference : {"model", "t"}, optional
             What t statistics of the jackknife are compared with.
-        undefined : {"model", "nan", "skip", "raise"}, optional
+        undefined : {"impute", "nan", "skip", "raise"}, optional
             What becomes of standard errors if an estimate cannot be had without some cluster.
         alpha : float, optional
             One minus the level of intervals, for all methods of the result.

@@ -133,9 +133,9 @@ def glance(self: BaseResult) -> pd.DataFrame:
     Of a jackknife, under the working model that `reference` of `csdid` explains: g_star,
     :math:`(\sum_h \gamma_h)^2 / \sum_h \gamma_h^2` with the partial leverages of `clusters`;
     critical_value and critical_value_t, of the overall ATT under the model and of t(R - 1);
-    law, how it was computed; retargeted_share, the share of the overall ATT's variance that
-    comes from replicates that average over other ATT(g,t) than the full sample. NaN where there
-    is no law.
+    reference_method, how its reference distribution was computed; composition_share, the share
+    of the overall ATT's variance that comes from replicates that average other ATT(g,t) than
+    the full sample. NaN where there is no reference distribution.
 
     Returns
     -------
@@ -151,8 +151,8 @@ def glance(self: BaseResult) -> pd.DataFrame:
     ...     df, "lemp", "year", "first.treat", "countyreal", cluster="state"
     ... )
     >>> row = res.aggregate("simple").glance().iloc[0]
-    >>> print(*row[["n_obs", "n_clusters", "n_treated_clusters", "vcov", "law"]])
-    2500 29 13 CV3 exact
+    >>> print(*row[["n_obs", "n_clusters", "n_treated_clusters", "reference_method"]])
+    2500 29 13 exact
     >>> print(*row[["g_star", "critical_value", "critical_value_t"]].astype(float).round(2))
     5.95 2.15 2.05
     """

@@ -34,7 +34,7 @@ def tidy(
     -------
     DataFrame
         Labels, then estimate, std_error, statistic, df, p_value, conf_low, conf_high (in
-        units of the outcome), n_replicates (used), n_retargeted and status. Labels are group,
+        units of the outcome), n_replicates (used), n_composition and status. Labels are group,
         time and event_time of ATT(g,t), and the event_time, group or time of an average.
 
     Raises
@@ -111,7 +111,7 @@ def confint(
       correlation and the smallest degrees of freedom (normal where these are infinite).
 
     What is simulated depends on `seed`. A band is never narrower than the pointwise interval.
-    Coefficients without a standard error and reference periods do not take part, nor does the
+    Coefficients without a standard error and base periods do not take part, nor does the
     overall of an aggregation, which is an average of the others and keeps its own interval.
 
     References

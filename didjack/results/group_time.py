@@ -68,7 +68,7 @@ class GroupTimeResult(Result):
     def _before(self) -> Ints:
         fit = self._fit
         before = fit.cell_time < fit.cell_cohort - self.options.anticipation
-        return np.flatnonzero(before & ~self._targets.reference)
+        return np.flatnonzero(before & ~self._targets.base)
 
     @property
     def cells(self) -> pd.DataFrame:
@@ -366,9 +366,8 @@ def group_time_result(fit: Fit) -> GroupTimeResult:
         labels=labels,
         index=index,
         theta=estimates.att,
-        retargeted=estimates.changed,
-        reference=np.array([cell.reference for cell in estimates.cells], dtype=bool)
-        & ~estimates.empty,
+        composition=estimates.changed,
+        base=np.array([cell.is_base for cell in estimates.cells], dtype=bool) & ~estimates.empty,
         status=fit.cell_status(),
         shares=CellShares(estimates.att),
         code=estimates.code,

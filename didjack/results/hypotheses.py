@@ -43,7 +43,7 @@ def wald_test(self: BaseResult, R: Any = None, q: ArrayLike | None = None) -> Jo
         - DataFrame with labels as columns: one combination a row;
         - array of as many columns as coefficients (the overall may be left out).
 
-        Default: all coefficients but reference periods and those without rows of the cohort
+        Default: all coefficients but base periods and those without rows of the cohort
         or its control group; for an aggregation its components, not the overall, which is an
         average of them.
     q : float or array, optional
@@ -92,7 +92,7 @@ def wald_test(self: BaseResult, R: Any = None, q: ArrayLike | None = None) -> Jo
     """
     targets = self._targets
     if R is None:
-        left_out = targets.reference | absent(self._fit, targets)
+        left_out = targets.base | absent(self._fit, targets)
         tested = targets.components[~left_out[targets.components]]
         weights = np.eye(len(targets.index))[tested]
     else:
@@ -110,7 +110,7 @@ def pretest(self: BaseResult, missing: Literal["drop", "nan"] = "drop") -> PreTe
     r"""Test that what comes before treatment is zero: pre-treatment ATT(g,t), or event times.
 
     These are those with t < g less `anticipation`; the periods from there up to g may have
-    effects already and are left out, as are the reference periods of a universal base.
+    effects already and are left out, as are the base periods of a universal base.
 
     Parameters
     ----------

@@ -30,6 +30,7 @@ from didjack.reporting.view import (
     coefficient_names,
 )
 from didjack.results.copies import own_index
+from didjack.status import Status
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,9 +102,9 @@ class View:
         return found
 
     @property
-    def reference(self) -> Bools:
+    def base(self) -> Bools:
         """Whether a coefficient is zero by construction, (M,)."""
-        return self.targets.reference
+        return self.targets.base
 
     @property
     def missing(self) -> Bools:
@@ -111,21 +112,26 @@ class View:
         return self.targets.missing()
 
     @property
-    def beyond_model(self) -> Bools:
-        """Where too few replicates are left to make up for a missing one, (H or 0, M)."""
-        if self.options.missing_replicates != "model":
+    def beyond_imputation(self) -> Bools:
+        """Where too few replicates are left to impute a missing one, (H or 0, M)."""
+        if self.options.missing_replicates != "impute":
             return np.zeros_like(self.missing)
-        return np.asarray(self.missing & self.targets.beyond_model())
+        return np.asarray(self.missing & self.targets.beyond_imputation())
 
     @property
-    def retargeted(self) -> Bools:
+    def composition(self) -> Bools:
         """Where a replicate's coefficient stands for other cells, (H or 0, M)."""
-        return self.targets.retargeted[1:] & ~np.isnan(self.targets.theta[1:])
+        return self.targets.composition[1:] & ~np.isnan(self.targets.theta[1:])
 
     @property
     def skipped(self) -> Bools:
         """Where a standard error lacks the variation of a cluster, (H or 0, M)."""
         return targets.skipped(self.fit, self.targets)
+
+    @property
+    def statuses(self) -> list[Status]:
+        """What is special about each coefficient, (M,)."""
+        return self.coefficients.statuses
 
     @property
     def coverage(self) -> Coverage:
@@ -233,7 +239,7 @@ class View:
             name=name,
             estimate=theta[0],
             without=theta[1:],
-            retargeted=targets.retargeted[1:, at],
+            composition=targets.composition[1:, at],
             share=share_in_target(self.fit, targets, at),
         )
 

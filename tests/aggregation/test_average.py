@@ -202,8 +202,8 @@ def test_cells_that_only_a_replicate_has():
             assert result.theta[1, j] == approx(own[key])
         assert 5 not in result.keys.tolist() or kind != "group"  # has no cell in the full sample
         assert dense(result.loading).shape == (result.keys.size + 1, 14)
-        assert result.retargeted[1, -1]
-        assert not result.retargeted[0].any()
+        assert result.composition[1, -1]
+        assert not result.composition[0].any()
 
 
 # Replicates -----------------------------------------------------------------------------------
@@ -256,7 +256,7 @@ def test_blocks_of_replicates_make_no_difference(kind, window, monkeypatch):
     monkeypatch.setattr("didjack.aggregation.aggregate.MOST_AT_ONCE", 40)
     other = aggregate(cells, kind, Window(**window))
     np.testing.assert_array_equal(other.theta, whole.theta)
-    np.testing.assert_array_equal(other.retargeted, whole.retargeted)
+    np.testing.assert_array_equal(other.composition, whole.composition)
     np.testing.assert_array_equal(other.loading.times(att), whole.loading.times(att))
 
 
@@ -269,7 +269,7 @@ def test_derivatives_ignore_what_they_do_not_depend_on():
     assert np.isnan(got).tolist() == [True, False, False, False, True]
 
 
-def test_retargeted_replicates():
+def test_replicates_of_another_composition():
     att = np.stack([ATT] * 4)
     att[1, 8] = NAN  # ATT(3,4) is lost: event time 1, cohort 3, period 4
     changed = np.zeros(att.shape, dtype=bool)
@@ -284,16 +284,16 @@ def test_retargeted_replicates():
     for kind, by_replicate in want.items():
         result = aggregate(cells, kind, Window())
         for r in range(4):
-            turned = set(result.keys[result.retargeted[r, :-1]].tolist())
+            turned = set(result.keys[result.composition[r, :-1]].tolist())
             assert turned == by_replicate.get(r, set())
-        assert result.retargeted[:, -1].tolist() == [False, True, True, False]
+        assert result.composition[:, -1].tolist() == [False, True, True, False]
 
 
-def test_cells_before_treatment_do_not_retarget_the_overall():
+def test_cells_before_treatment_leave_the_composition_of_the_overall():
     att = np.stack([ATT, np.where(TIME < GROUP, NAN, ATT)])
     for kind in KINDS:
         result = aggregate(table(att), kind, Window())
-        assert not result.retargeted[1, -1]
+        assert not result.composition[1, -1]
         assert result.theta[1, -1] == result.theta[0, -1]
 
 

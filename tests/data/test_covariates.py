@@ -337,10 +337,10 @@ def test_a_single_level_is_no_covariate(df):
 
 def test_constants_and_copies_are_named(df):
     for text, name in (("~ x1 + const", "const"), ("~ x1 + pop + I(2*pop)", "I(2 * pop)")):
-        with pytest.warns(EstimationWarning, match="singular"):
+        with pytest.warns(EstimationWarning, match="collinear"):
             result = fit(df, xformla=text)
         assert result.tidy()["estimate"].isna().all()
-        assert (result.cells["status"] == f"singular: {name}").all()
+        assert (result.cells["status"] == f"collinear: {name}").all()
 
 
 @pytest.mark.parametrize("text", ["~ lag(x1)", "~ x1.shift(1)", "~ x1 + I(z.diff())"])

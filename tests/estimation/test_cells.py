@@ -284,7 +284,7 @@ def test_cells_and_table_have_the_same_rows(panel):
         table[["group", "time", "estimate"]], cells[["group", "time", "estimate"]]
     )
     reference = cells["time"] == cells["base_period"]
-    assert (cells["status"][reference] == "reference").all()
+    assert (cells["status"][reference] == "base").all()
     assert (cells["estimate"][reference] == 0).all()
     assert table["std_error"][reference].isna().all()
     assert (cells["status"][~reference] == "ok").all()

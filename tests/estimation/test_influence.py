@@ -209,7 +209,7 @@ def test_failed_and_reference_cells(samples):
     df = samples["panel"].assign(x4=lambda d: np.where(d["cohort"] == 4, d["x1"], 0.0))
     options = {"control_group": "nevertreated", "base_period": "universal", "est_method": "reg"}
     fit = fit_of(df, **options, xformla="~ x4")  # x4 is zero for the never-treated
-    reference = np.array([cell.reference for cell in fit.estimates.cells])
+    reference = np.array([cell.is_base for cell in fit.estimates.cells])
     np.testing.assert_array_equal(fit.influence[:, reference], 0.0)
     assert np.isnan(fit.influence[:, ~reference]).all()
     assert np.isnan(slow_cells(bf.fit(df, **split(options | {"xformla": "~ x4"})), [(3, 4)])).all()

@@ -67,7 +67,7 @@ def test_each_has_its_reason(df):
     assert text.startswith("8 of 8 ATT(g,t) could not be estimated and are NaN: (2003, 2002): sing")
     _, (text,) = said(lambda: result.aggregate("group"))
     assert text.startswith("4 of 4 ATT(g,t) of the group effects could not be estimated")
-    assert text.count("singular: x2") == 3
+    assert text.count("collinear: x2") == 3
     assert "; NaN, as none is left: 2003, 2005, overall (see" in text
     assert "averages of the others" not in text
     assert text.endswith("(see result.cells; fewer covariates or collinear='drop' may help)")

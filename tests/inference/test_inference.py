@@ -29,7 +29,7 @@ def fit(df, **options):
 
 @pytest.fixture(scope="module")
 def whole():
-    """Every cohort lies in several clusters: no replicate is missing or retargeted."""
+    """Every cohort lies in several clusters: no replicate is missing or of another composition."""
     df = didjack.simulate.panel(n_clusters=25, cluster_size=8, cohorts=[4, 6], seed=3)
     return df, fit(df)
 
@@ -389,13 +389,13 @@ def test_lincomb_is_undefined_where_a_part_is(holes):
     row = aggregated(holes["skip"], "event").lincomb({0: 0.5, 2: 0.5})
     assert row["n_replicates"] == 28
     assert row["status"].startswith("skipped: cluster 17")
-    assert aggregated(holes["nan"], "event").lincomb({0: 1, 1: -1})["status"] == "retargeted"
+    assert aggregated(holes["nan"], "event").lincomb({0: 1, 1: -1})["status"] == "composition"
 
 
 def test_lincomb_of_a_reference_period(whole):
     result = aggregated(fit(whole[0], base_period="universal"), "event")
     assert np.isnan(result.lincomb({-1: 1})["std_error"])
-    assert result.lincomb({-1: 1})["status"] == "reference"
+    assert result.lincomb({-1: 1})["status"] == "base"
     pd.testing.assert_series_equal(
         result.lincomb({-1: 1, 2: 1}), result.lincomb({2: 1}), check_names=False
     )

@@ -175,7 +175,7 @@ def test_undefined_replicates_in_joint_tests():
     )
     average = fit(df).aggregate("event")
     status = average.tidy().set_index("event_time")["status"]
-    bare = status.index[status.str.startswith("model")].tolist()
+    bare = status.index[status.str.startswith("imputed")].tolist()
     test = average.wald_test([*bare[:2], 0])
     assert test["reason"] == ""
     # By hand: over the replicates that all have, scaled as the errors are.
@@ -302,7 +302,7 @@ def test_pretest_leaves_out_anticipation_and_references(few):
     result = fit(few, anticipation=1, base_period="universal")
     tested = result.tidy().iloc[result._before]
     assert (tested["event_time"] < -1).all()
-    assert (tested["status"] != "reference").all()
+    assert (tested["status"] != "base").all()
     average = result.aggregate("event")
     assert average._targets.index[average._before].tolist() == [-5, -4, -3]
 

@@ -87,7 +87,7 @@ def test_laws_equal_those_by_brute_force(name):
         quantile = stats.norm.isf(0.025) if np.isinf(df) else stats.t.isf(0.025, df)
         if np.isfinite(df):
             assert quantile == pytest.approx(want["critical_value"], rel=1e-6)
-        assert row["status"].startswith("model: cluster") == (want["n_undefined"] > 0)
+        assert row["status"].startswith("imputed: cluster") == (want["n_undefined"] > 0)
 
 
 # Loadings -------------------------------------------------------------------------------------
@@ -294,7 +294,7 @@ def test_many_clusters(monkeypatch, vcov):
     monkeypatch.setattr(axes_module, "MOST_EXACT", 20)
     monkeypatch.setattr(axes_module, "TOP", 30)
     near = fit(df, vcov=vcov).aggregate("event")
-    assert "largest deviations" in near.glance()["law"].item()
+    assert "largest deviations" in near.glance()["reference_method"].item()
     got = near._coefficients.own_variance.critical_value(0.05)
     p_values = near.tidy()["p_value"]
     monkeypatch.undo()
@@ -439,25 +439,25 @@ def test_summary_and_glance_tell_of_the_law(few):
     )
     assert values in text
     assert row["critical_value_t"] == pytest.approx(stats.t.isf(0.025, 19))
-    assert row["law"] == "exact"
+    assert row["reference_method"] == "exact"
     leverage = average.clusters()["partial_leverage"]
     assert leverage.sum() == pytest.approx(1.0)
     assert row["g_star"] == pytest.approx(1 / (leverage**2).sum())
-    assert row["retargeted_share"] == 0.0
+    assert row["composition_share"] == 0.0
     assert "critical value" not in str(fit(few, reference="t").aggregate("event").summary())
     assert "Critical values" in str(fit(few).summary())
 
 
-def test_share_of_retargeted_replicates():
+def test_composition_share():
     df = didjack.simulate.panel(
         n_clusters=12, cluster_size=6, treated_clusters={4: 1, 6: 4}, seed=3
     )
     average = fit(df).aggregate("event")
-    turned = average._targets.retargeted[1:, -1]
+    turned = average._targets.composition[1:, -1]
     assert turned.sum() == 1
     deviation = average.replicates()["overall"].to_numpy() - average.overall["estimate"]
     want = (deviation[turned] ** 2).sum() / (deviation**2).sum()
-    assert average.glance()["retargeted_share"].item() == pytest.approx(want)
+    assert average.glance()["composition_share"].item() == pytest.approx(want)
 
 
 # Undefined replicates -------------------------------------------------------------------------
@@ -473,31 +473,34 @@ def one_treated():
 def test_one_treated_cluster_has_an_answer(one_treated):
     label = one_treated.loc[one_treated["cohort"] > 0, "cluster"].iloc[0]
     with pytest.warns(
-        didjack.InferenceWarning, match="shocks of these clusters to be like the"
+        didjack.InferenceWarning, match="part of these clusters is imputed under the working model"
     ) as seen:
         result = fit(one_treated)
     assert sum("without cluster" in str(w.message) for w in seen) == 1
     table = result.tidy()
     assert np.isfinite(table[["std_error", "p_value", "conf_low"]]).all(axis=None)
-    want = f"model: cluster {label} cannot be left out; its shocks are taken to be like the others'"
+    want = (
+        f"imputed: cluster {label} cannot be left out; its part of the variance is imputed under "
+        "the working model"
+    )
     assert (table["status"] == want).all()
     assert (table["n_replicates"] == 13).all()
-    assert "taken to be like the others'" in str(result.summary()).replace("\n", " ")
+    assert "undefined (imputed under the working model)" in str(result.summary()).replace("\n", " ")
     skip = fit(one_treated, undefined="skip").tidy()
     assert (table["std_error"] > skip["std_error"]).all()
     np.testing.assert_allclose(np.diag(result.vcov()), table["std_error"] ** 2)
 
 
-def test_model_acts_as_nan_without_a_model(one_treated):
+def test_impute_acts_as_nan_without_a_model(one_treated):
     result = fit(one_treated, reference="t")
     assert result.tidy()["std_error"].isna().all()
     assert result.tidy()["status"].str.startswith("undefined: ").all()
     assert fit(one_treated, undefined="nan").tidy()["std_error"].isna().all()
-    with pytest.raises(didjack.UndefinedReplicateError, match="'model' makes up for"):
+    with pytest.raises(didjack.UndefinedReplicateError, match="'impute' imputes the"):
         fit(one_treated, undefined="raise")
 
 
-def test_too_few_replicates_to_make_up_for_others():
+def test_too_few_replicates_to_impute_the_others():
     df = didjack.simulate.panel(
         n_clusters=3, cluster_size=9, cohorts=[4], treated_clusters=1, seed=1
     )
@@ -509,7 +512,7 @@ def test_too_few_replicates_to_make_up_for_others():
 def test_skipped_replicates_have_a_law_of_their_own(one_treated):
     """Its statistic hardly knows how the treated cluster varies, and the law knows that."""
     skip, model = (
-        fit(one_treated, undefined=rule).aggregate("simple") for rule in ("skip", "model")
+        fit(one_treated, undefined=rule).aggregate("simple") for rule in ("skip", "impute")
     )
     np.testing.assert_allclose(skip.overall["p_value"], model.overall["p_value"], rtol=1e-9)
     np.testing.assert_allclose(skip.overall["conf_low"], model.overall["conf_low"], rtol=1e-9)
@@ -569,5 +572,5 @@ def test_no_law_where_no_cell_has_an_estimate():
     df["one"] = (df["countyreal"] == df["countyreal"][df["first.treat"] == 2004].iloc[0]) * 1.0
     names = ["lemp", "year", "first.treat", "countyreal"]
     res = didjack.csdid(df, *names, "~ one", cluster="state", est_method="reg")
-    assert set(res.tidy()["status"]) == {"singular: one"}
+    assert set(res.tidy()["status"]) == {"collinear: one"}
     assert res.aggregate("simple").overall["status"].startswith("missing")

@@ -59,7 +59,7 @@ def test_each_result_is_drawn_beside_the_place_of_its_labels(kind):
     for result, colour in zip(results.values(), colours, strict=True):
         table = result.tidy()
         found = estimates(ax, colour)
-        shown = table[~result._view.reference[: len(table)]]
+        shown = table[~result._view.base[: len(table)]]
         np.testing.assert_allclose(found[:, 1], shown["estimate"])
         at = shown["event_time"] if kind == "event" else shown.index
         shift = found[:, 0] - at.to_numpy()

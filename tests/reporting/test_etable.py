@@ -71,8 +71,8 @@ def test_estimates_and_errors(pair):
 def test_gaps_are_explained(pair):
     text = str(etable(pair))
     assert "(none)" in text
-    assert "(ref.)" in text
-    assert "ref.: zero by construction." in text
+    assert "(base)" in text
+    assert "(base): base period, zero by construction." in text
     assert re.search(r"No standard error \(undefined: .*\):\s+event time 2 in base", text, re.S)
 
 

@@ -152,7 +152,7 @@ def test_a_summary_shows_what_is_unusual(df):
         "Weights": "w",
         "Weights of period": "first",
         "If collinear": "dropped",
-        "Reference law": "t(R-1)",
+        "Reference distribution": "t(R-1)",
     }
     found = head(asked)
     assert {label: found[label] for label in set(found) - usual - {""}} == more
@@ -247,11 +247,11 @@ def alone():
 
 
 def test_clusters_whose_variation_is_missing(alone):
-    results = [quiet_fit(alone, undefined=rule) for rule in ("skip", "nan", "model")]
+    results = [quiet_fit(alone, undefined=rule) for rule in ("skip", "nan", "impute")]
     cluster = alone.loc[alone["g"] == 2004, "cl"].iloc[0]
     found = written(*(one.aggregate("group") for one in results))
     assert found["SE without cluster"] == [str(cluster), "", ""]
-    assert found["Missing replicates"] == ["left out", "no SE", "modelled"]
+    assert found["Missing replicates"] == ["left out", "no SE", "imputed"]
     views = [one.aggregate("group")._view for one in results]
     labels = {row[0] for row in footer.rows(views, ["overall ATT"])}
     assert not {"SE without cluster", "Missing replicates"} & labels

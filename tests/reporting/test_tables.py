@@ -112,9 +112,9 @@ def test_latex(fits):
 
 def test_statuses_are_notes_in_papers(fits):
     text = fits[3].to_latex()
-    assert "Reference: event time $-$1." in text
-    assert "Reference: event time -1." in fits[3].summary().to_markdown()
-    assert "reference" in fits[3].to_html()
+    assert "Base: event time $-$1." in text
+    assert "Base: event time -1." in fits[3].summary().to_markdown()
+    assert ">base<" in fits[3].to_html()
 
 
 def test_latex_escapes():

@@ -107,7 +107,7 @@ def test_changing_what_was_handed_out_changes_nothing(make, what):
 
 def test_arrays_of_a_result_are_read_only():
     targets = didjack.csdid(didjack.datasets.load_mpdta(), **NAMES)._view.targets
-    for name in ("theta", "retargeted", "reference"):
+    for name in ("theta", "composition", "base"):
         with pytest.raises(ValueError, match="read-only"):
             getattr(targets, name)[...] = 0
 

@@ -84,7 +84,7 @@ def test_a_base_period_without_rows_of_the_cohort():
     found = status(result)
     assert (found[4].drop(3) == "no treated rows: base period 3").all()
     assert found[(4, 3)] == "no treated rows: base period 3"
-    assert found[(3, 2)] == "reference"
+    assert found[(3, 2)] == "base"
     assert np.isnan(result.tidy().set_index(["group", "time"]).loc[(4, 3), "estimate"])
 
 

@@ -65,7 +65,7 @@ def test_labels_as_printed(result, event):
     assert result.wald_test(["ATT(2003, 2004)"]) == result.wald_test([(2003, 2004)])
     group = result.aggregate("group")
     assert group.wald_test(["cohort 2003"]) == group.wald_test([2003])
-    with pytest.raises(didjack.OptionError, match="labels of coefficients: got ..event time 77"):
+    with pytest.raises(didjack.OptionError, match="labels of coefficients: got"):
         event.wald_test(["event time 77"])
 
 

@@ -61,8 +61,8 @@ def test_clusters_without_units_are_counted(df, vcov):
     assert "without units" not in str(whole.summary())
 
 
-def test_nothing_is_said_to_be_made_up_for_where_too_few_replicates_are_left(df):
-    """Without the one comparison cluster nothing is left, and two replicates do not make up."""
+def test_nothing_is_said_to_be_imputed_where_too_few_replicates_are_left(df):
+    """Without the one comparison cluster nothing is left, and two replicates are too few."""
     two = df.drop_duplicates("cluster").loc[lambda d: d["cohort"] == 3, "cluster"].iloc[:2]
     one = df.drop_duplicates("cluster").loc[lambda d: d["cohort"] == 0, "cluster"].iloc[:1]
     with pytest.warns(didjack.DidjackWarning) as said:
@@ -70,11 +70,9 @@ def test_nothing_is_said_to_be_made_up_for_where_too_few_replicates_are_left(df)
     texts = " ".join(str(each.message) for each in said)
     assert result.tidy()["std_error"].isna().all()
     assert "they have no standard error: fewer than 3 replicates" in texts
-    assert "come from the other replicates" not in texts
+    assert "is imputed" not in texts
     assert "allow for it" not in texts
-    assert "undefined (too few are left to make up for them)" in " ".join(
-        str(result.summary()).split()
-    )
+    assert "undefined (too few are left to impute them)" in " ".join(str(result.summary()).split())
 
 
 def test_lone_surrogates_of_labels_are_escaped():

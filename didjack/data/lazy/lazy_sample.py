@@ -34,7 +34,7 @@ from didjack.data.lazy.used import (
 )
 from didjack.data.numbers import as_float
 from didjack.data.rules import no_weight
-from didjack.data.sample import CleanData, Entry, Sample
+from didjack.data.sample import CleanData, Entry, Rule, Sample
 from didjack.options import Options
 from didjack.progress import Progress
 
@@ -110,7 +110,7 @@ _QUERIES = 4
 class _RowsAlone:
     """Rows of repeated cross sections: each is a unit, and none has a name."""
 
-    def who(self, sample: Sample, _rule: str, rows: Bools) -> tuple[int, str]:
+    def who(self, sample: Sample, _rule: Rule | None, rows: Bools) -> tuple[int, str]:
         """Return how many rows there are."""
         return sample.n_rows(rows), ""
 

@@ -24,7 +24,7 @@ from didjack.data.lazy.units import (
     raise_for_duplicates,
 )
 from didjack.data.lazy.used import FirstUnits, Used, most_patterns, remedy, too_many
-from didjack.data.sample import Sample
+from didjack.data.sample import Rule, Sample
 from didjack.errors import DataError
 from didjack.wording import name_some, plural
 
@@ -173,10 +173,15 @@ class PanelUnits:
 
     # ---- the ledger ------------------------------------------------------------------------------
 
-    def who(self, sample: Sample, rule: str, rows: Bools) -> tuple[int, str]:
+    def who(self, sample: Sample, rule: Rule | None, rows: Bools) -> tuple[int, str]:
         """Return how many units a rule finds; who these are is asked for all rules at once."""
+        if rule in (Rule.UNBALANCED_PANEL, Rule.BALANCED_PANEL):
+            return self._number(self._short), ""  # asked for with the finer patterns
+        if rule is Rule.SAMPLE:
+            dropped = self._short & (not sample.options.allow_unbalanced_panel)
+            return self._number(self._kept.any(axis=1) & ~dropped), ""
         place = sample.rows.unit[rows]
-        if rule.startswith("1 complete"):
+        if rule is Rule.COMPLETE_ROWS:
             if self._complete[place].any():
                 raise DataError(
                     f"{sample.design.shown if sample.design else 'xformla'} is not finite in "
@@ -185,15 +190,10 @@ class PanelUnits:
                 )
             chosen = self.units.incomplete
             frame = self.queries.rows().filter(~nw.col(self._own("complete")))
-        elif rule.startswith("5"):  # who these are was asked for with the finer patterns
-            return self._number(self._short), ""
-        elif rule.startswith("6"):
-            dropped = self._short & (not sample.options.allow_unbalanced_panel)
-            return self._number(self._kept.any(axis=1) & ~dropped), ""
         else:
             chosen = np.asarray((self.units.seen & self._cells(sample, rows)).any(axis=1))
             frame = self._rows_of(sample, place)
-        if rule == "unknown code":
+        if rule is None:
             return self._number(chosen), self._first.named(frame)
         self._first.want(len(sample.entries), frame)
         return self._number(chosen), ""

@@ -1,6 +1,6 @@
 """Quadratic forms of coefficients -> the laws of their t statistics, and what errors are scaled by.
 
-With undefined replicates and "model", the root of CV3 over the R' kept ones is multiplied by the a
+With undefined replicates and "impute", the root of CV3 over the R' kept ones is multiplied by the a
 with a^2 = Var(theta) / ((R' - 1) / R' sum_j Var(theta_(j) - theta)), the variances those of the
 working model, so that its square is unbiased under the model.
 """
@@ -81,7 +81,7 @@ def reference(
     loadings : M functions that return the loadings of a coefficient
     kept : (H, M) replicates that are used; none where there is no standard error
     centre_on_mean : CV3J
-    scaled : whether missing replicates are made up for
+    scaled : whether missing replicates are imputed
     """
     which = np.full(kept.shape[1], -1, dtype=np.int64)
     scale, shrink = np.ones((2, which.size))

@@ -12,7 +12,7 @@ from didjack.inference.variance.base import Evidence, Material, VarianceKind
 def analytic(influence: Floats, df: float) -> Variance:
     """Square roots of the sums of squared influence of units or clusters, (G, M).
 
-    Coefficients with no influence at all (reference periods, zero by construction) get NaN.
+    Coefficients with no influence at all (base periods, zero by construction) get NaN.
     """
     total = (influence**2).sum(axis=0)
     bad = ~(total > 0)

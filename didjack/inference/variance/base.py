@@ -142,7 +142,7 @@ class VarianceKind(ABC):
 
         Where replicates may be missing, those are used that all combinations have.
         """
-        if not self.needs_replicates or options.missing_replicates not in ("model", "skip"):
+        if not self.needs_replicates or options.missing_replicates not in ("impute", "skip"):
             return rows
         gone = np.isnan(rows[1:]).any(axis=1, keepdims=True)
         return np.vstack([rows[:1], np.where(gone, np.nan, rows[1:])])

@@ -43,7 +43,7 @@ def jackknife(theta: Floats, undefined: Undefined, centre_on_mean: bool = False)
     Parameters
     ----------
     theta : (1 + H, M) estimates; row 0 of the full sample, row 1 + h without cluster h
-    undefined : what a missing replicate does: "skip" and "model" leave it out (see `CV3`),
+    undefined : what a missing replicate does: "skip" and "impute" leave it out (see `CV3`),
         otherwise the error is NaN
     centre_on_mean : CV3J
 
@@ -101,7 +101,7 @@ class CV3(VarianceKind):
     def variance(self, of: Material) -> Variance:
         """Return `jackknife`, with the laws of the statistics under the working model.
 
-        Where undefined replicates are made up for, errors are scaled to be unbiased under it.
+        Where undefined replicates are imputed, errors are scaled to be unbiased under it.
         """
         options = of.evidence.options
         found = jackknife(of.rows, options.missing_replicates, self.centre_on_mean)
@@ -124,7 +124,7 @@ class CV3(VarianceKind):
         error = jackknife(rows, rule, self.centre_on_mean).std_error
         kept = ~np.isnan(rows[1:]) & ~np.isnan(error)
         loadings = [partial(of.loadings, m) for m in range(error.size)]
-        scaled = rule == "model"
+        scaled = rule == "impute"
         return reference(of.evidence.design, loadings, kept, self.centre_on_mean, scaled)
 
     def covariance(self, of: Material) -> Floats:

@@ -23,9 +23,9 @@ class HonestInputs:
 
     Attributes
     ----------
-    betahat : (num_pre + num_post,) coefficients by event time, without the reference period
+    betahat : (num_pre + num_post,) coefficients by event time, without the base period
     sigma : their covariance; scaled if ``critical_values="own"``
-    num_pre, num_post : number of event times before and after the reference period
+    num_pre, num_post : number of event times before and after the base period
     event_time : (num_pre + num_post,)
     critical_value : (num_pre + num_post,) those of the coefficients' own intervals
     """
@@ -43,8 +43,8 @@ def honest_inputs(view: ResultView, critical_values: CriticalValues, alpha: floa
     check_listed("critical_values", critical_values, get_args(CriticalValues))
     _check(view)
     events = view.index[:-1].to_numpy(dtype=np.int64)
-    reference = _reference(view, events)
-    used = np.arange(events.size) != reference
+    base = _base(view, events)
+    used = np.arange(events.size) != base
     table = view.statistics(alpha).iloc[:-1]
     _check_errors(events, used & table["std_error"].isna().to_numpy())
     at = np.flatnonzero(used)
@@ -61,8 +61,8 @@ def honest_inputs(view: ResultView, critical_values: CriticalValues, alpha: floa
     return HonestInputs(
         betahat=table["estimate"].to_numpy(copy=True),
         sigma=(sigma + sigma.T) / 2.0,
-        num_pre=reference,
-        num_post=events.size - reference - 1,
+        num_pre=base,
+        num_post=events.size - base - 1,
         event_time=events[used],
         critical_value=critical,
     )
@@ -73,24 +73,24 @@ def _check(view: ResultView) -> None:
     scheme = view.scheme
     if scheme is None or not scheme.leads or view.options.base_period != "universal":
         raise OptionError(
-            "honest_inputs() needs an event study with one reference period: "
+            "honest_inputs() needs an event study with one base period: "
             "csdid(..., base_period='universal').aggregate('event'), not "
             f"base_period={view.options.base_period!r} and type "
             f"{None if scheme is None else scheme.name!r}"
         )
 
 
-def _reference(view: ResultView, events: Ints) -> int:
-    """Return the position of the one reference period among event times without gaps, or raise."""
-    reference = np.flatnonzero(view.reference[:-1])
-    if reference.size != 1:
+def _base(view: ResultView, events: Ints) -> int:
+    """Return the position of the one base period among event times without gaps, or raise."""
+    base = np.flatnonzero(view.base[:-1])
+    if base.size != 1:
         raise OptionError(
-            f"{reference.size} event times are the reference period of all cohorts, one is "
+            f"{base.size} event times are the base period of all cohorts, one is "
             "needed; widen min_e and max_e, or number the periods without gaps"
         )
     if (np.diff(events) != 1).any():
         raise OptionError(f"event times have gaps: {name_some(events, 20)}")
-    return int(reference[0])
+    return int(base[0])
 
 
 def _check_errors(events: Ints, bare: Bools) -> None:

@@ -63,7 +63,7 @@ def replicates(view: ResultView, deletions: Deletions, ax: Axes | None, finish: 
             ax.plot(
                 value[rows], y[rows], marker, color=colour, mfc=fill, ms=size, zorder=3, label=name
             )
-    ring = deletions.retargeted[order]
+    ring = deletions.composition[order]
     if ring.any():
         name = "leaves other ATT(g,t) to average"
         ax.plot(value[ring], y[ring], "o", color=ink(ax), mfc="none", ms=size + 4, label=name)

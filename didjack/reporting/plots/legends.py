@@ -8,7 +8,7 @@ import numpy as np
 
 from didjack._typing import Floats
 from didjack.reporting.plots.axes import ink, paper, root
-from didjack.reporting.plots.points import NO_ERROR, REFERENCE, SHORT
+from didjack.reporting.plots.points import BASE, NO_ERROR, SHORT
 from didjack.reporting.plots.scales import BEYOND
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-LAST = [SHORT, NO_ERROR, REFERENCE, "anticipation", "overall ATT", BEYOND]
+LAST = [SHORT, NO_ERROR, BASE, "anticipation", "overall ATT", BEYOND]
 """These come after the names of results, in this order."""
 CORNERS: tuple[Literal["upper left", "upper right", "lower left", "lower right"], ...] = (
     "upper left",

@@ -18,7 +18,7 @@ CROWDED = 4.0
 """With more coefficients in an inch than this, markers and lines are drawn smaller."""
 SHIFT = 0.11
 """Two variance estimators are drawn so far to the left and to the right."""
-NO_ERROR, REFERENCE, SHORT = "no standard error", "reference period", "one-period change"
+BASE, NO_ERROR, SHORT = "base period", "no standard error", "one-period change"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Points:
     ----------
     x, estimate, low, high : pointwise interval, NaN where there is none
     joint_low, joint_high : simultaneous interval, NaN where there is none
-    before, reference : pre-treatment coefficients, and those that are zero by construction
+    before, base : pre-treatment coefficients, and those that are zero by construction
     short : those that are changes since the period before, not since one before treatment
     second : (m, 2) interval of a second variance estimator, NaN where there is none
     """
@@ -41,7 +41,7 @@ class Points:
     joint_low: Floats
     joint_high: Floats
     before: Bools
-    reference: Bools
+    base: Bools
     short: Bools
     second: Floats
 
@@ -104,8 +104,8 @@ def draw(ax: Axes, points: Points, paint: Paint) -> None:
     shift = 0.0 if paint.second is None else SHIFT
     estimated = np.isfinite(points.estimate)
     for rows, mark in (
-        (points.before & ~points.reference & estimated, paint.before),
-        (~points.before & ~points.reference & estimated, paint.after),
+        (points.before & ~points.base & estimated, paint.before),
+        (~points.before & ~points.base & estimated, paint.after),
     ):
         part = points.take(rows).moved(-shift)
         known = np.isfinite(part.low)
@@ -113,7 +113,7 @@ def draw(ax: Axes, points: Points, paint: Paint) -> None:
         _estimates(ax, part.take(known & ~part.short), mark, mark.colour, pen)
         _estimates(ax, part.take(known & part.short), mark, paper(ax), pen)
         _estimates(ax, part.take(~known), Mark("x", mark.colour), mark.colour, pen)
-    _estimates(ax, points.take(points.reference), Mark("D", GREY), paper(ax), pen)
+    _estimates(ax, points.take(points.base), Mark("D", GREY), paper(ax), pen)
     if paint.second is not None:
         known = np.asarray(np.isfinite(points.second).all(axis=1))
         _second(ax, points.take(known).moved(shift), pen)
@@ -161,7 +161,7 @@ def entry(ax: Axes, mark: Mark, fill: Any, label: str) -> None:
 
 def _explain(ax: Axes, points: Points, paint: Paint) -> None:
     """Have the legend explain what was drawn."""
-    effects, known = points.take(~points.reference), np.isfinite(points.low)
+    effects, known = points.take(~points.base), np.isfinite(points.low)
     if paint.label is not None:
         entry(ax, paint.after, paint.after.colour, paint.label)
         if (effects.short & np.isfinite(effects.low)).any():
@@ -170,10 +170,10 @@ def _explain(ax: Axes, points: Points, paint: Paint) -> None:
         _explain_times(ax, effects, paint)
     elif paint.second is not None:
         entry(ax, paint.after, paint.after.colour, paint.first)
-    if (~known & ~points.reference).any():
+    if (~known & ~points.base).any():
         entry(ax, Mark("x", GREY), GREY, NO_ERROR)
-    if points.reference.any():
-        entry(ax, Mark("D", GREY), paper(ax), REFERENCE)
+    if points.base.any():
+        entry(ax, Mark("D", GREY), paper(ax), BASE)
     if paint.second is not None:
         name = f"{paint.second}, pointwise"
         entry(ax, Mark("+", ink(ax)), ink(ax), f"{paint.label}: {name}" if paint.label else name)

@@ -55,7 +55,7 @@ class Intervals:
             joint_low=band[:, 0],
             joint_high=band[:, 1],
             before=view.before,
-            reference=view.reference[which],
+            base=view.base[which],
             short=view.short,
             second=second,
         )

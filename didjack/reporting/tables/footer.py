@@ -32,7 +32,7 @@ FIXED: dict[FixWeights | None, str] = {
 }
 REFERENCES: dict[Reference, str] = {"model": "model", "t": "t(R-1)"}
 MISSING: dict[Undefined, str] = {
-    "model": "modelled",
+    "impute": "imputed",
     "nan": "no SE",
     "skip": "left out",
     "raise": "refused",
@@ -273,7 +273,7 @@ ROWS = (
     # inference
     Row("Clustered by", ("cluster",), lambda c: one_line(c.view.about["cluster"] or "row")),
     Row(
-        "Reference law",
+        "Reference distribution",
         ("reference",),
         _where(lambda c: c.options.jackknife, lambda c: REFERENCES[c.options.reference]),
         usual=REFERENCES["model"],
@@ -282,7 +282,7 @@ ROWS = (
         "Missing replicates",
         ("undefined",),
         _where(_undefined, lambda c: MISSING[c.options.missing_replicates]),
-        usual=MISSING["model"],
+        usual=MISSING["impute"],
     ),
     Row("Level", ("alpha",), lambda c: f"{100 * (1 - c.options.alpha):g}%"),
     Row("Draws", ("n_boot",), _where(_bootstrap, lambda c: f"{c.options.n_boot:,}"), "999"),

@@ -14,6 +14,7 @@ import pandas as pd
 from didjack.errors import OptionError
 from didjack.options import check_share
 from didjack.reporting.view import ResultView
+from didjack.status import BASE
 from didjack.wording import brief, name_some
 
 # ---- numbers -------------------------------------------------------------------------------------
@@ -203,8 +204,8 @@ class Style:
     def _below(self, row: pd.Series) -> str:
         if np.isnan(row["estimate"]):
             return ""
-        if row["status"] == "reference":
-            return "(ref.)"
+        if row["status"] == BASE:
+            return "(base)"
         if np.isnan(row["std_error"]):
             return "(none)"
         match self.below:
@@ -242,11 +243,12 @@ def _gaps(heads: list[str], tables: list[pd.DataFrame]) -> list[str]:
     for head, table in zip(heads, tables, strict=True):
         for name, row in table[table["std_error"].isna()].iterrows():
             what = "No estimate" if np.isnan(row["estimate"]) else "No standard error"
-            reason = f"{what} ({row['status']})"
-            if row["status"] == "reference":
-                reason = "ref.: zero by construction"
-            reasons.setdefault(reason, []).append(f"{name} in {head}")
+            if row["status"] == BASE:
+                reasons["(base): base period, zero by construction"] = []
+            else:
+                reason = f"{what} ({row['status']})"
+                reasons.setdefault(reason, []).append(f"{name} in {head}")
     return [
-        f"{reason}." if reason.startswith("ref.") else f"{reason}: {name_some(where, most=6)}."
+        f"{reason}: {name_some(where, most=6)}." if where else f"{reason}."
         for reason, where in reasons.items()
     ]

@@ -12,9 +12,6 @@ import pandas as pd
 from didjack.reporting.tables.formatting import Cell, aligned, ems
 from didjack.wording import one_line
 
-STATUS = "status"
-"""Head of the column that only text and HTML have; elsewhere what is special becomes a note."""
-
 
 @dataclass(frozen=True, slots=True)
 class Grid:
@@ -30,6 +27,7 @@ class Grid:
     aligned : "l", "r" or "c" for each column, in text; elsewhere numbers are centred
     groups : what stands above the names of the columns, one for each but the first; or empty
     label : by which documents refer to the table; may be empty
+    status_notes : the last column is of statuses, which papers have as these notes; None: it is not
     """
 
     title: str
@@ -40,11 +38,13 @@ class Grid:
     aligned: str
     groups: list[str] = field(default_factory=list)
     label: str = ""
+    status_notes: list[str] | None = None
 
     def __post_init__(self) -> None:
         """Have each cell in one line, whatever the names of columns and clusters are."""
-        for name in ("title", "head", "header", "body", "notes", "groups"):
-            object.__setattr__(self, name, _in_one_line(getattr(self, name)))
+        for name in ("title", "head", "header", "body", "notes", "groups", "status_notes"):
+            if (part := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _in_one_line(part))
 
     def cells(self) -> list[list[list[Cell]]]:
         """Return the sections with the numbers of each column in line, but those at the left."""
@@ -129,20 +129,16 @@ class Grid:
         pairs = [(row[i], row[i + 1]) for i in (0, 2) for row in self.head if row[i]]
         design = "; ".join(f"{name}: {value}" for name, value in pairs)
         grid = replace(self, head=[], notes=[*([f"{design}."] if design else []), *self.notes])
-        if self.header[-1] != STATUS:
+        if self.status_notes is None:
             return grid
-        rows = [row for section in self.body for row in section if row[-1] not in ("", "ok")]
-        told = [
-            f"{status[0].upper()}{status[1:]}: {', '.join(row[0] for row in same)}."
-            for status, same in groupby(sorted(rows, key=lambda row: row[-1]), lambda row: row[-1])
-        ]
         return replace(
             grid,
             header=self.header[:-1],
             body=[[row[:-1] for row in section] for section in self.body],
-            notes=[*grid.notes, *told],
+            notes=[*grid.notes, *self.status_notes],
             aligned=self.aligned[:-1],
             groups=self.groups[:-1],
+            status_notes=None,
         )
 
 

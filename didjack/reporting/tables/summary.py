@@ -9,10 +9,11 @@ from didjack.reporting.tables.footer import Column, counted, skipped_clusters, u
 from didjack.reporting.tables.formatting import decimals_of, number
 from didjack.reporting.tables.table import Table
 from didjack.reporting.view import COMPARISONS, ResultView, coefficient_names, estimator
+from didjack.status import StatusCode
 from didjack.wording import name_some, plural
 
 MISSING: dict[Undefined, str] = {
-    "model": "made up for: these clusters' shocks are taken to be like the others'",
+    "impute": "imputed under the working model",
     "nan": "no standard error",
     "skip": "no standard error",
     "raise": "no standard error",
@@ -30,6 +31,7 @@ def summary(view: ResultView, alpha: float) -> Table:
         body=[section for section in (rows[:size], rows[size:]) if section],
         notes=notes(view, alpha),
         aligned="l" + "r" * (len(header) - 1),
+        status_notes=_status_notes(view),
     )
 
 
@@ -86,9 +88,18 @@ def _coefficient_rows(view: ResultView, alpha: float) -> tuple[list[str], list[l
     columns = [
         coefficient_names(view),
         *([number(value, digits) for value in table[name]] for name, digits in numbers),
-        [status.split(":")[0] for status in table["status"]],
+        [status.code.value for status in view.statuses],
     ]
     return header, [list(row) for row in zip(*columns, strict=True)]
+
+
+def _status_notes(view: ResultView) -> list[str]:
+    """Name the coefficients of each status, but those of which nothing is special."""
+    found: dict[str, list[str]] = {}
+    for name, status in zip(coefficient_names(view), view.statuses, strict=True):
+        if status.code is not StatusCode.OK:
+            found.setdefault(status.code.value.capitalize(), []).append(name)
+    return [f"{word}: {', '.join(found[word])}." for word in sorted(found)]
 
 
 def notes(view: ResultView, alpha: float) -> list[str]:
@@ -110,14 +121,14 @@ def notes(view: ResultView, alpha: float) -> list[str]:
             f"{plural(int(view.skipped.sum()), 'replicate')} undefined (left out): {errors} "
             f"without the variation of cluster {without}."
         )
-    beyond = view.beyond_model
+    beyond = view.beyond_imputation
     for what, where in (
         (
             f"undefined ({MISSING[view.options.missing_replicates]})",
             view.missing & ~view.skipped & ~beyond,
         ),
-        ("undefined (too few are left to make up for them)", beyond),
-        ("retargeted", view.retargeted),
+        ("undefined (too few are left to impute them)", beyond),
+        ("with another composition", view.composition),
     ):
         if not where.any():
             continue

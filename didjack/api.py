@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from didjack.data.checks import check_second_cluster
 from didjack.data.clean import clean
 from didjack.data.lazy.lazy_table import is_lazy
 from didjack.errors import UnknownOptionError
@@ -200,16 +201,18 @@ def csdid(
     settings: dict[str, Any] = {name: value for name, value in locals().items() if name != "df"}
     if df is None:
         raise UnknownOptionError("df is required: a pandas, polars or pyarrow table")
-    options = Options(**settings)
+    options = Options.from_keywords(**settings)
     if is_lazy(df):
         from didjack.data.lazy.lazy_sample import (
             clean as clean_lazy,  # and narwhals: takes long to import
         )
 
-        sample = clean_lazy(df, options)
+        sample = clean_lazy(df, options.sample, options.estimation, options.inference.progress)
     else:
-        sample = clean(df, options)
-    fit = Fit.of(InMemory.of(sample, options), options, sample.ledger)
+        sample = clean(df, options.sample, options.estimation)
+    if options.inference.jackknife:
+        check_second_cluster(sample, options.sample)
+    fit = Fit.of(InMemory.of(sample, options.estimation), options, sample.ledger)
     result = GroupTimeResult.of(fit)
     report(result.view)
     return result

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from didjack._typing import NEVER, Bools, Floats, Ints
 from didjack.estimation.layout import Arm, Cohorts
 from didjack.estimation.sum_source import SumSource
-from didjack.options import ControlGroup, Options
+from didjack.options import ControlGroup, EstimationOptions
 
 # ---- absence -------------------------------------------------------------------------------------
 
@@ -109,7 +109,7 @@ def plan_cells(
     cohorts: Ints,
     periods: Ints,
     horizon: int,
-    options: Options,
+    options: EstimationOptions,
     full: bool = False,
 ) -> Plan:
     """List the cells of a sample, after the sample rules that depend on what is present in it.
@@ -124,7 +124,7 @@ def plan_cells(
     periods : (T,) periods, sorted
     horizon : last period before any were cut for want of a comparison; a cohort treated by then
         stays a treated cohort, even if none of its treated periods is left
-    options : Options
+    options : EstimationOptions
     full : whether this is the full sample, to which the rule on samples without never-treated
         units has been applied before
     """
@@ -146,7 +146,7 @@ def plan_cells(
 
 
 def _cells(
-    treated: Ints, value: Ints, periods: Ints, seen: Ints, options: Options
+    treated: Ints, value: Ints, periods: Ints, seen: Ints, options: EstimationOptions
 ) -> Iterator[Cell]:
     d, universal = options.anticipation, options.base_period == "universal"
     fixed = options.fix_weights == "base_period"

@@ -33,10 +33,10 @@ from didjack.estimation.sum_source import (
     Sums,
     SumSource,
 )
-from didjack.options import Options
+from didjack.options import EstimationOptions
 
 
-def arrange(clean: CleanData, options: Options, collapse: bool = True) -> RowArrays:
+def arrange(clean: CleanData, options: EstimationOptions, collapse: bool = True) -> RowArrays:
     """Arrange the clean sample by cohort, period and cluster.
 
     Rows are ordered by sorted labels or by their contents, never by their order in the user's
@@ -77,7 +77,7 @@ class InMemory:
     def __init__(
         self,
         rows: RowArrays,
-        origin: tuple[CleanData, Options] | None = None,
+        origin: tuple[CleanData, EstimationOptions] | None = None,
         jackknife: bool = True,
         by_stratum: StratumSums | None = None,
     ) -> None:
@@ -92,10 +92,10 @@ class InMemory:
         self._counts: dict[tuple[Cohorts, Arm], Ints] = {}
 
     @classmethod
-    def of(cls, clean: CleanData, options: Options, collapse: bool = True) -> InMemory:
+    def of(cls, clean: CleanData, options: EstimationOptions, collapse: bool = True) -> InMemory:
         """Arrange a clean sample."""
         rows = arrange(clean, options, collapse)
-        needed = rows.unit.size == 0 or may_balance(clean, options)
+        needed = rows.unit.size == 0 or may_balance(clean)
         return cls(rows, (clean, options) if needed else None, jackknife=False)
 
     @property
@@ -193,7 +193,7 @@ class InMemory:
 
     def balanced_without(self, spans: Spans) -> Iterator[tuple[int, SumSource]]:
         """Yield clusters of an unbalanced panel without which it is balanced, and the rest."""
-        if self.origin is None or not may_balance(*self.origin):
+        if self.origin is None or not may_balance(self.origin[0]):
             return
         clean, options = self.origin
         pooled = options.fix_weights == "varying"

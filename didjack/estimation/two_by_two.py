@@ -14,19 +14,20 @@ from didjack.estimation.kernels import linear_algebra
 from didjack.estimation.layout import Arm, Cohorts
 from didjack.estimation.propensity import Propensity, fit_propensity
 from didjack.estimation.sum_source import SumSource
-from didjack.options import Options
+from didjack.options import EstimationOptions
 from didjack.progress import Progress
 
 
 class TwoByTwo:
     """The 2x2 estimators on the sums of one sample, for sets of replicates."""
 
-    def __init__(self, source: SumSource, options: Options) -> None:
+    def __init__(
+        self, source: SumSource, options: EstimationOptions, progress: bool | None
+    ) -> None:
         self.source = source
         self.estimator = ESTIMATORS[options.est_method]
         self._drop = options.collinear == "drop"
-        self._weighted = options.weightsname is not None
-        self._progress = options.progress
+        self._progress = progress
         self._arms: dict[tuple[int, int, int | None], tuple[Arm, ...]] = {}
         self._empty: dict[Comparison, Codes] = {}
         self._regressions: dict[tuple[Cohorts, Arm], Regression] = {}
@@ -152,7 +153,7 @@ class TwoByTwo:
         """Fit the propensity of a comparison in all replicates; the last one is kept."""
         if self._propensity is None or self._propensity[0] != comparison:
             model = self.source.logits.model(*comparison)
-            fit = fit_propensity(self.source, model, self._weighted, self._drop)
+            fit = fit_propensity(self.source, model, self.source.layout.weighted, self._drop)
             self._propensity = comparison, fit
         return self._propensity[1]
 

@@ -46,7 +46,7 @@ class Asked(ABC):
     @property
     def alpha(self) -> float:
         """One minus the level of intervals, in all methods that are not told another."""
-        return self.options.alpha
+        return self.options.inference.alpha
 
     @property
     def nobs(self) -> int:
@@ -160,7 +160,7 @@ class Asked(ABC):
         values = (vcov, reference, undefined, alpha, n_boot, seed)
         given = zip(named, values, strict=True)
         result = self._under(**{name: value for name, value in given if value is not None})
-        if _said(result.options) != _said(self.options):
+        if _said(result.options.inference) != _said(self.options.inference):
             report_inference(result.view)
         return result
 

@@ -80,7 +80,7 @@ def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> Placebo
         raise OptionError("there is no estimate of the overall ATT to test")
     never = np.flatnonzero((cohort >= 0) & (fit.layout.cohorts[cohort] == NEVER))
     source, found = silent.source.replicated(False), np.empty(never.size)
-    with Progress(fit.options.progress, never.size) as progress:
+    with Progress(fit.options.inference.progress, never.size) as progress:
         for position, cluster in enumerate(never.tolist()):
             other = cohort.copy()
             other[cluster] = cohort[treated]
@@ -95,7 +95,7 @@ def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> Placebo
         clusters=labels[never[known]],
         placebos=(found * np.sqrt(v[treated] / v[never]))[known],
         n_failed=int((~known).sum()),
-        alpha=fit.options.alpha,
+        alpha=fit.options.inference.alpha,
     )
 
 

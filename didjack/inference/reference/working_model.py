@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -135,7 +136,7 @@ class Design:
     @classmethod
     def of(cls, fit: Fit) -> Design:
         """Derive it from a fit, once; whatever is made from it later is kept, too."""
-        return fit.derived(cls, _design)
+        return fit.once("design", partial(_design, fit))
 
     def loadings(self, shares: Shares, position: int) -> Loadings | None:
         """Return the loadings of a coefficient; None where they would be too many."""
@@ -169,7 +170,9 @@ def _design(fit: Fit) -> Design:
     usual[np.flatnonzero(estimated.shown.empty)] = -1
     changed = list(_changed(estimated, cells, usual, tables, number))
     means = Means.of(list(number), usual, changed, tables.weights)
-    return Design(means, working_variance(_period_sums(source), fit.options.anticipation))
+    return Design(
+        means, working_variance(_period_sums(source), fit.options.estimation.anticipation)
+    )
 
 
 def _changed(

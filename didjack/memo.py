@@ -1,8 +1,9 @@
-"""Results that are computed once."""
+"""What is computed once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from hashlib import blake2b
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
@@ -11,13 +12,19 @@ T = TypeVar("T")
 
 
 class Memo:
-    """Keeps what was computed, by a key that names it and all that it depends on."""
+    """Keeps what was computed, under keys that name it and all that it depends on.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    most : how many are kept, those that were asked for last; None: all
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
         self._kept: dict[Hashable, Any] = {}
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what is kept under a key; computed when it is first asked for.
+        """Return what is kept under a key, or make it.
 
         Examples
         --------
@@ -25,17 +32,20 @@ class Memo:
         >>> memo.get(("square", 3), lambda: 9), memo.get(("square", 3), lambda: 1 / 0)
         (9, 9)
         """
-        if key not in self._kept:
-            self._kept[key] = make()
-        kept: T = self._kept[key]
-        return kept
+        value: T = self._kept[key] if key in self._kept else make()
+        if self._most is not None:
+            self._kept.pop(key, None)  # at the end: what was asked for last is kept longest
+        self._kept[key] = value
+        if self._most is not None and len(self._kept) > self._most:
+            del self._kept[next(iter(self._kept))]
+        return value
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._kept
 
 
 def key_of(array: NDArray[Any] | None) -> Hashable:
-    """Return a key that arrays share if they have the same shape, type and contents.
+    """Return a short key of an array: that of others with the same type, shape and contents.
 
     Examples
     --------
@@ -43,4 +53,6 @@ def key_of(array: NDArray[Any] | None) -> Hashable:
     >>> key_of(np.arange(3)) == key_of(np.arange(3)) != key_of(np.arange(3.0))
     True
     """
-    return None if array is None else (array.shape, array.dtype.str, array.tobytes())
+    if array is None:
+        return None
+    return array.dtype.str, array.shape, blake2b(array.tobytes(), digest_size=16).digest()

@@ -334,3 +334,18 @@ def test_only_options_of_inference_change_a_fit_that_is_made(name):
     for change in (result._fit.under, result.with_options):
         with pytest.raises(OptionError, match=f"'{name}'.*allowed: vcov, reference, undefined"):
             change(**{name: value})
+
+
+def test_estimates_are_those_of_their_options():
+    first = fit(panel(), xformla="~ x1", vcov="analytic")._fit
+    options = dataclasses.replace(first.options, estimation=EstimationOptions(est_method="reg"))
+    other = dataclasses.replace(first, options=options)  # whatever was kept for the first
+    want = fit(panel(), xformla="~ x1", vcov="analytic", est_method="reg")._fit
+    np.testing.assert_array_equal(other.estimates.att, want.estimates.att)
+    np.testing.assert_array_equal(other.influence, want.influence)
+    assert (other.estimates.att != first.estimates.att).any()
+    assert first.under(vcov="bootstrap", alpha=0.1).influence is first.influence
+    alone = first.with_independent_units()
+    assert (alone.by_unit, first.by_unit) == (True, False)
+    assert len(alone.influence) > len(first.influence)
+    assert alone.estimates is first.estimates

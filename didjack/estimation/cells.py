@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from didjack._typing import NEVER, Bools, Floats, Ints
 from didjack.estimation.layout import Arm, Cohorts
 from didjack.estimation.sum_source import SumSource
+from didjack.memo import Memo
 from didjack.options import ControlGroup, EstimationOptions
 
 # ---- absence -------------------------------------------------------------------------------------
@@ -173,7 +174,7 @@ class _Compared:
 
     def __init__(self, value: Ints, control_group: ControlGroup) -> None:
         self._value, self._control_group = value, control_group
-        self._known: dict[int, tuple[int, ...]] = {}
+        self._known = Memo()
 
     def with_cohort(self, g: int, latest: int) -> tuple[int, ...]:
         """Return positions of cohorts, none of which is treated by the period `latest`."""
@@ -186,9 +187,8 @@ class _Compared:
                 assert_never(self._control_group)
 
     def _after(self, period: int) -> tuple[int, ...]:
-        if period not in self._known:
-            self._known[period] = tuple(np.flatnonzero(self._value > period).tolist())
-        return self._known[period]
+        later = self._value
+        return self._known.get(period, lambda: tuple(np.flatnonzero(later > period).tolist()))
 
 
 # ---- estimates -----------------------------------------------------------------------------------

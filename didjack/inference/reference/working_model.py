@@ -22,6 +22,7 @@ from didjack.estimation.sum_source import SumSource
 from didjack.imports import load
 from didjack.inference.reference.distribution import Axes, axes_of
 from didjack.inference.reference.loadings import Changed, Comparison, Loadings, Mean, Means
+from didjack.memo import Memo, key_of
 
 # ---- working variance ----------------------------------------------------------------------------
 
@@ -131,7 +132,7 @@ class Design:
 
     means: Means
     variance: Floats
-    _axes: dict[tuple[bytes, ...], Axes | None] = field(default_factory=dict)
+    _memo: Memo = field(default_factory=Memo)
 
     @classmethod
     def of(cls, fit: Fit) -> Design:
@@ -152,11 +153,11 @@ class Design:
         ----------
         kept : (H,) replicates that are used
         """
-        key = (*loadings.key, kept.tobytes(), bytes([centre_on_mean]))
-        if key not in self._axes:
-            parts = loadings.parts(self.variance, np.flatnonzero(kept))
-            self._axes[key] = axes_of(parts, centre_on_mean)
-        return self._axes[key]
+
+        def make() -> Axes | None:
+            return axes_of(loadings.parts(self.variance, np.flatnonzero(kept)), centre_on_mean)
+
+        return self._memo.get((loadings.key, key_of(kept), centre_on_mean), make)
 
 
 def _design(fit: Fit) -> Design:

@@ -18,6 +18,7 @@ from didjack.inference.reference.t_statistics import Reference
 from didjack.inference.reference.working_model import Design
 from didjack.inference.statistics import Variance
 from didjack.inference.targets import Targets
+from didjack.memo import Memo, key_of
 from didjack.options import InferenceOptions
 
 # ---- evidence ------------------------------------------------------------------------------------
@@ -35,7 +36,7 @@ class Evidence:
 
     fit: Fit
     targets: Targets
-    _laws: dict[tuple[str, bytes | None], Reference] = field(default_factory=dict, repr=False)
+    _memo: Memo = field(default_factory=Memo, repr=False)
 
     @property
     def options(self) -> InferenceOptions:
@@ -68,10 +69,7 @@ class Evidence:
 
     def laws(self, name: str, weights: Floats | None, make: Callable[[], Reference]) -> Reference:
         """Return the laws that a kind of variance makes of coefficients or combinations, once."""
-        key = (name, None if weights is None else weights.tobytes())
-        if key not in self._laws:
-            self._laws[key] = make()
-        return self._laws[key]
+        return self._memo.get((name, key_of(weights)), make)
 
     @property
     def design(self) -> Design:

@@ -40,7 +40,11 @@ class Asked(ABC):
 
     @property
     def options(self) -> Options:
-        """The options of the result: those of the call of `csdid`, or of `with_options`."""
+        """The options of the result: those of the call of `csdid`, or of `with_options`.
+
+        In three parts, `sample`, `estimation` and `inference`; an option can also be read by its
+        name alone, such as ``result.options.vcov``, and ``as_dict()`` has all of them.
+        """
         return self._fit.options
 
     @property

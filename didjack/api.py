@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from didjack.data.checks import check_second_cluster
 from didjack.data.clean import clean
 from didjack.data.lazy.lazy_table import is_lazy
 from didjack.errors import UnknownOptionError
@@ -200,16 +201,18 @@ def csdid(
     settings: dict[str, Any] = {name: value for name, value in locals().items() if name != "data"}
     if data is None:
         raise UnknownOptionError("data is required: a pandas, polars or pyarrow table")
-    options = Options(**settings)
+    options = Options.from_keywords(**settings)
     if is_lazy(data):
         from didjack.data.lazy.lazy_sample import (
             clean as clean_lazy,  # and narwhals: takes long to import
         )
 
-        sample = clean_lazy(data, options)
+        sample = clean_lazy(data, options.sample, options.estimation, options.inference.progress)
     else:
-        sample = clean(data, options)
-    fit = Fit.of(InMemory.of(sample, options), options, sample.ledger)
+        sample = clean(data, options.sample, options.estimation)
+    if options.inference.jackknife:
+        check_second_cluster(sample, options.sample)
+    fit = Fit.of(InMemory.of(sample, options.estimation), options, sample.ledger)
     result = group_time_result(fit)
     report(result._view)  # noqa: SLF001
     return result

@@ -1,12 +1,12 @@
-"""What the user asked for: one frozen object that checks itself."""
+"""What the user asked for: frozen objects that check themselves."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import wraps
+from dataclasses import dataclass, fields, replace
+from functools import partial, wraps
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -20,7 +20,9 @@ BasePeriod = Literal["varying", "universal"]
 EstMethod = Literal["dr", "ipw", "reg"]
 FixWeights = Literal["varying", "base_period", "first_period"]
 Collinear = Literal["nan", "drop"]
-Vcov = Literal["CV3", "CV3J", "analytic", "bootstrap"]
+Jackknife = Literal["CV3", "CV3J"]
+"""Kinds of standard errors that are made from the estimates without each cluster."""
+Vcov = Literal[Jackknife, "analytic", "bootstrap"]
 Reference = Literal["model", "t"]
 Undefined = Literal["impute", "nan", "skip", "raise"]
 AggregationType = Literal["simple", "event", "group", "calendar"]
@@ -67,7 +69,6 @@ class Registry(Generic[T]):
                 f"{option}: its Literal lists {', '.join(names)}, but registered are "
                 f"{', '.join(self._items)}"
             )
-        CHOICES[option] = self
 
     def register(self, item: T) -> None:
         """Add an item under its name, or raise TypeError or ValueError."""
@@ -86,12 +87,16 @@ class Registry(Generic[T]):
 
     @contextmanager
     def temporarily(self, item: T) -> Iterator[T]:
-        """Have an item registered for a while."""
+        """Have an item registered, and the option take its name, for a while."""
+        before = CHOICES[self.option]
         self.register(item)
+        label: str = item.name  # type: ignore[attr-defined]
+        CHOICES[self.option] = (*before, label)
         try:
             yield item
         finally:
-            del self._items[item.name]  # type: ignore[attr-defined]
+            CHOICES[self.option] = before
+            del self._items[label]
 
     def __getitem__(self, name: str) -> T:
         if name not in self._items:
@@ -115,7 +120,7 @@ def _fits(value: object, hint: Any) -> bool:
     return isinstance(value, get_origin(hint) or hint)
 
 
-CHOICES: dict[str, tuple[str, ...] | Registry[Any]] = {
+CHOICES: dict[str, tuple[str, ...]] = {
     "control_group": get_args(ControlGroup),
     "base_period": get_args(BasePeriod),
     "est_method": get_args(EstMethod),
@@ -127,15 +132,8 @@ CHOICES: dict[str, tuple[str, ...] | Registry[Any]] = {
     "type": get_args(AggregationType),
     "weights": get_args(AggregationWeights),
 }
-"""What options may be. A registry takes the place of its option's names when it is made."""
-
-
-def registered(option: str, name: str) -> Any:
-    """Return what a name stands for, for those who may not import the room that registers it."""
-    items = CHOICES[option]
-    if not isinstance(items, Registry):
-        raise TypeError(f"{option} has no registry")
-    return items[name]
+"""What options may be: names only, what they stand for is known in one room each."""
+JACKKNIFE: tuple[str, ...] = get_args(Jackknife)
 
 
 MOST_PERIODS = 2**53
@@ -155,10 +153,6 @@ def reject_unknown(unknown: Mapping[str, object], allowed: Iterable[str]) -> Non
     what = "unknown option" + ("s " if len(hints) > 1 else " ") + ", ".join(hints)
     listed = f"allowed: {', '.join(allowed)}" if allowed else "there are none"
     raise UnknownOptionError(f"{what}; {listed}")
-
-
-INFERENCE = ("vcov", "reference", "undefined", "alpha", "n_boot", "seed", "progress")
-"""Options that leave the estimates as they are."""
 
 
 def told_apart(function: Callable[P, R]) -> Callable[P, R]:
@@ -248,9 +242,23 @@ def check_column(name: str, value: Any, hint: str = "") -> None:
         raise OptionError(f"{name}={brief(value)} is not allowed: {hint}")
 
 
+def _check_fields(options: Any, check: Callable[[str, Any], Any], *names: str) -> None:
+    """Replace fields of a frozen object by what a check makes of them."""
+    for name in names:
+        object.__setattr__(options, name, check(name, getattr(options, name)))
+
+
+def _check_choices(options: Any) -> None:
+    """Raise unless each field that has choices is one of them."""
+    for field in fields(options):
+        if field.name in CHOICES:
+            value = getattr(options, field.name)
+            check_choice(field.name, value, optional=field.default is None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """The options of one call of `csdid`, checked; the fields have the names of its arguments."""
+class SampleOptions:
+    """Which columns hold what, and which rows are used."""
 
     yname: str
     tname: str
@@ -261,19 +269,6 @@ class Options:
     weightsname: str | None = None
     panel: bool = True
     allow_unbalanced_panel: bool = False
-    control_group: ControlGroup = "nevertreated"
-    base_period: BasePeriod = "varying"
-    anticipation: int = 0
-    est_method: EstMethod = "dr"
-    fix_weights: FixWeights | None = None
-    collinear: Collinear = "nan"
-    vcov: Vcov = "CV3"
-    reference: Reference = "model"
-    undefined: Undefined = "impute"
-    alpha: float = 0.05
-    n_boot: int = 999
-    seed: int = 0
-    progress: bool | None = None
     collect: bool = False
 
     def __post_init__(self) -> None:
@@ -282,22 +277,17 @@ class Options:
                 raise UnknownOptionError(f"{name} is required: the name of a column")
         for name in ("yname", "tname", "gname", "idname", "cluster", "weightsname", "xformla"):
             self._check_string(name)
-        for name in ("panel", "allow_unbalanced_panel", "collect"):
-            object.__setattr__(self, name, check_flag(name, getattr(self, name)))
-        if self.progress is not None:
-            object.__setattr__(self, "progress", check_flag("progress", self.progress, True))
-        for name in CHOICES:
-            if name in self.__slots__:
-                check_choice(name, getattr(self, name), optional=name == "fix_weights")
-        object.__setattr__(self, "alpha", check_alpha(self.alpha))
-        bounds = {
-            "anticipation": (0, MOST_PERIODS),
-            "n_boot": (2, MOST_DRAWS),
-            "seed": (0, MOST_SEED),
-        }
-        for name, (least, most) in bounds.items():
-            object.__setattr__(self, name, check_count(name, getattr(self, name), least, most))
-        self._check_together()
+        _check_fields(self, check_flag, "panel", "allow_unbalanced_panel", "collect")
+        self._check_roles()
+        if self.panel and self.idname is None:
+            raise OptionError("idname is required with panel=True (or set panel=False)")
+        if not self.panel and self.idname is not None:
+            raise OptionError(
+                f"idname={self.idname!r} does not go with panel=False: repeated cross sections "
+                "have no unit that is seen twice; leave idname out, or set panel=True"
+            )
+        if not self.panel and self.allow_unbalanced_panel:
+            raise OptionError("allow_unbalanced_panel=True does not go with panel=False")
 
     def _check_string(self, name: str) -> None:
         value = getattr(self, name)
@@ -310,27 +300,6 @@ class Options:
         hint = "; clustering is one-way, the unit is nested in it" if several else ""
         check_column(name, value, hint)
 
-    def _check_together(self) -> None:
-        self._check_roles()
-        if self.panel and self.idname is None:
-            raise OptionError("idname is required with panel=True (or set panel=False)")
-        if not self.panel and self.idname is not None:
-            raise OptionError(
-                f"idname={self.idname!r} does not go with panel=False: repeated cross sections "
-                "have no unit that is seen twice; leave idname out, or set panel=True"
-            )
-        if not self.panel and self.allow_unbalanced_panel:
-            raise OptionError("allow_unbalanced_panel=True does not go with panel=False")
-        if not self.panel and self.cluster is None and self.jackknife:
-            raise OptionError(
-                f"cluster is required for vcov={self.vcov!r} with panel=False: name the column "
-                "of the clusters, or use vcov='analytic'"
-            )
-        if self.fix_weights is not None and self.weightsname is None:
-            raise OptionError(f"fix_weights={self.fix_weights!r} needs weightsname")
-        if self.fix_weights in ("base_period", "first_period") and not self.panel:
-            raise OptionError(f"fix_weights={self.fix_weights!r} needs a panel (panel=True)")
-
     def _check_roles(self) -> None:
         """Raise where one column is to be two of outcome, period, cohort and unit."""
         roles: dict[str, list[str]] = {}
@@ -341,19 +310,129 @@ class Options:
                 raise OptionError(f"{' and '.join(names)} are the same column, {column!r}")
 
     @property
+    def by_unit(self) -> bool:
+        """Whether units are the clusters."""
+        return self.cluster is None or self.cluster == self.idname
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimationOptions:
+    """What an ATT(g,t) compares, and how it is estimated."""
+
+    control_group: ControlGroup = "nevertreated"
+    base_period: BasePeriod = "varying"
+    anticipation: int = 0
+    est_method: EstMethod = "dr"
+    fix_weights: FixWeights | None = None
+    collinear: Collinear = "nan"
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        whole = partial(check_count, least=0, most=MOST_PERIODS)
+        _check_fields(self, whole, "anticipation")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceOptions:
+    """Standard errors, tests and intervals, and whether progress is shown: no estimate changes."""
+
+    vcov: Vcov = "CV3"
+    reference: Reference = "model"
+    undefined: Undefined = "impute"
+    alpha: float = 0.05
+    n_boot: int = 999
+    seed: int = 0
+    progress: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.progress is not None:
+            _check_fields(self, partial(check_flag, optional=True), "progress")
+        _check_choices(self)
+        object.__setattr__(self, "alpha", check_alpha(self.alpha))
+        _check_fields(self, partial(check_count, least=2, most=MOST_DRAWS), "n_boot")
+        _check_fields(self, partial(check_count, least=0, most=MOST_SEED), "seed")
+
+    @property
     def jackknife(self) -> bool:
         """Whether standard errors need the estimates without each cluster."""
-        return bool(registered("vcov", self.vcov).needs_replicates)
+        return self.vcov in JACKKNIFE
 
     @property
     def missing_replicates(self) -> Undefined:
         """What becomes of an error with undefined replicates: t(R - 1) has no model to impute."""
         return "nan" if (self.undefined, self.reference) == ("impute", "t") else self.undefined
 
-    @property
-    def by_unit(self) -> bool:
-        """Whether units are the clusters."""
-        return self.cluster is None or self.cluster == self.idname
+
+@dataclass(frozen=True)
+class Options:
+    """The options of one call of `csdid`, checked.
+
+    What each part has can be read by its name alone, as the arguments of `csdid` are called:
+    `options.alpha` is `options.inference.alpha`.
+    """
+
+    sample: SampleOptions
+    estimation: EstimationOptions
+    inference: InferenceOptions
+
+    @classmethod
+    def from_keywords(cls, **options: Any) -> Options:
+        """Sort the arguments of `csdid` into the parts."""
+        reject_unknown({name: value for name, value in options.items() if name not in NAMES}, NAMES)
+        return cls(
+            *(
+                part(**{name: options[name] for name in _names(part) if name in options})
+                for part in PARTS.values()
+            )
+        )
+
+    def __post_init__(self) -> None:
+        """Raise where options of several parts do not go together."""
+        sample, estimation, inference = self.sample, self.estimation, self.inference
+        if not sample.panel and sample.cluster is None and inference.jackknife:
+            raise OptionError(
+                f"cluster is required for vcov={inference.vcov!r} with panel=False: name the "
+                "column of the clusters, or use vcov='analytic'"
+            )
+        fixed = estimation.fix_weights
+        if fixed is not None and sample.weightsname is None:
+            raise OptionError(f"fix_weights={fixed!r} needs weightsname")
+        if fixed in ("base_period", "first_period") and not sample.panel:
+            raise OptionError(f"fix_weights={fixed!r} needs a panel (panel=True)")
+
+    def __getattr__(self, name: str) -> Any:
+        for part, kind in PARTS.items():
+            if hasattr(kind, name) and not name.startswith("_"):
+                return getattr(getattr(self, part), name)
+        raise AttributeError(f"{type(self).__name__!r} has no option {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.as_dict()})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all options by the names that the arguments of `csdid` have."""
+        parts = (self.sample, self.estimation, self.inference)
+        return {name: getattr(part, name) for part in parts for name in _names(type(part))}
+
+    def under(self, **inference: Any) -> Options:
+        """Return the same options but for some of `InferenceOptions`."""
+        reject_unknown(
+            {name: value for name, value in inference.items() if name not in INFERENCE}, INFERENCE
+        )
+        return replace(self, inference=replace(self.inference, **inference))
+
+
+def _names(part: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(part))
+
+
+PARTS: dict[str, type[Any]] = {
+    "sample": SampleOptions,
+    "estimation": EstimationOptions,
+    "inference": InferenceOptions,
+}
+NAMES = tuple(name for part in PARTS.values() for name in _names(part))
+INFERENCE = _names(InferenceOptions)
 
 
 def aggregation_type(value: Any) -> AggregationType:

@@ -230,9 +230,9 @@ def compare_analytic(df, **options):
 
 def stages(df, **options):
     """Options, clean sample and source of sums, for tests of what comes after them."""
-    checked = Options(**names(options))
-    sample = clean(df, checked)
-    return checked, sample, InMemory.of(sample, checked).replicated(True)
+    checked = Options.from_keywords(**names(options))
+    sample = clean(df, checked.sample, checked.estimation)
+    return checked, sample, InMemory.of(sample, checked.estimation).replicated(True)
 
 
 def estimated(df, **options):

@@ -1,7 +1,9 @@
 """Options check themselves, and say what was probably meant."""
 
+import copy
 import dataclasses
 import inspect
+import pickle
 from abc import ABC, abstractmethod
 from typing import Literal
 
@@ -15,21 +17,25 @@ from didjack import OptionError, UnknownOptionError
 from didjack import options as options_module
 from didjack.options import (
     CHOICES,
+    EstimationOptions,
+    InferenceOptions,
     Options,
     Registry,
+    SampleOptions,
     aggregation_type,
     check_alpha,
     check_choice,
     check_count,
     reject_unknown,
 )
+from didjack.options import NAMES as OPTIONS
 from didjack.wording import nearest
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")
 
 
 def made(**options):
-    return Options(**NAMES | options)
+    return Options.from_keywords(**NAMES | options)
 
 
 ODDITIES = [
@@ -39,7 +45,7 @@ ODDITIES = [
 ]
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Options)])
+@pytest.mark.parametrize("name", OPTIONS)
 def test_any_value_is_taken_or_refused_in_one_line(name):
     for value in ODDITIES:
         try:
@@ -61,13 +67,16 @@ def test_options_are_frozen_and_follow_the_call():
     with pytest.raises(dataclasses.FrozenInstanceError):
         options.alpha = 0.1
     arguments = list(inspect.signature(didjack.csdid).parameters)
-    assert arguments == ["data", *(field.name for field in dataclasses.fields(Options))]
+    assert sorted(arguments) == sorted(["data", *OPTIONS])
     defaults = inspect.signature(didjack.csdid).parameters
     required = [name for name, one in defaults.items() if one.default is one.empty]
     assert required == ["data", "yname", "tname", "gname"]
-    for field in dataclasses.fields(Options):
-        if field.default is not dataclasses.MISSING:
-            assert defaults[field.name].default == field.default
+    for part in (SampleOptions, EstimationOptions, InferenceOptions):
+        names = [field.name for field in dataclasses.fields(part)]
+        assert names == [name for name in arguments if name in names]
+        for field in dataclasses.fields(part):
+            if field.default is not dataclasses.MISSING:
+                assert defaults[field.name].default == field.default
 
 
 @pytest.mark.parametrize(
@@ -241,7 +250,7 @@ class Cat(Animal):
 
 @pytest.fixture
 def animals(monkeypatch):
-    monkeypatch.setattr(options_module, "CHOICES", dict(CHOICES))
+    monkeypatch.setattr(options_module, "CHOICES", CHOICES | {"animal": ("cat",)})
     return Registry("animal", ("cat",), Animal, [Cat()])
 
 
@@ -252,7 +261,6 @@ def test_a_registry_finds_items_by_name(animals):
     assert "dog" not in animals
     with pytest.raises(OptionError, match=r"animal='Cat' is not allowed \(did you mean 'cat'\?\)"):
         animals["Cat"]
-    assert options_module.registered("animal", "cat") is animals["cat"]
 
 
 def test_a_registered_name_is_allowed_as_long_as_it_is_registered(animals):
@@ -300,15 +308,23 @@ def test_items_have_all_that_the_interface_asks_for(animals):
 def test_registries_have_exactly_the_names_of_the_literal(names):
     with pytest.raises(ValueError, match=r"animal: its Literal lists .*registered are cat"):
         Registry("animal", names, Animal, [Cat()])
-    assert "animal" not in CHOICES
 
 
-def test_options_without_a_registry():
-    with pytest.raises(TypeError, match="undefined has no registry"):
-        options_module.registered("undefined", "nan")
+def test_options_are_read_by_name():
+    options = made(alpha=0.1)
+    assert options.as_dict() == {name: getattr(options, name) for name in OPTIONS}
+    assert set(OPTIONS) < set(dir(options))
+    assert (options.alpha, options.jackknife) == (0.1, True)
+    with pytest.raises(AttributeError, match="'Options' has no option 'alhpa'"):
+        options.alhpa  # noqa: B018
+    for other in (pickle.loads(pickle.dumps(options)), copy.deepcopy(options)):
+        assert other == options
+        assert hash(other) == hash(options)
+    with pytest.raises(UnknownOptionError, match=r"'alpah' \(did you mean 'alpha'\?\)"):
+        made(alpah=0.1)
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Options)])
+@pytest.mark.parametrize("name", OPTIONS)
 def test_only_options_of_inference_change_a_fit_that_is_made(name):
     result = fit(panel())
     value = getattr(result.options, name)
@@ -318,3 +334,18 @@ def test_only_options_of_inference_change_a_fit_that_is_made(name):
     for change in (result._fit.under, result.with_options):
         with pytest.raises(OptionError, match=f"'{name}'.*allowed: vcov, reference, undefined"):
             change(**{name: value})
+
+
+def test_estimates_are_those_of_their_options():
+    first = fit(panel(), xformla="~ x1", vcov="analytic")._fit
+    options = dataclasses.replace(first.options, estimation=EstimationOptions(est_method="reg"))
+    other = dataclasses.replace(first, options=options)  # whatever was kept for the first
+    want = fit(panel(), xformla="~ x1", vcov="analytic", est_method="reg")._fit
+    np.testing.assert_array_equal(other.estimates.att, want.estimates.att)
+    np.testing.assert_array_equal(other.influence, want.influence)
+    assert (other.estimates.att != first.estimates.att).any()
+    assert first.under(vcov="bootstrap", alpha=0.1).influence is first.influence
+    alone = first.with_independent_units()
+    assert (alone.by_unit, first.by_unit) == (True, False)
+    assert len(alone.influence) > len(first.influence)
+    assert alone.estimates is first.estimates

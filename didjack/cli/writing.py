@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -57,7 +57,7 @@ def write_log(
     sections = {
         "Command": [command],
         "Data": [f"{data.resolve()}", f"SHA-256 {digest}"],
-        "Options of csdid": _named(asdict(result.options)),
+        "Options of csdid": _named(result.options.as_dict()),
         "Options of aggregate": _named(average) or ["none: ATT(g,t)"],
         "Sample": result.sample.to_string(index=False).splitlines(),
         "Summary": str(result.summary()).splitlines(),

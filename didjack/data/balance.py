@@ -15,7 +15,6 @@ import numpy as np
 from didjack._typing import NEVER, Bools, Ints
 from didjack.data.labels import distinct
 from didjack.data.sample import CleanData
-from didjack.options import Options
 
 
 def times_seen(unit: Ints, period: Ints, single: bool) -> Ints:
@@ -34,13 +33,13 @@ def times_seen(unit: Ints, period: Ints, single: bool) -> Ints:
     return np.bincount(of_pair // n_periods)[unit]
 
 
-def may_balance(clean: CleanData, options: Options) -> bool:
+def may_balance(clean: CleanData) -> bool:
     """Whether there may be a cluster without which an unbalanced panel is balanced.
 
     Either it holds all units with gaps, or the sample without it has other periods: it alone has
     rows in one of them, or it alone has never-treated units, so that the last periods are dropped.
     """
-    if not clean.pooled or not options.panel:
+    if not clean.pooled or not clean.panel:
         return False
     everything = np.ones(clean.y.size, dtype=bool)
     never = np.unique(clean.cluster[clean.cohort == NEVER])

@@ -11,9 +11,9 @@ import pandas as pd
 from didjack._typing import NEVER, Floats, Ints
 from didjack.data.numbers import offenders
 from didjack.data.remedies import CROSS_SECTIONS, value_of_first_period
-from didjack.data.sample import Sample
+from didjack.data.sample import CleanData, Sample
 from didjack.errors import DataError
-from didjack.options import Options
+from didjack.options import SampleOptions
 from didjack.wording import name_some, plural, short
 
 LARGEST, SMALLEST = 1e140, 1e-140
@@ -25,7 +25,7 @@ WIDEST = 1e50
 # ---- columns ------------------------------------------------------------------------------------
 
 
-def check_negative(weight: Floats, options: Options) -> None:
+def check_negative(weight: Floats, options: SampleOptions) -> None:
     """Raise for negative weights."""
     negative = weight < 0
     if negative.any():
@@ -35,7 +35,7 @@ def check_negative(weight: Floats, options: Options) -> None:
         )
 
 
-def check_spread(weight: Floats, options: Options, count: Ints | None) -> None:
+def check_spread(weight: Floats, options: SampleOptions, count: Ints | None) -> None:
     """Raise for weights beside which others vanish, of all in the sample, (N,)."""
     top, least = float(weight.max()), float(weight.min())
     if top / WIDEST <= least:
@@ -50,7 +50,7 @@ def check_spread(weight: Floats, options: Options, count: Ints | None) -> None:
     )
 
 
-def check_large(y: Floats, options: Options, index: pd.Index) -> None:
+def check_large(y: Floats, options: SampleOptions, index: pd.Index) -> None:
     """Raise for outcomes whose squares overflow; infinite ones are missing."""
     if max(-y.min(), y.max()) <= LARGEST:
         return
@@ -136,7 +136,7 @@ def _check_duplicates(sample: Sample) -> None:
     raise duplicates(sample.options, int(twice.sum()), shown)
 
 
-def duplicates(options: Options, n_rows: int, shown: list[str]) -> DataError:
+def duplicates(options: SampleOptions, n_rows: int, shown: list[str]) -> DataError:
     """Return the error for units that are seen more than once in a period."""
     return DataError(
         f"({options.idname!r}, {options.tname!r}) is not unique: "
@@ -158,27 +158,32 @@ def check_periods(sample: Sample) -> None:
 
 
 def check_what_is_left(sample: Sample) -> None:
-    """Raise without treated cohorts, comparison units, a second period or a second cluster.
+    """Raise without treated cohorts, comparison units or a second period.
 
     Also for outcomes whose squares vanish, so that their standard errors would be 0.
     """
     _check_cohorts(sample)
-    options, cluster = sample.options, sample.rows.cluster
+    options = sample.options
     if sample.periods.size == 1:
         raise DataError(
             f"tname {options.tname!r}: a single period ({sample.label(sample.periods[0])}) is left "
             "after the sample rules"
-        )
-    if options.jackknife and (cluster == cluster[0]).all():
-        raise DataError(
-            f"cluster {options.cluster or options.idname!r} has 1 cluster "
-            f"({short(sample.cluster_labels[cluster[0]])}); the jackknife needs at least 2"
         )
     size = np.abs(sample.rows.y).max()
     if 0 < size < SMALLEST:
         raise DataError(
             f"yname {options.yname!r} is too small to be squared: no value is beyond {size:.3g}; "
             "rescale it"
+        )
+
+
+def check_second_cluster(clean: CleanData, options: SampleOptions) -> None:
+    """Raise without a second cluster, which the jackknife needs."""
+    cluster = clean.cluster
+    if (cluster == cluster[0]).all():
+        raise DataError(
+            f"cluster {options.cluster or options.idname!r} has 1 cluster "
+            f"({short(clean.cluster_labels[cluster[0]])}); the jackknife needs at least 2"
         )
 
 
@@ -192,5 +197,6 @@ def _check_cohorts(sample: Sample) -> None:
             f"{what}: no treated cohort is left after the sample rules "
             f"({plural(n_rows, 'row')}, all never-treated)"
         )
-    if not never.any() and (options.control_group == "nevertreated" or (cohort == cohort[0]).all()):
+    never_only = sample.estimation.control_group == "nevertreated"
+    if not never.any() and (never_only or (cohort == cohort[0]).all()):
         raise DataError(f"{what}: no comparison unit is left after the sample rules")

@@ -23,18 +23,21 @@ from didjack.data.labels import Coded, as_codes, distinct, renumber, text_as_cat
 from didjack.data.numbers import as_float
 from didjack.data.remedies import package_of
 from didjack.data.sample import CleanData, Entry, Rows, Rule, Sample, ledger_table
-from didjack.options import Options
+from didjack.options import EstimationOptions, SampleOptions
 
 # ---- read ----------------------------------------------------------------------------------------
 
 
-def read(df: Any, options: Options, package: str = "") -> tuple[Sample, dict[str, Bools], Bools]:
+def read(
+    df: Any, options: SampleOptions, estimation: EstimationOptions, package: str = ""
+) -> tuple[Sample, dict[str, Bools], Bools]:
     """Read the used columns.
 
     Parameters
     ----------
     df : pandas, polars or pyarrow table
-    options : Options
+    options : SampleOptions
+    estimation : EstimationOptions
     package : that of the user's table; default: that of `df`
 
     Returns
@@ -66,7 +69,9 @@ def read(df: Any, options: Options, package: str = "") -> tuple[Sample, dict[str
     y = as_float(data[options.yname], "yname", package=package)
     checks.check_large(y, options, data[options.yname].index)
     used = UsedColumns(formula, named)
-    sample, missing, code_zero = as_sample(data, used, options, Values(y, weight), package)
+    sample, missing, code_zero = as_sample(
+        data, used, (options, estimation), Values(y, weight), package
+    )
     for entry in dropped:
         sample.add(entry)
     return sample, missing, code_zero
@@ -102,7 +107,7 @@ class Values:
 def as_sample(
     data: dict[str, pd.Series],
     covariates: UsedColumns,
-    options: Options,
+    asked: tuple[SampleOptions, EstimationOptions],
     values: Values,
     package: str,
 ) -> tuple[Sample, dict[str, Bools], Bools]:
@@ -112,7 +117,7 @@ def as_sample(
     ----------
     data : columns by name, (N,) each; without that of the unit where rows stand for several
     covariates : UsedColumns
-    options : Options
+    asked : SampleOptions and EstimationOptions
     values : outcomes and weights; missing ones are not finite
     package : that of the user's table
 
@@ -120,7 +125,7 @@ def as_sample(
     -------
     sample, missing, zero : as `read` does
     """
-    count = values.count
+    (options, estimation), count = asked, values.count
     check_boolean(data[options.gname], options, package)
     times = as_times(data[options.tname], data[options.gname], count, package)
     check_dummy(times, options, package)
@@ -141,6 +146,7 @@ def as_sample(
     )
     sample = Sample(
         options=options,
+        estimation=estimation,
         package=package,
         rows=rows,
         axis=times.axis,
@@ -153,7 +159,7 @@ def as_sample(
     return sample, _missing(sample, times), times.zero
 
 
-def roles(options: Options, covariates: list[str]) -> dict[str, str]:
+def roles(options: SampleOptions, covariates: list[str]) -> dict[str, str]:
     """Map each used column to what it is used as; the first use counts."""
     found: dict[str, str] = {}
     for name in ("yname", "tname", "gname", "idname", "cluster", "weightsname"):
@@ -164,7 +170,7 @@ def roles(options: Options, covariates: list[str]) -> dict[str, str]:
     return found
 
 
-def _unit_and_cluster(data: dict[str, pd.Series], options: Options) -> tuple[Coded, Coded]:
+def _unit_and_cluster(data: dict[str, pd.Series], options: SampleOptions) -> tuple[Coded, Coded]:
     """Code units and clusters; without a name, each row is its own (and units have no codes)."""
     if options.idname in data:
         unit = as_codes(data[options.idname], "idname")
@@ -214,13 +220,16 @@ def _missing_covariate(column: pd.Series) -> Bools:
 # ---- clean ---------------------------------------------------------------------------------------
 
 
-def clean(df: Any, options: Options, package: str = "") -> CleanData:
+def clean(
+    df: Any, options: SampleOptions, estimation: EstimationOptions, package: str = ""
+) -> CleanData:
     """Apply the sample rules to a data frame, which is not modified.
 
     Parameters
     ----------
     df : pandas, polars or pyarrow table
-    options : Options
+    options : SampleOptions
+    estimation : EstimationOptions
     package : that of the user's table; default: that of `df`
 
     Returns
@@ -233,7 +242,7 @@ def clean(df: Any, options: Options, package: str = "") -> CleanData:
     DataError
         With the column, the count and the first offenders.
     """
-    return apply_rules(*read(df, options, package), UnitsInRows())
+    return apply_rules(*read(df, options, estimation, package), UnitsInRows())
 
 
 class UnitRules(Protocol):
@@ -310,7 +319,8 @@ def _in_order(
     if sample.rows.x is None:
         rules.evaluate_covariates(sample, again=True)
     sample.say()
-    return _finish(sample, horizon, pooled=not balanced or options.fix_weights == "varying")
+    own_weights = sample.estimation.fix_weights == "varying"
+    return _finish(sample, horizon, pooled=not balanced or own_weights)
 
 
 def _number_clusters(sample: Sample) -> None:

@@ -17,7 +17,7 @@ from didjack.data.remedies import PANDAS, package_of
 from didjack.data.sample import Sample
 from didjack.data.time_axis import TimeAxis
 from didjack.errors import DataError, OptionError, SampleWarning, warn
-from didjack.options import Options, check_column, told_apart
+from didjack.options import SampleOptions, check_column, told_apart
 from didjack.wording import label_text, name_some, plural, short
 
 # ---- cohort codes --------------------------------------------------------------------------------
@@ -31,7 +31,7 @@ _EPOCH = pd.Timestamp(1970, 1, 1)
 """What 0 becomes when it is made a date."""
 
 
-def check_dummy(times: Times, options: Options, package: str) -> None:
+def check_dummy(times: Times, options: SampleOptions, package: str) -> None:
     """Raise for cohorts that are only 0 and 1: a treatment dummy, not periods."""
     if times.cohort.min() != 1 or not times.zero.any():
         return
@@ -46,13 +46,13 @@ def check_dummy(times: Times, options: Options, package: str) -> None:
     )
 
 
-def check_boolean(cohort: pd.Series, options: Options, package: str) -> None:
+def check_boolean(cohort: pd.Series, options: SampleOptions, package: str) -> None:
     """Raise for cohorts that are False and True: a treatment dummy, too."""
     if pd.api.types.is_bool_dtype(uncategorized(cohort).dtype):
         raise DataError(f"gname {options.gname!r} is boolean; {_first_treated(options, package)}")
 
 
-def _first_treated(options: Options, package: str) -> str:
+def _first_treated(options: SampleOptions, package: str) -> str:
     """Say how a dummy becomes a cohort; of cross sections, clusters are what is treated."""
     treated = options.idname or options.cluster
     where = "" if package == PANDAS else ", in a table in memory"
@@ -64,7 +64,7 @@ def _first_treated(options: Options, package: str) -> str:
     )
 
 
-def check_never_codes(times: Times, options: Options) -> None:
+def check_never_codes(times: Times, options: SampleOptions) -> None:
     """Raise where never-treated is both missing and coded: one of them may mean 'unknown'."""
     missing = times.cohort_missing
     if not missing.any():

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from didjack.options import Options
+from didjack.options import SampleOptions
 
 PANDAS = "pandas"
 
@@ -30,7 +30,7 @@ def package_of(df: Any) -> str:
     return type(df).__module__.partition(".")[0].lstrip("_")
 
 
-def value_of_first_period(package: str, options: Options, column: str | None) -> str:
+def value_of_first_period(package: str, options: SampleOptions, column: str | None) -> str:
     """Say how each unit gets the value of a column that it has in its first period."""
     unit, time = options.idname, options.tname
     code = {

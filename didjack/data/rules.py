@@ -15,7 +15,7 @@ from didjack.data.labels import as_codes
 from didjack.data.remedies import CROSS_SECTIONS
 from didjack.data.sample import Entry, Rule, Sample
 from didjack.errors import DataError
-from didjack.options import Options
+from didjack.options import SampleOptions
 from didjack.wording import name_some, plural
 
 # ---- zero weights --------------------------------------------------------------------------------
@@ -24,19 +24,19 @@ _MOST_NAMES = 3
 """More cohorts or clusters are counted."""
 
 
-def no_weight(options: Options, n_rows: int) -> DataError:
+def no_weight(options: SampleOptions, n_rows: int) -> DataError:
     """Return the error for a table all of whose rows have weight zero."""
     rows = plural(n_rows, "row")
     return DataError(f"weightsname {options.weightsname!r} has mean 0 over {rows}")
 
 
-def entry_of_rows(data: Mapping[str, pd.Series], options: Options, dropped: Bools) -> Entry:
+def entry_of_rows(data: Mapping[str, pd.Series], options: SampleOptions, dropped: Bools) -> Entry:
     """Return the ledger's entry for rows that are dropped.
 
     Parameters
     ----------
     data : columns by name, (N,) each
-    options : Options
+    options : SampleOptions
     dropped : (N,)
     """
     if options.idname is None:
@@ -53,13 +53,15 @@ def dropped_rows(n_rows: int, n_units: int, reason: str, examples: str) -> Entry
     return Entry(Rule.ZERO_WEIGHTS, "dropped", n_rows, n_units, reason, examples)
 
 
-def reason_for(data: Mapping[str, pd.Series], options: Options, dropped: Bools, kept: Bools) -> str:
+def reason_for(
+    data: Mapping[str, pd.Series], options: SampleOptions, dropped: Bools, kept: Bools
+) -> str:
     """Write why rows are dropped, and which cohorts and clusters are lost with them.
 
     Parameters
     ----------
     data : the columns of cohort and cluster at least, (N,) each
-    options : Options
+    options : SampleOptions
     dropped, kept : (N,) where there are rows that are dropped, and others
     """
     lost = _lost_cohorts(data[options.gname], dropped, kept)
@@ -182,7 +184,7 @@ def scale_weights(sample: Sample) -> None:
 def recode_late_cohorts(sample: Sample) -> None:
     """Rule 2: who is first treated after the last period is never-treated here."""
     cohort, last = sample.rows.cohort, sample.periods[-1]
-    late = (cohort > last + sample.options.anticipation) & (cohort != NEVER)
+    late = (cohort > last + sample.estimation.anticipation) & (cohort != NEVER)
     if late.any():
         reason = f"first treated after the last period ({sample.label(last)}): never-treated here"
         sample.record(Rule.LATE_COHORTS, "recoded", late, reason, warn=False)
@@ -207,10 +209,10 @@ def compare_with_last_cohort(sample: Sample) -> None:
         "recoded",
         chosen,
         f"no never-treated unit: the last cohort ({label}) serves as comparison",
-        warn=options.control_group == "nevertreated",
+        warn=sample.estimation.control_group == "nevertreated",
     )
     sample.rows = replace(sample.rows, cohort=np.where(chosen, NEVER, cohort))
-    late = sample.periods >= last - options.anticipation
+    late = sample.periods >= last - sample.estimation.anticipation
     if late.any():
         start = sample.label(sample.periods[late][0])
         reason = f"no comparison unit is left from period {start} on"
@@ -236,7 +238,7 @@ def compare_again(sample: Sample) -> None:
 
 def drop_already_treated(sample: Sample) -> None:
     """Rule 4: units treated in the first period have no untreated period to compare with."""
-    first, anticipation = sample.periods[0], sample.options.anticipation
+    first, anticipation = sample.periods[0], sample.estimation.anticipation
     reason = f"already treated in the first period ({sample.label(first)})"
     if anticipation:
         reason += f" or, with anticipation={anticipation}, affected"

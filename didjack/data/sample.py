@@ -15,7 +15,7 @@ from didjack._typing import NEVER, Bools, Floats, Ints
 from didjack.data.labels import renumber
 from didjack.data.time_axis import TimeAxis
 from didjack.errors import DataError, SampleWarning
-from didjack.options import Options
+from didjack.options import EstimationOptions, SampleOptions
 from didjack.wording import label_text, name_some, plural
 
 # ---- ledger --------------------------------------------------------------------------------------
@@ -146,6 +146,11 @@ class CleanData(Rows):
     pooled: bool
     ledger: pd.DataFrame
 
+    @property
+    def panel(self) -> bool:
+        """Whether rows are of units that are followed over time."""
+        return self.unit.size > 0
+
     def take(self, keep: Bools | Ints) -> Self:
         """Return the sample of some rows: periods and units numbered anew, clusters as before."""
         part = Rows.take(self, keep)
@@ -186,7 +191,8 @@ class Sample:
 
     Attributes
     ----------
-    options : Options
+    options : SampleOptions
+    estimation : EstimationOptions: what is to be compared decides which rows can be used
     package : that of the user's table
     rows : the rows that are left
     axis : TimeAxis
@@ -201,7 +207,8 @@ class Sample:
     lookup : where units are found if rows stand for several; None: in `rows`
     """
 
-    options: Options
+    options: SampleOptions
+    estimation: EstimationOptions
     package: str
     rows: Rows
     axis: TimeAxis

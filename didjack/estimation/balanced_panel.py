@@ -12,7 +12,7 @@ from didjack._typing import Floats, Ints
 from didjack.data.sample import CleanData
 from didjack.estimation.layout import Layout, Slots
 from didjack.estimation.rows import RowArrays, Strata, binary_columns, standardise
-from didjack.options import Options
+from didjack.options import EstimationOptions
 
 T = TypeVar("T", bound=np.generic)
 
@@ -47,7 +47,7 @@ class _Pivot:
         return column[self.row[:, 0]]
 
 
-def panel_rows(clean: CleanData, options: Options) -> RowArrays:
+def panel_rows(clean: CleanData, options: EstimationOptions) -> RowArrays:
     """Arrange the units of a balanced panel by cohort and cluster."""
     pivot = _Pivot.of(clean.unit, clean.period, clean.periods.size)
     cohorts, cohort = np.unique(pivot.first(clean.cohort), return_inverse=True)
@@ -79,6 +79,7 @@ def panel_rows(clean: CleanData, options: Options) -> RowArrays:
         axis=clean.axis,
         cluster_labels=clean.cluster_labels,
         of_units=clean.count is None,
+        weighted=clean.weight is not None,
     )
     return RowArrays(layout, y, x, w, everyone, strata, unit, first_weight, level, square)
 
@@ -92,7 +93,7 @@ def _counts(clean: CleanData, pivot: _Pivot, unit: Ints) -> tuple[Floats, Floats
 
 
 def _weights(
-    clean: CleanData, options: Options, pivot: _Pivot, unit: Ints, everyone: Floats
+    clean: CleanData, options: EstimationOptions, pivot: _Pivot, unit: Ints, everyone: Floats
 ) -> tuple[Floats, Floats]:
     """Return the weights of units by slot, (Q', n), and those of the first period, (n,).
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from didjack._typing import NEVER, Bools, Floats, Ints
 from didjack.estimation.layout import Arm, Cohorts
 from didjack.estimation.sum_source import SumSource
-from didjack.options import ControlGroup, Options
+from didjack.memo import Memo
+from didjack.options import ControlGroup, EstimationOptions
 
 # ---- absence -------------------------------------------------------------------------------------
 
@@ -109,7 +110,7 @@ def plan_cells(
     cohorts: Ints,
     periods: Ints,
     horizon: int,
-    options: Options,
+    options: EstimationOptions,
     full: bool = False,
 ) -> Plan:
     """List the cells of a sample, after the sample rules that depend on what is present in it.
@@ -124,7 +125,7 @@ def plan_cells(
     periods : (T,) periods, sorted
     horizon : last period before any were cut for want of a comparison; a cohort treated by then
         stays a treated cohort, even if none of its treated periods is left
-    options : Options
+    options : EstimationOptions
     full : whether this is the full sample, to which the rule on samples without never-treated
         units has been applied before
     """
@@ -146,7 +147,7 @@ def plan_cells(
 
 
 def _cells(
-    treated: Ints, value: Ints, periods: Ints, seen: Ints, options: Options
+    treated: Ints, value: Ints, periods: Ints, seen: Ints, options: EstimationOptions
 ) -> Iterator[Cell]:
     d, universal = options.anticipation, options.base_period == "universal"
     fixed = options.fix_weights == "base_period"
@@ -173,7 +174,7 @@ class _Compared:
 
     def __init__(self, value: Ints, control_group: ControlGroup) -> None:
         self._value, self._control_group = value, control_group
-        self._known: dict[int, tuple[int, ...]] = {}
+        self._known = Memo()
 
     def with_cohort(self, g: int, latest: int) -> tuple[int, ...]:
         """Return positions of cohorts, none of which is treated by the period `latest`."""
@@ -186,9 +187,8 @@ class _Compared:
                 assert_never(self._control_group)
 
     def _after(self, period: int) -> tuple[int, ...]:
-        if period not in self._known:
-            self._known[period] = tuple(np.flatnonzero(self._value > period).tolist())
-        return self._known[period]
+        later = self._value
+        return self._known.get(period, lambda: tuple(np.flatnonzero(later > period).tolist()))
 
 
 # ---- estimates -----------------------------------------------------------------------------------

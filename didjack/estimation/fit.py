@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any, TypeVar
+from functools import cached_property, partial
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,8 @@ from didjack.estimation.influence_functions import influence, treated_influence
 from didjack.estimation.layout import Layout
 from didjack.estimation.replicates import estimate, put_balanced
 from didjack.estimation.sum_source import InfluenceSource, SumSource
-from didjack.options import INFERENCE, Options, reject_unknown
+from didjack.memo import Memo
+from didjack.options import EstimationOptions, Options
 from didjack.status import BASE, Status, StatusCode
 from didjack.wording import name_some
 
@@ -56,12 +57,14 @@ class Estimated:
         return Estimated(shown, extra, self.share[:1], ())
 
 
-def _estimate(source: SumSource, options: Options, jackknife: bool) -> Estimated:
+def _estimate(
+    source: SumSource, options: EstimationOptions, jackknife: bool, progress: bool | None
+) -> Estimated:
     """Estimate all cells, and cohort weights, in the full sample or in all replicates."""
     replicated = source.replicated(jackknife)
-    shown, extra, others = estimate(replicated, options)
+    shown, extra, others = estimate(replicated, options, progress)
     share = _shares(replicated, shown.last)
-    others += put_balanced(replicated, options, (shown, extra), share)
+    others += put_balanced(replicated, options, (shown, extra), share, progress)
     return Estimated(shown, extra, share, tuple(others))
 
 
@@ -92,54 +95,69 @@ class Fit:
     options : Options
     ledger : DataFrame, what the sample rules did
     source : SumSource
+    independent_units : whether units are taken to be independent, whatever the clusters
     """
 
     options: Options
     ledger: pd.DataFrame
     source: SumSource
-    _estimated: dict[bool, Estimated] = field(default_factory=dict)
-    _influence: dict[bool, Floats] = field(default_factory=dict)
-    _influence_source: dict[bool, InfluenceSource] = field(default_factory=dict)
-    _derived: dict[type[Any], Any] = field(default_factory=dict)
+    independent_units: bool = False
+    _memo: Memo = field(default_factory=Memo)
 
     @classmethod
     def of(cls, source: SumSource, options: Options, ledger: pd.DataFrame) -> Fit:
         """Estimate in all replicates that the options need."""
         fit = cls(options, ledger, source)
-        fit.estimated(options.jackknife)
+        fit.estimated(options.inference.jackknife)
         return fit
 
-    def under(self, **options: Any) -> Fit:
-        """Return the same fit under other inference: vcov, alpha, cluster=None and the like.
+    def under(self, **inference: Any) -> Self:
+        """Return the same fit under other `InferenceOptions`: vcov, alpha and the like.
 
         Replicates and influence functions are shared: nothing is estimated twice. Options that
         change the estimates are refused: they take another fit.
         """
-        rest = {name: value for name, value in options.items() if name not in INFERENCE}
-        if rest != {"cluster": None}:  # units as clusters: for errors that estimates do not need
-            reject_unknown(rest, INFERENCE)
-        return replace(self, options=replace(self.options, **options))
+        return replace(self, options=self.options.under(**inference))
+
+    def with_independent_units(self) -> Self:
+        """Return the same fit with influence functions of units, not of clusters.
+
+        For standard errors that do without replicates: these leave out clusters as before.
+        """
+        return replace(self, independent_units=True)
+
+    @property
+    def by_unit(self) -> bool:
+        """Whether units are taken to be independent, not only clusters."""
+        return self.independent_units or self.options.sample.by_unit
+
+    def once(self, what: Hashable, make: Callable[[], T]) -> T:
+        """Return what depends on the sample and its estimates, not on the inference; made once.
+
+        Parameters
+        ----------
+        what : names it, among all that is made of the fit
+        make : makes it
+        """
+        return self._memo.get(self._key(what), make)
+
+    def _key(self, what: Hashable) -> Hashable:
+        return self.source, self.options.sample, self.options.estimation, what
 
     def estimated(self, jackknife: bool) -> Estimated:
         """Return the estimates of the full sample, or of all replicates; made once."""
-        found = self._estimated
-        if jackknife not in found and True in found:
-            found[False] = found[True].full_sample()
-        elif jackknife not in found:
-            found[jackknife] = _estimate(self.source, self.options, jackknife)
-        return found[jackknife]
+        if not jackknife and self._key(("estimates", True)) in self._memo:
+            return self.once(("estimates", False), self.estimated(True).full_sample)
+        return self.once(("estimates", jackknife), partial(self._estimate, jackknife))
 
-    def derived(self, kind: type[T], make: Callable[[Fit], T]) -> T:
-        """Return what others derive from the fit, whatever its inference; made once."""
-        if kind not in self._derived:
-            self._derived[kind] = make(self)
-        found: T = self._derived[kind]
-        return found
+    def _estimate(self, jackknife: bool) -> Estimated:
+        progress = self.options.inference.progress
+        return _estimate(self.source, self.options.estimation, jackknife, progress)
 
     @property
     def estimates(self) -> CellEstimates:
         """The cells of the full sample, in all replicates that the options need."""
-        return self.estimated(self.options.jackknife).shown
+        return self.estimated(self.options.inference.jackknife).shown
 
     @property
     def layout(self) -> Layout:
@@ -164,19 +182,17 @@ class Fit:
     @property
     def _independent(self) -> InfluenceSource:
         """Sums by unit or by cluster, whichever is taken to be independent."""
-        by_unit = self.options.by_unit
-        if by_unit not in self._influence_source:
-            self._influence_source[by_unit] = self.source.influence(by_unit)
-        return self._influence_source[by_unit]
+        by_unit = self.by_unit
+        return self.once(("sums", by_unit), partial(self.source.influence, by_unit))
 
     @property
     def influence(self) -> Floats:
         """Influence of units or clusters on ATT(g,t), (G, K); computed once for each."""
-        by_unit = self.options.by_unit
-        if by_unit not in self._influence:
-            cells = self.estimates.cells
-            self._influence[by_unit] = influence(self._independent, self.options, cells)
-        return self._influence[by_unit]
+        return self.once(("influence", self.by_unit), self._find_influence)
+
+    def _find_influence(self) -> Floats:
+        estimation, progress = self.options.estimation, self.options.inference.progress
+        return influence(self._independent, estimation, self.estimates.cells, progress)
 
     def weight_influence(self, by_cell: bool) -> Floats:
         """Influence of units or clusters on the weights of the cells, (G, K)."""
@@ -225,7 +241,7 @@ class Fit:
                 "status": [str(status) for status in self.cell_status()],
             }
         )
-        if self.options.collinear == "drop":
+        if self.options.estimation.collinear == "drop":
             table["dropped"] = self.dropped()
         return table
 
@@ -253,7 +269,8 @@ class Fit:
 
     def describe(self) -> dict[str, object]:
         """Describe sample and options, for `glance` and `summary`."""
-        layout, options = self.layout, self.options
+        layout, sample = self.layout, self.options.sample
+        estimation, inference = self.options.estimation, self.options.inference
         return {
             "n_obs": layout.n_obs,
             "n_units": int(layout.n_units.sum()),
@@ -261,16 +278,16 @@ class Fit:
             "n_treated_clusters": int(layout.treated_clusters.sum()),
             "n_groups": int((layout.cohorts != NEVER).sum()),
             "n_periods": layout.periods.size,
-            "control_group": options.control_group,
-            "base_period": options.base_period,
-            "anticipation": options.anticipation,
-            "est_method": options.est_method,
-            "xformla": options.xformla or "~ 1",
-            "cluster": options.cluster or options.idname,
-            "weightsname": options.weightsname,
-            "panel": options.panel,
-            "vcov": options.vcov,
-            "reference": options.reference if options.jackknife else "t",
-            "undefined": options.undefined,
-            "alpha": options.alpha,
+            "control_group": estimation.control_group,
+            "base_period": estimation.base_period,
+            "anticipation": estimation.anticipation,
+            "est_method": estimation.est_method,
+            "xformla": sample.xformla or "~ 1",
+            "cluster": sample.cluster or sample.idname,
+            "weightsname": sample.weightsname,
+            "panel": sample.panel,
+            "vcov": inference.vcov,
+            "reference": inference.reference if inference.jackknife else "t",
+            "undefined": inference.undefined,
+            "alpha": inference.alpha,
         }

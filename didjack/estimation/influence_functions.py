@@ -23,21 +23,30 @@ from didjack.estimation.kernels.inputs import Contrast, Linear
 from didjack.estimation.layout import Cohorts
 from didjack.estimation.sum_source import InfluenceSource, OddsOf, Tally
 from didjack.estimation.two_by_two import TwoByTwo
-from didjack.options import Options
+from didjack.options import EstimationOptions
 
 FULL = np.zeros(1, dtype=np.int64)
 """The replicate that deletes nothing."""
 
 
-def influence(source: InfluenceSource, options: Options, cells: tuple[Cell, ...]) -> Floats:
+def influence(
+    source: InfluenceSource,
+    options: EstimationOptions,
+    cells: tuple[Cell, ...],
+    progress: bool | None = None,
+) -> Floats:
     """Influence of units or clusters, whichever the source adds up, on the cells' estimates.
+
+    Parameters
+    ----------
+    progress : as of `csdid`
 
     Returns
     -------
     (G, K) derivative of each estimate with respect to the weight of each unit or cluster; NaN for
     cells without an estimate, zero for those of base periods.
     """
-    solver = TwoByTwo(source.sums, options)
+    solver = TwoByTwo(source.sums, options, progress)
     result = np.zeros((source.n_independent, len(cells)))
     estimates = solver.estimate(cells, FULL)
     for comparison, members in solver.comparisons(cells).items():

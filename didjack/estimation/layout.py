@@ -55,6 +55,7 @@ class Layout:
     n_rows : (H,) number of rows of the sample by cluster
     axis, cluster_labels : how to write periods and clusters
     of_units : whether single units are known
+    weighted : whether there are sampling weights
     balanced : whether pooled rows are those of a balanced panel, whose units have the weight of
         the first period in the p_g
     """
@@ -72,6 +73,7 @@ class Layout:
     axis: TimeAxis
     cluster_labels: pd.Index
     of_units: bool = True
+    weighted: bool = False
     balanced: bool = False
 
     @property

@@ -22,7 +22,7 @@ from didjack.estimation.rows import (
     patterns,
     standardise,
 )
-from didjack.options import Options
+from didjack.options import EstimationOptions
 from didjack.wording import plural
 
 # ---- shares --------------------------------------------------------------------------------------
@@ -94,10 +94,10 @@ class _Columns(NamedTuple):
     square: Floats
 
 
-def pooled_rows(clean: CleanData, options: Options, collapse: bool) -> RowArrays:
+def pooled_rows(clean: CleanData, options: EstimationOptions, collapse: bool) -> RowArrays:
     """Arrange rows; temporaries are given back early, as they are as long as the table."""
     cohorts, key = _strata_keys(clean)
-    balanced = options.fix_weights == "varying" and options.panel and is_balanced(clean)
+    balanced = options.fix_weights == "varying" and clean.panel and is_balanced(clean)
     x = _covariates(clean, balanced)
     columns = _columns(clean, options, key, _Content(x, collapse, balanced))
     key = key[columns.order]
@@ -119,6 +119,7 @@ def pooled_rows(clean: CleanData, options: Options, collapse: bool) -> RowArrays
         axis=clean.axis,
         cluster_labels=clean.cluster_labels,
         of_units=clean.count is None,
+        weighted=clean.weight is not None,
         balanced=balanced,
     )
     return RowArrays(
@@ -150,11 +151,13 @@ class _Content(NamedTuple):
     balanced: bool
 
 
-def _columns(clean: CleanData, options: Options, key: Ints, content: _Content) -> _Columns:
+def _columns(
+    clean: CleanData, options: EstimationOptions, key: Ints, content: _Content
+) -> _Columns:
     """Put rows together where that makes them fewer, or order them by their contents."""
     everyone = np.ones(clean.y.size) if clean.count is None else clean.count.astype(np.float64)
     w, count = _pooled_weights(clean, options, everyone)
-    share_weight, units = _unit_shares(clean, options, w, everyone)
+    share_weight, units = _unit_shares(clean, w, everyone)
     if content.balanced:
         share_weight = np.where(clean.period == 0, w[0], 0.0)
     x = content.x[0] if len(content.x) == 1 else np.concatenate(content.x, axis=1)
@@ -163,9 +166,9 @@ def _columns(clean: CleanData, options: Options, key: Ints, content: _Content) -
     if pattern is not None:
         order, code = pattern
         y = clean.y - middle
-        own = (share_weight, units) if options.panel else None
+        own = (share_weight, units) if clean.panel else None
         return _together(order, code, _Alike(y, w[0], clean.count, clean.square), own)
-    weights = np.vstack([w, share_weight, units]) if options.panel else w
+    weights = np.vstack([w, share_weight, units]) if clean.panel else w
     order = by_content(key, clean.y, x, weights)
     y = clean.y[order]
     y -= middle
@@ -239,7 +242,9 @@ def _strata_keys(clean: CleanData) -> tuple[Ints, Ints]:
     return np.where(cohorts == never, NEVER, cohorts), key
 
 
-def _pooled_weights(clean: CleanData, options: Options, everyone: Floats) -> tuple[Floats, Floats]:
+def _pooled_weights(
+    clean: CleanData, options: EstimationOptions, everyone: Floats
+) -> tuple[Floats, Floats]:
     """Weights of rows by slot, (1, N) or (T, N), and 1 where a row takes part, else 0.
 
     Weights of the first period are followed by the rows' own, of which shares are made.
@@ -269,7 +274,7 @@ def _pooled_weights(clean: CleanData, options: Options, everyone: Floats) -> tup
     return weights, np.where(unseen[:, clean.unit], 0.0, 1.0)
 
 
-def _weighed(clean: CleanData, options: Options) -> Ints:
+def _weighed(clean: CleanData, options: EstimationOptions) -> Ints:
     """Return the periods of which cells take the weights: the first, or base(g) of each cohort."""
     if options.fix_weights == "first_period":
         return np.zeros(1, dtype=np.int64)
@@ -296,12 +301,10 @@ def _covariates(clean: CleanData, balanced: bool) -> Floats:
     return by_unit[:, clean.unit]
 
 
-def _unit_shares(
-    clean: CleanData, options: Options, w: Floats, everyone: Floats
-) -> tuple[Floats, Floats]:
+def _unit_shares(clean: CleanData, w: Floats, everyone: Floats) -> tuple[Floats, Floats]:
     """Return what each row adds to the weight and the number of units of its cohort, (N,) each."""
     weight = w[0] if clean.weight is None else clean.weight
-    if not options.panel:
+    if not clean.panel:
         return weight, everyone
     count = None if clean.count is None else everyone
     return of_units(clean.unit, clean.period, weight, count)

@@ -27,6 +27,7 @@ from didjack.estimation.kernels.inputs import (
 from didjack.estimation.layout import Arm, Cohorts
 from didjack.estimation.rows import Deletion
 from didjack.estimation.sum_source import EXPONENTIAL, Logit, OddsOf, Tick, logit_width
+from didjack.memo import Memo
 
 # ---- monomials -----------------------------------------------------------------------------------
 
@@ -99,7 +100,7 @@ class LogitsInMemory:
     def __init__(self, deletion: Deletion) -> None:
         self._deletion = deletion
         self._rows = deletion.rows
-        self._largest: dict[int, Floats] = {}
+        self._largest = Memo()
         self.tick: Tick | None = None
 
     def model(self, cohort: int, comparison: Cohorts, arms: tuple[Arm, ...]) -> RowModel:
@@ -121,10 +122,8 @@ class LogitsInMemory:
         return RowModel(rows, r.count_at(first), int(strata.sizes[chosen].sum()))
 
     def _largest_covariates(self, slot: int) -> Floats:
-        if slot not in self._largest:
-            x = self._rows.x[slot]
-            self._largest[slot] = np.maximum(x.max(axis=0), -x.min(axis=0))
-        return self._largest[slot]
+        x = self._rows.x[slot]
+        return self._largest.get(slot, lambda: np.maximum(x.max(axis=0), -x.min(axis=0)))
 
     def unweighted(self, model: RowModel) -> RowModel:
         """Return the same model without sampling weights."""

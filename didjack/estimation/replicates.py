@@ -12,18 +12,22 @@ from didjack.estimation.cells import Cell, CellEstimates, Code, OtherCells, Plan
 from didjack.estimation.layout import Layout
 from didjack.estimation.sum_source import Presence, Spans, SumSource
 from didjack.estimation.two_by_two import TwoByTwo
-from didjack.options import Options
+from didjack.options import EstimationOptions
 
 # ---- replan --------------------------------------------------------------------------------------
 
 
 def estimate(
-    source: SumSource, options: Options, full: bool = True
+    source: SumSource,
+    options: EstimationOptions,
+    progress: bool | None = None,
+    full: bool = True,
 ) -> tuple[CellEstimates, CellEstimates, list[OtherCells]]:
     """Estimate every ATT(g,t) in every replicate.
 
     Parameters
     ----------
+    progress : as of `csdid`
     full : whether the source is of the full sample, to which all rules have been applied; a
         replicate that is a source of its own may have no ATT(g,t)
 
@@ -33,7 +37,7 @@ def estimate(
     extra : cells that only some replicates have; their averages count these
     others : replicates in which cells compare others than in the full sample, or do not exist
     """
-    solver, layout = TwoByTwo(source, options), source.layout
+    solver, layout = TwoByTwo(source, options, progress), source.layout
     presence = source.presence()
     axes = (layout.cohorts, layout.periods, layout.horizon, options)
     planned = plan_cells(presence.clusters > 0, *axes, full=full)
@@ -113,9 +117,10 @@ def _replan(
 
 def put_balanced(
     source: SumSource,
-    options: Options,
+    options: EstimationOptions,
     estimates: tuple[CellEstimates, CellEstimates],
     share: Floats,
+    progress: bool | None = None,
 ) -> list[OtherCells]:
     """Write the estimates of balanced replicates over the pooled ones, and their shares.
 
@@ -126,7 +131,7 @@ def put_balanced(
         return found
     layout, spans = source.layout, Spans(estimates[0].first, estimates[0].last)
     for cluster, rest in source.balanced_without(spans):
-        own = estimate(rest, options, full=False)[0]
+        own = estimate(rest, options, progress, full=False)[0]
         row, of_rest = 1 + cluster, rest.layout
         position = {_label(of_rest, cell.cohort, cell.time): j for j, cell in enumerate(own.cells)}
         for part in estimates:

@@ -6,6 +6,7 @@ No row moves: strata stay what they are, and are of another cohort.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from didjack.estimation.kernels import compiled, strata
 from didjack.estimation.kernels import strata as kernels
 from didjack.estimation.kernels.inputs import MomentRows, Rows
 from didjack.estimation.layout import Arm, Cohorts, Layout
+from didjack.memo import Memo
 
 # ---- covariates ----------------------------------------------------------------------------------
 
@@ -252,14 +254,12 @@ class Deletion:
     def __init__(self, rows: RowArrays, n_deleted: int) -> None:
         self.rows = rows
         self.n_deleted = n_deleted
-        self._selected: dict[tuple[Cohorts, int], Ints] = {}
+        self._selected = Memo()
 
     def select(self, cohorts: Cohorts, period: int) -> Ints:
         """Return the strata of some cohorts in a period, ordered by cluster."""
-        key = (cohorts, period)
-        if key not in self._selected:
-            self._selected[key] = self.rows.strata.select(cohorts, period)
-        return self._selected[key]
+        select = self.rows.strata.select
+        return self._selected.get((cohorts, period), partial(select, cohorts, period))
 
     def deleted(self, values: Floats, chosen: Ints) -> Floats:
         """Add up strata: (S, ...) -> (R, ...)."""
@@ -306,19 +306,16 @@ class StratumSums:
 
     def __init__(self, deletion: Deletion) -> None:
         self.deletion = deletion
-        self._products: dict[tuple[int, int], tuple[Floats, Floats]] = {}
-        self._counts: dict[int, Floats] = {}
+        self._memo = Memo()
 
     def products(self, arm: Arm) -> tuple[Floats, Floats]:
         """Sum w x x', (S, k, k), and w x y, (S, O, k)."""
-        key = (arm.x, arm.w)
-        if key not in self._products:
-            rows = self.deletion.rows
-            self._products[key] = self.deletion.products(rows.x[arm.x], rows.w[arm.w], rows.y)
-        return self._products[key]
+        rows = self.deletion.rows
+        make = partial(self.deletion.products, rows.x[arm.x], rows.w[arm.w], rows.y)
+        return self._memo.get(("products", arm.x, arm.w), make)
 
     def counts(self, arm: Arm) -> Floats:
         """Count units (unit-periods), (S, 1)."""
-        if arm.w not in self._counts:
-            self._counts[arm.w] = self.deletion.by_stratum(self.deletion.rows.count_at(arm))
-        return self._counts[arm.w]
+        deletion = self.deletion
+        make = partial(deletion.by_stratum, deletion.rows.count_at(arm))
+        return self._memo.get(("counts", arm.w), make)

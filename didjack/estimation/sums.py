@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -33,10 +34,11 @@ from didjack.estimation.sum_source import (
     Sums,
     SumSource,
 )
-from didjack.options import Options
+from didjack.memo import Memo
+from didjack.options import EstimationOptions
 
 
-def arrange(clean: CleanData, options: Options, collapse: bool = True) -> RowArrays:
+def arrange(clean: CleanData, options: EstimationOptions, collapse: bool = True) -> RowArrays:
     """Arrange the clean sample by cohort, period and cluster.
 
     Rows are ordered by sorted labels or by their contents, never by their order in the user's
@@ -77,7 +79,7 @@ class InMemory:
     def __init__(
         self,
         rows: RowArrays,
-        origin: tuple[CleanData, Options] | None = None,
+        origin: tuple[CleanData, EstimationOptions] | None = None,
         jackknife: bool = True,
         by_stratum: StratumSums | None = None,
     ) -> None:
@@ -88,14 +90,14 @@ class InMemory:
         self.logits = LogitsInMemory(self._deletion)
         self._shared = by_stratum
         self._by_stratum = by_stratum or StratumSums(self._deletion)
-        self._sums: dict[tuple[Cohorts, Arm], Sums] = {}
-        self._counts: dict[tuple[Cohorts, Arm], Ints] = {}
+        self._sums = Memo(most=KEPT_BY_ARM * (1 if rows.layout.panel else 2))
+        self._counts = Memo()
 
     @classmethod
-    def of(cls, clean: CleanData, options: Options, collapse: bool = True) -> InMemory:
+    def of(cls, clean: CleanData, options: EstimationOptions, collapse: bool = True) -> InMemory:
         """Arrange a clean sample."""
         rows = arrange(clean, options, collapse)
-        needed = rows.unit.size == 0 or may_balance(clean, options)
+        needed = rows.unit.size == 0 or may_balance(clean)
         return cls(rows, (clean, options) if needed else None, jackknife=False)
 
     @property
@@ -154,13 +156,7 @@ class InMemory:
 
     def sums(self, cohorts: Cohorts, arm: Arm) -> Sums:
         """Return the sums over the rows of some cohorts in an arm."""
-        key = (cohorts, arm)
-        found = self._sums.pop(key, None) or self._add_up(cohorts, arm)
-        self._sums[key] = found  # at the end: what was asked for last is kept longest
-        n_arms = 1 if self.layout.panel else 2
-        if len(self._sums) > KEPT_BY_ARM * n_arms:
-            self._sums.pop(next(iter(self._sums)))
-        return found
+        return self._sums.get((cohorts, arm), partial(self._add_up, cohorts, arm))
 
     def _add_up(self, cohorts: Cohorts, arm: Arm) -> Sums:
         gram, cross = self._by_stratum.products(arm)
@@ -175,12 +171,12 @@ class InMemory:
 
     def counts(self, cohorts: Cohorts, arm: Arm) -> Ints:
         """Return the number of units (unit-periods) of some cohorts in an arm, (R,)."""
-        key = (cohorts, arm)
-        if key not in self._counts:
-            chosen = self._deletion.select(cohorts, arm.period)
-            total = self._deletion.deleted(self._by_stratum.counts(arm), chosen)[:, 0]
-            self._counts[key] = np.rint(total).astype(np.int64)
-        return self._counts[key]
+        return self._counts.get((cohorts, arm), partial(self._count, cohorts, arm))
+
+    def _count(self, cohorts: Cohorts, arm: Arm) -> Ints:
+        chosen = self._deletion.select(cohorts, arm.period)
+        total = self._deletion.deleted(self._by_stratum.counts(arm), chosen)[:, 0]
+        return np.rint(total).astype(np.int64)
 
     def by_cluster(self, arm: Arm, outcomes: Ints) -> ClusterSums:
         """Return sums of weights, and of some outcomes, by cluster and cohort."""
@@ -193,7 +189,7 @@ class InMemory:
 
     def balanced_without(self, spans: Spans) -> Iterator[tuple[int, SumSource]]:
         """Yield clusters of an unbalanced panel without which it is balanced, and the rest."""
-        if self.origin is None or not may_balance(*self.origin):
+        if self.origin is None or not may_balance(self.origin[0]):
             return
         clean, options = self.origin
         pooled = options.fix_weights == "varying"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,37 +15,34 @@ from didjack.estimation.kernels import linear_algebra
 from didjack.estimation.layout import Arm, Cohorts
 from didjack.estimation.propensity import Propensity, fit_propensity
 from didjack.estimation.sum_source import SumSource
-from didjack.options import Options
+from didjack.memo import Memo
+from didjack.options import EstimationOptions
 from didjack.progress import Progress
 
 
 class TwoByTwo:
     """The 2x2 estimators on the sums of one sample, for sets of replicates."""
 
-    def __init__(self, source: SumSource, options: Options) -> None:
+    def __init__(
+        self, source: SumSource, options: EstimationOptions, progress: bool | None
+    ) -> None:
         self.source = source
         self.estimator = ESTIMATORS[options.est_method]
         self._drop = options.collinear == "drop"
-        self._weighted = options.weightsname is not None
-        self._progress = options.progress
-        self._arms: dict[tuple[int, int, int | None], tuple[Arm, ...]] = {}
-        self._empty: dict[Comparison, Codes] = {}
-        self._regressions: dict[tuple[Cohorts, Arm], Regression] = {}
-        self._propensity: tuple[Comparison, Propensity] | None = None
+        self._progress = progress
+        self._memo = Memo()
+        self._last_propensity = Memo(most=1)
 
     def comparison(self, cell: Cell) -> Comparison:
         """Return what a cell compares, apart from its outcomes."""
         periods = cell.periods
-        if periods not in self._arms:
-            self._arms[periods] = self.source.layout.arms(*periods)
-        return Comparison(cell.cohort, cell.comparison, self._arms[periods])
+        arms = self._memo.get(("arms", periods), partial(self.source.layout.arms, *periods))
+        return Comparison(cell.cohort, cell.comparison, arms)
 
     def empty(self, cell: Cell) -> Codes:
         """Return `Code.NO_TREATED`, `NO_COMPARISON` or 0 by replicate, (R,)."""
         comparison = self.comparison(cell)
-        if comparison not in self._empty:
-            self._empty[comparison] = self._find_empty(comparison)
-        return self._empty[comparison]
+        return self._memo.get(("empty", comparison), partial(self._find_empty, comparison))
 
     def _find_empty(self, comparison: Comparison) -> Codes:
         code = np.zeros(1 + self.source.n_deleted, dtype=np.int8)
@@ -125,15 +123,16 @@ class TwoByTwo:
 
     def regression(self, cohorts: Cohorts, arm: Arm) -> Regression:
         """Prepare regressions on covariates among some cohorts in an arm, in all replicates."""
-        key = (cohorts, arm)
-        if key not in self._regressions:
-            gram = self.source.sums(cohorts, arm).gram
-            keep = np.ones(gram.shape[:2], dtype=bool)
-            lower, scale, dependent = linear_algebra.factor(gram, keep, self._drop)
-            if not self._drop:
-                lower[dependent >= 0] = 0.0
-            self._regressions[key] = Regression(dependent, scale > 0, [lower, scale], {})
-        return self._regressions[key]
+        key = ("regression", cohorts, arm)
+        return self._memo.get(key, partial(self._new_regression, cohorts, arm))
+
+    def _new_regression(self, cohorts: Cohorts, arm: Arm) -> Regression:
+        gram = self.source.sums(cohorts, arm).gram
+        keep = np.ones(gram.shape[:2], dtype=bool)
+        lower, scale, dependent = linear_algebra.factor(gram, keep, self._drop)
+        if not self._drop:
+            lower[dependent >= 0] = 0.0
+        return Regression(dependent, scale > 0, [lower, scale], {})
 
     def coefficients(self, cohorts: Cohorts, arm: Arm, outcomes: Ints) -> Floats:
         """Regress outcomes, (o,), on covariates among some cohorts in an arm, (R, o, k)."""
@@ -150,11 +149,11 @@ class TwoByTwo:
 
     def propensity(self, comparison: Comparison) -> Propensity:
         """Fit the propensity of a comparison in all replicates; the last one is kept."""
-        if self._propensity is None or self._propensity[0] != comparison:
-            model = self.source.logits.model(*comparison)
-            fit = fit_propensity(self.source, model, self._weighted, self._drop)
-            self._propensity = comparison, fit
-        return self._propensity[1]
+        return self._last_propensity.get(comparison, partial(self._fit_propensity, comparison))
+
+    def _fit_propensity(self, comparison: Comparison) -> Propensity:
+        model = self.source.logits.model(*comparison)
+        return fit_propensity(self.source, model, self.source.layout.weighted, self._drop)
 
     def _failures(self, comparison: Comparison) -> tuple[Codes, NDArray[np.int16]]:
         """Return `Code` of failed fits and the covariate they failed at, (R,) each."""

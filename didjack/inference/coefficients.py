@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from didjack.inference.statistics import Variance
 from didjack.inference.targets import Targets, combine, target_size, varies
 from didjack.inference.variance.base import Evidence, Material, VarianceKind
 from didjack.inference.variance.kinds import KINDS
+from didjack.memo import Memo, key_of
 from didjack.status import Status, StatusCode
 from didjack.wording import name_labels, plural
 
@@ -37,10 +38,7 @@ class Coefficients:
     """
 
     evidence: Evidence
-    _rows: dict[str, Floats] = field(default_factory=dict, repr=False)
-    _bands: dict[tuple[float, bytes], CriticalValues] = field(default_factory=dict, repr=False)
-    _tests: dict[bytes, JointTest] = field(default_factory=dict, repr=False)
-    _joint: dict[bytes, JointLaw | None] = field(default_factory=dict, repr=False)
+    _memo: Memo = field(default_factory=Memo, repr=False)
 
     @property
     def targets(self) -> Targets:
@@ -60,9 +58,7 @@ class Coefficients:
         weights : (L, M), optional
             Linear combinations; default: the coefficients themselves.
         """
-        if kind.name not in self._rows:
-            self._rows[kind.name] = kind.rows(self.evidence)
-        rows = self._rows[kind.name]
+        rows = self._memo.get(("rows", kind.name), partial(kind.rows, self.evidence))
         if weights is not None:
             rows = kind.together(combine(rows, weights), self.evidence.options)
         return Material(rows, self.evidence, weights)
@@ -161,10 +157,7 @@ class Coefficients:
 
         Those without a standard error are left out: theirs are NaN. Computed once.
         """
-        key = (alpha, among.tobytes())
-        if key not in self._bands:
-            self._bands[key] = self._band_of(among, alpha)
-        return self._bands[key]
+        return self._memo.get(("band", key_of(among), alpha), partial(self._band_of, among, alpha))
 
     def _band_of(self, among: Ints, alpha: float) -> CriticalValues:
         value, error = np.full((2, among.size), np.nan)
@@ -201,10 +194,8 @@ class Coefficients:
 
     def test(self, weights: Floats, values: Floats) -> JointTest:
         """Test that (L, M) linear combinations have the values (L,), or say why not; once."""
-        key = weights.tobytes() + values.tobytes()
-        if key not in self._tests:
-            self._tests[key] = self._test(weights, values)
-        return self._tests[key]
+        key = ("test", key_of(weights), key_of(values))
+        return self._memo.get(key, partial(self._test, weights, values))
 
     def _test(self, weights: Floats, values: Floats) -> JointTest:
         reason = self._untestable(weights)
@@ -225,10 +216,8 @@ class Coefficients:
 
     def _joint_law(self, weights: Floats) -> JointLaw | None:
         """Return the joint law of (L, M) combinations under the working model, if there is one."""
-        key = weights.tobytes()
-        if key not in self._joint:
-            self._joint[key] = self._new_joint_law(weights)
-        return self._joint[key]
+        key = ("joint law", key_of(weights))
+        return self._memo.get(key, partial(self._new_joint_law, weights))
 
     def _new_joint_law(self, weights: Floats) -> JointLaw | None:
         law = self.variance(self.kind, weights).law

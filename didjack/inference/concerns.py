@@ -41,7 +41,7 @@ MOST_TIMES = 1.1
 
 def report_missing(fit: Fit, targets: Targets, title: str) -> None:
     """Warn of standard errors that are missing or skip replicates, or raise."""
-    options, missing = fit.options, targets.missing()
+    options, missing = fit.options.inference, targets.missing()
     if not options.jackknife or not missing.any():
         return
     columns, clusters = missing.any(axis=0), np.flatnonzero(missing.any(axis=1))
@@ -99,7 +99,7 @@ def report_design(fit: Fit, overall: Targets | None) -> None:
     law = OverallLaw.of(fit, overall)
     found = concerns(fit, overall, law)
     if found:
-        options = fit.options
+        options = fit.options.inference
         modelled = options.jackknife and options.reference == "model"
         modelled &= overall is None or law is not None  # without a law there is nothing that allows
         use = "t tests can reject far too often in such designs"
@@ -117,7 +117,7 @@ def concerns(fit: Fit, overall: Targets | None, law: OverallLaw | None) -> list[
     if not treated_weight(fit).any():
         return []
     found = [*_few(fit), *_unequal(fit)]
-    if not fit.options.jackknife:
+    if not fit.options.inference.jackknife:
         return found + _alone(fit)
     dominant = _dominant(fit, overall)
     if law is None or overall is None:
@@ -169,9 +169,9 @@ def _dominant(fit: Fit, overall: Targets | None) -> list[str]:
     share = overall_share(fit, overall)
     if np.isnan(share).all() or not np.nanmax(share) > MOST:
         return []
-    label = fit.layout.cluster_labels[int(np.nanargmax(share))]
+    label, vcov = fit.layout.cluster_labels[int(np.nanargmax(share))], fit.options.inference.vcov
     return [
-        f"cluster {label} makes up {np.nanmax(share):.0%} of the {fit.options.vcov} variance "
+        f"cluster {label} makes up {np.nanmax(share):.0%} of the {vcov} variance "
         "of the simple average"
     ]
 
@@ -180,7 +180,7 @@ def _alone(fit: Fit) -> list[str]:
     """Name cohorts that lie in one cluster: nothing tells how they vary between clusters."""
     n_units = fit.layout.n_units
     alone = np.flatnonzero(((n_units > 0).sum(axis=0) == 1) & treated_cohorts(fit))
-    if fit.options.by_unit or not alone.size:
+    if fit.by_unit or not alone.size:
         return []
     cohorts = fit.layout.axis.labels(fit.layout.cohorts[alone])
     clusters = fit.layout.cluster_labels[(n_units[:, alone] > 0).argmax(axis=0)]

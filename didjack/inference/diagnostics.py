@@ -25,7 +25,7 @@ def clusters(fit: Fit, overall: Targets | None) -> pd.DataFrame:
     ----------
     overall : Targets whose last coefficient is the overall ATT, if there is one
     """
-    layout, options = fit.layout, fit.options
+    layout, sample = fit.layout, fit.options.sample
     theta = overall_theta(fit, overall)
     law = OverallLaw.of(fit, overall)
     return pd.DataFrame(
@@ -39,20 +39,20 @@ def clusters(fit: Fit, overall: Targets | None) -> pd.DataFrame:
             "variance_share": overall_share(fit, overall),
             "partial_leverage": np.full(layout.n_clusters, np.nan) if law is None else law.leverage,
         },
-        index=layout.cluster_labels.rename(options.cluster or options.idname),
+        index=layout.cluster_labels.rename(sample.cluster or sample.idname),
     )
 
 
 def overall_theta(fit: Fit, overall: Targets | None) -> Floats:
     """Return the overall ATT in all replicates, (1 + H,); NaN where there is none."""
-    if overall is None or not fit.options.jackknife:
+    if overall is None or not fit.options.inference.jackknife:
         return np.full(1 + fit.layout.n_clusters, np.nan)
     return np.asarray(overall.theta[:, -1])
 
 
 def overall_share(fit: Fit, overall: Targets | None) -> Floats:
     """Return the share of each cluster in the variance of the overall ATT, (H,), or NaN."""
-    if overall is None or not fit.options.jackknife:
+    if overall is None or not fit.options.inference.jackknife:
         return np.full(fit.layout.n_clusters, np.nan)
     return share_in_target(fit, overall, -1)
 
@@ -63,7 +63,7 @@ def share_in_target(fit: Fit, targets: Targets, at: int) -> Floats:
     NaN where a replicate is missing; all of them if replicates differ by rounding errors only.
     """
     theta = targets.theta[:, at]
-    share = share_of_variance(theta, fit.options.vcov)
+    share = share_of_variance(theta, fit.options.inference.vcov)
     spread = np.sqrt(np.nansum((theta[1:] - theta[0]) ** 2))
     return share if spread > ROUNDING * target_size(fit, targets)[at] else share * np.nan
 
@@ -182,11 +182,11 @@ class OverallLaw:
         ----------
         overall : Targets whose last coefficient is the overall ATT, if there is one
         """
-        if overall is None or not fit.options.jackknife:
+        if overall is None or not fit.options.inference.jackknife:
             return None
         evidence = Evidence(fit.under(reference="model"), overall)
         material = _last(evidence)
-        variance = KINDS[fit.options.vcov].variance(material)
+        variance = KINDS[fit.options.inference.vcov].variance(material)
         loadings = material.loadings(0)
         if np.isnan(variance.std_error[0]) or loadings is None:
             return None
@@ -209,9 +209,9 @@ def _last(evidence: Evidence) -> Material:
 
 def composition_share(fit: Fit, overall: Targets | None) -> float:
     """Return the share of the overall ATT's variance from replicates that average other cells."""
-    if overall is None or not fit.options.jackknife:
+    if overall is None or not fit.options.inference.jackknife:
         return np.nan
-    centre_on_mean = KINDS[fit.options.vcov].centre_on_mean
+    centre_on_mean = KINDS[fit.options.inference.vcov].centre_on_mean
     square = deviations(overall.theta[:, [-1]], centre_on_mean)[0][:, 0] ** 2
     total = square.sum()
     return float(square[overall.composition[1:, -1]].sum() / total) if total > 0 else np.nan

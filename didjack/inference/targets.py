@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ T = TypeVar("T", bound=np.generic)
 
 def cell_table(fit: Fit, by_cell: bool = False) -> CellTable:
     """Take the cells of a fit, with their own weights or those of their cohorts."""
-    estimated = fit.estimated(fit.options.jackknife)
+    estimated = fit.estimated(fit.options.inference.jackknife)
     parts = [estimated.shown, estimated.extra] if estimated.extra.cells else [estimated.shown]
     cells = estimated.shown.cells + estimated.extra.cells
     cohort = np.array([cell.cohort for cell in cells], dtype=np.int64)
@@ -90,7 +90,7 @@ def with_status(fit: Fit, cells: Ints) -> list[str]:
 def skipped(fit: Fit, targets: Targets) -> Bools:
     """Return whose variation a standard error lacks, as a replicate is left out, (H or 0, M)."""
     missing = targets.missing()
-    options = fit.options
+    options = fit.options.inference
     if not options.jackknife or options.missing_replicates != "skip":
         return np.zeros_like(missing)
     return np.asarray(missing & ((~missing).sum(axis=0) >= LEAST_REPLICATES["skip"]))
@@ -307,21 +307,20 @@ ROUNDING = 1e-13
 """A standard error below this share of what was summed is rounding error: 450 units in the last
 place, which sums and solved equations lose where nothing varies."""
 
-_KNOWN: WeakKeyDictionary[Fit, Floats] = WeakKeyDictionary()
-"""Sizes of fits, as long as these are in use: all averages of a fit ask for them."""
-
 
 def cell_size(fit: Fit) -> Floats:
     """Return the size of the mean outcomes that each ATT(g,t) compares, (K,).
 
     The largest absolute mean of any cohort, in the period or its base period.
     """
-    if fit not in _KNOWN:
-        by_period = _by_period(fit.source.replicated(False))
-        cells = fit.estimates.cells
-        ends = np.array([(cell.base, cell.time) for cell in cells], dtype=np.int64).reshape(-1, 2)
-        _KNOWN[fit] = by_period[ends].max(axis=1)
-    return _KNOWN[fit]
+    return fit.once("size of cells", partial(_cell_size, fit))
+
+
+def _cell_size(fit: Fit) -> Floats:
+    by_period = _by_period(fit.source.replicated(False))
+    cells = fit.estimates.cells
+    ends = np.array([(cell.base, cell.time) for cell in cells], dtype=np.int64).reshape(-1, 2)
+    return np.asarray(by_period[ends].max(axis=1))
 
 
 def target_size(fit: Fit, targets: Targets) -> Floats:

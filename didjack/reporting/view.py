@@ -18,7 +18,6 @@ from didjack.options import (
     ControlGroup,
     Options,
     Vcov,
-    registered,
 )
 from didjack.status import Status
 from didjack.wording import one_line
@@ -29,11 +28,6 @@ COMPARISONS: dict[ControlGroup, str] = {
     "nevertreated": "never treated",
     "notyettreated": "not yet treated",
 }
-
-
-def estimator(options: Options) -> str:
-    """Name the estimator in words."""
-    return str(registered("est_method", options.est_method).words)
 
 
 def effect(view: ResultView) -> str:
@@ -205,6 +199,14 @@ class ResultView(Protocol):
     @property
     def averaging(self) -> Averaging | None:
         """What `aggregate` was asked for; None for ATT(g,t) themselves."""
+
+    @property
+    def estimator(self) -> str:
+        """Name the estimator in words."""
+
+    @property
+    def short_estimator(self) -> str:
+        """Name the estimator in a word."""
 
     @property
     def errors(self) -> str:

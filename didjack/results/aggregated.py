@@ -147,7 +147,7 @@ class AggregateResult(Result):
         n_permutations = check_count("n_permutations", n_permutations, 0, MOST_PERMUTATIONS)
         if fit.layout.n_clusters <= MOST_CLUSTERS:
             tests = permutation.rows_to_compare(fit, self._overall, n_permutations)
-        return side_by_side(self._view, at, fit.options.alpha, which == "all", tests)
+        return side_by_side(self._view, at, fit.options.inference.alpha, which == "all", tests)
 
     @told_apart
     def honest_inputs(

@@ -42,13 +42,17 @@ class BaseResult(ABC):
 
     @property
     def options(self) -> Options:
-        """The options of the result: those of the call of `csdid`, or of `with_options`."""
+        """The options of the result: those of the call of `csdid`, or of `with_options`.
+
+        In three parts, `sample`, `estimation` and `inference`; an option can also be read by its
+        name alone, such as ``result.options.vcov``, and ``as_dict()`` has all of them.
+        """
         return self._fit.options
 
     @property
     def alpha(self) -> float:
         """One minus the level of intervals, in all methods that are not told another."""
-        return self.options.alpha
+        return self.options.inference.alpha
 
     @property
     def nobs(self) -> int:
@@ -167,7 +171,7 @@ class BaseResult(ABC):
         values = (vcov, reference, undefined, alpha, n_boot, seed)
         given = zip(named, values, strict=True)
         result = self._under(**{name: value for name, value in given if value is not None})
-        if _of_warnings(result.options) != _of_warnings(self.options):
+        if _of_warnings(result.options.inference) != _of_warnings(self.options.inference):
             report_inference(result._view)
         return result
 
@@ -192,10 +196,11 @@ class BaseResult(ABC):
         return self._coefficients.table(self._level(alpha))
 
     def _need_replicates(self, what: str) -> None:
-        if not self.options.jackknife:
+        if not self.options.inference.jackknife:
+            vcov = self.options.inference.vcov
             raise OptionError(
-                f"{what} needs the jackknife; this result has vcov={self.options.vcov!r}: "
-                "call csdid(..., vcov='CV3')"
+                f"{what} needs the jackknife; this result has vcov={vcov!r}: call "
+                "csdid(..., vcov='CV3')"
             )
 
     def _level(self, alpha: float | None) -> float:

@@ -72,19 +72,19 @@ def _variances(view: View) -> dict[str, Variance]:
 
     Kinds that need replicates come last, the default of them at the end, with each reference.
     """
-    options, kinds = view.options, [KINDS[name] for name in KINDS]
+    sample, kinds = view.options.sample, [KINDS[name] for name in KINDS]
     found = {}
     for kind in kinds:
         if kind.needs_replicates:
             continue
         name = kind.name
-        if kind.clustered and not options.by_unit:
+        if kind.clustered and not sample.by_unit:
             if view.fit.source.layout.of_units:
-                alone = view.fit.under(vcov=kind.name, cluster=None)
+                alone = view.fit.under(vcov=kind.name).with_independent_units()
                 found[name] = Coefficients(Evidence(alone, view.targets)).variance(kind)
             name = kind.clustered
         found[name] = view.coefficients.variance(kind)
-    if options.panel or options.cluster is not None:
+    if sample.panel or sample.cluster is not None:
         *others, default = [kind for kind in reversed(kinds) if kind.needs_replicates]
         coefficients = view.made_for(default)
         found |= {kind.name: coefficients.variance(kind) for kind in others}

@@ -51,7 +51,7 @@ def rows_to_compare(fit: Fit, overall: Overall, n_permutations: int) -> dict[str
         fit = fit.under(vcov="CV3")
     if n_permutations:
         with suppress(DataError, OptionError):  # there is no such test here, as these say
-            drawn = draws(fit, n_permutations, fit.options.seed, None)
+            drawn = draws(fit, n_permutations, fit.options.inference.seed, None)
             test = randomization.randomization_test(fit, overall, drawn, "t", 0.0)
             found["randomization"] = _row(test)
     with suppress(DataError, OptionError):
@@ -66,7 +66,7 @@ def _row(test: RandomizationTest | PlaceboTest) -> pd.Series:
 
 def _warn_of_few(what: str, number: str, test: RandomizationTest | PlaceboTest, fit: Fit) -> None:
     """Warn where the test can never reject."""
-    alpha, smallest = fit.options.alpha, test.smallest_p
+    alpha, smallest = fit.options.inference.alpha, test.smallest_p
     if smallest > alpha:
         warn(
             f"{what} has {number}: the smallest p-value there can be is {smallest:.3g}, so it "

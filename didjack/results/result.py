@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 import numpy as np
@@ -156,7 +156,7 @@ class Result(BaseResult):
 
     @property
     def __maketables_depvar__(self) -> str:
-        return self.options.yname
+        return self.options.sample.yname
 
     @property
     def __maketables_vcov_info__(self) -> dict[str, Any]:
@@ -187,7 +187,7 @@ class Result(BaseResult):
         if not isinstance(other, Result) or type(other) is not type(self):
             return NotImplemented
         return (
-            replace(self.options, progress=None) == replace(other.options, progress=None)
+            self.options.under(progress=None) == other.options.under(progress=None)
             and self._targets.index.equals(other._targets.index)
             and np.array_equal(self._targets.theta, other._targets.theta, equal_nan=True)
             and np.array_equal(

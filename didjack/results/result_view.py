@@ -13,6 +13,7 @@ import pandas as pd
 from didjack._typing import Bools, Floats, Ints
 from didjack.aggregation.schemes import Scheme
 from didjack.errors import OptionError
+from didjack.estimation.estimators import ESTIMATORS
 from didjack.estimation.fit import Fit
 from didjack.inference import concerns, joint_tests, targets
 from didjack.inference.coefficients import Coefficients
@@ -151,14 +152,24 @@ class View:
         return Averaging(found.kind, found.window, "cell" if found.by_cell else "cohort")
 
     @property
+    def estimator(self) -> str:
+        """Name the estimator in words."""
+        return ESTIMATORS[self.options.estimation.est_method].words
+
+    @property
+    def short_estimator(self) -> str:
+        """Name the estimator in a word."""
+        return ESTIMATORS[self.options.estimation.est_method].short
+
+    @property
     def errors(self) -> str:
         """Name the kind of standard errors."""
-        return self.coefficients.kind.label(self.options)
+        return self.coefficients.kind.label(self.fit.by_unit)
 
     @property
     def short_errors(self) -> str:
         """Name the kind of standard errors in a word."""
-        return self.coefficients.kind.short(self.options)
+        return self.coefficients.kind.short(self.fit.by_unit)
 
     @property
     def note(self) -> str:
@@ -169,7 +180,7 @@ class View:
     def normal(self) -> bool:
         """Whether tests use the normal distribution, not t."""
         kind = self.coefficients.kind
-        return kind.normal or (kind.normal_by_unit and self.options.by_unit)
+        return kind.normal or (kind.normal_by_unit and self.fit.by_unit)
 
     def pretest(self, alpha: float) -> str:
         """Say how the test of what comes before treatment ends, if there is anything."""

@@ -7,7 +7,7 @@ from small_panels import NAMES, fit, panel, quiet_fit, refusal, where
 
 import didjack
 from didjack.data.clean import clean
-from didjack.options import Options
+from didjack.options import EstimationOptions, SampleOptions
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")
 
@@ -60,7 +60,8 @@ def test_many_periods_and_few_rows():
     df = pd.DataFrame({"id": np.arange(3000) // 3, "t": rng.permutation(3000), "y": 1.0})
     df["cl"], df["g"] = df["id"] % 7, np.where(df["id"] % 2, 1500, 0)
     refusal(df, "no unit of 'id' is seen in all 3000 periods", "allow_unbalanced_panel=True")
-    data = clean(df.assign(t=df["t"] + 1), Options(**NAMES, allow_unbalanced_panel=True))
+    options = SampleOptions(**NAMES, allow_unbalanced_panel=True)
+    data = clean(df.assign(t=df["t"] + 1), options, EstimationOptions())
     assert data.pooled
     assert data.periods.size == 3000
 

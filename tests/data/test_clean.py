@@ -11,8 +11,9 @@ from small_panels import COVARIATES, NAMES, panel
 import didjack
 from didjack import SampleWarning
 from didjack._typing import NEVER
+from didjack.data.checks import check_second_cluster
 from didjack.data.clean import clean
-from didjack.options import Options
+from didjack.options import EstimationOptions, Options, SampleOptions
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")
 
@@ -25,7 +26,7 @@ def df():
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_clean_data(df, shuffle):
     rows = df.sample(frac=1, random_state=1) if shuffle else df
-    data = clean(rows, Options(**NAMES | COVARIATES))
+    data = clean(rows, SampleOptions(**NAMES | COVARIATES), EstimationOptions())
     np.testing.assert_array_equal(data.y, rows["y"])
     np.testing.assert_array_equal(data.periods[data.period], rows["t"])
     np.testing.assert_array_equal(data.unit, rows["id"] - 1)
@@ -45,7 +46,7 @@ def test_clean_data(df, shuffle):
 def test_periods_from_zero_are_copied_too():
     df = panel(first_period=1, cohorts=[2, 3]).assign(t=lambda d: d["t"] - 1)
     with pytest.warns(SampleWarning, match="0 in 'g'"):
-        data = clean(df, Options(**NAMES))
+        data = clean(df, SampleOptions(**NAMES), EstimationOptions())
     assert not np.shares_memory(data.period, df["t"].to_numpy())
 
 
@@ -53,7 +54,7 @@ def test_clusters_are_those_of_complete_rows(df):
     """A cluster of always treated units counts, one of incomplete rows does not."""
     odd = df.assign(g=df["g"].mask(df["cl"] == 1, 2001), y=df["y"].mask(df["cl"] == 2))
     with pytest.warns(SampleWarning):
-        data = clean(odd, Options(**NAMES))
+        data = clean(odd, SampleOptions(**NAMES), EstimationOptions())
     assert data.cluster_labels.tolist() == [1, *range(3, 13)]
     assert data.cluster.min() == 1
 
@@ -83,10 +84,13 @@ def mess(seed):
 def outcome_of_rules(df, options):
     """Rows, units and cohorts that the package keeps, or None."""
     data = None
+    checked = Options.from_keywords(**NAMES | COVARIATES | {"xformla": "~ x1"} | options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SampleWarning)
         try:
-            data = clean(df, Options(**NAMES | COVARIATES | {"xformla": "~ x1"} | options))
+            data = clean(df, checked.sample, checked.estimation)
+            if checked.inference.jackknife:
+                check_second_cluster(data, checked.sample)
         except didjack.DataError:
             return None
     table = pd.DataFrame({"y": data.y, "x": data.x[:, 1], "w": data.weight})

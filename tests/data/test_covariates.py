@@ -26,7 +26,7 @@ from didjack import EstimationWarning
 from didjack.data.clean import clean
 from didjack.data.covariates import clean_covariate
 from didjack.data.labels import text_as_categories
-from didjack.options import Options
+from didjack.options import EstimationOptions, SampleOptions
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")
 
@@ -43,7 +43,7 @@ def df():
 
 def design(df, xformla, **options):
     """The design that a formula gives on the rows that stay."""
-    data = clean(df, Options(**NAMES, xformla=xformla, **options))
+    data = clean(df, SampleOptions(**NAMES, xformla=xformla, **options), EstimationOptions())
     return pd.DataFrame(data.x, columns=data.x_names)
 
 
@@ -151,14 +151,14 @@ def test_warning_filters_are_left_alone(df, text, monkeypatch):
 
         return noted
 
-    options = Options(**NAMES, xformla=text)
+    options = SampleOptions(**NAMES, xformla=text)
     frames = [df, df.assign(region=df["region"].astype("category"))]
-    clean(df, options)  # what is imported by it may do what it likes
+    clean(df, options, EstimationOptions())  # what is imported by it may do what it likes
     with monkeypatch.context() as patch:
         for name in ("catch_warnings", "simplefilter", "filterwarnings", "resetwarnings"):
             patch.setattr(warnings, name, note(name, getattr(warnings, name)))
         for frame in frames:
-            clean(frame, options)
+            clean(frame, options, EstimationOptions())
     assert [user for user in users if not user.startswith("pandas.")] == []
     if "region" not in text:
         assert users == []
@@ -166,9 +166,9 @@ def test_warning_filters_are_left_alone(df, text, monkeypatch):
 
 def test_threads_leave_the_warning_filters_alone(df):
     before = list(warnings.filters)
-    options = [Options(**NAMES, xformla=FORMULAS[0])] * 80
+    options = [SampleOptions(**NAMES, xformla=FORMULAS[0])] * 80
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda o: clean(df, o), options))
+        list(pool.map(lambda o: clean(df, o, EstimationOptions()), options))
     assert warnings.filters == before
 
 

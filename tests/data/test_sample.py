@@ -7,7 +7,7 @@ from small_panels import COVARIATES, NAMES, panel
 
 from didjack.data.clean import clean
 from didjack.data.labels import renumber
-from didjack.options import Options
+from didjack.options import EstimationOptions, SampleOptions
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.FewClustersWarning")
 
@@ -17,10 +17,10 @@ ARRAYS = ("y", "cohort", "cluster", "weight", "x")
 def test_some_rows_of_a_sample():
     """Periods and units are those of the rows; clusters stay what they are."""
     df = panel()
-    data = clean(df, Options(**NAMES | COVARIATES))
+    data = clean(df, SampleOptions(**NAMES | COVARIATES), EstimationOptions())
     kept = (df["id"] % 2 == 0) & (df["t"] != 2003)
     part = data.take(kept.to_numpy())
-    alone = clean(df[kept], Options(**NAMES | COVARIATES))
+    alone = clean(df[kept], SampleOptions(**NAMES | COVARIATES), EstimationOptions())
     for name in (*ARRAYS, "period", "unit", "periods"):
         np.testing.assert_array_equal(getattr(part, name), getattr(alone, name), err_msg=name)
     assert part.cluster_labels is data.cluster_labels
@@ -29,8 +29,8 @@ def test_some_rows_of_a_sample():
 
 def test_some_rows_of_repeated_cross_sections():
     """A row is its own unit; without weights and covariates there are none to take."""
-    options = Options(**NAMES | {"idname": None}, panel=False)
-    data = clean(panel(), options)
+    options = SampleOptions(**NAMES | {"idname": None}, panel=False)
+    data = clean(panel(), options, EstimationOptions())
     part = data.take(data.period > 0)
     assert part.unit.size == 0
     assert part.weight is part.x is None

@@ -11,7 +11,7 @@ from compare_with_bruteforce import draw, fast
 import didjack
 from didjack._typing import NEVER
 from didjack.estimation.cells import plan_cells
-from didjack.options import Options
+from didjack.options import EstimationOptions
 
 # The data are small: the package says that there are few clusters.
 pytestmark = pytest.mark.filterwarnings(
@@ -27,7 +27,7 @@ def plan(cohorts, periods, *, present=None, horizon=None, **options):
     codes = np.array([NEVER if np.isinf(g) else int(g) for g in cohorts])
     if present is None:
         present = np.ones((cohorts.size, periods.size), dtype=bool)
-    checked = Options(yname="y", tname="t", gname="g", idname="i", **options)
+    checked = EstimationOptions(**options)
     result = plan_cells(present, codes, periods, horizon or int(periods[-1]), checked)
     cells = [
         (cohorts[c.cohort], periods[c.time], periods[c.base], cohorts[list(c.comparison)].tolist())

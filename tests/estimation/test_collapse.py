@@ -32,12 +32,12 @@ def survey() -> pd.DataFrame:
 
 def both(df: pd.DataFrame, **options: object) -> tuple[GroupTimeResult, GroupTimeResult]:
     """Fit with rows put together, and with each row of its own."""
-    checked = Options(
+    checked = Options.from_keywords(
         **{"tname": "period", "gname": "cohort", "cluster": "cluster", "undefined": "skip"}
         | options
     )
-    sample = clean(df, checked)
-    sources = [InMemory.of(sample, checked, collapse) for collapse in (True, False)]
+    sample = clean(df, checked.sample, checked.estimation)
+    sources = [InMemory.of(sample, checked.estimation, collapse) for collapse in (True, False)]
     collapsed, rows = (source.rows for source in sources)
     assert collapsed.y.shape[0] < 0.7 * rows.y.shape[0]
     assert collapsed.count.sum() == rows.y.shape[0] == len(df)

@@ -12,11 +12,11 @@ import pytest
 from small_panels import regression as fit
 
 import didjack
-from didjack import etable
+from didjack import etable, options
 from didjack.inference.statistics import Variance
 from didjack.inference.variance.base import VarianceKind
 from didjack.inference.variance.kinds import KINDS
-from didjack.options import Registry, Vcov
+from didjack.options import JACKKNIFE, Registry, Vcov
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.InferenceWarning")
 
@@ -111,7 +111,13 @@ def test_more_restrictions_than_parts(df):
         assert np.isnan(fit(few, vcov="CV1").wald_test()["p_value"])
 
 
-def test_a_toy_kind_from_replicates(df):
+def test_replicates_are_made_for_the_kinds_that_need_them():
+    assert tuple(name for name in KINDS if KINDS[name].needs_replicates) == JACKKNIFE
+
+
+def test_a_toy_kind_from_replicates(df, monkeypatch):
+    monkeypatch.setattr(options, "JACKKNIFE", (*JACKKNIFE, "squares"))
+
     class Squares(type(KINDS["CV3"])):
         name = "squares"
 

@@ -15,7 +15,7 @@ import pytest
 import didjack
 from didjack.estimation import fit as fits
 from didjack.fields import Fields
-from didjack.options import Options
+from didjack.options import NAMES as OPTIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
 
@@ -87,9 +87,9 @@ def test_of_an_average_is_the_average_of_it(data, kind, window):
 def test_nothing_is_estimated_twice(data, monkeypatch):
     made, estimate = [], fits._estimate
 
-    def counted(source, options, jackknife):
+    def counted(source, options, jackknife, progress):
         made.append(jackknife)
-        return estimate(source, options, jackknife)
+        return estimate(source, options, jackknife, progress)
 
     monkeypatch.setattr(fits, "_estimate", counted)
     begun = fit(data, "panel", vcov="analytic")
@@ -169,7 +169,7 @@ def test_warnings_are_those_of_the_new_inference(data):
 
 def test_all_that_is_no_estimation_can_be_changed():
     changeable = set(inspect.signature(didjack.AggregateResult.with_options).parameters) - {"self"}
-    fields = list(Options.__dataclass_fields__)
+    fields = list(OPTIONS)
     assert changeable == set(fields[fields.index("vcov") : fields.index("progress")])
 
 

@@ -34,7 +34,7 @@ def with_moments(used: Used, rows: int) -> tuple[Used, Terms]:
         There are no covariates, sums do not suffice for the estimator, or the engine is not asked
         for some term, or for so many.
     """
-    if used.covariates.formula is None or used.options.est_method != "reg":
+    if used.covariates.formula is None or used.estimation.est_method != "reg":
         raise too_many(used, rows)
     terms = Terms.of(used, rows)
     columns, products = len(terms.columns), count_products(terms.dummies)

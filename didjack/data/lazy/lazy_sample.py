@@ -35,7 +35,7 @@ from didjack.data.lazy.used import (
 from didjack.data.numbers import as_float
 from didjack.data.rules import no_weight
 from didjack.data.sample import CleanData, Entry, Rule, Sample
-from didjack.options import Options
+from didjack.options import EstimationOptions, SampleOptions
 from didjack.progress import Progress
 
 # ---- first rows ----------------------------------------------------------------------------------
@@ -118,13 +118,20 @@ class _RowsAlone:
         """Do nothing: rows of a lazy table have no numbers."""
 
 
-def clean(df: Any, options: Options) -> CleanData:
+def clean(
+    df: Any,
+    options: SampleOptions,
+    estimation: EstimationOptions,
+    show_progress: bool | None = None,
+) -> CleanData:
     """Apply the sample rules to a lazy table, which is only read from.
 
     Parameters
     ----------
     df : polars LazyFrame, DuckDB relation, Spark DataFrame or Ibis table
-    options : Options
+    options : SampleOptions
+    estimation : EstimationOptions
+    show_progress : as `csdid(progress=)`
 
     Returns
     -------
@@ -136,12 +143,12 @@ def clean(df: Any, options: Options) -> CleanData:
         As for tables in memory; or the engine fails, the table changes while it is read, or
         what is asked for cannot be had without its rows.
     """
-    with Progress(options.progress, _QUERIES) as progress:
+    with Progress(show_progress, _QUERIES) as progress:
         labels = {name for name, role in roles(options, []).items() if role in LABELS}
         table = LazyTable.of(df, progress, labels)
         # Some engines look at a table whenever a query is written down.
         with told_by(engine_name(table.frame), "read df"):
-            return _clean(Used.of(table, options))
+            return _clean(Used.of(table, options, estimation))
 
 
 def _clean(used: Used) -> CleanData:
@@ -150,14 +157,18 @@ def _clean(used: Used) -> CleanData:
         rows = n_rows(used)
         if not options.collect and not few_enough(rows):
             raise too_many_units(used, rows)
-        return clean_in_memory(arrow_table(used, rows), options, used.table.package)
+        return clean_in_memory(
+            arrow_table(used, rows), options, used.estimation, used.table.package
+        )
     used.table.check_names(used.roles)
     check_dates(used)
     check_collation(used)
     first, kept = FirstRows.of(used), with_weight(used)
     patterns = None if first.differ else Patterns.of(kept, first.centre)
     if patterns is None and few_enough(rows := n_rows(used)):
-        return clean_in_memory(arrow_table(used, rows), options, used.table.package)
+        return clean_in_memory(
+            arrow_table(used, rows), options, used.estimation, used.table.package
+        )
     dropped = [dropped_entry(used, first.n_zero)] if first.n_zero else []
     if patterns is not None:
         return _ruled(kept, patterns, first.centre, dropped)
@@ -172,7 +183,7 @@ def _from_moments(used: Used, rows: int, centre: float, dropped: list[Entry]) ->
         raise too_many(used, rows)
     sample = _ruled(used, patterns, centre, dropped)
     assert sample.moments is not None
-    steady = used.options.panel and used.options.fix_weights != "varying"
+    steady = used.options.panel and used.estimation.fix_weights != "varying"
     return spread(sample, terms.occurring(sample.moments), centre, steady)
 
 
@@ -187,6 +198,6 @@ def _ruled(used: Used, patterns: Patterns, centre: float, dropped: list[Entry]) 
     if used.options.panel and complete.any():
         units = sample.lookup = PanelUnits(used, patterns, sample, complete, centre)
     clean = apply_rules(sample, missing, zero, units)
-    if isinstance(units, PanelUnits) and may_balance(clean, used.options):
+    if isinstance(units, PanelUnits) and may_balance(clean):
         units.check_constant(sample, balanced=True)
     return clean

@@ -70,7 +70,7 @@ def set_types(sample: Sample, masks: Ints, n_seen: Ints) -> None:
     masks : (N,) number of the set of periods in which the units of a row are seen
     n_seen : (N,) how many periods these are
     """
-    rows, varying = sample.rows, sample.options.fix_weights == "varying"
+    rows, varying = sample.rows, sample.estimation.fix_weights == "varying"
     columns = {"cohort": rows.cohort, "cluster": rows.cluster, "mask": masks}
     table = pd.DataFrame(columns | ({} if varying else sample.covariates))
     unit = np.asarray(table.groupby(list(table.columns), observed=True).ngroup(), dtype=np.int64)
@@ -337,13 +337,13 @@ class PanelUnits:
         ----------
         balanced : whether the sample, or that of a replicate, is a balanced panel
         """
-        options = sample.options
-        own = options.fix_weights == "varying"
+        options, fixed = sample.options, sample.estimation.fix_weights
+        own = fixed == "varying"
         if own and not balanced:
             return
-        if options.fix_weights is not None and not balanced:
+        if fixed is not None and not balanced:
             raise DataError(
-                f"fix_weights={options.fix_weights!r} is not possible for an unbalanced panel "
+                f"fix_weights={fixed!r} is not possible for an unbalanced panel "
                 f"that is a lazy table; {remedy(self.used, self._n_rows)}"
             )
         varying = self.units.varies & self._kept.any(axis=1)

@@ -106,7 +106,7 @@ class Patterns:
         options, moments = used.options, used.moments
         covariates = used.covariates if moments is None else UsedColumns(None, [])
         sample, missing, zero = as_sample(
-            self.keys, covariates, options, self.numbers, used.table.package
+            self.keys, covariates, (options, used.estimation), self.numbers, used.table.package
         )
         if moments is not None:
             sample.design = moments.design if self.finite else None

@@ -147,7 +147,8 @@ class UnitQueries:
     def _varying(self) -> set[str | None]:
         """The columns that may differ between rows of a unit, and the cohort, which has its own."""
         options = self.used.options
-        weights = {options.weightsname} if options.fix_weights == "varying" else set()
+        own = self.used.estimation.fix_weights == "varying"
+        weights = {options.weightsname} if own else set()
         return {options.yname, options.tname, options.gname, *weights} - {
             *self.used.covariates.names,
             options.cluster,

@@ -16,7 +16,7 @@ from didjack.data.lazy.moments import Moments
 from didjack.data.rules import dropped_rows, reason_for
 from didjack.data.sample import Entry, Sample
 from didjack.errors import DataError
-from didjack.options import Options
+from didjack.options import EstimationOptions, SampleOptions
 from didjack.wording import name_some, plural
 
 if TYPE_CHECKING:
@@ -33,20 +33,22 @@ class Used:
     Attributes
     ----------
     table : LazyTable
-    options : Options
+    options : SampleOptions
+    estimation : EstimationOptions
     covariates : UsedColumns
     roles : column -> what it is used as
     moments : Moments, if rows that differ in covariates are put together; None: they are not
     """
 
     table: LazyTable
-    options: Options
+    options: SampleOptions
+    estimation: EstimationOptions
     covariates: UsedColumns
     roles: dict[str, str]
     moments: Moments | None = None
 
     @classmethod
-    def of(cls, table: LazyTable, options: Options) -> Used:
+    def of(cls, table: LazyTable, options: SampleOptions, estimation: EstimationOptions) -> Used:
         """Find the columns; raise for those that are not there."""
         formula, present = parse(options.xformla), table.columns
         named = formula.columns(table.frame, present) if formula is not None else []
@@ -58,7 +60,7 @@ class Used:
                     f"{role} {name!r}: engines take no empty name and no NUL in one; rename the "
                     "column"
                 )
-        return cls(table, options, UsedColumns(formula, named), used)
+        return cls(table, options, estimation, UsedColumns(formula, named), used)
 
     @property
     def unit(self) -> str:

@@ -185,7 +185,7 @@ class Overall:
 
         NaN if nothing can be estimated from them, or nothing that it averages.
         """
-        n_rep = 1 + source.layout.n_clusters * fit.options.jackknife
+        n_rep = 1 + source.layout.n_clusters * fit.options.inference.jackknife
         try:
             return self.of(Fit(fit.options, fit.ledger, source))
         except (DataError, OptionError):  # no ATT(g,t), or none in the window
@@ -199,8 +199,8 @@ def one_cohort_each(fit: Fit, what: str) -> Ints:
     ----------
     what : what needs clusters with one cohort each
     """
-    layout, options = fit.layout, fit.options
-    if options.cluster is None and options.idname is None:
+    layout, sample = fit.layout, fit.options.sample
+    if sample.cluster is None and sample.idname is None:
         raise OptionError(
             f"{what} needs clusters: name the level at which treatment is assigned in "
             "csdid(cluster=)"
@@ -211,7 +211,7 @@ def one_cohort_each(fit: Fit, what: str) -> Ints:
         verb = "has" if several.size == 1 else "have"
         raise DataError(
             f"{what} gives cohorts to other clusters, so a cluster needs one cohort, but "
-            f"{plural(several.size, 'cluster')} (column {options.cluster!r}) {verb} several: "
+            f"{plural(several.size, 'cluster')} (column {sample.cluster!r}) {verb} several: "
             f"{name_some(shown)}"
         )
     return layout.cohort_of_clusters

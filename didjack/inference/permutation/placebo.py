@@ -95,7 +95,7 @@ def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> Placebo
         raise OptionError("there is no estimate of the overall ATT to test")
     never = np.flatnonzero((cohort >= 0) & (fit.layout.cohorts[cohort] == NEVER))
     source, found = silent.source.replicated(False), np.empty(never.size)
-    with Progress(fit.options.progress, never.size) as progress:
+    with Progress(fit.options.inference.progress, never.size) as progress:
         for position, cluster in enumerate(never.tolist()):
             other = cohort.copy()
             other[cluster] = cohort[treated]
@@ -108,7 +108,7 @@ def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> Placebo
     placebos = pd.Series(values, index=labels[never[known]], name="placebo")
     n_failed = int((~known).sum())
     return PlaceboTest.from_placebos(
-        estimate, labels[treated], placebos, n_failed, fit.options.alpha
+        estimate, labels[treated], placebos, n_failed, fit.options.inference.alpha
     )
 
 

@@ -158,7 +158,7 @@ def randomization_test(
     statistic : the t statistic with the jackknife standard error, or the estimate itself
     null : the effect under the null
     """
-    kind, silent = KINDS[fit.options.vcov], fit.under(progress=False)
+    kind, silent = KINDS[fit.options.inference.vcov], fit.under(progress=False)
     if statistic == "estimate":
         silent = silent.under(vcov="analytic")
     elif not kind.needs_replicates:
@@ -166,19 +166,19 @@ def randomization_test(
     rule = _Rule(
         studentised=statistic == "t",
         centre_on_mean=kind.centre_on_mean,
-        skip=fit.options.undefined == "skip",
+        skip=fit.options.inference.undefined == "skip",
         rounding=ROUNDING * float(np.nanmax(cell_size(silent), initial=0.0)),
     )
     centre = _actual(silent, overall, rule)
     moments = np.empty((draws.count, 5))
     source = silent.source.replicated(False)  # a copy, which keeps sums for as long as the test
     sources = source, source.of_treatment()
-    with Progress(fit.options.progress, draws.count) as progress:
+    with Progress(fit.options.inference.progress, draws.count) as progress:
         for row, cohort in zip(moments, draws, strict=True):
             y, b = (overall.of_source(silent, one.relabelled(cohort)) for one in sources)
             row[:] = rule.moments(y, b, centre)
             progress.advance(1)
-    return _compare(moments, centre, fit.options.alpha, null)
+    return _compare(moments, centre, fit.options.inference.alpha, null)
 
 
 def _actual(fit: Fit, overall: Overall, rule: _Rule) -> float:

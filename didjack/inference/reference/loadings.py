@@ -14,7 +14,7 @@ from small matrices; the loadings themselves, (H, T) a replicate, are never form
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -23,6 +23,7 @@ import numpy as np
 
 from didjack._typing import Floats, Ints
 from didjack.inference.reference.distribution import Parts
+from didjack.memo import key_of
 
 SIGNS = np.array([1.0, -1.0, -1.0, 1.0])
 """Treated at `time`, comparison at `time`, treated at `base`, comparison at `base`."""
@@ -194,13 +195,13 @@ class Loadings:
         return np.searchsorted(self.periods, self.period)
 
     @property
-    def key(self) -> tuple[bytes, ...]:
+    def key(self) -> Hashable:
         """The same for targets that have the same law, such as ATT(g,t) that differ in t only.
 
         The law depends on the equality of periods, not on which they are, nor on the sign.
         """
         beta = -self.beta if self.beta[0, :1].sum() < 0 else self.beta
-        return beta.tobytes(), self.row.tobytes(), self.place.tobytes()
+        return key_of(beta), key_of(self.row), key_of(self.place)
 
     @cached_property
     def deleted(self) -> Floats:

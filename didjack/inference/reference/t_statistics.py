@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from didjack._typing import Bools, Floats, Ints
 from didjack.inference.reference.distribution import TOP, Axes, Laws, equivalent_df, laws, student
 from didjack.inference.reference.loadings import Loadings
 from didjack.inference.reference.working_model import Design
+from didjack.memo import Memo
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,7 @@ class Reference:
     laws: Laws
     which: Ints
     scale: Floats
-    _critical: dict[float, Floats] = field(default_factory=dict, repr=False)
+    _memo: Memo = field(default_factory=Memo, repr=False)
 
     @property
     def method(self) -> str:
@@ -52,15 +54,16 @@ class Reference:
         return result
 
     def critical_value(self, alpha: float) -> Floats:
-        """Two-sided critical values, (M,); computed once."""
-        if alpha not in self._critical:
-            self._critical[alpha] = self.laws.critical_value(alpha)
-        return self._spread(self._critical[alpha])
+        """Two-sided critical values, (M,)."""
+        return self._spread(self._critical(alpha))
 
     def df(self, alpha: float) -> Floats:
         """Degrees of freedom of the t distributions with these critical values, (M,)."""
-        self.critical_value(alpha)
-        return self._spread(equivalent_df(self._critical[alpha], alpha))
+        return self._spread(equivalent_df(self._critical(alpha), alpha))
+
+    def _critical(self, alpha: float) -> Floats:
+        """Critical values of the laws; computed once."""
+        return self._memo.get(alpha, partial(self.laws.critical_value, alpha))
 
     def _spread(self, values: Floats) -> Floats:
         """Give each coefficient the value of its law, (M,)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from didjack.estimation.sum_source import SumSource
 from didjack.imports import load
 from didjack.inference.reference.distribution import Axes, axes_of
 from didjack.inference.reference.loadings import Changed, Comparison, Loadings, Mean, Means
+from didjack.memo import Memo, key_of
 
 # ---- working variance ----------------------------------------------------------------------------
 
@@ -130,12 +132,12 @@ class Design:
 
     means: Means
     variance: Floats
-    _axes: dict[tuple[bytes, ...], Axes | None] = field(default_factory=dict)
+    _memo: Memo = field(default_factory=Memo)
 
     @classmethod
     def of(cls, fit: Fit) -> Design:
         """Derive it from a fit, once; whatever is made from it later is kept, too."""
-        return fit.derived(cls, _design)
+        return fit.once("design", partial(_design, fit))
 
     def loadings(self, shares: Shares, position: int) -> Loadings | None:
         """Return the loadings of a coefficient; None where they would be too many."""
@@ -151,11 +153,11 @@ class Design:
         ----------
         kept : (H,) replicates that are used
         """
-        key = (*loadings.key, kept.tobytes(), bytes([centre_on_mean]))
-        if key not in self._axes:
-            parts = loadings.parts(self.variance, np.flatnonzero(kept))
-            self._axes[key] = axes_of(parts, centre_on_mean)
-        return self._axes[key]
+
+        def make() -> Axes | None:
+            return axes_of(loadings.parts(self.variance, np.flatnonzero(kept)), centre_on_mean)
+
+        return self._memo.get((loadings.key, key_of(kept), centre_on_mean), make)
 
 
 def _design(fit: Fit) -> Design:
@@ -169,7 +171,9 @@ def _design(fit: Fit) -> Design:
     usual[np.flatnonzero(estimated.shown.empty)] = -1
     changed = list(_changed(estimated, cells, usual, tables, number))
     means = Means.of(list(number), usual, changed, tables.weights)
-    return Design(means, working_variance(_period_sums(source), fit.options.anticipation))
+    return Design(
+        means, working_variance(_period_sums(source), fit.options.estimation.anticipation)
+    )
 
 
 def _changed(

@@ -41,7 +41,7 @@ class Analytic(VarianceKind):
 
     def _df(self, evidence: Evidence) -> float:
         """Return H - 1 if clustered, infinity by units."""
-        return np.inf if evidence.options.by_unit else evidence.n_clusters - 1.0
+        return np.inf if evidence.fit.by_unit else evidence.n_clusters - 1.0
 
     def variance(self, of: Material) -> Variance:
         """Return `analytic`."""
@@ -58,8 +58,8 @@ class Analytic(VarianceKind):
     def note(self, of: Material) -> str:
         """Say what is taken to be independent."""
         evidence = of.evidence
-        if evidence.options.by_unit:
-            unit = evidence.options.idname
+        if evidence.fit.by_unit:
+            unit = evidence.fit.options.sample.idname
             what = f"units ({unit})" if unit else "rows"
             return f"Analytic standard errors of independent {what}; normal."
         by, df = evidence.independent, evidence.n_clusters - 1

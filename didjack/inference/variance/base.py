@@ -18,7 +18,8 @@ from didjack.inference.reference.t_statistics import Reference
 from didjack.inference.reference.working_model import Design
 from didjack.inference.statistics import Variance
 from didjack.inference.targets import Targets
-from didjack.options import Options
+from didjack.memo import Memo, key_of
+from didjack.options import InferenceOptions
 
 # ---- evidence ------------------------------------------------------------------------------------
 
@@ -35,12 +36,12 @@ class Evidence:
 
     fit: Fit
     targets: Targets
-    _laws: dict[tuple[str, bytes | None], Reference] = field(default_factory=dict, repr=False)
+    _memo: Memo = field(default_factory=Memo, repr=False)
 
     @property
-    def options(self) -> Options:
-        """The options of the call of `csdid`."""
-        return self.fit.options
+    def options(self) -> InferenceOptions:
+        """Which inference was asked for."""
+        return self.fit.options.inference
 
     @property
     def n_clusters(self) -> int:
@@ -50,7 +51,8 @@ class Evidence:
     @property
     def independent(self) -> str:
         """The column of what is taken to be independent, in words."""
-        return self.options.cluster or self.options.idname or "row"
+        sample = self.fit.options.sample
+        return sample.cluster or sample.idname or "row"
 
     @cached_property
     def influence(self) -> Floats:
@@ -67,10 +69,7 @@ class Evidence:
 
     def laws(self, name: str, weights: Floats | None, make: Callable[[], Reference]) -> Reference:
         """Return the laws that a kind of variance makes of coefficients or combinations, once."""
-        key = (name, None if weights is None else weights.tobytes())
-        if key not in self._laws:
-            self._laws[key] = make()
-        return self._laws[key]
+        return self._memo.get((name, key_of(weights)), make)
 
     @property
     def design(self) -> Design:
@@ -137,7 +136,7 @@ class VarianceKind(ABC):
     def rows(self, evidence: Evidence) -> Floats:
         """Return what the variance is made from, (N, M)."""
 
-    def together(self, rows: Floats, options: Options) -> Floats:
+    def together(self, rows: Floats, options: InferenceOptions) -> Floats:
         """Empty those of (N, L) rows of linear combinations that are not used for all of them.
 
         Where replicates may be missing, those are used that all combinations have.
@@ -163,13 +162,13 @@ class VarianceKind(ABC):
     def note(self, of: Material) -> str:
         """Say in one sentence, for the foot of a table, how standard errors were made."""
 
-    def short(self, options: Options) -> str:
+    def short(self, by_unit: bool) -> str:
         """Name the kind in a word, for the column of a table."""
-        return self.clustered if self.clustered and not options.by_unit else self.name
+        return self.clustered if self.clustered and not by_unit else self.name
 
-    def label(self, options: Options) -> str:
+    def label(self, by_unit: bool) -> str:
         """Name the kind in words, for the head of a table."""
-        short = self.short(options)
+        short = self.short(by_unit)
         return short if short == self.name else f"{self.name}, {short}"
 
     def critical_value(self, of: Material, among: Ints, alpha: float) -> CriticalValue:

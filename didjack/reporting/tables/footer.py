@@ -17,7 +17,6 @@ from didjack.options import (
     Options,
     Reference,
     Undefined,
-    registered,
 )
 from didjack.reporting.view import Averaging, ResultView, coefficient_names
 from didjack.wording import name_some, one_line
@@ -180,7 +179,7 @@ def _undefined(column: Column) -> bool:
 
 
 def _bootstrap(column: Column) -> bool:
-    return column.options.vcov == "bootstrap"
+    return column.options.inference.vcov == "bootstrap"
 
 
 def _where(applies: Callable[[Column], object], write: Write) -> Write:
@@ -250,11 +249,7 @@ ROWS = (
         usual=FIXED[None],
     ),
     # the estimates
-    Row(
-        "Estimator",
-        ("est_method",),
-        lambda c: str(registered("est_method", c.options.est_method).short),
-    ),
+    Row("Estimator", ("est_method",), lambda c: c.view.short_estimator),
     Row("Covariates", ("xformla",), lambda c: one_line(c.options.xformla or "none")),
     Row(
         "If collinear",

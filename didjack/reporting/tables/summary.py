@@ -8,7 +8,7 @@ from didjack.options import Undefined
 from didjack.reporting.tables.footer import Column, counted, skipped_clusters, unusual
 from didjack.reporting.tables.formatting import decimals_of, number
 from didjack.reporting.tables.table import Table
-from didjack.reporting.view import COMPARISONS, ResultView, coefficient_names, estimator
+from didjack.reporting.view import COMPARISONS, ResultView, coefficient_names
 from didjack.status import StatusCode
 from didjack.wording import name_some, plural
 
@@ -41,7 +41,7 @@ def _design_rows(view: ResultView) -> list[list[str]]:
     by = about["cluster"] or "each row"
     left = [
         ["Outcome", options.yname],
-        ["Estimator", estimator(options)],
+        ["Estimator", view.estimator],
         ["Covariates", str(about["xformla"])],
         ["Comparison group", COMPARISONS[options.control_group]],
         ["Base period", options.base_period],

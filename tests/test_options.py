@@ -116,6 +116,7 @@ def test_several_unknown_keywords():
         *[("est_method", "doubly robust", "dr"), ("base_period", "univ", "universal")],
         *[("vcov", "cv3", "CV3"), ("vcov", "jackknife", "CV3"), ("vcov", "cv3j", "CV3J")],
         *[("vcov", "cluster", "analytic"), ("undefined", "error", "raise")],
+        ("undefined", "model", "impute"),
         *[("fix_weights", "first", "first_period"), ("collinear", "omit", "drop")],
         *[
             ("type", "eventstudy", "event"),

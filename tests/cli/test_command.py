@@ -306,6 +306,7 @@ def test_a_folder_is_no_table():
         (["--alpha", "0.95"], 2, "did you mean 0.05?"),
         (["--alpha", "many"], 2, "--alpha"),
         (["--vcov", "CV2"], 2, "CV3J"),
+        (["--undefined", "model"], 2, "'impute'"),
         (["--clster", "state"], 2, "--cluster"),
         (["--max-e", "2"], 2, "max_e=2.0 is of averages: it needs --aggregate"),
         (["--weigh-by", "cell"], 2, "weights='cell' is of averages"),

@@ -36,7 +36,7 @@ def parameters(function: Callable[..., Any]) -> list[str]:
     >>> parameters(didjack.GroupTimeResult.aggregate)
     ['type', 'min_e', 'max_e', 'balance_e', 'weights']
     """
-    tables = ("self", "df", "collect")  # the command reads tables whole
+    tables = ("self", "data", "collect")  # the command reads tables whole
     return [name for name in inspect.signature(function).parameters if name not in tables]
 
 

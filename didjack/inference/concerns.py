@@ -15,28 +15,18 @@ from didjack.errors import (
 )
 from didjack.estimation.fit import Fit
 from didjack.inference.diagnostics import (
-    OverallLaw,
-    effective_number,
-    overall_share,
     shares,
     treated_cohorts,
     treated_weight,
 )
 from didjack.inference.targets import LEAST_REPLICATES, Targets
-from didjack.status import first_reason
 from didjack.wording import name_labels, name_some, plural
 
 FEW = 5
 """Fewer treated clusters than this, or clusters to compare with, are worth a warning."""
-ONE_TREATED = (
-    " (tests for that: placebo_test() and randomization_test(statistic='estimate') of "
-    "result.aggregate())"
-)
+ONE_TREATED = " (see placebo_test())"
 MOST = 0.5
-"""So is one cluster with more than this share of the treated weight, or of the variance."""
-
-MOST_TIMES = 1.1
-"""So is a critical value of more than so many times that of t(R - 1)."""
+"""So is one cluster with more than this share of the treated weight."""
 
 
 def report_missing(fit: Fit, targets: Targets, title: str) -> None:
@@ -48,12 +38,12 @@ def report_missing(fit: Fit, targets: Targets, title: str) -> None:
     labels = fit.layout.cluster_labels
     first = int(np.flatnonzero(columns)[0])
     gone = np.flatnonzero(missing[:, first])
-    why = first_reason(tuple(labels[gone]), targets.why_missing(first, int(gone[0])))
+    why = targets.why_missing(first, int(gone[0]))
     what = (
         f"{int(columns.sum())} of {columns.size} coefficients of the {title} "
-        f"({name_labels(targets.index[np.flatnonzero(columns)], most=3)}) cannot be computed "
+        f"({name_labels(targets.index[np.flatnonzero(columns)], most=1)}) cannot be computed "
         f"without {'cluster' if clusters.size == 1 else 'some clusters:'} "
-        f"{name_some(labels[clusters], most=5)} ({why})"
+        f"{name_some(labels[clusters], most=1)} ({why})"
     )
     match options.missing_replicates:
         case "raise":
@@ -64,11 +54,9 @@ def report_missing(fit: Fit, targets: Targets, title: str) -> None:
         case "impute":
             consequence = _imputed(targets.beyond_imputation()[columns])
         case "skip":
-            consequence = "; their standard errors hold no variation from these clusters"
+            consequence = "; standard errors leave these clusters out"
         case "nan":
-            consequence = (
-                "; their standard errors are NaN. undefined='skip' leaves these replicates out"
-            )
+            consequence = "; their standard errors are NaN"
         case _:
             assert_never(options.missing_replicates)
     warn(what + consequence, InferenceWarning)
@@ -76,61 +64,33 @@ def report_missing(fit: Fit, targets: Targets, title: str) -> None:
 
 def _imputed(beyond: Bools) -> str:
     """Say what is imputed, given for which coefficients it cannot be."""
-    none = f"fewer than {LEAST_REPLICATES['impute']} replicates are left to impute from"
+    none = f"fewer than {LEAST_REPLICATES['impute']} replicates are left"
     if beyond.all():
         return f"; they have no standard error: {none}"
-    said = (
-        "; in their standard errors and tests, the part of these clusters is imputed under the "
-        "working model"
-    )
+    said = "; these replicates are imputed"
     lost = int(beyond.sum())
     return said + (
-        f"; {lost} of them {'has' if lost == 1 else 'have'} none: {none}" if lost else ""
+        f"; {lost} {'has' if lost == 1 else 'have'} no standard error: {none}" if lost else ""
     )
 
 
-def report_design(fit: Fit, overall: Targets | None) -> None:
-    """Warn of a design in which inference hinges on few clusters.
-
-    Parameters
-    ----------
-    overall : Targets whose last coefficient is the overall ATT, if there is one
-    """
-    law = OverallLaw.of(fit, overall)
-    found = concerns(fit, overall, law)
-    if found:
-        options = fit.options.inference
-        modelled = options.jackknife and options.reference == "model"
-        modelled &= overall is None or law is not None  # without a law there is nothing that allows
-        use = "t tests can reject far too often in such designs"
-        if modelled:
-            use = "Tests and intervals allow for it"
-        warn(
-            "; ".join(found) + f". {use}: see result.clusters(), result.compare_vcov() and "
-            "result.plot(kind='replicates')",
-            FewClustersWarning,
-        )
+def report_design(fit: Fit) -> None:
+    """Warn of a design in which inference hinges on few clusters, as their counts tell."""
+    found = concerns(fit)
+    if not found:
+        return
+    options = fit.options.inference
+    allowed = options.jackknife and options.reference == "model"
+    use = "tests and intervals allow for it" if allowed else "t tests can reject far too often"
+    warn(f"{'; '.join(found)}: {use}; see result.clusters()", FewClustersWarning)
 
 
-def concerns(fit: Fit, overall: Targets | None, law: OverallLaw | None) -> list[str]:
+def concerns(fit: Fit) -> list[str]:
     """Say what makes inference hinge on few clusters, if anything."""
     if not treated_weight(fit).any():
         return []
     found = [*_few(fit), *_unequal(fit)]
-    if not fit.options.inference.jackknife:
-        return found + _alone(fit)
-    dominant = _dominant(fit, overall)
-    if law is None or overall is None:
-        return found + dominant
-    usual = law.critical_value <= MOST_TIMES * law.student and not overall.missing()[:, -1].any()
-    if usual and not dominant:
-        return []
-    return [
-        *([] if usual else found),
-        *dominant,
-        f"the critical value of the simple average is {law.critical_value:.2f} under the working "
-        f"model, where t({law.df}) has {law.student:.2f}",
-    ]
+    return found if fit.options.inference.jackknife else found + _alone(fit)
 
 
 def _few(fit: Fit) -> list[str]:
@@ -158,22 +118,7 @@ def _unequal(fit: Fit) -> list[str]:
     if not ((weight > 0).sum() > 1 and share.max() > MOST):
         return []
     largest = fit.layout.cluster_labels[int(share.argmax())]
-    return [
-        f"cluster {largest} holds {share.max():.0%} of the weight of treated units (as unequal "
-        f"as {effective_number(weight):.1f} equal treated clusters)"
-    ]
-
-
-def _dominant(fit: Fit, overall: Targets | None) -> list[str]:
-    """Name a cluster that makes up most of the variance of the simple average."""
-    share = overall_share(fit, overall)
-    if np.isnan(share).all() or not np.nanmax(share) > MOST:
-        return []
-    label, vcov = fit.layout.cluster_labels[int(np.nanargmax(share))], fit.options.inference.vcov
-    return [
-        f"cluster {label} makes up {np.nanmax(share):.0%} of the {vcov} variance "
-        "of the simple average"
-    ]
+    return [f"cluster {largest} holds {share.max():.0%} of the weight of treated units"]
 
 
 def _alone(fit: Fit) -> list[str]:

@@ -267,4 +267,4 @@ def report_inference(view: View) -> None:
     """Warn of standard errors that are missing; where it is of ATT(g,t), of few clusters, too."""
     concerns.report_missing(view.fit, view.targets, view.title)
     if view.scheme is None:
-        concerns.report_design(view.fit, view.overall())
+        concerns.report_design(view.fit)

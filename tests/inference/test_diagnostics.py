@@ -121,7 +121,7 @@ def test_effective_numbers_in_glance(drawn):
 def report(result):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        report_design(result._view.fit, result._view.overall())
+        report_design(result._view.fit)
     assert len(caught) <= 1
     return str(caught[0].message) if caught else ""
 
@@ -152,12 +152,7 @@ def test_a_dominant_cluster():
     df["w"] = np.where(df["cluster"] == large, 20.0, 1.0)
     text = report(fit(df, weightsname="w", vcov="analytic"))
     assert f"cluster {large} holds 74% of the weight of treated units" in text
-    df.loc[(df["cluster"] == large) & (df["period"] >= df["cohort"]), "y"] += 30.0
-    text = report(fit(df))
-    share = fit(df).clusters()["variance_share"]
-    assert share.idxmax() == large
-    what = f"{share.max():.0%} of the CV3 variance of the simple average"
-    assert f"cluster {large} makes up {what}" in text
+    assert len(text.split()) <= 30
 
 
 def test_few_clusters_to_compare_with():

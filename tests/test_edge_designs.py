@@ -49,13 +49,13 @@ def mpdta(undefined):
 
 def test_mpdta_without_its_only_state_of_2004():
     """County code 17 is the only state of 2004, the only cohort with event times 2 and 3."""
-    with pytest.warns(InferenceWarning, match=r"4 of 12 .* cluster 17 \(cluster 17: no treated"):
+    with pytest.warns(InferenceWarning, match=r"4 of 12 .* cluster 17 \(no treated units"):
         result = mpdta("nan")
     cells = result.tidy().set_index("group")
     assert cells.loc[2004, "std_error"].isna().all()
     assert (cells.loc[2004, "status"] == "undefined: cluster 17: no treated units").all()
     assert (cells.loc[[2006, 2007], "status"] == "ok").all()
-    with pytest.warns(InferenceWarning, match=r"2 of 8 coefficients of the event study \(2 and 1 more\)"):
+    with pytest.warns(InferenceWarning, match=r"2 of 8 coefficients of the event study"):
         event = result.aggregate("event").tidy().set_index("event_time")
     assert event.loc[[2, 3], ["std_error", "p_value", "conf_low", "df"]].isna().all(axis=None)
     assert event.loc[3, "estimate"] == pytest.approx(-0.1008, abs=5e-5)

@@ -33,7 +33,10 @@ ROOMS = {
     *("data", "estimation", "aggregation", "inference", "reporting", "results"),
     *("datasets", "simulate", "cli"),
 }
-LEAVES = {"aliases", "options", "errors", "imports", "progress", "wording", "_typing"}
+LEAVES = {
+    *("aliases", "options", "errors", "imports", "leave_one_out", "progress", "wording"),
+    "_typing",
+}
 FILES = {"__init__", "__main__", "api", "demo"} | LEAVES
 SHARED_NAMES = {"__init__", "base"}
 """Names that several files may have."""

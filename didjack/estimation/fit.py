@@ -17,6 +17,7 @@ from didjack.estimation.influence_functions import influence, treated_influence
 from didjack.estimation.layout import Layout
 from didjack.estimation.replicates import estimate, put_balanced
 from didjack.estimation.sum_source import InfluenceSource, SumSource
+from didjack.leave_one_out import Replicates
 from didjack.options import INFERENCE, Options, reject_unknown
 from didjack.wording import name_some
 
@@ -33,21 +34,21 @@ class Estimated:
     ----------
     shown : CellEstimates of the cells of the full sample
     extra : CellEstimates of cells that only some replicates have
-    share : (R, C) weight of each cohort
+    share : (1 + H, C) weight of each cohort
     others : replicates in which cells compare others than in the full sample, or do not exist;
         of two that have the same replicate, the last holds
     """
 
     shown: CellEstimates
     extra: CellEstimates
-    share: Floats
+    share: Replicates[np.float64]
     others: tuple[OtherCells, ...]
 
     def full_sample(self) -> Estimated:
         """Take the full sample out of all replicates: the same, to the last bit, as it is alone."""
         none = np.empty(0, dtype=np.int64)
         shown, extra = self.shown.full_sample(), self.extra.full_sample().take(none)
-        return Estimated(shown, extra, self.share[:1], ())
+        return Estimated(shown, extra, self.share.full_sample(), ())
 
 
 def _estimate(source: SumSource, options: Options, jackknife: bool) -> Estimated:
@@ -56,7 +57,7 @@ def _estimate(source: SumSource, options: Options, jackknife: bool) -> Estimated
     shown, extra, others = estimate(replicated, options)
     share = _shares(replicated, shown.last)
     others += put_balanced(replicated, options, (shown, extra), share)
-    return Estimated(shown, extra, share, tuple(others))
+    return Estimated(shown, extra, Replicates(share), tuple(others))
 
 
 def _shares(source: SumSource, last: Ints) -> Floats:
@@ -183,7 +184,11 @@ class Fit:
         estimates, source = self.estimates, self.source.replicated(False)
         texts = []
         for cell, code, column, empty in zip(
-            estimates.cells, estimates.code[0], estimates.column[0], estimates.empty, strict=True
+            estimates.cells,
+            Replicates(estimates.code).full,
+            Replicates(estimates.column).full,
+            estimates.empty,
+            strict=True,
         ):
             if empty:
                 texts.append(absence(source, cell))
@@ -213,7 +218,7 @@ class Fit:
                 "base_period": layout.axis.labels(layout.periods[[c.base for c in cells]]),
                 "n_treated": counts[:, 0],
                 "n_comparison": counts[:, 1],
-                "estimate": self.estimates.att[0],
+                "estimate": Replicates(self.estimates.att).full,
                 "status": self.cell_status(),
             }
         )

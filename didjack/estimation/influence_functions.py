@@ -23,10 +23,8 @@ from didjack.estimation.kernels.inputs import Contrast, Linear
 from didjack.estimation.layout import Cohorts
 from didjack.estimation.sum_source import InfluenceSource, OddsOf, Tally
 from didjack.estimation.two_by_two import TwoByTwo
+from didjack.leave_one_out import FULL_SAMPLE
 from didjack.options import Options
-
-FULL = np.zeros(1, dtype=np.int64)
-"""The replicate that deletes nothing."""
 
 
 def influence(source: InfluenceSource, options: Options, cells: tuple[Cell, ...]) -> Floats:
@@ -39,7 +37,7 @@ def influence(source: InfluenceSource, options: Options, cells: tuple[Cell, ...]
     """
     solver = TwoByTwo(source.sums, options)
     result = np.zeros((source.n_independent, len(cells)))
-    estimates = solver.estimate(cells, FULL)
+    estimates = solver.estimate(cells, FULL_SAMPLE)
     for comparison, members in solver.comparisons(cells).items():
         for j in members:
             if np.isnan(estimates.att[0, j]):
@@ -91,7 +89,7 @@ class _OneSide:
         layout = solver.source.layout
         self._solver, self._comparison, self._tally = solver, comparison, tally
         self._outcomes: Cohorts = (cell.time, cell.base) if layout.panel else (0,)
-        self._side = Side(solver, comparison, number, np.array(self._outcomes), FULL)
+        self._side = Side(solver, comparison, number, np.array(self._outcomes), FULL_SAMPLE)
         self._arm = self._side.arm
         sums = solver.source.sums
         self._treated = sums((comparison.cohort,), self._arm)

@@ -27,6 +27,7 @@ from didjack.estimation.kernels.inputs import (
 from didjack.estimation.layout import Arm, Cohorts
 from didjack.estimation.rows import Deletion
 from didjack.estimation.sum_source import EXPONENTIAL, Logit, OddsOf, Tick, logit_width
+from didjack.leave_one_out import without
 
 # ---- monomials -----------------------------------------------------------------------------------
 
@@ -155,7 +156,7 @@ class LogitsInMemory:
         cluster = model.rows.cluster[model.rows.chosen]  # sorted
         first = np.ones(cluster.size, dtype=bool)
         first[1:] = cluster[1:] != cluster[:-1]
-        return np.asarray(1 + cluster[first])
+        return without(cluster[first])
 
     def _sides(self, model: RowModel) -> list[Ints]:
         """Return the strata of comparison and of treated rows."""

@@ -17,6 +17,7 @@ from didjack.inference.statistics import Variance
 from didjack.inference.targets import Targets, combine, target_size, varies
 from didjack.inference.variance.base import Evidence, Material, VarianceKind
 from didjack.inference.variance.kinds import KINDS
+from didjack.leave_one_out import Replicates
 from didjack.wording import name_labels, plural
 
 WITH_ERROR = ("ok", "retargeted", "skipped", "model")
@@ -114,19 +115,21 @@ class Coefficients:
 
     def _table(self, targets: Targets, variance: Variance, alpha: float) -> pd.DataFrame:
         options = self.evidence.options
-        turned = targets.retargeted[1:] & ~np.isnan(targets.theta[1:])
+        turned = targets.composition.deleted & ~np.isnan(targets.estimates.deleted)
         status = targets.status_of(
             options.jackknife,
             options.missing_replicates,
             self.evidence.fit.layout.cluster_labels,
         )
-        bare = np.isnan(variance.std_error) & ~np.isnan(targets.theta[0])
+        bare = np.isnan(variance.std_error) & ~np.isnan(targets.estimates.full)
         for m in np.flatnonzero(bare).tolist():
             if status[m].split(":")[0] in WITH_ERROR:
                 status[m] = f"no variation: {self.kind.no_variation}"
         status = targets.with_coverage(status)
         n_retargeted = turned.sum(axis=0) * options.jackknife
-        return statistics.coefficient_table(targets.theta[0], variance, alpha, n_retargeted, status)
+        return statistics.coefficient_table(
+            targets.estimates.full, variance, alpha, n_retargeted, status
+        )
 
     def critical_words(self, alpha: float) -> str:
         """Say which critical values the model has, and which t; of the overall if there is one."""
@@ -180,7 +183,7 @@ class Coefficients:
         which, variance = self.targets.components, self.own_variance
         found = self.critical_values(which, alpha)
         value = np.fmax(found.value, variance.critical_value(alpha)[which])
-        estimate, margin = self.targets.theta[0, which], value * variance.std_error[which]
+        estimate, margin = self.targets.estimates.full[which], value * variance.std_error[which]
         ends = self.intervals(alpha)
         ends[which] = np.column_stack([estimate - margin, estimate + margin])
         return ends, replace(found, value=value)
@@ -198,7 +201,7 @@ class Coefficients:
         reason = self._untestable(weights)
         if reason:
             return joint_tests.untested(reason)
-        distance = combine(self.targets.theta[:1], weights)[0] - values
+        distance = combine(self.targets.estimates.full[None], weights)[0] - values
         covariance = self.covariance(self.kind, weights)
         df = float(self.variance(self.kind, weights).df.min())
         return joint_tests.wald(distance, covariance, df, self._joint_law(weights))
@@ -227,7 +230,7 @@ class Coefficients:
         found = [one for one in loadings if one is not None]
         if len(found) < len(loadings):
             return None
-        kept = np.asarray(~np.isnan(of.rows[1:]).any(axis=1))
+        kept = np.asarray(~np.isnan(Replicates(of.rows).deleted).any(axis=1))
         targets = Together(found, kept, law.scale, self.kind.centre_on_mean)
         return JointLaw.of(self.evidence.design, targets, self.evidence.options.seed)
 

@@ -8,7 +8,7 @@ from didjack.data.clean import clean
 from didjack.data.lazy.lazy_table import is_lazy
 from didjack.errors import UnknownOptionError
 from didjack.estimation.fit import Fit
-from didjack.estimation.sums import InMemory
+from didjack.estimation.sums import SumSource
 from didjack.options import (
     BasePeriod,
     Collinear,
@@ -209,7 +209,7 @@ def csdid(
         sample = clean_lazy(df, options)
     else:
         sample = clean(df, options)
-    fit = Fit.of(InMemory.of(sample, options), options, sample.ledger)
+    fit = Fit.of(SumSource.of(sample, options), options, sample.ledger)
     result = GroupTimeResult.of(fit)
     report(result.view)
     return result

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from didjack._typing import NEVER, Bools, Floats, Ints
 from didjack.estimation.layout import Arm, Cohorts
-from didjack.estimation.sum_source import SumSource
+from didjack.estimation.sums import SumSource
 from didjack.leave_one_out import Replicates
 from didjack.options import ControlGroup, Options
 

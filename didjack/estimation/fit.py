@@ -16,7 +16,7 @@ from didjack.estimation.cells import CellEstimates, Code, OtherCells, absence
 from didjack.estimation.influence_functions import influence, treated_influence
 from didjack.estimation.layout import Layout
 from didjack.estimation.replicates import estimate, put_balanced
-from didjack.estimation.sum_source import InfluenceSource, SumSource
+from didjack.estimation.sums import InfluenceSource, SumSource
 from didjack.leave_one_out import Replicates
 from didjack.options import INFERENCE, Options, reject_unknown
 from didjack.wording import name_some

@@ -10,18 +10,18 @@ Sources: Sant'Anna & Zhao (2020), doi:10.1016/j.jeconom.2020.06.003, and Callawa
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from didjack._typing import Bools, Floats
 from didjack.estimation.cells import Cell
 from didjack.estimation.estimators import Comparison, Derivatives, Point, Side
+from didjack.estimation.influence_rows import Tally
 from didjack.estimation.kernels import linear_algebra
 from didjack.estimation.kernels import logit as kernels
 from didjack.estimation.kernels.inputs import Contrast, Linear
 from didjack.estimation.layout import Cohorts
-from didjack.estimation.sum_source import InfluenceSource, OddsOf, Tally
+from didjack.estimation.propensity_rows import OddsOf
+from didjack.estimation.sums import InfluenceSource
 from didjack.estimation.two_by_two import TwoByTwo
 from didjack.leave_one_out import FULL_SAMPLE
 from didjack.options import Options
@@ -56,7 +56,7 @@ def treated_influence(source: InfluenceSource, cells: tuple[Cell, ...]) -> Float
     return np.stack(columns, axis=1)
 
 
-def _tally_cell(solver: TwoByTwo, comparison: Comparison, cell: Cell, tally: Tally[Any]) -> None:
+def _tally_cell(solver: TwoByTwo, comparison: Comparison, cell: Cell, tally: Tally) -> None:
     """Add up the influence on one cell."""
     sides = [
         _OneSide(solver, comparison, number, cell, tally) for number in range(len(comparison.arms))
@@ -84,7 +84,7 @@ class _OneSide:
     """One side of a cell in the full sample, and the derivatives of its contrast."""
 
     def __init__(
-        self, solver: TwoByTwo, comparison: Comparison, number: int, cell: Cell, tally: Tally[Any]
+        self, solver: TwoByTwo, comparison: Comparison, number: int, cell: Cell, tally: Tally
     ) -> None:
         layout = solver.source.layout
         self._solver, self._comparison, self._tally = solver, comparison, tally

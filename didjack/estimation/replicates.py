@@ -10,7 +10,7 @@ from didjack._typing import Bools, Floats, Ints
 from didjack.errors import DataError
 from didjack.estimation.cells import Cell, CellEstimates, Code, OtherCells, Plan, plan_cells
 from didjack.estimation.layout import Layout
-from didjack.estimation.sum_source import Presence, Spans, SumSource
+from didjack.estimation.sums import Presence, Spans, SumSource
 from didjack.estimation.two_by_two import TwoByTwo
 from didjack.leave_one_out import without
 from didjack.options import Options

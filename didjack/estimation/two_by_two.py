@@ -13,7 +13,7 @@ from didjack.estimation.estimators import ESTIMATORS, Comparison, Regression, Si
 from didjack.estimation.kernels import linear_algebra
 from didjack.estimation.layout import Arm, Cohorts
 from didjack.estimation.propensity import Propensity, fit_propensity
-from didjack.estimation.sum_source import SumSource
+from didjack.estimation.sums import SumSource
 from didjack.options import Options
 from didjack.progress import Progress
 

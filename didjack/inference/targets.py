@@ -19,7 +19,7 @@ from didjack.errors import EstimationWarning, warn
 from didjack.estimation.cells import REASONS, Code, Codes
 from didjack.estimation.fit import Fit
 from didjack.estimation.layout import ALL_PERIODS, Arm, Layout
-from didjack.estimation.sum_source import SumSource
+from didjack.estimation.sums import SumSource
 from didjack.inference.statistics import first_reason
 from didjack.leave_one_out import Replicates
 from didjack.options import Undefined

@@ -21,7 +21,7 @@ from didjack.aggregation.aggregate import aggregate
 from didjack.aggregation.schemes import Window
 from didjack.errors import DataError, OptionError
 from didjack.estimation.fit import Fit
-from didjack.estimation.sum_source import SumSource
+from didjack.estimation.sums import SumSource
 from didjack.inference.targets import cell_table
 from didjack.leave_one_out import Replicates
 from didjack.options import AggregationType

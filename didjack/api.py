@@ -9,7 +9,7 @@ from didjack.data.clean import clean
 from didjack.data.lazy.lazy_table import is_lazy
 from didjack.errors import UnknownOptionError
 from didjack.estimation.fit import Fit
-from didjack.estimation.sums import InMemory
+from didjack.estimation.sums import SumSource
 from didjack.options import (
     BasePeriod,
     Collinear,
@@ -212,7 +212,7 @@ def csdid(
         sample = clean(data, options.sample, options.estimation)
     if options.inference.jackknife:
         check_second_cluster(sample, options.sample)
-    fit = Fit.of(InMemory.of(sample, options.estimation), options, sample.ledger)
+    fit = Fit.of(SumSource.of(sample, options.estimation), options, sample.ledger)
     result = group_time_result(fit)
     report(result._view)  # noqa: SLF001
     return result

@@ -10,7 +10,7 @@ import didjack
 from didjack.data.clean import clean
 from didjack.estimation.cells import Code
 from didjack.estimation.fit import Fit
-from didjack.estimation.sums import InMemory
+from didjack.estimation.sums import SumSource
 from didjack.options import Options
 
 KINDS = ("simple", "event", "group", "calendar")
@@ -232,7 +232,7 @@ def stages(df, **options):
     """Options, clean sample and source of sums, for tests of what comes after them."""
     checked = Options.from_keywords(**names(options))
     sample = clean(df, checked.sample, checked.estimation)
-    return checked, sample, InMemory.of(sample, checked.estimation).replicated(True)
+    return checked, sample, SumSource.of(sample, checked.estimation).replicated(True)
 
 
 def estimated(df, **options):

@@ -35,8 +35,8 @@ ROOMS = {
     *("datasets", "simulate", "cli"),
 }
 LEAVES = {
-    *("aliases", "options", "errors", "fields", "imports", "memo", "progress", "status"),
-    *("wording", "_typing"),
+    *("aliases", "options", "errors", "fields", "imports", "leave_one_out", "memo", "progress"),
+    *("status", "wording", "_typing"),
 }
 FILES = {"__init__", "__main__", "api", "compiling", "demo"} | LEAVES
 SHARED_NAMES = {"__init__", "base"}
@@ -185,10 +185,25 @@ def test_functions_are_short(name):
 # What rooms may know --------------------------------------------------------------------------
 
 
+ROWS = {"rows", "balanced_panel", "pooled_rows"}
+"""Modules of estimation that arrange rows, and what a row is called."""
+PASSES = {"propensity_rows", "influence_rows"}
+"""Those that go through rows for the estimators."""
+BEFORE_THE_SUMS = ("cells", "estimators", "propensity", "taylor", "two_by_two", "replicates")
+ENGINE = [f"didjack.estimation.{name}" for name in (*BEFORE_THE_SUMS, "influence_functions", "fit")]
+
+
 @pytest.mark.parametrize("name", in_rooms("aggregation", "inference", "reporting"))
-def test_rows_stay_behind_the_sums(name):
+def test_inference_sees_no_rows(name):
     assert "data" not in rooms_of(TREES[name])
-    assert "didjack.estimation.sums" not in of_the_house(TREES[name])
+    assert not of_the_house(TREES[name]) & {f"didjack.estimation.{one}" for one in ROWS | PASSES}
+
+
+@pytest.mark.parametrize("name", ENGINE)
+def test_rows_stay_behind_the_sums(name):
+    assert not of_the_house(TREES[name]) & {f"didjack.estimation.{one}" for one in ROWS}
+    asked = {node.attr for node in ast.walk(TREES[name]) if isinstance(node, ast.Attribute)}
+    assert not asked & {"rows", "origin", "strata"}
 
 
 @pytest.mark.parametrize("name", in_rooms("estimation", "aggregation"))

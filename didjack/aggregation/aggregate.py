@@ -17,6 +17,7 @@ import numpy as np
 from didjack._typing import Bools, Floats, Ints
 from didjack.aggregation.schemes import SCHEMES, CellTable, Scheme, Window
 from didjack.errors import OptionError
+from didjack.leave_one_out import Replicates
 from didjack.options import AggregationType
 
 # ---- components ----------------------------------------------------------------------------------
@@ -320,7 +321,7 @@ def aggregate(
         composition=np.column_stack([turned, turned[:, counted].any(axis=1)])[:, kept],
         n_cells=counts[0],
         n_estimated=counts[1],
-        missing=np.flatnonzero(in_full & np.isnan(table.att[0])),
+        missing=np.flatnonzero(in_full & np.isnan(Replicates(table.att).full)),
         loading=_spread(table, components, place, loading),
         weight_loading=_spread(table, components, place, weight_loading),
     )
@@ -375,7 +376,7 @@ def _derivatives(
     own = np.divide(v, total, out=np.zeros(v.size), where=total > 0)
     surplus = np.zeros(v.size)
     if not rows.equal:
-        above = np.where(v > 0, table.att[0, components.cells] - theta[of_cell], 0.0)
+        above = np.where(v > 0, Replicates(table.att).full[components.cells] - theta[of_cell], 0.0)
         np.divide(above, total, out=surplus, where=total > 0)
     counted = u.sum()
     if not counted > 0:

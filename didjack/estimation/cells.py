@@ -6,14 +6,15 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import NamedTuple, assert_never
+from typing import Any, NamedTuple, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from didjack._typing import NEVER, Bools, Floats, Ints
 from didjack.estimation.layout import Arm, Cohorts
-from didjack.estimation.sum_source import SumSource
+from didjack.estimation.sums import SumSource
+from didjack.leave_one_out import Replicates
 from didjack.memo import Memo
 from didjack.options import ControlGroup, EstimationOptions
 
@@ -48,9 +49,9 @@ def _in(periods: list[str], panel: bool) -> str:
 
 def _lacks(source: SumSource, cohorts: Cohorts, arm: Arm) -> str:
     """Say what some cohorts lack in an arm, if anything."""
-    if source.counts(cohorts, arm)[0] == 0:
+    if Replicates(source.counts(cohorts, arm)).full == 0:
         return "units" if source.layout.panel else "rows"
-    return "weight" if source.weights(cohorts, arm)[0] <= 0 else ""
+    return "weight" if Replicates(source.weights(cohorts, arm)).full <= 0 else ""
 
 
 # ---- cells ---------------------------------------------------------------------------------------
@@ -218,7 +219,7 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class CellEstimates:
-    """ATT(g,t) in every replicate; row 0 is the full sample, row 1 + h is without cluster h.
+    """ATT(g,t) in every replicate, or in some of them; arrays are stacked as in `Replicates`.
 
     Attributes
     ----------
@@ -245,7 +246,7 @@ class CellEstimates:
     @property
     def empty(self) -> Bools:
         """Which cells lack rows of the cohort or of its control group in the full sample, (K,)."""
-        return np.isin(self.code[0], (Code.NO_TREATED, Code.NO_COMPARISON))
+        return np.isin(Replicates(self.code).full, (Code.NO_TREATED, Code.NO_COMPARISON))
 
     @classmethod
     def blank(cls, cells: tuple[Cell, ...], n_rep: int, k: int, code: Code) -> CellEstimates:
@@ -274,8 +275,11 @@ class CellEstimates:
 
     def full_sample(self) -> CellEstimates:
         """Select the full sample."""
-        names = (*_BY_CELL, "first", "last")
-        return replace(self, **{name: getattr(self, name)[:1] for name in names})
+        part: dict[str, Any] = {
+            name: Replicates(getattr(self, name)).full_sample().stacked
+            for name in (*_BY_CELL, "first", "last")
+        }
+        return replace(self, **part)
 
     def widened(self, cells: tuple[Cell, ...]) -> CellEstimates:
         """Append cells that no replicate has an estimate of so far."""

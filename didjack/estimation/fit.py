@@ -16,7 +16,8 @@ from didjack.estimation.cells import CellEstimates, Code, OtherCells, absence
 from didjack.estimation.influence_functions import influence, treated_influence
 from didjack.estimation.layout import Layout
 from didjack.estimation.replicates import estimate, put_balanced
-from didjack.estimation.sum_source import InfluenceSource, SumSource
+from didjack.estimation.sums import InfluenceSource, SumSource
+from didjack.leave_one_out import Replicates
 from didjack.memo import Memo
 from didjack.options import EstimationOptions, Options
 from didjack.status import BASE, Status, StatusCode
@@ -40,21 +41,21 @@ class Estimated:
     ----------
     shown : CellEstimates of the cells of the full sample
     extra : CellEstimates of cells that only some replicates have
-    share : (R, C) weight of each cohort
+    share : (1 + H, C) weight of each cohort
     others : replicates in which cells compare others than in the full sample, or do not exist;
         of two that have the same replicate, the last holds
     """
 
     shown: CellEstimates
     extra: CellEstimates
-    share: Floats
+    share: Replicates[np.float64]
     others: tuple[OtherCells, ...]
 
     def full_sample(self) -> Estimated:
         """Take the full sample out of all replicates: the same, to the last bit, as it is alone."""
         none = np.empty(0, dtype=np.int64)
         shown, extra = self.shown.full_sample(), self.extra.full_sample().take(none)
-        return Estimated(shown, extra, self.share[:1], ())
+        return Estimated(shown, extra, self.share.full_sample(), ())
 
 
 def _estimate(
@@ -65,7 +66,7 @@ def _estimate(
     shown, extra, others = estimate(replicated, options, progress)
     share = _shares(replicated, shown.last)
     others += put_balanced(replicated, options, (shown, extra), share, progress)
-    return Estimated(shown, extra, share, tuple(others))
+    return Estimated(shown, extra, Replicates(share), tuple(others))
 
 
 def _shares(source: SumSource, last: Ints) -> Floats:
@@ -205,7 +206,11 @@ class Fit:
         estimates, source = self.estimates, self.source.replicated(False)
         found = []
         for cell, code, column, empty in zip(
-            estimates.cells, estimates.code[0], estimates.column[0], estimates.empty, strict=True
+            estimates.cells,
+            Replicates(estimates.code).full,
+            Replicates(estimates.column).full,
+            estimates.empty,
+            strict=True,
         ):
             if empty:
                 found.append(Status(StatusCode.NO_ROWS, detail=absence(source, cell)))
@@ -237,7 +242,7 @@ class Fit:
                 "base_period": layout.axis.labels(layout.periods[[c.base for c in cells]]),
                 "n_treated": counts[:, 0],
                 "n_comparison": counts[:, 1],
-                "estimate": self.estimates.att[0],
+                "estimate": Replicates(self.estimates.att).full,
                 "status": [str(status) for status in self.cell_status()],
             }
         )

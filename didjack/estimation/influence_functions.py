@@ -10,23 +10,21 @@ Sources: Sant'Anna & Zhao (2020), doi:10.1016/j.jeconom.2020.06.003, and Callawa
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from didjack._typing import Bools, Floats
 from didjack.estimation.cells import Cell
 from didjack.estimation.estimators import Comparison, Derivatives, Point, Side
+from didjack.estimation.influence_rows import Tally
 from didjack.estimation.kernels import linear_algebra
 from didjack.estimation.kernels import logit as kernels
 from didjack.estimation.kernels.inputs import Contrast, Linear
 from didjack.estimation.layout import Cohorts
-from didjack.estimation.sum_source import InfluenceSource, OddsOf, Tally
+from didjack.estimation.propensity_rows import OddsOf
+from didjack.estimation.sums import InfluenceSource
 from didjack.estimation.two_by_two import TwoByTwo
+from didjack.leave_one_out import FULL_SAMPLE
 from didjack.options import EstimationOptions
-
-FULL = np.zeros(1, dtype=np.int64)
-"""The replicate that deletes nothing."""
 
 
 def influence(
@@ -48,7 +46,7 @@ def influence(
     """
     solver = TwoByTwo(source.sums, options, progress)
     result = np.zeros((source.n_independent, len(cells)))
-    estimates = solver.estimate(cells, FULL)
+    estimates = solver.estimate(cells, FULL_SAMPLE)
     for comparison, members in solver.comparisons(cells).items():
         for j in members:
             if np.isnan(estimates.att[0, j]):
@@ -67,7 +65,7 @@ def treated_influence(source: InfluenceSource, cells: tuple[Cell, ...]) -> Float
     return np.stack(columns, axis=1)
 
 
-def _tally_cell(solver: TwoByTwo, comparison: Comparison, cell: Cell, tally: Tally[Any]) -> None:
+def _tally_cell(solver: TwoByTwo, comparison: Comparison, cell: Cell, tally: Tally) -> None:
     """Add up the influence on one cell."""
     sides = [
         _OneSide(solver, comparison, number, cell, tally) for number in range(len(comparison.arms))
@@ -95,12 +93,12 @@ class _OneSide:
     """One side of a cell in the full sample, and the derivatives of its contrast."""
 
     def __init__(
-        self, solver: TwoByTwo, comparison: Comparison, number: int, cell: Cell, tally: Tally[Any]
+        self, solver: TwoByTwo, comparison: Comparison, number: int, cell: Cell, tally: Tally
     ) -> None:
         layout = solver.source.layout
         self._solver, self._comparison, self._tally = solver, comparison, tally
         self._outcomes: Cohorts = (cell.time, cell.base) if layout.panel else (0,)
-        self._side = Side(solver, comparison, number, np.array(self._outcomes), FULL)
+        self._side = Side(solver, comparison, number, np.array(self._outcomes), FULL_SAMPLE)
         self._arm = self._side.arm
         sums = solver.source.sums
         self._treated = sums((comparison.cohort,), self._arm)

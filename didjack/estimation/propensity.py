@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,8 @@ from didjack._typing import Bools, Floats, Ints
 from didjack.estimation import taylor
 from didjack.estimation.kernels import linear_algebra
 from didjack.estimation.kernels import logit as kernels
-from didjack.estimation.sum_source import Logit, LogitModel, LogitPasses, OddsOf, SumSource
+from didjack.estimation.propensity_rows import Logit, LogitModel, LogitPasses, OddsOf
+from didjack.estimation.sums import SumSource
 
 LONG_STEP = 0.5
 """A first Newton step of a replicate beyond this is not taken: halving cannot undo it."""
@@ -56,7 +56,7 @@ class Propensity:
     overlap: Bools
     keep: Bools
 
-    def odds_sums(self, logits: LogitPasses[Any], of: OddsOf, replicates: Ints) -> Floats:
+    def odds_sums(self, logits: LogitPasses, of: OddsOf, replicates: Ints) -> Floats:
         """Sum odds-weighted covariates and outcomes of comparison rows, (r, k + o).
 
         A cluster without rows in the model changes nothing: it is not summed again.
@@ -157,7 +157,7 @@ def _without_dependent(source: SumSource, part: Part) -> Part:
     return replace(part, keep=scale > 0)
 
 
-def _fit(logits: LogitPasses[Any], part: Part) -> Logit:
+def _fit(logits: LogitPasses, part: Part) -> Logit:
     """Fit a part's replicates, warm-started at the one that none of its clusters is missing from.
 
     Where the deleted cluster has no rows in the model, that fit is the replicate's.
@@ -194,7 +194,7 @@ def _fit(logits: LogitPasses[Any], part: Part) -> Logit:
 
 
 def _first_steps(
-    logits: LogitPasses[Any], part: Part, full: Logit, others: Ints
+    logits: LogitPasses, part: Part, full: Logit, others: Ints
 ) -> tuple[Floats, Bools]:
     """Take one Newton step from the full sample's fit, where it is short.
 
@@ -218,7 +218,7 @@ def _first_steps(
     return np.where(keep, full.beta[0] + step, 0.0), short
 
 
-def _log_odds(logits: LogitPasses[Any], part: Part) -> Floats:
+def _log_odds(logits: LogitPasses, part: Part) -> Floats:
     """Log odds of treatment, the fits without covariates, (r,)."""
     zero, one = logits.weights(part.model)[:, part.replicates]
     some = (zero > 0) & (one > 0)

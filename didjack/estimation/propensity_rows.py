@@ -1,11 +1,13 @@
-"""Monomials and derivatives that Taylor expansions of a logit are made of."""
+"""Passes over the rows of propensity models: logits, their odds, and expansions of both."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations_with_replacement
 from math import factorial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.polynomial import Polynomial
@@ -26,8 +28,65 @@ from didjack.estimation.kernels.inputs import (
 )
 from didjack.estimation.layout import Arm, Cohorts
 from didjack.estimation.rows import Deletion
-from didjack.estimation.sum_source import EXPONENTIAL, Logit, OddsOf, Tick, logit_width
+from didjack.leave_one_out import without
 from didjack.memo import Memo
+
+# ---- logits --------------------------------------------------------------------------------------
+
+Tick = Callable[[int], None]
+"""Told of how many replicates more are done."""
+
+EXPONENTIAL = 20
+"""An exponential or logarithm takes about as long as so many multiplications."""
+
+
+def logit_width(k: int) -> int:
+    """Return the number of logit sums with k covariates."""
+    return k + k * (k + 1) // 2 + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Logit:
+    """Logit fits.
+
+    Attributes
+    ----------
+    beta : (r, k) coefficients on the standardised covariates
+    converged : (r,)
+    top : (r,) the largest fitted propensity, or an upper bound of it
+    """
+
+    beta: Floats
+    converged: Bools
+    top: Floats
+
+    def repeat(self, count: int) -> Logit:
+        """Return a single fit so many times."""
+        return Logit(
+            np.repeat(self.beta, count, axis=0),
+            np.repeat(self.converged, count),
+            np.repeat(self.top, count),
+        )
+
+    def put(self, at: Ints, fits: Logit) -> None:
+        """Write other fits into some places."""
+        self.beta[at], self.converged[at], self.top[at] = fits.beta, fits.converged, fits.top
+
+
+class OddsOf(NamedTuple):
+    """What is weighted by the odds of treatment: outcomes of comparison cohorts in an arm.
+
+    Attributes
+    ----------
+    comparison : cohorts
+    arm : Arm
+    outcomes : (o,) which outcomes
+    """
+
+    comparison: Cohorts
+    arm: Arm
+    outcomes: Ints
+
 
 # ---- monomials -----------------------------------------------------------------------------------
 
@@ -71,8 +130,10 @@ BLOCKS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class RowModel:
+class LogitModel:
     """The rows of one propensity model: treated and comparison cohorts over all its arms.
+
+    A handle: estimators hand it back to `LogitPasses`.
 
     Attributes
     ----------
@@ -91,8 +152,8 @@ class RowModel:
         return self.rows.largest
 
 
-class LogitsInMemory:
-    """Sums over the rows of propensity models.
+class LogitPasses:
+    """Sums over the rows of propensity models; only the estimators with a logit ask for them.
 
     `tick`, if it is set, is called with the number of replicates whose logit is done.
     """
@@ -103,7 +164,7 @@ class LogitsInMemory:
         self._largest = Memo()
         self.tick: Tick | None = None
 
-    def model(self, cohort: int, comparison: Cohorts, arms: tuple[Arm, ...]) -> RowModel:
+    def model(self, cohort: int, comparison: Cohorts, arms: tuple[Arm, ...]) -> LogitModel:
         """Collect the rows of a propensity model."""
         r, strata, first = self._rows, self._rows.strata, arms[0]
         select = self._deletion.select
@@ -119,17 +180,17 @@ class LogitsInMemory:
             cluster=strata.cluster,
             largest=self._largest_covariates(first.x),
         )
-        return RowModel(rows, r.count_at(first), int(strata.sizes[chosen].sum()))
+        return LogitModel(rows, r.count_at(first), int(strata.sizes[chosen].sum()))
 
     def _largest_covariates(self, slot: int) -> Floats:
         x = self._rows.x[slot]
         return self._largest.get(slot, lambda: np.maximum(x.max(axis=0), -x.min(axis=0)))
 
-    def unweighted(self, model: RowModel) -> RowModel:
+    def unweighted(self, model: LogitModel) -> LogitModel:
         """Return the same model without sampling weights."""
         return replace(model, rows=model.rows._replace(w=model.count))
 
-    def without(self, model: RowModel, excluded: Bools) -> RowModel:
+    def without(self, model: LogitModel, excluded: Bools) -> LogitModel:
         """Take rows with some values of binary covariates out of a propensity model.
 
         Parameters
@@ -142,45 +203,45 @@ class LogitsInMemory:
         rows = model.rows._replace(w=model.rows.w * keep)
         return replace(model, rows=rows, count=model.count * keep)
 
-    def _binary(self, model: RowModel) -> tuple[Floats, Floats]:
+    def _binary(self, model: LogitModel) -> tuple[Floats, Floats]:
         """Return the binary columns, (n, b), and their lower values, (b,)."""
         x = np.ascontiguousarray(model.rows.x[:, self._rows.layout.binary])
         return x, x.min(axis=0)
 
-    def involved(self, model: RowModel) -> Ints:
+    def involved(self, model: LogitModel) -> Ints:
         """Return the replicates whose deleted cluster has rows in the model."""
         if not self._deletion.n_deleted:
             return np.empty(0, dtype=np.int64)
         cluster = model.rows.cluster[model.rows.chosen]  # sorted
         first = np.ones(cluster.size, dtype=bool)
         first[1:] = cluster[1:] != cluster[:-1]
-        return np.asarray(1 + cluster[first])
+        return without(cluster[first])
 
-    def _sides(self, model: RowModel) -> list[Ints]:
+    def _sides(self, model: LogitModel) -> list[Ints]:
         """Return the strata of comparison and of treated rows."""
         chosen, treated = model.rows.chosen, model.rows.treated
         return [chosen[treated == side] for side in (False, True)]
 
-    def weights(self, model: RowModel) -> Floats:
+    def weights(self, model: LogitModel) -> Floats:
         """Add up the weights of comparison and of treated rows, (2, R)."""
         by_stratum = self._deletion.by_stratum(model.rows.w)
         deleted = self._deletion.deleted
         return np.stack([deleted(by_stratum, chosen)[:, 0] for chosen in self._sides(model)])
 
-    def binary_counts(self, model: RowModel) -> Floats:
+    def binary_counts(self, model: LogitModel) -> Floats:
         """Count comparison and treated rows by value of the binary columns, (2, R, b, 2)."""
         x, low = self._binary(model)
         rows = model.rows
         by_stratum = sum_kernels.binary_counts(x, rows.w, low, rows.start, rows.chosen)
         return np.stack([self._deletion.deleted(by_stratum, part) for part in self._sides(model)])
 
-    def gram(self, model: RowModel) -> Floats:
+    def gram(self, model: LogitModel) -> Floats:
         """Sum w x x' over all rows of a propensity model, (R, k, k)."""
         rows = model.rows
         gram, _ = self._deletion.products(rows.x, rows.w, np.empty((len(rows.w), 0)))
         return self._deletion.deleted(gram, rows.chosen)
 
-    def score(self, model: RowModel, beta: Floats) -> Floats:
+    def score(self, model: LogitModel, beta: Floats) -> Floats:
         """Sum the terms of a logit at one (k,) vector in every replicate, (R, m).
 
         They are additive in clusters, so all replicates cost one pass over the rows. The layout
@@ -195,7 +256,7 @@ class LogitsInMemory:
         values[rows.chosen] = by_stratum
         return self._deletion.deleted(values, rows.chosen)
 
-    def fit(self, model: RowModel, replicates: Ints, keep: Bools, start: Floats) -> Logit:
+    def fit(self, model: LogitModel, replicates: Ints, keep: Bools, start: Floats) -> Logit:
         """Fit a logit in some replicates, (r,), from starting values (r, k)."""
         n = replicates.size
         fits = Fits(start.copy(), np.zeros(n, dtype=bool), np.empty(n))
@@ -204,13 +265,13 @@ class LogitsInMemory:
         compiled.run(kernels.fit_logits, n, work, *given, tick=self.tick)
         return Logit(fits.beta, fits.converged, 1.0 / (1.0 + np.exp(-fits.top)))
 
-    def _odds_rows(self, model: RowModel, of: OddsOf) -> OddsRows:
+    def _odds_rows(self, model: LogitModel, of: OddsOf) -> OddsRows:
         rows = model.rows
         chosen = self._deletion.select(of.comparison, of.arm.period)
         y = self._rows.y
         return OddsRows(rows.x, rows.w, rows.start, y, of.outcomes, chosen, rows.cluster)
 
-    def odds(self, model: RowModel, of: OddsOf, beta: Floats, replicates: Ints) -> Floats:
+    def odds(self, model: LogitModel, of: OddsOf, beta: Floats, replicates: Ints) -> Floats:
         """Sum w p/(1-p) (x, y) over comparison rows of an arm, (r, k + o), with (r, k) logits."""
         n, width = len(beta), beta.shape[1] + of.outcomes.size
         sums = np.zeros((n, width))
@@ -221,14 +282,19 @@ class LogitsInMemory:
 
     def fit_expanded(
         self,
-        model: RowModel,
+        model: LogitModel,
         replicates: Ints,
         keep: Bools,
         start: Floats,
         about: Floats,
         degree: int,
     ) -> tuple[Floats, Bools]:
-        """Fit replicates, (r,), from an expansion about (k,) coefficients; see `LogitPasses`."""
+        """Fit replicates, (r,), from an expansion about (k,) coefficients.
+
+        Returns
+        -------
+        coefficients, (r, k), and where they could be had, (r,)
+        """
         n, k = start.shape
         terms, bounds = monomials(k, degree), _bounds(model.rows.chosen)
         by_block = np.zeros((bounds.size - 1, terms.parent.size))
@@ -244,9 +310,15 @@ class LogitsInMemory:
         return fits.beta, fits.converged
 
     def odds_expanded(
-        self, model: RowModel, of: OddsOf, beta: Floats, replicates: Ints, degree: int
+        self, model: LogitModel, of: OddsOf, beta: Floats, replicates: Ints, degree: int
     ) -> tuple[Floats, Floats, float]:
-        """Sum odds from an expansion about the first of the logits; see `LogitPasses`."""
+        """Sum odds as `odds` does, from an expansion about the first of (1 + r, k) logits.
+
+        Returns
+        -------
+        sums, (r, k + o); the largest share of the deleted cluster in any of them, (r,); and how
+        near to where rows are trimmed a linear predictor of the first logit comes
+        """
         rows, about, beta = self._odds_rows(model, of), beta[0], beta[1:]
         terms, bounds = monomials(about.size, degree), _bounds(rows.chosen)
         m, width = terms.parent.size, about.size + of.outcomes.size

@@ -10,8 +10,9 @@ from didjack._typing import Bools, Floats, Ints
 from didjack.errors import DataError
 from didjack.estimation.cells import Cell, CellEstimates, Code, OtherCells, Plan, plan_cells
 from didjack.estimation.layout import Layout
-from didjack.estimation.sum_source import Presence, Spans, SumSource
+from didjack.estimation.sums import Presence, Spans, SumSource
 from didjack.estimation.two_by_two import TwoByTwo
+from didjack.leave_one_out import without
 from didjack.options import EstimationOptions
 
 # ---- replan --------------------------------------------------------------------------------------
@@ -78,10 +79,10 @@ def _samples(presence: Presence, n_deleted: int) -> Iterable[tuple[Ints, Bools]]
     alone = np.unique(some[count == 1]) if n_deleted else np.empty(0, dtype=np.int64)
     for cluster in alone.tolist():
         left = full & ~((count == 1) & (some == cluster))
-        samples.setdefault(left.tobytes(), []).append(1 + cluster)
-    yield np.setdiff1d(np.arange(1, 1 + n_deleted), 1 + alone), full
-    for left_bytes, replicates in samples.items():
-        yield np.array(replicates), np.frombuffer(left_bytes, dtype=bool).reshape(full.shape)
+        samples.setdefault(left.tobytes(), []).append(cluster)
+    yield without(np.setdiff1d(np.arange(n_deleted), alone)), full
+    for left_bytes, clusters in samples.items():
+        yield without(np.array(clusters)), np.frombuffer(left_bytes, dtype=bool).reshape(full.shape)
 
 
 def _replan(
@@ -132,7 +133,7 @@ def put_balanced(
     layout, spans = source.layout, Spans(estimates[0].first, estimates[0].last)
     for cluster, rest in source.balanced_without(spans):
         own = estimate(rest, options, progress, full=False)[0]
-        row, of_rest = 1 + cluster, rest.layout
+        row, of_rest = without(cluster), rest.layout
         position = {_label(of_rest, cell.cohort, cell.time): j for j, cell in enumerate(own.cells)}
         for part in estimates:
             for j, cell in enumerate(part.cells):

@@ -1,9 +1,15 @@
-"""Rows in memory as a source of sums."""
+"""The seam between data and statistics: sums by replicate, and never a row.
+
+What stands before it, engine and inference, asks for sums over the rows of some cohorts in an arm.
+Row 0 of every result is the full sample, row 1 + h is the sample without cluster h.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,11 +18,11 @@ from didjack.data.balance import clusters_to_balance, may_balance, without_clust
 from didjack.data.sample import CleanData
 from didjack.errors import DataError
 from didjack.estimation.balanced_panel import panel_rows
-from didjack.estimation.influence_rows import InfluenceRows
+from didjack.estimation.influence_rows import Tally
 from didjack.estimation.kernels import strata as kernels
 from didjack.estimation.layout import Arm, Cohorts, Layout
 from didjack.estimation.pooled_rows import of_first_periods, pooled_rows
-from didjack.estimation.propensity_rows import LogitsInMemory
+from didjack.estimation.propensity_rows import LogitPasses
 from didjack.estimation.rows import (
     Deletion,
     RowArrays,
@@ -26,16 +32,73 @@ from didjack.estimation.rows import (
     treatment_rows,
     treatment_sample,
 )
-from didjack.estimation.sum_source import (
-    ClusterSums,
-    InfluenceSource,
-    Presence,
-    Spans,
-    Sums,
-    SumSource,
-)
 from didjack.memo import Memo
 from didjack.options import EstimationOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Weighted sums over the rows of some cohorts in one arm, by replicate.
+
+    Attributes
+    ----------
+    gram : (R, k, k) sum of w x x'
+    cross : (R, O, k) sum of w x y
+    """
+
+    gram: Floats
+    cross: Floats
+
+    @property
+    def weight(self) -> Floats:
+        """(R,) sum of w."""
+        return self.gram[:, 0, 0]
+
+    @property
+    def x(self) -> Floats:
+        """(R, k) sum of w x."""
+        return self.gram[:, 0, :]
+
+    @property
+    def y(self) -> Floats:
+        """(R, O) sum of w y."""
+        return self.cross[:, :, 0]
+
+
+class Presence(NamedTuple):
+    """Where a sample has rows, by cohort and period.
+
+    Attributes
+    ----------
+    clusters : (C, T) number of clusters with rows
+    some : (C, T) one of these clusters
+    """
+
+    clusters: Ints
+    some: Ints
+
+
+class ClusterSums(NamedTuple):
+    """Sums over the rows of each cluster and cohort in an arm, of single rows.
+
+    Attributes
+    ----------
+    weight : (H, C) sum of w
+    square : (H, C) sum of w^2
+    cross : (H, C, o) sum of w y of some outcomes, measured from anything that the rows of all
+        periods have in common (where weights are constant over time: those of the unit)
+    """
+
+    weight: Floats
+    square: Floats
+    cross: Floats
+
+
+class Spans(NamedTuple):
+    """First and last period that replicates keep, (R,) each, on the integer axis."""
+
+    first: Ints
+    last: Ints
 
 
 def arrange(clean: CleanData, options: EstimationOptions, collapse: bool = True) -> RowArrays:
@@ -60,8 +123,8 @@ KEPT_BY_ARM = 2
 Where clusters are units, each of them is as large as the columns of the sample."""
 
 
-class InMemory:
-    """Sums over the rows of a sample; those that are asked for again soon are kept.
+class SumSource:
+    """Sums over the rows of a sample, in all replicates; those asked for again soon are kept.
 
     Attributes
     ----------
@@ -87,14 +150,14 @@ class InMemory:
         self.origin = origin
         self.n_deleted = rows.layout.n_clusters if jackknife else 0
         self._deletion = Deletion(rows, self.n_deleted)
-        self.logits = LogitsInMemory(self._deletion)
+        self.logits = LogitPasses(self._deletion)
         self._shared = by_stratum
         self._by_stratum = by_stratum or StratumSums(self._deletion)
         self._sums = Memo(most=KEPT_BY_ARM * (1 if rows.layout.panel else 2))
         self._counts = Memo()
 
     @classmethod
-    def of(cls, clean: CleanData, options: EstimationOptions, collapse: bool = True) -> InMemory:
+    def of(cls, clean: CleanData, options: EstimationOptions, collapse: bool = True) -> SumSource:
         """Arrange a clean sample."""
         rows = arrange(clean, options, collapse)
         needed = rows.unit.size == 0 or may_balance(clean)
@@ -105,27 +168,31 @@ class InMemory:
         """Cohorts, periods, clusters and their labels."""
         return self.rows.layout
 
-    def replicated(self, jackknife: bool) -> InMemory:
+    def replicated(self, jackknife: bool) -> SumSource:
         """Return the source with R = 1 + H replicates, or with the full sample alone."""
-        return InMemory(self.rows, self.origin, jackknife, self._shared)
+        return SumSource(self.rows, self.origin, jackknife, self._shared)
 
-    def relabelled(self, cohort: Ints) -> InMemory:
-        """Return the sample with its clusters in other cohorts, (H,) positions.
+    def relabelled(self, cohort: Ints) -> SumSource:
+        """Return the sample with its clusters, each in one cohort, in other ones.
 
         What all of these have in common is kept as long as this source is.
+
+        Parameters
+        ----------
+        cohort : (H,) positions in the layout's cohorts; any for clusters without units
         """
         rows, origin = relabelled_rows(self.rows, cohort), None
         if self.origin is not None:
             clean, options = self.origin
             origin = relabelled_sample(clean, self.layout, cohort), options
-        return InMemory(rows, origin, self.n_deleted > 0, self._by_stratum)
+        return SumSource(rows, origin, self.n_deleted > 0, self._by_stratum)
 
-    def of_treatment(self) -> InMemory:
-        """Return the sample with the indicator of treatment as its outcome."""
+    def of_treatment(self) -> SumSource:
+        """Return the sample with another outcome: 1 in a treated unit's period, otherwise 0."""
         origin = None
         if self.origin is not None:
             origin = treatment_sample(self.origin[0]), self.origin[1]
-        return InMemory(treatment_rows(self.rows), origin, self.n_deleted > 0)
+        return SumSource(treatment_rows(self.rows), origin, self.n_deleted > 0)
 
     def presence(self) -> Presence:
         """Count the clusters with rows by cohort and period, and name one of them."""
@@ -140,7 +207,11 @@ class InMemory:
         return Presence(count, some)
 
     def shares(self, n_periods: int) -> Floats:
-        """Return the weight of each cohort in the first periods, (R, C)."""
+        """Return the weight of each cohort over the rows of the first periods, (R, C).
+
+        A unit counts once, with the mean weight of these rows; on a balanced panel, with the
+        weight of the first period.
+        """
         layout, clusters = self.layout, np.arange(self.layout.n_clusters)
         share = layout.share
         steady = layout.panel or layout.balanced
@@ -188,14 +259,18 @@ class InMemory:
         return ClusterSums(table[..., 0], table[..., 1], table[..., 2:])
 
     def balanced_without(self, spans: Spans) -> Iterator[tuple[int, SumSource]]:
-        """Yield clusters of an unbalanced panel without which it is balanced, and the rest."""
+        """Yield clusters of an unbalanced panel without which it is balanced, and the rest.
+
+        The rest, of the rows that a replicate keeps, is a source of its own, of a balanced panel
+        without replicates.
+        """
         if self.origin is None or not may_balance(self.origin[0]):
             return
         clean, options = self.origin
         pooled = options.fix_weights == "varying"
         for cluster, kept in clusters_to_balance(clean, spans, options.anticipation):
             rest = arrange(without_cluster(clean, cluster, kept, pooled), options)
-            yield cluster, InMemory(rest, jackknife=False)
+            yield cluster, SumSource(rest, jackknife=False)
 
     def influence(self, by_unit: bool) -> InfluenceSource:
         """Return the sums that influence functions are made of, by unit or by cluster.
@@ -212,4 +287,40 @@ class InMemory:
             )
         rows = self._rows_of_units() if by_unit else self.rows
         codes = rows.unit if by_unit else rows.strata.cluster_of_rows
-        return InfluenceRows(InMemory(rows, jackknife=False), rows, codes)
+        return InfluenceSource(SumSource(rows, jackknife=False), rows, codes)
+
+
+class InfluenceSource:
+    """Sums of the full sample, R = 1, and by unit or cluster, whichever are independent.
+
+    Attributes
+    ----------
+    sums : source of the full sample's sums
+    rows : RowArrays
+    codes : (n,) what each row is summed to: its unit or its cluster
+    n_independent : number of units or clusters, G
+    """
+
+    def __init__(self, sums: SumSource, rows: RowArrays, codes: Ints) -> None:
+        self.sums, self.rows, self.codes = sums, rows, codes
+        self.n_independent = int(codes.max()) + 1
+
+    def tally(self) -> Tally:
+        """Begin with no influence."""
+        return Tally(self.rows, self.codes, self.n_independent)
+
+    def by_cohort(self) -> Floats:
+        """Add up the weights of cohort shares, (G, C)."""
+        shape = (self.n_independent, self.rows.layout.cohorts.size)
+        key = self.codes * shape[1] + self.rows.strata.cohort_of_rows
+        flat = np.bincount(key, weights=self.rows.share_weight, minlength=shape[0] * shape[1])
+        return np.asarray(flat, dtype=np.float64).reshape(shape)
+
+    def treated(self, cohort: int, arms: tuple[Arm, ...]) -> Floats:
+        """Add up the weights of the rows of a cohort in some arms, (G,)."""
+        total = np.zeros(self.n_independent)
+        for arm in arms:
+            rows = self.rows.strata.rows_of(self.rows.strata.select((cohort,), arm.period))
+            weight = self.rows.w[arm.w][rows]
+            total += np.bincount(self.codes[rows], weights=weight, minlength=self.n_independent)
+        return total

@@ -13,18 +13,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from math import comb, factorial
-from typing import Any
 
 import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.estimation.propensity_rows import HIGHEST_DEGREE, logistic_derivatives
-from didjack.estimation.sum_source import (
+from didjack.estimation.propensity_rows import (
     EXPONENTIAL,
+    HIGHEST_DEGREE,
     Logit,
     LogitModel,
     LogitPasses,
     OddsOf,
+    logistic_derivatives,
     logit_width,
 )
 
@@ -137,7 +137,7 @@ class Near:
 
 
 def fit_near(
-    logits: LogitPasses[Any], model: LogitModel, asked: Near, full: Logit
+    logits: LogitPasses, model: LogitModel, asked: Near, full: Logit
 ) -> tuple[Bools, Logit]:
     """Fit those replicates whose coefficients are near those of the full sample.
 
@@ -190,7 +190,7 @@ def _reach(model: LogitModel, step: Floats) -> tuple[Floats, Floats]:
 
 
 def odds_sums(
-    logits: LogitPasses[Any], model: LogitModel, of: OddsOf, beta: Floats, replicates: Ints
+    logits: LogitPasses, model: LogitModel, of: OddsOf, beta: Floats, replicates: Ints
 ) -> Floats:
     """Sum w p/(1-p) (x, y) as `LogitPasses.odds` does, (r, k + o), if need be row by row.
 

@@ -14,7 +14,7 @@ from didjack.estimation.estimators import ESTIMATORS, Comparison, Regression, Si
 from didjack.estimation.kernels import linear_algebra
 from didjack.estimation.layout import Arm, Cohorts
 from didjack.estimation.propensity import Propensity, fit_propensity
-from didjack.estimation.sum_source import SumSource
+from didjack.estimation.sums import SumSource
 from didjack.memo import Memo
 from didjack.options import EstimationOptions
 from didjack.progress import Progress

@@ -18,6 +18,7 @@ from didjack.inference.statistics import Variance
 from didjack.inference.targets import Targets, combine, target_size, varies
 from didjack.inference.variance.base import Evidence, Material, VarianceKind
 from didjack.inference.variance.kinds import KINDS
+from didjack.leave_one_out import Replicates
 from didjack.memo import Memo, key_of
 from didjack.status import Status, StatusCode
 from didjack.wording import name_labels, plural
@@ -111,12 +112,11 @@ class Coefficients:
         return self._table(self.targets.combine(weights, name), variance, alpha)
 
     def _table(self, targets: Targets, variance: Variance, alpha: float) -> pd.DataFrame:
-        turned = targets.composition[1:] & ~np.isnan(targets.theta[1:])
+        theta = targets.estimates
+        turned = Replicates(targets.composition).deleted & ~np.isnan(theta.deleted)
         n_composition = turned.sum(axis=0) * self.evidence.options.jackknife
         status = self._statuses(targets, variance)
-        return statistics.coefficient_table(
-            targets.theta[0], variance, alpha, n_composition, status
-        )
+        return statistics.coefficient_table(theta.full, variance, alpha, n_composition, status)
 
     @cached_property
     def statuses(self) -> list[Status]:
@@ -130,7 +130,7 @@ class Coefficients:
             options.missing_replicates,
             self.evidence.fit.layout.cluster_labels,
         )
-        bare = np.isnan(variance.std_error) & ~np.isnan(targets.theta[0])
+        bare = np.isnan(variance.std_error) & ~np.isnan(targets.estimates.full)
         for m in np.flatnonzero(bare).tolist():
             if found[m].code in WITH_ERROR:
                 found[m] = Status(StatusCode.NO_VARIATION, detail=self.kind.no_variation)
@@ -185,7 +185,7 @@ class Coefficients:
         which, variance = self.targets.components, self.own_variance
         found = self.critical_values(which, alpha)
         value = np.fmax(found.value, variance.critical_value(alpha)[which])
-        estimate, margin = self.targets.theta[0, which], value * variance.std_error[which]
+        estimate, margin = self.targets.estimates.full[which], value * variance.std_error[which]
         ends = self.intervals(alpha)
         ends[which] = np.column_stack([estimate - margin, estimate + margin])
         return ends, replace(found, value=value)
@@ -201,7 +201,7 @@ class Coefficients:
         reason = self._untestable(weights)
         if reason:
             return joint_tests.untested(reason)
-        distance = combine(self.targets.theta[:1], weights)[0] - values
+        distance = combine(self.targets.estimates.full[None], weights)[0] - values
         covariance = self.covariance(self.kind, weights)
         df = float(self.variance(self.kind, weights).df.min())
         return joint_tests.wald(distance, covariance, df, self._joint_law(weights))
@@ -228,7 +228,7 @@ class Coefficients:
         found = [one for one in loadings if one is not None]
         if len(found) < len(loadings):
             return None
-        kept = np.asarray(~np.isnan(of.rows[1:]).any(axis=1))
+        kept = np.asarray(~np.isnan(Replicates(of.rows).deleted).any(axis=1))
         targets = Together(found, kept, law.scale, self.kind.centre_on_mean)
         return JointLaw.of(self.evidence.design, targets, self.evidence.options.seed)
 

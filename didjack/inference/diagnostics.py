@@ -13,6 +13,7 @@ from didjack.inference.targets import ROUNDING, Targets, target_size
 from didjack.inference.variance.base import Evidence, Material
 from didjack.inference.variance.jackknife import deviations
 from didjack.inference.variance.kinds import KINDS
+from didjack.leave_one_out import Replicates
 from didjack.options import Vcov
 
 # ---- diagnostics ---------------------------------------------------------------------------------
@@ -26,7 +27,7 @@ def clusters(fit: Fit, overall: Targets | None) -> pd.DataFrame:
     overall : Targets whose last coefficient is the overall ATT, if there is one
     """
     layout, sample = fit.layout, fit.options.sample
-    theta = overall_theta(fit, overall)
+    theta = Replicates(overall_theta(fit, overall))
     law = OverallLaw.of(fit, overall)
     return pd.DataFrame(
         {
@@ -35,7 +36,7 @@ def clusters(fit: Fit, overall: Targets | None) -> pd.DataFrame:
             "cohorts": _cohorts(fit),
             "treated": (layout.n_units[:, treated_cohorts(fit)] > 0).any(axis=1),
             "treated_share": shares(treated_weight(fit)),
-            "influence": theta[0] - theta[1:],
+            "influence": theta.full - theta.deleted,
             "variance_share": overall_share(fit, overall),
             "partial_leverage": np.full(layout.n_clusters, np.nan) if law is None else law.leverage,
         },
@@ -62,9 +63,9 @@ def share_in_target(fit: Fit, targets: Targets, at: int) -> Floats:
 
     NaN where a replicate is missing; all of them if replicates differ by rounding errors only.
     """
-    theta = targets.theta[:, at]
+    theta = targets.estimates.take(at)
     share = share_of_variance(theta, fit.options.inference.vcov)
-    spread = np.sqrt(np.nansum((theta[1:] - theta[0]) ** 2))
+    spread = np.sqrt(np.nansum((theta.deleted - theta.full) ** 2))
     return share if spread > ROUNDING * target_size(fit, targets)[at] else share * np.nan
 
 
@@ -105,12 +106,14 @@ def shares(values: Floats) -> Floats:
     return values / total if total > 0 else np.full(values.shape, np.nan)
 
 
-def share_of_variance(theta: Floats, kind: Vcov) -> Floats:
-    """Return the share of each replicate, (R,) with the full sample first, in the variance; (H,).
+def share_of_variance(theta: Replicates[np.float64], kind: Vcov) -> Floats:
+    """Return the share of each replicate in the variance of one coefficient, (H,).
 
     NaN where a replicate is missing.
     """
-    deviation, valid = deviations(theta[:, None], KINDS[kind].centre_on_mean)
+    deviation, valid = deviations(
+        theta.map(lambda column: column[:, None]), KINDS[kind].centre_on_mean
+    )
     return np.where(valid[:, 0], shares(deviation[:, 0] ** 2), np.nan)
 
 
@@ -212,6 +215,6 @@ def composition_share(fit: Fit, overall: Targets | None) -> float:
     if overall is None or not fit.options.inference.jackknife:
         return np.nan
     centre_on_mean = KINDS[fit.options.inference.vcov].centre_on_mean
-    square = deviations(overall.theta[:, [-1]], centre_on_mean)[0][:, 0] ** 2
-    total = square.sum()
-    return float(square[overall.composition[1:, -1]].sum() / total) if total > 0 else np.nan
+    square = deviations(overall.estimates.take([-1]), centre_on_mean)[0][:, 0] ** 2
+    total, turned = square.sum(), Replicates(overall.composition).deleted[:, -1]
+    return float(square[turned].sum() / total) if total > 0 else np.nan

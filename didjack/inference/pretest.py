@@ -95,7 +95,7 @@ def _largest(coefficients: Coefficients, tested: Ints, alpha: float) -> float:
         return np.nan
     value = coefficients.critical_values(tested, alpha).value
     value = np.fmax(value, variance.critical_value(alpha)[tested])
-    return float((np.abs(coefficients.targets.theta[0, tested]) + value * error).max())
+    return float((np.abs(coefficients.targets.estimates.full[tested]) + value * error).max())
 
 
 def pretest_words(coefficients: Coefficients, before: Ints, alpha: float) -> str:

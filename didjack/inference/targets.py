@@ -18,7 +18,8 @@ from didjack.errors import EstimationWarning, warn
 from didjack.estimation.cells import REASONS, Code, Codes
 from didjack.estimation.fit import Fit
 from didjack.estimation.layout import ALL_PERIODS, Arm, Layout
-from didjack.estimation.sum_source import SumSource
+from didjack.estimation.sums import SumSource
+from didjack.leave_one_out import Replicates
 from didjack.options import Undefined
 from didjack.status import BASE, OK, Status, StatusCode
 from didjack.wording import label_text, name_some
@@ -39,7 +40,7 @@ def cell_table(fit: Fit, by_cell: bool = False) -> CellTable:
         time=fit.layout.periods[[cell.time for cell in cells]],
         att=_joined([part.att for part in parts]),
         changed=_joined([part.changed for part in parts]),
-        weight=_joined([part.treated for part in parts]) if by_cell else estimated.share,
+        weight=_joined([part.treated for part in parts]) if by_cell else estimated.share.stacked,
         of_weight=np.arange(cohort.size) if by_cell else cohort,
         first=estimated.shown.first,
         last=estimated.shown.last,
@@ -63,7 +64,7 @@ REMEDIES = {
 
 def unestimated(fit: Fit, targets: Targets) -> Ints:
     """Return which ATT(g,t) that coefficients are about have rows but no estimate, sorted."""
-    bare = np.flatnonzero(np.isnan(fit.estimates.att[0]))
+    bare = np.flatnonzero(np.isnan(Replicates(fit.estimates.att).full))
     if targets.averages is not None:
         bare = targets.averages.missing
     return bare[~fit.estimates.empty[bare]]
@@ -194,13 +195,19 @@ class Targets:
             object.__setattr__(self, name, read_only)
 
     @property
+    def estimates(self) -> Replicates[np.float64]:
+        """The estimates, of the full sample and without each cluster."""
+        return Replicates(self.theta)
+
+    @property
     def components(self) -> Ints:
         """Positions of the coefficients that are no average of the others."""
         return np.arange(len(self.labels))
 
     def missing(self) -> Bools:
         """Return where the full sample has an estimate and a replicate has none, (H, M)."""
-        return np.asarray(np.isnan(self.theta[1:]) & ~np.isnan(self.theta[0]))
+        theta = self.estimates
+        return np.asarray(np.isnan(theta.deleted) & ~np.isnan(theta.full))
 
     def beyond_imputation(self) -> Bools:
         """Return which coefficients have too few replicates to impute the others, (M,)."""
@@ -212,7 +219,7 @@ class Targets:
         """Explain one missing replicate."""
         if self.code is None:
             return "none of its ATT(g,t) is left"
-        return REASONS[Code(self.code[1 + replicate, column])]
+        return REASONS[Code(Replicates(self.code).deleted[replicate, column])]
 
     def status_of(self, jackknife: bool, rule: Undefined, clusters: pd.Index) -> list[Status]:
         """Return the status of each coefficient with its standard error.
@@ -223,7 +230,8 @@ class Targets:
         rule : what a missing replicate does
         clusters : (H,) labels
         """
-        missing, turned = self.missing(), self.composition[1:].sum(axis=0)
+        missing = self.missing()
+        turned = Replicates(self.composition).deleted.sum(axis=0)
         found = list(self.status)
         for m, status in enumerate(found):
             if status != OK or not jackknife:

@@ -8,7 +8,7 @@ import didjack
 from didjack.data.clean import clean
 from didjack.estimation.fit import Fit
 from didjack.estimation.rows import patterns
-from didjack.estimation.sums import InMemory
+from didjack.estimation.sums import SumSource
 from didjack.options import Options
 from didjack.results.group_time import GroupTimeResult, group_time_result
 
@@ -37,7 +37,7 @@ def both(df: pd.DataFrame, **options: object) -> tuple[GroupTimeResult, GroupTim
         | options
     )
     sample = clean(df, checked.sample, checked.estimation)
-    sources = [InMemory.of(sample, checked.estimation, collapse) for collapse in (True, False)]
+    sources = [SumSource.of(sample, checked.estimation, collapse) for collapse in (True, False)]
     collapsed, rows = (source.rows for source in sources)
     assert collapsed.y.shape[0] < 0.7 * rows.y.shape[0]
     assert collapsed.count.sum() == rows.y.shape[0] == len(df)

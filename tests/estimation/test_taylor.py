@@ -17,7 +17,7 @@ from didjack.estimation.kernels.inputs import (
     OddsSums,
 )
 from didjack.estimation.kernels.logit import TRIM
-from didjack.estimation.propensity_rows import LogitsInMemory, logistic_derivatives, monomials
+from didjack.estimation.propensity_rows import LogitPasses, logistic_derivatives, monomials
 
 ARGS = {"yname": "y", "tname": "period", "gname": "cohort", "cluster": "cluster"}
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
@@ -194,13 +194,13 @@ def test_what_is_off_by_more_than_rounding_errors_is_fitted_row_by_row(
 
     df, options = DESIGNS["panel"]
     options = options | ARGS | {"xformla": "~ x1 + x2", "est_method": "ipw"}
-    expanded, odds = [], LogitsInMemory.odds_expanded
+    expanded, odds = [], LogitPasses.odds_expanded
 
     def counted(self, model, of, beta, replicates, degree):
         expanded.append(replicates.size)
         return odds(self, model, of, beta, replicates, degree)
 
-    monkeypatch.setattr(LogitsInMemory, "odds_expanded", counted)
+    monkeypatch.setattr(LogitPasses, "odds_expanded", counted)
     monkeypatch.setattr(expansion, "odds_error", constant)
     didjack.csdid(df, **options)
     assert (sum(expanded) > 0) == good_enough

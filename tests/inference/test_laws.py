@@ -43,7 +43,7 @@ def loadings_of(result, position):
 def dense(loadings):
     """Write loadings out, (R, H, T'): of the estimate, then of each replicate."""
     indicator = (loadings.period[:, None] == loadings.periods).astype(float)
-    full = np.einsum("rq,qh,qt->rht", loadings.beta, loadings.weight, indicator)
+    full = np.einsum("rq,qh,qt->rht", loadings.beta.stacked, loadings.weight, indicator)
     at = np.arange(loadings.weight.shape[1])
     full[1 + at, at] = 0.0
     return full
@@ -180,7 +180,9 @@ def test_covariates_do_not_change_loadings(data):
     df = data("panel_few_clusters")
     compare_with_refits(df, est_method="dr", xformla="~ x1 + x2")
     one, other = (fit(df, xformla=x).aggregate("simple") for x in (None, "~ x1"))
-    np.testing.assert_array_equal(loadings_of(one, 0).beta, loadings_of(other, 0).beta)
+    np.testing.assert_array_equal(
+        loadings_of(one, 0).beta.stacked, loadings_of(other, 0).beta.stacked
+    )
 
 
 def test_second_moments_are_those_of_loadings(data):

@@ -21,8 +21,9 @@ from didjack.aggregation.aggregate import aggregate
 from didjack.aggregation.schemes import Window
 from didjack.errors import DataError, OptionError
 from didjack.estimation.fit import Fit
-from didjack.estimation.sum_source import SumSource
+from didjack.estimation.sums import SumSource
 from didjack.inference.targets import cell_table
+from didjack.leave_one_out import Replicates
 from didjack.options import AggregationType
 from didjack.wording import brief, label_text, name_some, plural
 
@@ -175,12 +176,13 @@ class Overall:
     window: Window
     by_cell: bool
 
-    def of(self, fit: Fit) -> Floats:
+    def of(self, fit: Fit) -> Replicates[np.float64]:
         """Return it in all replicates that the options of the fit need, (R,)."""
         table = cell_table(fit, self.by_cell)
-        return aggregate(table, self.kind, self.window, self.by_cell).theta[:, -1]
+        found = aggregate(table, self.kind, self.window, self.by_cell)
+        return Replicates(found.theta).take(-1)
 
-    def of_source(self, fit: Fit, source: SumSource) -> Floats:
+    def of_source(self, fit: Fit, source: SumSource) -> Replicates[np.float64]:
         """Return it for other sums under the options of a fit, (R,).
 
         NaN if nothing can be estimated from them, or nothing that it averages.
@@ -189,7 +191,7 @@ class Overall:
         try:
             return self.of(Fit(fit.options, fit.ledger, source))
         except (DataError, OptionError):  # no ATT(g,t), or none in the window
-            return np.full(n_rep, np.nan)
+            return Replicates(np.full(n_rep, np.nan))
 
 
 def one_cohort_each(fit: Fit, what: str) -> Ints:

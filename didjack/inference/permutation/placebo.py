@@ -90,7 +90,7 @@ def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> Placebo
     """
     treated = _treated(fit, cohort)
     silent = fit.under(vcov="CV3", progress=False)
-    estimate = float(overall.of(silent)[0])
+    estimate = float(overall.of(silent).full)
     if np.isnan(estimate):
         raise OptionError("there is no estimate of the overall ATT to test")
     never = np.flatnonzero((cohort >= 0) & (fit.layout.cohorts[cohort] == NEVER))
@@ -99,8 +99,7 @@ def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> Placebo
         for position, cluster in enumerate(never.tolist()):
             other = cohort.copy()
             other[cluster] = cohort[treated]
-            replicates = overall.of_source(silent, source.relabelled(other))
-            found[position] = replicates[1 + treated]
+            found[position] = overall.of_source(silent, source.relabelled(other)).deleted[treated]
             progress.advance(1)
     known = ~np.isnan(found)
     labels = fit.layout.cluster_labels

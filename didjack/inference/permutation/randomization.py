@@ -20,6 +20,7 @@ from didjack.inference.permutation.permuted import Curves, Overall, assignments,
 from didjack.inference.targets import ROUNDING, cell_size
 from didjack.inference.variance.jackknife import deviations
 from didjack.inference.variance.kinds import KINDS
+from didjack.leave_one_out import Replicates
 from didjack.progress import Progress
 from didjack.wording import label_text, name_some
 
@@ -118,7 +119,9 @@ class _Rule:
         """Whether replicates, (H,), give a standard error."""
         return bool(valid.sum() > 1 if self.skip else valid.all())
 
-    def moments(self, y: Floats, b: Floats, centre: float) -> tuple[float, ...]:
+    def moments(
+        self, y: Replicates[np.float64], b: Replicates[np.float64], centre: float
+    ) -> tuple[float, ...]:
         """Return what gives the statistic at any effect under the null.
 
         Parameters
@@ -131,18 +134,19 @@ class _Rule:
         a = y - `centre` b and b of the full sample, the variance of a, their covariance, and the
         variance of b; NaN if there is no statistic
         """
-        a = y - centre * b
+        a = Replicates(y.stacked - centre * b.stacked)
         if not self.studentised:
-            return a[0], b[0], 1.0, 0.0, 0.0
+            return float(a.full), float(b.full), 1.0, 0.0, 0.0
         nothing = (np.nan,) * 5
-        deviation, valid = deviations(np.column_stack([a, b]), self.centre_on_mean)
+        columns = Replicates(np.column_stack([a.stacked, b.stacked]))
+        deviation, valid = deviations(columns, self.centre_on_mean)
         both = np.asarray(valid.all(axis=1))
-        if np.isnan(a[0]) or not self.enough(both):
+        if np.isnan(a.full) or not self.enough(both):
             return nothing
         used = deviation[both]
         shrink = (len(used) - 1.0) / len(used)
         aa, ab, bb = (shrink * float(used[:, i] @ used[:, j]) for i, j in ((0, 0), (0, 1), (1, 1)))
-        return (a[0], b[0], aa, ab, bb) if aa > self.rounding**2 else nothing
+        return (float(a.full), float(b.full), aa, ab, bb) if aa > self.rounding**2 else nothing
 
 
 def randomization_test(
@@ -184,11 +188,11 @@ def randomization_test(
 def _actual(fit: Fit, overall: Overall, rule: _Rule) -> float:
     """Return the actual estimate, or say why there is none or no t statistic."""
     theta = overall.of(fit)
-    if np.isnan(theta[0]):
+    if np.isnan(theta.full):
         raise OptionError("there is no estimate of the overall ATT to test")
     if not rule.studentised:
-        return float(theta[0])
-    layout, missing = fit.layout, np.isnan(theta[1:])
+        return float(theta.full)
+    layout, missing = fit.layout, np.isnan(theta.deleted)
     if not rule.enough(~missing):
         alone = layout.treated_clusters.sum() == 1
         named = name_some(map(label_text, layout.cluster_labels[missing]), 3)
@@ -198,12 +202,12 @@ def _actual(fit: Fit, overall: Overall, rule: _Rule) -> float:
             + "; use statistic='estimate'"
             + (", or placebo_test()" if alone else "")
         )
-    if np.isnan(rule.moments(theta, np.zeros(theta.size), 0.0)[0]):
+    if np.isnan(rule.moments(theta, theta.map(np.zeros_like), 0.0)[0]):
         raise OptionError(
             "there is no t statistic: the estimate is the same without any cluster but for "
             "rounding; use statistic='estimate'"
         )
-    return float(theta[0])
+    return float(theta.full)
 
 
 def _compare(moments: Floats, centre: float, alpha: float, null: float) -> RandomizationTest:

@@ -23,6 +23,7 @@ import numpy as np
 
 from didjack._typing import Floats, Ints
 from didjack.inference.reference.distribution import Parts
+from didjack.leave_one_out import Replicates
 from didjack.memo import key_of
 
 SIGNS = np.array([1.0, -1.0, -1.0, 1.0])
@@ -138,7 +139,7 @@ class Means:
         row = self.row[used]
         left = self.left[row].T
         beta = np.divide(alpha, left, out=np.zeros(alpha.shape), where=left > 0)
-        return Loadings(used, row, beta, self.weight[row], self.period[used])
+        return Loadings(used, row, Replicates(beta), self.weight[row], self.period[used])
 
     @staticmethod
     def _among(cells: Ints, group: Changed) -> Changed | None:
@@ -172,14 +173,14 @@ class Loadings:
     ----------
     used : (q,) which of the means of the design, sorted
     row : (q,) which weights of the design each mean has
-    beta : (R, q) how much a mean counts, per unit of weight; row 0 is the full sample
+    beta : (1 + H, q) how much a mean counts, per unit of weight, in each replicate
     weight : (q, H) weight of each cluster in each mean
     period : (q,) position of the period of each mean, sorted
     """
 
     used: Ints
     row: Ints
-    beta: Floats
+    beta: Replicates[np.float64]
     weight: Floats
     period: Ints
 
@@ -200,20 +201,21 @@ class Loadings:
 
         The law depends on the equality of periods, not on which they are, nor on the sign.
         """
-        beta = -self.beta if self.beta[0, :1].sum() < 0 else self.beta
+        beta = self.beta.stacked
+        beta = -beta if self.beta.full[:1].sum() < 0 else beta
         return key_of(beta), key_of(self.row), key_of(self.place)
 
     @cached_property
     def deleted(self) -> Floats:
         """(H, T') loadings that deleting a cluster takes away, on its own shocks."""
         indicator = (self.period[:, None] == self.periods).astype(float)
-        return np.asarray((self.beta[1:] * self.weight.T) @ indicator)
+        return np.asarray((self.beta.deleted * self.weight.T) @ indicator)
 
     @cached_property
     def estimate(self) -> Floats:
         """(H, T') loadings of the full-sample estimate."""
         indicator = (self.period[:, None] == self.periods).astype(float)
-        return np.asarray((self.beta[0] * self.weight.T) @ indicator)
+        return np.asarray((self.beta.full * self.weight.T) @ indicator)
 
     def parts(self, v: Floats, kept: Ints) -> Parts:
         """Return second moments with variances v, (H,), of the kept replicates, (R',)."""
@@ -221,10 +223,10 @@ class Loadings:
         own = self.deleted[kept]
         return Parts(
             psi=(self.weight * v) @ self.weight.T * same,
-            shift=self.beta[1 + kept] - self.beta[0],
+            shift=self.beta.deleted[kept] - self.beta.full,
             mixed=v[kept, None] * own[:, self.place] * self.weight.T[kept],
             own=v[kept] * (own**2).sum(axis=1),
-            first=self.beta[0],
+            first=self.beta.full,
         )
 
     def leverage(self, v: Floats) -> Floats:

@@ -18,7 +18,7 @@ from didjack.aggregation.shares import Share, Shares
 from didjack.estimation.cells import Cell
 from didjack.estimation.fit import Estimated, Fit
 from didjack.estimation.layout import Arm, Layout
-from didjack.estimation.sum_source import SumSource
+from didjack.estimation.sums import SumSource
 from didjack.imports import load
 from didjack.inference.reference.distribution import Axes, axes_of
 from didjack.inference.reference.loadings import Changed, Comparison, Loadings, Mean, Means

@@ -18,6 +18,7 @@ from didjack.inference.reference.t_statistics import Reference
 from didjack.inference.reference.working_model import Design
 from didjack.inference.statistics import Variance
 from didjack.inference.targets import Targets
+from didjack.leave_one_out import Replicates
 from didjack.memo import Memo, key_of
 from didjack.options import InferenceOptions
 
@@ -143,8 +144,9 @@ class VarianceKind(ABC):
         """
         if not self.needs_replicates or options.missing_replicates not in ("impute", "skip"):
             return rows
-        gone = np.isnan(rows[1:]).any(axis=1, keepdims=True)
-        return np.vstack([rows[:1], np.where(gone, np.nan, rows[1:])])
+        theta = Replicates(rows)
+        gone = np.isnan(theta.deleted).any(axis=1, keepdims=True)
+        return np.vstack([theta.full, np.where(gone, np.nan, theta.deleted)])
 
     @abstractmethod
     def variance(self, of: Material) -> Variance:

@@ -15,14 +15,15 @@ from didjack.inference.reference.t_statistics import Reference, reference
 from didjack.inference.statistics import Variance, with_diagonal
 from didjack.inference.targets import LEAST_REPLICATES, combine
 from didjack.inference.variance.base import Evidence, Material, VarianceKind
+from didjack.leave_one_out import Replicates
 from didjack.options import Undefined
 
 
-def deviations(theta: Floats, centre_on_mean: bool) -> tuple[Floats, Bools]:
+def deviations(theta: Replicates[np.float64], centre_on_mean: bool) -> tuple[Floats, Bools]:
     """Replicates less their centre, (H, M), zero where missing; and where they are not missing."""
-    replicates = theta[1:]
+    replicates = theta.deleted
     valid = ~np.isnan(replicates)
-    centre = theta[0]
+    centre = theta.full
     if centre_on_mean:
         count = valid.sum(axis=0)
         total = np.where(valid, replicates, 0.0).sum(axis=0)
@@ -30,7 +31,9 @@ def deviations(theta: Floats, centre_on_mean: bool) -> tuple[Floats, Bools]:
     return np.where(valid, replicates - centre, 0.0), valid
 
 
-def jackknife(theta: Floats, undefined: Undefined, centre_on_mean: bool = False) -> Variance:
+def jackknife(
+    theta: Replicates[np.float64], undefined: Undefined, centre_on_mean: bool = False
+) -> Variance:
     r"""Cluster jackknife standard errors, CV3 or CV3J.
 
     The square roots of the diagonal of
@@ -42,7 +45,7 @@ def jackknife(theta: Floats, undefined: Undefined, centre_on_mean: bool = False)
 
     Parameters
     ----------
-    theta : (1 + H, M) estimates; row 0 of the full sample, row 1 + h without cluster h
+    theta : (1 + H, M) estimates in the full sample and without each cluster
     undefined : what a missing replicate does: "skip" and "impute" leave it out (see `CV3`),
         otherwise the error is NaN
     centre_on_mean : CV3J
@@ -55,7 +58,7 @@ def jackknife(theta: Floats, undefined: Undefined, centre_on_mean: bool = False)
     deviation, valid = deviations(theta, centre_on_mean)
     count = valid.sum(axis=0)
     least = len(valid)
-    bad = np.isnan(theta[0]) | (count < 2)
+    bad = np.isnan(theta.full) | (count < 2)
     bad |= count < min(LEAST_REPLICATES.get(undefined, least), least)
     variance = _shrink(count) * (deviation**2).sum(axis=0)
     return Variance(
@@ -64,7 +67,7 @@ def jackknife(theta: Floats, undefined: Undefined, centre_on_mean: bool = False)
 
 
 def jackknife_covariance(
-    theta: Floats, undefined: Undefined, centre_on_mean: bool = False
+    theta: Replicates[np.float64], undefined: Undefined, centre_on_mean: bool = False
 ) -> Floats:
     """Cluster jackknife covariance, (M, M); its diagonal is that of `jackknife`.
 
@@ -104,7 +107,7 @@ class CV3(VarianceKind):
         Where undefined replicates are imputed, errors are scaled to be unbiased under it.
         """
         options = of.evidence.options
-        found = jackknife(of.rows, options.missing_replicates, self.centre_on_mean)
+        found = jackknife(Replicates(of.rows), options.missing_replicates, self.centre_on_mean)
         if options.reference == "t":
             return found
         law = of.evidence.laws(self.name, of.weights, partial(self._law, of))
@@ -118,11 +121,11 @@ class CV3(VarianceKind):
 
     def _law(self, of: Material) -> Reference:
         """Find the laws of the statistics of coefficients, each with all its own replicates."""
-        rows, rule = of.evidence.targets.theta, of.evidence.options.missing_replicates
+        theta, rule = of.evidence.targets.estimates, of.evidence.options.missing_replicates
         if of.weights is not None:
-            rows = combine(rows, of.weights)
-        error = jackknife(rows, rule, self.centre_on_mean).std_error
-        kept = ~np.isnan(rows[1:]) & ~np.isnan(error)
+            theta = theta.map(partial(combine, weights=of.weights))
+        error = jackknife(theta, rule, self.centre_on_mean).std_error
+        kept = ~np.isnan(theta.deleted) & ~np.isnan(error)
         loadings = [partial(of.loadings, m) for m in range(error.size)]
         scaled = rule == "impute"
         return reference(of.evidence.design, loadings, kept, self.centre_on_mean, scaled)
@@ -130,14 +133,14 @@ class CV3(VarianceKind):
     def covariance(self, of: Material) -> Floats:
         """Return `jackknife_covariance`, scaled as the errors are."""
         rule, found = of.evidence.options.missing_replicates, self.variance(of)
-        matrix = jackknife_covariance(of.rows, rule, self.centre_on_mean)
+        matrix = jackknife_covariance(Replicates(of.rows), rule, self.centre_on_mean)
         if isinstance(found.law, Reference):
             matrix *= found.law.scale[:, None] * found.law.scale
         return with_diagonal(matrix, found.std_error)
 
     def n_independent(self, of: Material) -> int:
         """Count the replicates that have all of the coefficients or combinations."""
-        return int((~np.isnan(of.rows[1:])).all(axis=1).sum())
+        return int((~np.isnan(Replicates(of.rows).deleted)).all(axis=1).sum())
 
     def note(self, of: Material) -> str:
         """Say how many replicates are used, and what they are centred on."""

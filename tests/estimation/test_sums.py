@@ -12,8 +12,10 @@ from scipy.special import expit
 from didjack._typing import NEVER
 from didjack.estimation.kernels import strata as kernels
 from didjack.estimation.kernels.logit import TRIM
-from didjack.estimation.sum_source import OddsOf
-from didjack.estimation.sums import InMemory
+from didjack.estimation.propensity_rows import OddsOf
+from didjack.estimation.replicates import estimate
+from didjack.estimation.rows import Deletion
+from didjack.estimation.sums import SumSource
 
 CASES = {
     # sample, covariates, weights; whether rows are put together
@@ -300,7 +302,7 @@ def test_sums_are_kept(case, monkeypatch):
 def test_put_together_or_not_the_sums_are_the_same():
     df = data("repeated")
     options, sample, one = stages(df, panel=False, xformla="~ x2", weightsname="w")
-    other = InMemory.of(sample, options.estimation, collapse=False).replicated(True)
+    other = SumSource.of(sample, options.estimation, collapse=False).replicated(True)
     assert one.rows.y.shape[0] < 0.6 * other.rows.y.shape[0]
     assert other.rows.y.shape[0] == len(df)
     arms = one.layout.arms(1, 3)
@@ -311,3 +313,32 @@ def test_put_together_or_not_the_sums_are_the_same():
             np.testing.assert_allclose(a.weight, b.weight, rtol=1e-13)
             np.testing.assert_allclose(a.y, b.y, rtol=1e-11, atol=1e-11)
             np.testing.assert_array_equal(one.counts(side, arm), other.counts(side, arm))
+
+
+PASSES = {
+    "panel": ({}, {"x1": 1, "x3": 5}),
+    "unbalanced": ({"allow_unbalanced_panel": True}, {"x1": 1, "x3": 1}),
+    "repeated": ({"panel": False}, {"x1": 1, "x3": 1}),
+}
+"""By sample: options, and how many sets of covariates it has, by covariate."""
+
+
+@pytest.mark.parametrize("covariate", ["x1", "x3"])
+@pytest.mark.parametrize("sample", PASSES)
+def test_outcome_regression_adds_up_rows_once(sample, covariate, monkeypatch):
+    # Cohorts, periods, replicates and clusters in other cohorts are sums of the same strata.
+    more, n_slots = PASSES[sample]
+    summed, products = [], Deletion.products
+
+    def counted(self, *arrays):
+        summed.append(self)
+        return products(self, *arrays)
+
+    monkeypatch.setattr(Deletion, "products", counted)
+    options = more | {"est_method": "reg", "xformla": f"~ {covariate}"}
+    checked, _, source = stages(data(sample), **options)
+    cohort = source.layout.cohort_of_clusters
+    for relabelled in (cohort, np.roll(cohort, 1), np.roll(cohort, 2)):
+        shown, _, _ = estimate(source.relabelled(relabelled), checked.estimation)
+        assert np.isfinite(shown.att).any()
+    assert 1 <= len(summed) <= n_slots[covariate]

@@ -33,7 +33,7 @@ def said(call):
 @pytest.fixture(scope="module")
 def result(df):
     found, (text,) = said(lambda: fit(df, xformla="~ x1"))
-    assert text.startswith("4 of 8 ATT(g,t) could not be estimated and are NaN: (2005, 2002): over")
+    assert text.startswith("4 of 8 ATT(g,t) could not be estimated and are NaN: (2005, 2002): no ")
     assert "and 1 more (see result.cells; " in text
     return found
 
@@ -64,7 +64,7 @@ def test_a_window_without_them(result):
 
 def test_each_has_its_reason(df):
     result, (text,) = said(lambda: fit(df, xformla="~ x2", est_method="reg"))
-    assert text.startswith("8 of 8 ATT(g,t) could not be estimated and are NaN: (2003, 2002): sing")
+    assert text.startswith("8 of 8 ATT(g,t) could not be estimated and are NaN: (2003, 2002): coll")
     _, (text,) = said(lambda: result.aggregate("group"))
     assert text.startswith("4 of 4 ATT(g,t) of the group effects could not be estimated")
     assert text.count("collinear: x2") == 3

@@ -30,7 +30,7 @@ def used(inputs, study, alpha=None):
     return study.tidy(alpha).set_index("event_time").loc[inputs.event_time.tolist()]
 
 
-def test_inputs_are_estimates_and_covariance_without_the_reference(universal):
+def test_inputs_are_estimates_and_covariance_without_the_base_period(universal):
     event = universal.aggregate("event")
     inputs = event.honest_inputs()
     assert inputs.event_time.tolist() == [-4, -3, -2, 0, 1, 2, 3]
@@ -43,7 +43,7 @@ def test_inputs_are_estimates_and_covariance_without_the_reference(universal):
     assert (part.num_pre, part.num_post) == (1, 2)
 
 
-def test_anticipation_moves_the_reference():
+def test_anticipation_moves_the_base_period():
     with pytest.warns(didjack.SampleWarning, match="anticipation=1"):
         result = fit(base_period="universal", anticipation=1)
     inputs = result.aggregate("event").honest_inputs()
@@ -85,7 +85,7 @@ def test_errors_say_what_is_needed(universal):
         fit().aggregate("event").honest_inputs()
     with pytest.raises(didjack.OptionError, match="event study"):
         universal.aggregate("group").honest_inputs()
-    with pytest.raises(didjack.OptionError, match="0 event times are the reference"):
+    with pytest.raises(didjack.OptionError, match="0 event times are the base period"):
         universal.aggregate("event", min_e=0).honest_inputs()
     event = fit(cluster="state", base_period="universal", reference="t").aggregate("event")
     with pytest.raises(didjack.OptionError, match="2, 3 have no standard error"):

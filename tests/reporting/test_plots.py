@@ -107,7 +107,7 @@ def test_reference_and_anticipation(drawn):
     result = fit(drawn[0], base_period="universal", anticipation=1)
     ax = result.aggregate("event").plot()
     render(ax)
-    assert {"reference period", "anticipation"} <= set(labels_of(ax))
+    assert {"base period", "anticipation"} <= set(labels_of(ax))
 
 
 def test_second_estimator(drawn):

@@ -15,7 +15,7 @@ from didjack.data.sample import CleanData
 from didjack.estimation.kernels import compiled, strata
 from didjack.estimation.kernels import strata as kernels
 from didjack.estimation.kernels.inputs import MomentRows, Rows
-from didjack.estimation.layout import Arm, Cohorts, Layout
+from didjack.estimation.layout import Arm, Classes, Layout
 
 # ---- covariates ----------------------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ class Strata:
     Attributes
     ----------
     start : (S+1,) stratum s is rows start[s]:start[s+1]
-    cohort : (S,) position in `Layout.cohorts`
+    cohort : (S,) position of the class in `Layout.cohorts`
     period : (S,) position in `Layout.periods`; `ALL_PERIODS` on a balanced panel
     cluster : (S,) cluster code
     """
@@ -128,7 +128,7 @@ class Strata:
         cohort, period = np.divmod(rest, n_periods)
         return cls(start, cohort, period, cluster)
 
-    def select(self, cohorts: Cohorts, period: int) -> Ints:
+    def select(self, cohorts: Classes, period: int) -> Ints:
         """Return the positions of the strata of some cohorts in a period, ordered by cluster."""
         own = self.cohort == cohorts[0] if len(cohorts) == 1 else np.isin(self.cohort, cohorts)
         chosen = np.flatnonzero(own & (self.period == period))
@@ -252,9 +252,9 @@ class Deletion:
     def __init__(self, rows: RowArrays, n_deleted: int) -> None:
         self.rows = rows
         self.n_deleted = n_deleted
-        self._selected: dict[tuple[Cohorts, int], Ints] = {}
+        self._selected: dict[tuple[Classes, int], Ints] = {}
 
-    def select(self, cohorts: Cohorts, period: int) -> Ints:
+    def select(self, cohorts: Classes, period: int) -> Ints:
         """Return the strata of some cohorts in a period, ordered by cluster."""
         key = (cohorts, period)
         if key not in self._selected:

@@ -178,6 +178,11 @@ def told_apart(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
+def must_be(name: str, what: str, value: object, hint: str = "") -> OptionError:
+    """Return the error for an option that has another value than it must have."""
+    return OptionError(f"{name} must be {what}; got {brief(value)}{hint}")
+
+
 def check_choice(name: str, value: Any, optional: bool = False, called: str = "") -> None:
     """Raise unless `value` is one of the choices of option `name`, `called` otherwise perhaps."""
     allowed = CHOICES[name]
@@ -185,9 +190,7 @@ def check_choice(name: str, value: Any, optional: bool = False, called: str = ""
         return
     match = nearest(value, allowed, VALUE_ALIASES) if isinstance(value, str) else None
     listed = ", ".join(repr(choice) for choice in allowed) + (" or None" if optional else "")
-    raise OptionError(
-        f"{called or name}={brief(value)} is not allowed{did_you_mean(match)}; allowed: {listed}"
-    )
+    raise must_be(called or name, f"one of {listed}", value, did_you_mean(match))
 
 
 def check_share(name: str, value: Any) -> float:
@@ -195,17 +198,14 @@ def check_share(name: str, value: Any) -> float:
     number = isinstance(value, (int, float, np.floating)) and not isinstance(value, bool)
     if number and 0 < value < 1:
         return float(value)
-    allowed = "it must be a number strictly between 0 and 1"
-    raise OptionError(f"{name}={brief(value)} is not allowed; {allowed}")
+    raise must_be(name, "a number strictly between 0 and 1", value)
 
 
 def check_alpha(alpha: Any) -> float:
     """Return `alpha` as a float above 0 and up to 0.5, or raise."""
     if check_share("alpha", alpha) > 0.5:
-        raise OptionError(
-            f"alpha={brief(alpha)} is not allowed; it is one minus the level of an interval "
-            f"(did you mean {1.0 - float(alpha):.12g}?)"
-        )
+        hint = f" (did you mean {1.0 - float(alpha):.12g}?)"
+        raise must_be("alpha", "at most 0.5, one minus the level of an interval", alpha, hint)
     return float(alpha)
 
 
@@ -214,32 +214,27 @@ def check_count(name: str, value: Any, least: int, most: int | None = None) -> i
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
     if not whole or value < least or (most is not None and value > most):
         bounds = f">= {least}" if most is None else f"from {least} to {most}"
-        raise OptionError(
-            f"{name}={brief(value)} is not allowed; it must be a whole number {bounds}"
-        )
+        raise must_be(name, f"a whole number {bounds}", value)
     return int(value)
 
 
 def check_flag(name: str, value: Any, optional: bool = False) -> bool:
     """Return `value` as a bool, or raise: a text, even "False", is not one."""
     if not isinstance(value, (bool, np.bool_)):
-        none = " or None" if optional else ""
-        raise OptionError(f"{name}={brief(value)} is not allowed: True or False{none}")
+        raise must_be(name, "True, False or None" if optional else "True or False", value)
     return bool(value)
 
 
 def check_listed(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     """Raise unless `value` is one of some words."""
     if not isinstance(value, str) or value not in allowed:
-        listed = ", ".join(map(repr, allowed))
-        raise OptionError(f"{name}={brief(value)} is not allowed; allowed: {listed}")
+        raise must_be(name, f"one of {', '.join(map(repr, allowed))}", value)
 
 
 def check_column(name: str, value: Any, hint: str = "") -> None:
     """Raise unless `value` could be the name of a column."""
     if not isinstance(value, str):
-        hint = "the name of a column, as a string" + hint
-        raise OptionError(f"{name}={brief(value)} is not allowed: {hint}")
+        raise must_be(name, "the name of a column, as a string", value, hint)
 
 
 def _check_fields(options: Any, check: Callable[[str, Any], Any], *names: str) -> None:
@@ -294,8 +289,7 @@ class SampleOptions:
         if value is None or isinstance(value, str):
             return
         if name == "xformla":
-            hint = "a string such as '~ x1 + x2'"
-            raise OptionError(f"{name}={brief(value)} is not allowed: {hint}")
+            raise must_be(name, "a string such as '~ x1 + x2'", value)
         several = name == "cluster" and isinstance(value, (list, tuple))
         hint = "; clustering is one-way, the unit is nested in it" if several else ""
         check_column(name, value, hint)

@@ -200,7 +200,7 @@ def test_missing_arguments_of_methods(results):
         results[0].lincomb()
     with pytest.raises(didjack.UnknownOptionError, match="unknown option 'x'; there are none"):
         results[0].influence(x=1)
-    with pytest.raises(didjack.OptionError, match="kind='zzz' is not allowed"):
+    with pytest.raises(didjack.OptionError, match=r"kind must be .* got 'zzz'"):
         results[0].vcov("zzz")
     for name in ("influence", "replicates"):
         with pytest.raises(didjack.OptionError, match=rf"^{name}\(\) needs the jackknife"):

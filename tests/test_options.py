@@ -129,7 +129,8 @@ def test_unknown_values(name, typed, meant):
     with pytest.raises(OptionError) as caught:
         check_choice(name, typed)
     message = str(caught.value)
-    assert f"{name}={typed!r} is not allowed (did you mean '{meant}'?)" in message
+    assert message.startswith(f"{name} must be one of ")
+    assert message.endswith(f"; got {typed!r} (did you mean '{meant}'?)")
     assert all(repr(choice) in message for choice in CHOICES[name])
 
 
@@ -142,7 +143,7 @@ def test_all_choices_are_allowed():
     with pytest.raises(OptionError, match="or None"):
         check_choice("fix_weights", "zzz", optional=True)
     assert aggregation_type("dynamic") == "event"
-    with pytest.raises(OptionError, match="type="):
+    with pytest.raises(OptionError, match="type must be"):
         aggregation_type(["event"])
 
 
@@ -155,7 +156,7 @@ def test_columns_that_are_required(name):
 @pytest.mark.parametrize("value", [["y"], ("y",), 5, b"y", 1.5, True])
 @pytest.mark.parametrize("name", [*NAMES, "weightsname"])
 def test_columns_are_named_by_a_string(name, value):
-    with pytest.raises(OptionError, match=f"{name}=.*the name of a column, as a string"):
+    with pytest.raises(OptionError, match=f"{name} must be the name of a column, as a string"):
         made(**{name: value})
 
 
@@ -207,7 +208,7 @@ def test_alpha_is_no_level(alpha):
 
 def test_seed_is_a_number():
     assert made().seed == 0
-    with pytest.raises(OptionError, match="seed=None is not allowed; it must be a whole number"):
+    with pytest.raises(OptionError, match=r"seed must be a whole number from .*; got None"):
         made(seed=None)
 
 
@@ -216,7 +217,7 @@ def test_counts():
     assert check_count("n", 2**80, 1) == 2**80
     with pytest.raises(OptionError, match="from 0 to 5"):
         check_count("n", 6, 0, 5)
-    with pytest.raises(OptionError, match="anticipation=1267650600228229401496703205376"):
+    with pytest.raises(OptionError, match=r"anticipation must be .* got 12676506002282294"):
         made(anticipation=2**100)
 
 
@@ -260,7 +261,7 @@ def test_a_registry_finds_items_by_name(animals):
     assert (list(animals), len(animals)) == (["cat"], 1)
     assert "cat" in animals
     assert "dog" not in animals
-    with pytest.raises(OptionError, match=r"animal='Cat' is not allowed \(did you mean 'cat'\?\)"):
+    with pytest.raises(OptionError, match=r"of 'cat'; got 'Cat' \(did you mean 'cat'\?\)"):
         animals["Cat"]
 
 
@@ -269,7 +270,7 @@ def test_a_registered_name_is_allowed_as_long_as_it_is_registered(animals):
     with animals.temporarily(lion) as there:
         assert animals["lion"] is lion is there
         check_choice("animal", "lion")
-    with pytest.raises(OptionError, match="allowed: 'cat'"):
+    with pytest.raises(OptionError, match="must be one of 'cat'; got 'lion'"):
         check_choice("animal", "lion")
 
 

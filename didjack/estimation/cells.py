@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from didjack._typing import NEVER, Bools, Floats, Ints
-from didjack.estimation.layout import Arm, Cohorts
+from didjack.estimation.layout import Arm, Classes
 from didjack.estimation.sums import SumSource
 from didjack.leave_one_out import Replicates
 from didjack.memo import Memo
@@ -25,29 +25,29 @@ def absence(source: SumSource, cell: Cell) -> str:
     """Say which rows a cell of the full sample lacks: "no treated rows: period 4"."""
     layout = source.layout
     arms = layout.arms(*cell.periods)
-    sides: tuple[tuple[str, Cohorts], ...] = (
-        ("treated", (cell.cohort,)),
-        ("control", cell.comparison),
-    )
+    sides: dict[Classes, str] = {(cell.cohort,): "treated"}
+    for comparison in cell.comparisons:
+        sides.setdefault((comparison.treated,), "control")
+        sides.setdefault(comparison.others, "control")
     periods = layout.axis.labels(layout.periods[[cell.time, cell.base]])
     names = [f"period {periods[0]}", f"base period {periods[1]}"]
     if cell.is_base:  # the period is its own base
         arms, names = arms[-1:], names[-1:]
     parts = []
-    for word, cohorts in sides:
+    for cohorts, word in sides.items():
         bare = [_lacks(source, cohorts, arm) for arm in arms]
         for what in ("units" if layout.panel else "rows", "weight"):
             where = [name for name, lack in zip(names, bare, strict=False) if lack == what]
             if where:
                 parts.append(f"no {word} {what}" + _in(where, layout.panel))
-    return "; ".join(parts)
+    return "; ".join(dict.fromkeys(parts))
 
 
 def _in(periods: list[str], panel: bool) -> str:
     return "" if panel else f": {' and '.join(periods)}"
 
 
-def _lacks(source: SumSource, cohorts: Cohorts, arm: Arm) -> str:
+def _lacks(source: SumSource, cohorts: Classes, arm: Arm) -> str:
     """Say what some cohorts lack in an arm, if anything."""
     if Replicates(source.counts(cohorts, arm)).full == 0:
         return "units" if source.layout.panel else "rows"
@@ -57,19 +57,47 @@ def _lacks(source: SumSource, cohorts: Cohorts, arm: Arm) -> str:
 # ---- cells ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One 2x2 comparison: `cohort`, from period `base` to `time`, against `comparison`.
+class SignedComparison(NamedTuple):
+    """One 2x2 comparison and the sign with which it counts in a cell.
 
-    All four are positions: in the layout's cohorts, its periods, its periods, its cohorts. So is
-    `weighed`, the period whose weights the cell takes; None: as without `fix_weights`.
+    Attributes
+    ----------
+    sign : 1 or -1
+    treated : class of the treated rows
+    others : classes that they are compared with
     """
 
-    cohort: int
+    sign: int
+    treated: int
+    others: Classes
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The effect on a class of rows from period `base` to `time`: a signed sum of comparisons.
+
+    ATT(g,t) is one comparison. The first one is of the rows that the effect is on; it has sign 1.
+    All are positions: in the layout's classes and its periods. So is `weighed`, the period whose
+    weights the cell takes; None: as without `fix_weights`.
+    """
+
+    comparisons: tuple[SignedComparison, ...]
     time: int
     base: int
-    comparison: tuple[int, ...]
     weighed: int | None = None
+
+    @property
+    def cohort(self) -> int:
+        """The class of the rows that the effect is on."""
+        return self.comparisons[0].treated
+
+    @property
+    def others(self) -> Classes:
+        """All other classes that it reads, each once."""
+        if len(self.comparisons) == 1:
+            return self.comparisons[0].others
+        read = {c for _, treated, others in self.comparisons for c in (treated, *others)}
+        return tuple(sorted(read - {self.cohort}))
 
     @property
     def periods(self) -> tuple[int, int, int | None]:
@@ -153,7 +181,7 @@ def _cells(
     d, universal = options.anticipation, options.base_period == "universal"
     fixed = options.fix_weights == "base_period"
     position, period = seen.tolist(), periods[seen].tolist()
-    compared = _Compared(value, options.control_group)
+    planned = Comparisons(value, options.control_group)
     for g in treated.tolist():
         before = bisect_left(period, int(value[g]) - d)
         if not before:
@@ -161,24 +189,33 @@ def _cells(
         weighed = position[before - 1] if fixed else None
         for at in range(0 if universal else 1, len(period)):
             base = before - 1 if universal else min(at, before) - 1
-            others = compared.with_cohort(g, max(period[at], period[base]) + d)
-            yield Cell(g, position[at], position[base], others, weighed)
+            comparisons = planned.of_class(g, max(period[at], period[base]) + d)
+            if comparisons:
+                yield Cell(comparisons, position[at], position[base], weighed)
 
 
-class _Compared:
-    """Which cohorts a cohort is compared with; most cells have the same ones.
+class Comparisons:
+    """Which comparisons a cell is the sum of; most cells of a class have the same ones.
 
     Parameters
     ----------
-    value : (C,) first treated periods
+    value : (C,) first treated period of each class
     """
 
     def __init__(self, value: Ints, control_group: ControlGroup) -> None:
         self._value, self._control_group = value, control_group
         self._known = Memo()
 
-    def with_cohort(self, g: int, latest: int) -> tuple[int, ...]:
-        """Return positions of cohorts, none of which is treated by the period `latest`."""
+    def of_class(self, g: int, latest: int) -> tuple[SignedComparison, ...]:
+        """Return the comparisons of a treated class; none if no effect on it is asked for.
+
+        Parameters
+        ----------
+        latest : period by which no class is treated that it is compared with
+        """
+        return (SignedComparison(1, g, self._control(g, latest)),)
+
+    def _control(self, g: int, latest: int) -> Classes:
         match self._control_group:
             case "nevertreated":
                 return self._after(int(NEVER) - 1)

@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol, get_args
 import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.estimation.layout import Arm, Cohorts
+from didjack.estimation.layout import Arm, Classes
 from didjack.estimation.propensity import Propensity
 from didjack.estimation.propensity_rows import OddsOf
 from didjack.estimation.sums import Sums, SumSource
@@ -28,10 +28,10 @@ from didjack.options import EstMethod, Registry
 
 
 class Comparison(NamedTuple):
-    """A cohort against others in some arms: cells that share it share all fits but the outcomes."""
+    """A class against others in some arms: cells that share it share all fits but the outcomes."""
 
-    cohort: int
-    others: Cohorts
+    treated: int
+    others: Classes
     arms: tuple[Arm, ...]
 
     @property
@@ -64,7 +64,7 @@ class Fits(Protocol):
     def source(self) -> SumSource:
         """The sums they are fitted to."""
 
-    def coefficients(self, cohorts: Cohorts, arm: Arm, outcomes: Ints) -> Floats:
+    def coefficients(self, cohorts: Classes, arm: Arm, outcomes: Ints) -> Floats:
         """Regress outcomes, (o,), on covariates among some cohorts in an arm, (R, o, k)."""
 
     def propensity(self, comparison: Comparison) -> Propensity:
@@ -91,7 +91,7 @@ class Side:
         self.arm = comparison.arms[number]
 
     def _treated(self, arm: Arm) -> Sums:
-        return self._fits.source.sums((self.comparison.cohort,), arm)
+        return self._fits.source.sums((self.comparison.treated,), arm)
 
     @cached_property
     def _weight(self) -> Floats:
@@ -141,7 +141,7 @@ class Side:
         """Sum of the odds of the comparison rows, (r,)."""
         return self._odds[:, 0]
 
-    def _beta(self, cohorts: Cohorts) -> Floats:
+    def _beta(self, cohorts: Classes) -> Floats:
         return self._fits.coefficients(cohorts, self.arm, self._outcomes)[self._replicates]
 
     @cached_property
@@ -152,7 +152,7 @@ class Side:
     @cached_property
     def own_beta(self) -> Floats:
         """Regression coefficients of the treated rows, (r, o, k)."""
-        return self._beta((self.comparison.cohort,))
+        return self._beta((self.comparison.treated,))
 
 
 def predict(x: Floats, beta: Floats) -> Floats:
@@ -220,7 +220,7 @@ class Estimator(ABC):
     has_logit: bool
 
     @abstractmethod
-    def regressions(self, comparison: Comparison) -> list[tuple[Cohorts, Arm]]:
+    def regressions(self, comparison: Comparison) -> list[tuple[Classes, Arm]]:
         """List the regressions that it uses, by cohorts and arm."""
 
     @abstractmethod
@@ -232,7 +232,7 @@ class Estimator(ABC):
         """Differentiate sign times the contrast of one side."""
 
 
-def of_comparison(comparison: Comparison) -> list[tuple[Cohorts, Arm]]:
+def of_comparison(comparison: Comparison) -> list[tuple[Classes, Arm]]:
     """List the regressions among comparison rows, one an arm."""
     return [(comparison.others, arm) for arm in comparison.arms]
 
@@ -245,7 +245,7 @@ class OutcomeRegression(Estimator):
     short = "OR"
     has_logit = False
 
-    def regressions(self, comparison: Comparison) -> list[tuple[Cohorts, Arm]]:
+    def regressions(self, comparison: Comparison) -> list[tuple[Classes, Arm]]:
         """List the regressions among comparison rows."""
         return of_comparison(comparison)
 
@@ -267,7 +267,7 @@ class InverseProbabilityWeighting(Estimator):
     short = "IPW"
     has_logit = True
 
-    def regressions(self, comparison: Comparison) -> list[tuple[Cohorts, Arm]]:  # noqa: ARG002
+    def regressions(self, comparison: Comparison) -> list[tuple[Classes, Arm]]:  # noqa: ARG002
         """List none, whatever is compared."""
         return []
 
@@ -289,11 +289,11 @@ class DoublyRobust(Estimator):
     short = "DR"
     has_logit = True
 
-    def regressions(self, comparison: Comparison) -> list[tuple[Cohorts, Arm]]:
+    def regressions(self, comparison: Comparison) -> list[tuple[Classes, Arm]]:
         """List the regressions among comparison rows, and in pooled rows among treated ones."""
         if not comparison.pooled:
             return of_comparison(comparison)
-        cohorts = (comparison.others, (comparison.cohort,))
+        cohorts = (comparison.others, (comparison.treated,))
         return [(some, arm) for arm in comparison.arms for some in cohorts]
 
     def contrast(self, side: Side) -> Floats:

@@ -229,7 +229,7 @@ class Fit:
             [
                 [
                     sum(int(source.counts(who, arm)[0]) for arm in layout.arms(*cell.periods))
-                    for who in ((cell.cohort,), cell.comparison)
+                    for who in ((cell.cohort,), cell.others)
                 ]
                 for cell in cells
             ],

@@ -19,7 +19,7 @@ from didjack.estimation.influence_rows import Tally
 from didjack.estimation.kernels import linear_algebra
 from didjack.estimation.kernels import logit as kernels
 from didjack.estimation.kernels.inputs import Contrast, Linear
-from didjack.estimation.layout import Cohorts
+from didjack.estimation.layout import Classes
 from didjack.estimation.propensity_rows import OddsOf
 from didjack.estimation.sums import InfluenceSource
 from didjack.estimation.two_by_two import TwoByTwo
@@ -47,14 +47,14 @@ def influence(
     solver = TwoByTwo(source.sums, options, progress)
     result = np.zeros((source.n_independent, len(cells)))
     estimates = solver.estimate(cells, FULL_SAMPLE)
-    for comparison, members in solver.comparisons(cells).items():
-        for j in members:
+    for group in solver.groups(cells):
+        for j in group.members:
             if np.isnan(estimates.att[0, j]):
                 result[:, j] = np.nan
             elif not cells[j].is_base:
                 tally = source.tally()
-                _tally_cell(solver, comparison, cells[j], tally)
-                result[:, j] = tally.total()
+                _tally_cell(solver, group.comparison, cells[j], tally)
+                result[:, j] = group.added(result[:, j], tally.total())
     return result
 
 
@@ -66,7 +66,7 @@ def treated_influence(source: InfluenceSource, cells: tuple[Cell, ...]) -> Float
 
 
 def _tally_cell(solver: TwoByTwo, comparison: Comparison, cell: Cell, tally: Tally) -> None:
-    """Add up the influence on one cell."""
+    """Add up the influence on one comparison of a cell."""
     sides = [
         _OneSide(solver, comparison, number, cell, tally) for number in range(len(comparison.arms))
     ]
@@ -97,15 +97,15 @@ class _OneSide:
     ) -> None:
         layout = solver.source.layout
         self._solver, self._comparison, self._tally = solver, comparison, tally
-        self._outcomes: Cohorts = (cell.time, cell.base) if layout.panel else (0,)
+        self._outcomes: Classes = (cell.time, cell.base) if layout.panel else (0,)
         self._side = Side(solver, comparison, number, np.array(self._outcomes), FULL_SAMPLE)
         self._arm = self._side.arm
         sums = solver.source.sums
-        self._treated = sums((comparison.cohort,), self._arm)
+        self._treated = sums((comparison.treated,), self._arm)
         self._weight = self._treated.weight[0]
         self._own_y = self._change(self._treated.y[0][list(self._outcomes)]) / self._weight
         self._pooled_weight = sum(
-            sums((comparison.cohort,), arm).weight[0] for arm in comparison.arms
+            sums((comparison.treated,), arm).weight[0] for arm in comparison.arms
         )
         self._point = self._where(number)
         self.by: Derivatives = solver.estimator.derivatives(self._point)
@@ -120,7 +120,7 @@ class _OneSide:
         used = estimator.regressions(self._comparison)
         none = np.zeros(side.own_x.shape[1])
         has_beta = (self._comparison.others, self._arm) in used
-        has_own_beta = ((self._comparison.cohort,), self._arm) in used
+        has_own_beta = ((self._comparison.treated,), self._arm) in used
         return Point(
             sign=-1.0 if number else 1.0,
             pooled=self._comparison.pooled,
@@ -131,7 +131,7 @@ class _OneSide:
             own_beta=self._change(side.own_beta[0]) if has_own_beta else none,
         )
 
-    def _by_residual(self, cohorts: Cohorts, derivative: Floats) -> Floats:
+    def _by_residual(self, cohorts: Classes, derivative: Floats) -> Floats:
         """Return the derivative by weighted residuals of a regression, (k,)."""
         if not derivative.any():
             return derivative
@@ -141,7 +141,7 @@ class _OneSide:
 
     def add_treated(self, by_pooled_x: Floats) -> None:
         """Add the influence of the side's treated rows."""
-        point, by, cohorts = self._point, self.by, (self._comparison.cohort,)
+        point, by, cohorts = self._point, self.by, (self._comparison.treated,)
         by_x = by.by_own_x / self._weight + by_pooled_x / self._pooled_weight
         by_x[0] -= (point.sign * self._own_y + point.own_x @ by.by_own_x) / self._weight
         by_x[0] -= point.pooled_x @ by_pooled_x / self._pooled_weight

@@ -7,7 +7,7 @@ import numpy as np
 from didjack._typing import Floats, Ints
 from didjack.estimation.kernels import derivatives as kernels
 from didjack.estimation.kernels.inputs import Contrast, Linear, OutcomeRows
-from didjack.estimation.layout import Arm, Cohorts
+from didjack.estimation.layout import Arm, Classes
 from didjack.estimation.propensity_rows import LogitModel, OddsOf
 from didjack.estimation.rows import RowArrays
 
@@ -19,14 +19,14 @@ class Tally:
         self._rows, self._codes, self._n_independent = rows, codes, n_independent
         self._psi = np.zeros(rows.strata.start[-1])
 
-    def _outcome(self, outcomes: Cohorts) -> Floats:
+    def _outcome(self, outcomes: Classes) -> Floats:
         """Return an outcome, or the first less the second of two, (n,)."""
         y = self._rows.y.T
         later = y[outcomes[0]]
         change = later - y[outcomes[1]] if len(outcomes) > 1 else later
         return np.ascontiguousarray(change)
 
-    def add_linear(self, cohorts: Cohorts, arm: Arm, outcomes: Cohorts, linear: Linear) -> None:
+    def add_linear(self, cohorts: Classes, arm: Arm, outcomes: Classes, linear: Linear) -> None:
         """Add what rows do to means and regressions."""
         r, chosen = self._rows, self._rows.strata.select(cohorts, arm.period)
         y = self._outcome(outcomes)

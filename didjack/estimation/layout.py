@@ -14,8 +14,8 @@ from didjack.data.time_axis import TimeAxis
 ALL_PERIODS = 0
 """The one period code of the strata of a balanced panel, whose rows are units."""
 
-Cohorts = tuple[int, ...]
-"""Positions of some cohorts in `Layout.cohorts`."""
+Classes = tuple[int, ...]
+"""Positions of some classes of rows in `Layout.cohorts`."""
 
 
 class Arm(NamedTuple):
@@ -44,14 +44,15 @@ class Layout:
     Attributes
     ----------
     panel : whether rows are units of a balanced panel, with one outcome a period
-    cohorts : (C,) first treated periods, sorted, `NEVER` last
+    cohorts : (C,) first treated period of each class of rows, sorted, `NEVER` last; a class is
+        what comparisons are made of, and it is a cohort unless cohorts are divided further
     periods : (T,) sorted
     horizon : last period by which a cohort counts as treated in the sample at all
     slots : Slots
     x_names : names of the k columns of the covariate design, the intercept first
     binary : (k,) which covariates have two values in the sample
-    share : (H, C) weight of each cohort by cluster, the p_g before scaling
-    n_units : (H, C) number of units by cluster and cohort
+    share : (H, C) weight of each class by cluster, the p_g before scaling
+    n_units : (H, C) number of units by cluster and class
     n_rows : (H,) number of rows of the sample by cluster
     axis, cluster_labels : how to write periods and clusters
     of_units : whether single units are known

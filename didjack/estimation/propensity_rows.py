@@ -26,7 +26,7 @@ from didjack.estimation.kernels.inputs import (
     OddsRows,
     OddsSums,
 )
-from didjack.estimation.layout import Arm, Cohorts
+from didjack.estimation.layout import Arm, Classes
 from didjack.estimation.rows import Deletion
 from didjack.leave_one_out import without
 from didjack.memo import Memo
@@ -83,7 +83,7 @@ class OddsOf(NamedTuple):
     outcomes : (o,) which outcomes
     """
 
-    comparison: Cohorts
+    comparison: Classes
     arm: Arm
     outcomes: Ints
 
@@ -164,7 +164,7 @@ class LogitPasses:
         self._largest = Memo()
         self.tick: Tick | None = None
 
-    def model(self, cohort: int, comparison: Cohorts, arms: tuple[Arm, ...]) -> LogitModel:
+    def model(self, cohort: int, comparison: Classes, arms: tuple[Arm, ...]) -> LogitModel:
         """Collect the rows of a propensity model."""
         r, strata, first = self._rows, self._rows.strata, arms[0]
         select = self._deletion.select

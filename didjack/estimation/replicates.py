@@ -8,7 +8,15 @@ import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.errors import DataError
-from didjack.estimation.cells import Cell, CellEstimates, Code, OtherCells, Plan, plan_cells
+from didjack.estimation.cells import (
+    Cell,
+    CellEstimates,
+    Code,
+    OtherCells,
+    Plan,
+    SignedComparison,
+    plan_cells,
+)
 from didjack.estimation.layout import Layout
 from didjack.estimation.sums import Presence, Spans, SumSource
 from didjack.estimation.two_by_two import TwoByTwo
@@ -51,7 +59,11 @@ def estimate(
     some: Bools = np.any(presence.clusters > 0, axis=1)
     cells = there
     if full:  # a control group without rows in any period is none: everybody is treated by then
-        cells = tuple(cell for cell in planned.cells if some[list(cell.comparison)].any())
+        cells = tuple(
+            cell
+            for cell in planned.cells
+            if all(some[list(one.others)].any() for one in cell.comparisons)
+        )
     result = solver.estimate(cells, np.arange(1 + source.n_deleted))
     result.first[:], result.last[:] = planned.first, planned.last
     others = [
@@ -158,12 +170,14 @@ def _moved(layout: Layout, rest: Layout, cell: Cell) -> Cell:
     """Give a cell of the rest the positions that it has in the full sample."""
     cohorts = _positions(layout, rest)
     position = np.searchsorted(layout.periods, rest.periods).tolist()
-    comparison = tuple(cohorts[list(cell.comparison)].tolist())
+    comparisons = tuple(
+        SignedComparison(sign, int(cohorts[treated]), tuple(cohorts[list(others)].tolist()))
+        for sign, treated, others in cell.comparisons
+    )
     return Cell(
-        int(cohorts[cell.cohort]),
+        comparisons,
         position[cell.time],
         position[cell.base],
-        comparison,
         None if cell.weighed is None else position[cell.weighed],
     )
 

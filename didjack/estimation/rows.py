@@ -16,7 +16,7 @@ from didjack.data.sample import CleanData
 from didjack.estimation.kernels import compiled, strata
 from didjack.estimation.kernels import strata as kernels
 from didjack.estimation.kernels.inputs import MomentRows, Rows
-from didjack.estimation.layout import Arm, Cohorts, Layout
+from didjack.estimation.layout import Arm, Classes, Layout
 from didjack.memo import Memo
 
 # ---- covariates ----------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ class Strata:
     Attributes
     ----------
     start : (S+1,) stratum s is rows start[s]:start[s+1]
-    cohort : (S,) position in `Layout.cohorts`
+    cohort : (S,) position of the class in `Layout.cohorts`
     period : (S,) position in `Layout.periods`; `ALL_PERIODS` on a balanced panel
     cluster : (S,) cluster code
     """
@@ -130,7 +130,7 @@ class Strata:
         cohort, period = np.divmod(rest, n_periods)
         return cls(start, cohort, period, cluster)
 
-    def select(self, cohorts: Cohorts, period: int) -> Ints:
+    def select(self, cohorts: Classes, period: int) -> Ints:
         """Return the positions of the strata of some cohorts in a period, ordered by cluster."""
         own = self.cohort == cohorts[0] if len(cohorts) == 1 else np.isin(self.cohort, cohorts)
         chosen = np.flatnonzero(own & (self.period == period))
@@ -256,7 +256,7 @@ class Deletion:
         self.n_deleted = n_deleted
         self._selected = Memo()
 
-    def select(self, cohorts: Cohorts, period: int) -> Ints:
+    def select(self, cohorts: Classes, period: int) -> Ints:
         """Return the strata of some cohorts in a period, ordered by cluster."""
         select = self.rows.strata.select
         return self._selected.get((cohorts, period), partial(select, cohorts, period))

@@ -20,7 +20,7 @@ from didjack.errors import DataError
 from didjack.estimation.balanced_panel import panel_rows
 from didjack.estimation.influence_rows import Tally
 from didjack.estimation.kernels import strata as kernels
-from didjack.estimation.layout import Arm, Cohorts, Layout
+from didjack.estimation.layout import Arm, Classes, Layout
 from didjack.estimation.pooled_rows import of_first_periods, pooled_rows
 from didjack.estimation.propensity_rows import LogitPasses
 from didjack.estimation.rows import (
@@ -225,26 +225,26 @@ class SumSource:
             return arrange(*self.origin, collapse=False)
         return self.rows
 
-    def sums(self, cohorts: Cohorts, arm: Arm) -> Sums:
+    def sums(self, cohorts: Classes, arm: Arm) -> Sums:
         """Return the sums over the rows of some cohorts in an arm."""
         return self._sums.get((cohorts, arm), partial(self._add_up, cohorts, arm))
 
-    def _add_up(self, cohorts: Cohorts, arm: Arm) -> Sums:
+    def _add_up(self, cohorts: Classes, arm: Arm) -> Sums:
         gram, cross = self._by_stratum.products(arm)
         chosen, deleted = self._deletion.select(cohorts, arm.period), self._deletion.deleted
         return Sums(deleted(gram, chosen), deleted(cross, chosen))
 
-    def weights(self, cohorts: Cohorts, arm: Arm) -> Floats:
+    def weights(self, cohorts: Classes, arm: Arm) -> Floats:
         """Return the weight of the rows of some cohorts in an arm, (R,), as in their `sums`."""
         gram, _ = self._by_stratum.products(arm)
         chosen = self._deletion.select(cohorts, arm.period)
         return self._deletion.deleted(gram[:, :1, 0], chosen)[:, 0]
 
-    def counts(self, cohorts: Cohorts, arm: Arm) -> Ints:
+    def counts(self, cohorts: Classes, arm: Arm) -> Ints:
         """Return the number of units (unit-periods) of some cohorts in an arm, (R,)."""
         return self._counts.get((cohorts, arm), partial(self._count, cohorts, arm))
 
-    def _count(self, cohorts: Cohorts, arm: Arm) -> Ints:
+    def _count(self, cohorts: Classes, arm: Arm) -> Ints:
         chosen = self._deletion.select(cohorts, arm.period)
         total = self._deletion.deleted(self._by_stratum.counts(arm), chosen)[:, 0]
         return np.rint(total).astype(np.int64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,34 @@ from didjack._typing import Bools, Floats, Ints
 from didjack.estimation.cells import Cell, CellEstimates, Code, Codes
 from didjack.estimation.estimators import ESTIMATORS, Comparison, Regression, Side
 from didjack.estimation.kernels import linear_algebra
-from didjack.estimation.layout import Arm, Cohorts
+from didjack.estimation.layout import Arm, Classes
 from didjack.estimation.propensity import Propensity, fit_propensity
 from didjack.estimation.sums import SumSource
 from didjack.memo import Memo
 from didjack.options import EstimationOptions
 from didjack.progress import Progress
+
+
+class Group(NamedTuple):
+    """Cells that share one comparison.
+
+    Attributes
+    ----------
+    number : which of the comparisons of these cells it is, the first, the second, ...
+    sign : how it counts
+    comparison : Comparison
+    members : positions of the cells
+    """
+
+    number: int
+    sign: int
+    comparison: Comparison
+    members: list[int]
+
+    def added(self, so_far: Floats, values: Floats) -> Floats:
+        """Add the comparison's values to the sum of those before it, or begin with them."""
+        signed = values if self.sign > 0 else -values
+        return signed if self.number == 0 else so_far + signed
 
 
 class TwoByTwo:
@@ -33,23 +56,32 @@ class TwoByTwo:
         self._memo = Memo()
         self._last_propensity = Memo(most=1)
 
-    def comparison(self, cell: Cell) -> Comparison:
-        """Return what a cell compares, apart from its outcomes."""
+    def _comparison(self, cell: Cell, number: int) -> Comparison:
+        """Return one of the comparisons of a cell, apart from its outcomes."""
         periods = cell.periods
         arms = self._memo.get(("arms", periods), partial(self.source.layout.arms, *periods))
-        return Comparison(cell.cohort, cell.comparison, arms)
+        _, treated, others = cell.comparisons[number]
+        return Comparison(treated, others, arms)
 
     def empty(self, cell: Cell) -> Codes:
         """Return `Code.NO_TREATED`, `NO_COMPARISON` or 0 by replicate, (R,)."""
-        comparison = self.comparison(cell)
-        return self._memo.get(("empty", comparison), partial(self._find_empty, comparison))
+        code = self._empty_comparison(0, self._comparison(cell, 0))
+        for number in range(1, len(cell.comparisons)):
+            lost = self._empty_comparison(number, self._comparison(cell, number))
+            code = np.where(code == Code.OK, lost, code)
+        return code
+
+    def _empty_comparison(self, number: int, comparison: Comparison) -> Codes:
+        """Return the code of one comparison; all that the first is compared with are controls."""
+        code = self._memo.get(("empty", comparison), partial(self._find_empty, comparison))
+        return code if number == 0 else np.where(code == Code.OK, code, Code.NO_COMPARISON)
 
     def _find_empty(self, comparison: Comparison) -> Codes:
         code = np.zeros(1 + self.source.n_deleted, dtype=np.int8)
         for arm in comparison.arms:
             for cohorts, reason in (
                 (comparison.others, Code.NO_COMPARISON),
-                ((comparison.cohort,), Code.NO_TREATED),
+                ((comparison.treated,), Code.NO_TREATED),
             ):
                 weight = self.source.weights(cohorts, arm)
                 code[(self.source.counts(cohorts, arm) == 0) | (weight <= 0)] = reason
@@ -59,45 +91,50 @@ class TwoByTwo:
         """Estimate cells in some replicates, (r, K)."""
         layout, logits = self.source.layout, self.source.logits
         result = CellEstimates.blank(cells, replicates.size, layout.k, Code.OK)
-        comparisons = self.comparisons(cells)
-        with Progress(self._progress, len(comparisons) * replicates.size) as progress:
+        groups = self.groups(cells)
+        with Progress(self._progress, len(groups) * replicates.size) as progress:
             logits.tick = progress.advance
-            for number, (comparison, members) in enumerate(comparisons.items()):
-                self._estimate_members(comparison, members, replicates, result)
+            for number, group in enumerate(groups):
+                self._add_group(group, replicates, result)
                 progress.reach((number + 1) * replicates.size)
             logits.tick = None
         result.att[result.code != Code.OK] = np.nan
         return result
 
-    def comparisons(self, cells: tuple[Cell, ...]) -> dict[Comparison, list[int]]:
-        """Collect the positions of cells that share rows and covariates."""
-        found: dict[Comparison, list[int]] = {}
-        for j, cell in enumerate(cells):
-            found.setdefault(self.comparison(cell), []).append(j)
-        return found
+    def groups(self, cells: tuple[Cell, ...]) -> list[Group]:
+        """Collect cells that share rows and covariates, for their first comparisons, and so on."""
+        groups: list[Group] = []
+        for number in range(max((len(cell.comparisons) for cell in cells), default=0)):
+            found: dict[tuple[int, Comparison], list[int]] = {}
+            for j, cell in enumerate(cells):
+                if number < len(cell.comparisons):
+                    key = cell.comparisons[number].sign, self._comparison(cell, number)
+                    found.setdefault(key, []).append(j)
+            groups += [Group(number, *key, members) for key, members in found.items()]
+        return groups
 
     def _treated_weight(self, comparison: Comparison) -> Floats:
         """Add up the weights of the treated rows of all arms, (R,)."""
-        cohort = (comparison.cohort,)
-        weights = [self.source.weights(cohort, arm) for arm in comparison.arms]
+        treated = (comparison.treated,)
+        weights = [self.source.weights(treated, arm) for arm in comparison.arms]
         return np.asarray(np.sum(weights, axis=0))
 
-    def _estimate_members(
-        self, comparison: Comparison, members: list[int], replicates: Ints, into: CellEstimates
-    ) -> None:
-        """Write the estimates of the cells of one comparison."""
-        cells = into.cells
-        into.code[:, members] = self.empty(cells[members[0]])[replicates][:, None]
-        into.treated[:, members] = self._treated_weight(comparison)[replicates][:, None]
-        into.att[:, [j for j in members if cells[j].is_base]] = 0.0
-        members = [j for j in members if not cells[j].is_base]
+    def _add_group(self, group: Group, replicates: Ints, into: CellEstimates) -> None:
+        """Add one comparison to the estimates of the cells that share it."""
+        lost = self._empty_comparison(group.number, group.comparison)[replicates]
+        code = into.code[:, group.members]
+        into.code[:, group.members] = np.where(code == Code.OK, lost[:, None], code)
+        members = [j for j in group.members if not into.cells[j].is_base]
+        if group.number == 0:
+            weight = self._treated_weight(group.comparison)[replicates]
+            into.treated[:, group.members] = weight[:, None]
+            into.att[:, [j for j in group.members if into.cells[j].is_base]] = 0.0
         if members and (into.code[:, members] == Code.OK).any():  # there is something to fit
-            self._estimate_moving(comparison, members, replicates, into)
+            self._add_moving(group._replace(members=members), replicates, into)
 
-    def _estimate_moving(
-        self, comparison: Comparison, members: list[int], replicates: Ints, into: CellEstimates
-    ) -> None:
-        """Write the estimates of cells that are not zero by construction."""
+    def _add_moving(self, group: Group, replicates: Ints, into: CellEstimates) -> None:
+        """Add one comparison to the estimates of cells that are not zero by construction."""
+        comparison, members = group.comparison, group.members
         outcome = self.source.layout.outcome
         pairs = np.array(
             [(outcome(into.cells[j].time), outcome(into.cells[j].base)) for j in members]
@@ -111,22 +148,24 @@ class TwoByTwo:
             ]
         att = contrasts[0][:, of_time] - contrasts[-1][:, of_base]
         failed, column = self._failures(comparison)
-        code = into.code[:, members]
-        code = np.where(code == Code.OK, failed[replicates][:, None], code)
+        before = into.code[:, members]
+        code = np.where(before == Code.OK, failed[replicates][:, None], before)
         trimmed = (code == Code.OK) & ~np.isfinite(att)
         into.code[:, members] = np.where(trimmed, Code.OVERLAP, code)
         into.column[:, members] = np.where(
-            code == Code.SINGULAR, column[replicates][:, None], into.column[:, members]
+            (code == Code.SINGULAR) & (before == Code.OK),
+            column[replicates][:, None],
+            into.column[:, members],
         )
-        into.att[:, members] = att
-        into.dropped[members] = self._dropped(comparison)
+        into.att[:, members] = group.added(into.att[:, members], att)
+        into.dropped[members] |= self._dropped(comparison)
 
-    def regression(self, cohorts: Cohorts, arm: Arm) -> Regression:
+    def regression(self, cohorts: Classes, arm: Arm) -> Regression:
         """Prepare regressions on covariates among some cohorts in an arm, in all replicates."""
         key = ("regression", cohorts, arm)
         return self._memo.get(key, partial(self._new_regression, cohorts, arm))
 
-    def _new_regression(self, cohorts: Cohorts, arm: Arm) -> Regression:
+    def _new_regression(self, cohorts: Classes, arm: Arm) -> Regression:
         gram = self.source.sums(cohorts, arm).gram
         keep = np.ones(gram.shape[:2], dtype=bool)
         lower, scale, dependent = linear_algebra.factor(gram, keep, self._drop)
@@ -134,7 +173,7 @@ class TwoByTwo:
             lower[dependent >= 0] = 0.0
         return Regression(dependent, scale > 0, [lower, scale], {})
 
-    def coefficients(self, cohorts: Cohorts, arm: Arm, outcomes: Ints) -> Floats:
+    def coefficients(self, cohorts: Classes, arm: Arm, outcomes: Ints) -> Floats:
         """Regress outcomes, (o,), on covariates among some cohorts in an arm, (R, o, k)."""
         _, _, factors, beta = self.regression(cohorts, arm)
         new = [o for o in outcomes.tolist() if o not in beta]

@@ -98,7 +98,7 @@ def _few(fit: Fit) -> list[str]:
     n = fit.layout.n_clusters
     n_treated = int((treated_weight(fit) > 0).sum())
     made = zip(fit.estimates.cells, ~fit.estimates.empty, strict=True)
-    compared = sorted({cohort for cell, there in made if there for cohort in cell.comparison})
+    compared = sorted({cohort for cell, there in made if there for cohort in cell.others})
     n_compared = int((fit.layout.n_units[:, compared] > 0).any(axis=1).sum())
     found = []
     if n_treated < FEW:

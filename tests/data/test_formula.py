@@ -161,7 +161,7 @@ def test_variables_of_the_caller_are_not_seen(df):
 
 @pytest.mark.parametrize("value", [5, ["x1"], ("x1",), b"~x1", True, np.nan, pd.Series(["x1"])])
 def test_formulas_are_text(df, value):
-    refusal(df, "xformla=", "a string such as '~ x1 + x2'", xformla=value, error=OptionError)
+    refusal(df, "xformla must be", "a string such as '~ x1 + x2'", xformla=value, error=OptionError)
 
 
 def test_names_are_of_the_formula_only():

@@ -196,7 +196,12 @@ def test_missing_values(df, name):
 
 def test_columns(df):
     refusal(df, "treatment: df has no column 'D'", "did you mean 'd'", treatment="D")
-    refusal(df, "tname=2001 is not allowed", error=didjack.OptionError, tname=2001)
+    refusal(
+        df,
+        "tname must be the name of a column",
+        error=didjack.OptionError,
+        tname=2001,
+    )
     refusal(df, "tname and idname are the same", error=didjack.OptionError, idname="t")
     with pytest.raises(didjack.UnknownOptionError, match="did you mean 'idname'"):
         first_treated(df, "d", "t", unit="id")

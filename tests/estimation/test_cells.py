@@ -30,7 +30,7 @@ def plan(cohorts, periods, *, present=None, horizon=None, **options):
     checked = EstimationOptions(**options)
     result = plan_cells(present, codes, periods, horizon or int(periods[-1]), checked)
     cells = [
-        (cohorts[c.cohort], periods[c.time], periods[c.base], cohorts[list(c.comparison)].tolist())
+        (cohorts[c.cohort], periods[c.time], periods[c.base], cohorts[list(c.others)].tolist())
         for c in result.cells
     ]
     return cells, result.first, result.last

@@ -74,7 +74,7 @@ def test_intervals_have_the_level_of_the_call(whole):
 
 
 def test_alpha_is_no_level(whole):
-    with pytest.raises(didjack.OptionError, match=r"alpha=0.95 .*\(did you mean 0.05\?\)"):
+    with pytest.raises(didjack.OptionError, match=r"alpha must .* 0.95 \(did you mean 0.05\?\)"):
         whole[1].confint(0.95)
     with pytest.raises(didjack.UnknownOptionError, match=r"alpha=0.05 for 95 percent"):
         whole[1].confint(level=0.95)

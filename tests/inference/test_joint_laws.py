@@ -209,7 +209,7 @@ def test_pretest_of_an_event_study(few):
     assert "coefficients jointly zero, F" in str(average.summary()).replace("\n", " ")
     with pytest.raises(didjack.OptionError, match="needs event times"):
         result.aggregate("group").pretest()
-    with pytest.raises(didjack.OptionError, match="missing='none'"):
+    with pytest.raises(didjack.OptionError, match="missing must be"):
         result.pretest(missing="none")
 
 
@@ -335,7 +335,7 @@ def test_detectable_effects_of_laws(few):
     np.testing.assert_allclose(result.mde(), want, rtol=1e-10)
     np.testing.assert_allclose(result.mde(0.5), variance.critical_value(0.05) * error)
     for power in (0, 1, 80, "high", True, np.nan):
-        with pytest.raises(didjack.OptionError, match="power="):
+        with pytest.raises(didjack.OptionError, match="power must be"):
             result.mde(power)
 
 

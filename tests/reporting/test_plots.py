@@ -208,7 +208,7 @@ def test_mistakes(drawn):
     analytic = fit(drawn[0], vcov="analytic")
     with pytest.raises(didjack.OptionError, match="needs the jackknife"):
         analytic.plot(kind="replicates")
-    with pytest.raises(didjack.OptionError, match="compare='HC1'"):
+    with pytest.raises(didjack.OptionError, match=r"compare must be .* got 'HC1'"):
         result.plot(compare="HC1")
     with pytest.raises(didjack.OptionError, match=r"ax=<PolarAxes.*rectilinear"):
         result.aggregate("event").plot(plt.subplot(projection="polar"))

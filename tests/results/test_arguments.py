@@ -63,11 +63,11 @@ def refused(call, *parts):
 @pytest.mark.parametrize("flag", NO_FLAGS, ids=repr)
 def test_flags(result, event, flag):
     for one in (result, event):
-        refused(lambda one=one: one.confint(joint=flag), "joint=")
-        refused(lambda one=one: one.tidy(joint=flag), "joint=")
-        refused(lambda one=one: one.tidy(overall=flag), "overall=")
-        refused(lambda one=one: one.plot(joint=flag), "joint=")
-    refused(lambda: etable([event], stars=flag), "stars=")
+        refused(lambda one=one: one.confint(joint=flag), "joint must be")
+        refused(lambda one=one: one.tidy(joint=flag), "joint must be")
+        refused(lambda one=one: one.tidy(overall=flag), "overall must be")
+        refused(lambda one=one: one.plot(joint=flag), "joint must be")
+    refused(lambda: etable([event], stars=flag), "stars")
 
 
 def test_numpy_flags(event):
@@ -89,22 +89,22 @@ def test_windows_may_be_infinite(result, event):
 def test_levels(result, event, number):
     for one in (result, event):
         for method in (one.tidy, one.confint, one.summary, one.compare_vcov, one.plot):
-            refused(lambda method=method: method(alpha=number), "alpha=")
-    refused(lambda: event.lincomb({0: 1.0}, alpha=number), "alpha=")
-    refused(lambda: event.mde(alpha=number), "alpha=")
+            refused(lambda method=method: method(alpha=number), "alpha must be")
+    refused(lambda: event.lincomb({0: 1.0}, alpha=number), "alpha must be")
+    refused(lambda: event.mde(alpha=number), "alpha must be")
 
 
 @pytest.mark.parametrize("word", NO_WORDS, ids=repr)
 def test_words(result, event, word):
-    refused(lambda: event.compare_vcov(word), "which=")
-    refused(lambda: event.plot(kind=word), "kind=")
-    refused(lambda: result.plot(kind=word), "kind=")
-    refused(lambda: result.aggregate(word), "type=")
-    refused(lambda: result.aggregate("event", weights=word), "weights=")
-    refused(lambda: etable([event], which=word), "which=")
+    refused(lambda: event.compare_vcov(word), "which must be")
+    refused(lambda: event.plot(kind=word), "kind must be")
+    refused(lambda: result.plot(kind=word), "kind must be")
+    refused(lambda: result.aggregate(word), "type must be")
+    refused(lambda: result.aggregate("event", weights=word), "weights must be")
+    refused(lambda: etable([event], which=word), "which must be")
     if word is not None:
-        refused(lambda: event.vcov(word), "kind=")
-        refused(lambda: event.plot(compare=word), "compare=")
+        refused(lambda: event.vcov(word), "kind must be")
+        refused(lambda: event.plot(compare=word), "compare must be")
 
 
 @pytest.mark.parametrize(
@@ -174,19 +174,19 @@ def test_etables(event):
     refused(lambda: etable([event], names=[None]), "names=")
     refused(lambda: etable([event], names=3), "names=")
     for digits in ("3", 2.5, -1, 10**6, True):
-        refused(lambda digits=digits: etable([event], digits=digits), "digits=")
+        refused(lambda digits=digits: etable([event], digits=digits), "digits must be")
     refused(lambda: etable([event], caption=3), "caption=")
     assert "-0.02" in str(etable((event,), digits=np.int64(2)))
 
 
 @pytest.mark.parametrize("n_boot", [1, 0, 10**20, 10**9, True, 2.0, np.timedelta64(5, "D")])
 def test_numbers_of_draws(n_boot):
-    refused(lambda: didjack.csdid(None or pd.DataFrame(), **NAMES, n_boot=n_boot), "n_boot=")
+    refused(lambda: didjack.csdid(None or pd.DataFrame(), **NAMES, n_boot=n_boot), "n_boot must be")
 
 
 @pytest.mark.parametrize("seed", [-1, 2**64, 10**30, 1.0, "0"])
 def test_seeds(seed):
-    refused(lambda: didjack.csdid(pd.DataFrame(), **NAMES, seed=seed), "seed=")
+    refused(lambda: didjack.csdid(pd.DataFrame(), **NAMES, seed=seed), "seed must be")
 
 
 def test_least_draws_and_largest_seed():

@@ -47,16 +47,18 @@ class Mean(NamedTuple):
 
 Comparison = tuple[Mean, Mean, Mean, Mean]
 """A 2x2 comparison, in the order of `SIGNS`."""
+Version = tuple[tuple[int, Comparison], ...]
+"""What a cell is: 2x2 comparisons, each with its sign."""
 
 
 class Changed(NamedTuple):
-    """Replicates in which some cells are other comparisons than in the full sample.
+    """Replicates in which some cells are made of other comparisons than in the full sample.
 
     Attributes
     ----------
     replicates : (r,) rows
     cells : (c,) which cells
-    versions : (c,) the comparisons that they are; -1 for none
+    versions : (c,) the versions that they are; -1 for none
     """
 
     replicates: Ints
@@ -73,8 +75,9 @@ class Means:
     weight : (D, H) weight of each cluster in the means of the same rows and weights
     row : (Q,) which of them each of the Q means has
     period : (Q,) position of the period of each mean, sorted
-    terms : (V, 4) the means of each distinct 2x2 comparison, in the order of `SIGNS`
-    usual : (K,) the comparison that each cell is; -1 for none
+    terms : (V, m) the means of each distinct version of a cell, four for each comparison
+    signs : (V, m) how they count; 0 where a version has fewer than m
+    usual : (K,) the version that each cell is; -1 for none
     changed : where replicates differ from that
     """
 
@@ -82,21 +85,28 @@ class Means:
     row: Ints
     period: Ints
     terms: Ints
+    signs: Floats
     usual: Ints
     changed: tuple[Changed, ...]
 
     @classmethod
     def of(
         cls,
-        comparisons: Sequence[Comparison],
+        versions: Sequence[Version],
         usual: Ints,
         changed: Sequence[Changed],
         tables: Sequence[Floats],
     ) -> Means:
-        """Collect the means of some comparisons; `tables`: weights by cluster, (H, C) each."""
-        means = sorted({mean for comparison in comparisons for mean in comparison})
+        """Collect the means of some versions; `tables`: weights by cluster, (H, C) each."""
+        means = sorted({mean for version in versions for _, four in version for mean in four})
         position = {mean: q for q, mean in enumerate(means)}
-        terms = [[position[mean] for mean in comparison] for comparison in comparisons]
+        shape = (len(versions), max(map(len, versions), default=1), SIGNS.size)
+        terms, signs = np.zeros(shape, dtype=np.int64), np.zeros(shape)
+        for v, version in enumerate(versions):
+            terms[v] = position[version[0][1][0]]  # counts as often as the signs say, or not at all
+            for number, (sign, four) in enumerate(version):
+                terms[v, number] = [position[mean] for mean in four]
+                signs[v, number] = sign * SIGNS
         rows: dict[tuple[int, tuple[int, ...]], int] = {}
         row = [rows.setdefault((mean.weights, mean.cohorts), len(rows)) for mean in means]
         weight = np.array([tables[table][:, cohorts].sum(axis=1) for table, cohorts in rows])
@@ -104,7 +114,8 @@ class Means:
             weight,
             np.array(row),
             np.array([mean.period for mean in means]),
-            np.array(terms),
+            terms.reshape(shape[0], shape[1] * shape[2]),
+            signs.reshape(shape[0], shape[1] * shape[2]),
             usual,
             tuple(changed),
         )
@@ -151,17 +162,17 @@ class Means:
         return Changed(group.replicates, at, group.versions[found])
 
     def _used(self, versions: Ints) -> Ints:
-        """Return the means of some comparisons, sorted; -1 stands for none."""
+        """Return the means of some versions, sorted; -1 stands for none."""
         mark = np.zeros(self.row.size, dtype=bool)
         mark[self.terms[versions[versions >= 0]]] = True
         return np.flatnonzero(mark)
 
     def _signs(self, versions: Ints, used: Ints) -> Floats:
-        """Return how each used mean counts in some comparisons, (n, q)."""
+        """Return how each used mean counts in some versions, (n, q)."""
         signs = np.zeros((versions.size, used.size))
         some = np.flatnonzero(versions >= 0)
         at = np.searchsorted(used, self.terms[versions[some]])
-        np.add.at(signs, (some[:, None], at), SIGNS)
+        np.add.at(signs, (some[:, None], at), self.signs[versions[some]])
         return signs
 
 

@@ -21,7 +21,7 @@ from didjack.estimation.layout import Arm, Layout
 from didjack.estimation.sums import SumSource
 from didjack.imports import load
 from didjack.inference.reference.distribution import Axes, axes_of
-from didjack.inference.reference.loadings import Changed, Comparison, Loadings, Mean, Means
+from didjack.inference.reference.loadings import Changed, Loadings, Mean, Means, Version
 from didjack.memo import Memo, key_of
 
 # ---- working variance ----------------------------------------------------------------------------
@@ -164,8 +164,8 @@ def _design(fit: Fit) -> Design:
     estimated, source = fit.estimated(True), fit.source
     tables = _Tables(source)
     cells = estimated.shown.cells + estimated.extra.cells
-    number: dict[Comparison, int] = {}
-    versions = [number.setdefault(tables.comparison(cell), len(number)) for cell in cells]
+    number: dict[Version, int] = {}
+    versions = [number.setdefault(tables.version(cell), len(number)) for cell in cells]
     usual = np.array(versions, dtype=np.int64)
     usual[len(estimated.shown.cells) :] = -1
     usual[np.flatnonzero(estimated.shown.empty)] = -1
@@ -181,9 +181,9 @@ def _changed(
     cells: tuple[Cell, ...],
     usual: Ints,
     tables: _Tables,
-    number: dict[Comparison, int],
+    number: dict[Version, int],
 ) -> Iterator[Changed]:
-    """Yield where replicates compare others than the full sample; numbers new comparisons."""
+    """Yield where replicates compare others than the full sample; numbers new versions."""
     position = {(cell.cohort, cell.time): k for k, cell in enumerate(cells)}
     later: set[int] = set()
     for group in reversed(estimated.others):
@@ -193,8 +193,8 @@ def _changed(
         for cell in group.cells:
             at = position.get((cell.cohort, cell.time))
             if at is not None:
-                comparison = tables.comparison(cell, group.balanced)
-                own[at] = number.setdefault(comparison, len(number))
+                version = tables.version(cell, group.balanced)
+                own[at] = number.setdefault(version, len(number))
         other = np.flatnonzero(own != usual)
         if rows and other.size:
             yield Changed(np.array(rows), other, own[other])
@@ -214,19 +214,24 @@ class _Tables:
         self._number: dict[tuple[int, int], int] = {}
         self.weights: list[Floats] = []
 
-    def comparison(self, cell: Cell, balanced: bool = False) -> Comparison:
-        """Return the means of a cell: treated and others in `time`, then in `base`."""
+    def version(self, cell: Cell, balanced: bool = False) -> Version:
+        """Return what a cell is made of: its comparisons, of means in `time` and in `base`."""
         arms = self._layout.arms(*cell.periods)
         table = [self._table(arm) for arm in (arms[0], arms[-1])]
         if balanced and self._layout.slots.w == 1:
             earlier = table[0] if cell.time < cell.base else table[1]
             table = [earlier, earlier]
-        treated, others = (cell.cohort,), cell.comparison
-        return (
-            Mean(cell.time, treated, table[0]),
-            Mean(cell.time, others, table[0]),
-            Mean(cell.base, treated, table[1]),
-            Mean(cell.base, others, table[1]),
+        return tuple(
+            (
+                sign,
+                (
+                    Mean(cell.time, (treated,), table[0]),
+                    Mean(cell.time, others, table[0]),
+                    Mean(cell.base, (treated,), table[1]),
+                    Mean(cell.base, others, table[1]),
+                ),
+            )
+            for sign, treated, others in cell.comparisons
         )
 
     def _table(self, arm: Arm) -> int:

@@ -270,14 +270,14 @@ def test_names_with_dots(engine):
 
 
 def test_collect_is_a_flag():
-    assert refused(panel(), **NAMES, collect="yes").startswith("collect='yes' is not allowed")
+    assert refused(panel(), **NAMES, collect="yes").startswith("collect must be True or False")
 
 
 def test_scan_says_what_it_takes(tmp_path):
     for path in (3, "", "a.xlsx"):
         with pytest.raises(didjack.OptionError, match="path="):
             didjack.scan(path)
-    with pytest.raises(didjack.OptionError, match="engine='spark' is not allowed"):
+    with pytest.raises(didjack.OptionError, match=r"engine must be .* got 'spark'"):
         didjack.scan("a.parquet", engine="spark")
     with pytest.raises(didjack.DataError, match="duckdb could not read"):
         didjack.scan(tmp_path / "a.parquet")

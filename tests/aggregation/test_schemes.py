@@ -88,7 +88,7 @@ def test_toy_scheme_has_analytic_errors(df):
 def test_toy_scheme_is_written_and_drawn(df):
     average = fit(df).aggregate("exposure")
     assert "effects by length of exposure" in " ".join(str(average.summary()).split())
-    assert "<didjack effects by length of exposure: 2 coefficients" in repr(average)
+    assert repr(average).startswith("Effects by length of exposure: reg, CV3, 15 clusters\n")
     assert r"\begin{table}" in average.to_latex()
     assert "exposure 1" in str(etable([average]))
     assert "exposure 1" in average.__maketables_coef_table__.index

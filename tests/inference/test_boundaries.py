@@ -11,7 +11,7 @@ from compare_with_bruteforce import NAMES, draw
 from scipy import stats
 
 import didjack
-from didjack import InferenceWarning
+from didjack import InferenceWarning, options
 from didjack.inference import joint_tests, targets
 from didjack.inference.bands import max_t
 from didjack.inference.permutation.placebo import PlaceboTest
@@ -62,7 +62,8 @@ class Unequal(CV3):
         return Variance(found.std_error, df, found.n_replicates)
 
 
-def test_wald_tests_take_the_fewest_degrees_of_freedom():
+def test_wald_tests_take_the_fewest_degrees_of_freedom(monkeypatch):
+    monkeypatch.setattr(options, "JACKKNIFE", (*options.JACKKNIFE, "unequal"))
     with KINDS.temporarily(Unequal()):
         event = small([0, 0, 0, 4, 4, 5, 5, 5], reference="t", vcov="unequal").aggregate("event")
         test = event.wald_test([0, 1])

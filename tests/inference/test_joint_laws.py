@@ -201,7 +201,7 @@ def test_pretest_of_an_event_study(few):
     before = [e for e in average._targets.index[:-1] if e < 0]
     test, want = average.pretest(), average.wald_test(before)
     assert test["p_value"] == want["p_value"]
-    assert test["left_out"] == []
+    assert test["left_out"] == ()
     band = average._coefficients.critical_values(np.arange(len(before)), 0.05).value
     table = average.tidy().iloc[: len(before)]
     ends = table["estimate"].abs() + band * table["std_error"]
@@ -220,12 +220,12 @@ def test_pretest_leaves_out_what_has_no_error():
     for options in ({"undefined": "nan"}, {"reference": "t"}):
         result = fit(df, **options)
         test = result.pretest()
-        assert test["left_out"] == [(4, 2), (4, 3)]
+        assert test["left_out"] == ((4, 2), (4, 3))
         assert test["reason"] == ""
         assert test["df_num"] == 4
         assert np.isnan(result.pretest(missing="nan")["p_value"])
     made_up = fit(df).pretest()
-    assert made_up["left_out"] == []
+    assert made_up["left_out"] == ()
     assert made_up["df_num"] == 6
 
 

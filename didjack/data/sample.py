@@ -69,8 +69,8 @@ LEDGER_COLUMNS = list(Entry._fields)
 
 def ledger_table(entries: Sequence[Entry]) -> pd.DataFrame:
     """Arrange entries as a table."""
-    table = pd.DataFrame(entries, columns=LEDGER_COLUMNS)
-    return table.assign(rule=[entry.rule.value for entry in entries])
+    rows = [(entry.rule.value, *entry[1:]) for entry in entries]
+    return pd.DataFrame(rows, columns=LEDGER_COLUMNS)
 
 
 # ---- sample --------------------------------------------------------------------------------------

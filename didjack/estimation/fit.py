@@ -143,7 +143,7 @@ class Fit:
         return self._memo.get(self._key(what), make)
 
     def _key(self, what: Hashable) -> Hashable:
-        return self.source, self.options.sample, self.options.estimation, what
+        return self.options.sample, self.options.estimation, what
 
     def estimated(self, jackknife: bool) -> Estimated:
         """Return the estimates of the full sample, or of all replicates; made once."""

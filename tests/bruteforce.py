@@ -463,7 +463,7 @@ def estimate(sample, control_group, base_period, anticipation, est_method, drop,
         records.append((g, t, base, cell[0], cell[1]))
         psis.append(cell[2])
         treated.append(cell[3])
-    if all(status.startswith(("no treated", "no control")) for *_, status in records):
+    if all(status.startswith("no ") and status != "no overlap" for *_, status in records):
         raise SampleError("no cell has both treated and comparison units")
     units = sample.rows.groupby("unit", sort=False)
     cohort = units["g"].first().to_numpy()

@@ -80,9 +80,11 @@ def report_design(fit: Fit) -> None:
     if not found:
         return
     options = fit.options.inference
-    allowed = options.jackknife and options.reference == "model"
-    use = "tests and intervals allow for it" if allowed else "t tests can reject far too often"
-    warn(f"{'; '.join(found)}: {use}; see result.clusters()", FewClustersWarning)
+    use = ": t tests can reject far too often"
+    if options.jackknife and options.reference == "model":
+        n_left = fit.layout.n_clusters - _counts(fit).count(1)  # without the only one, nothing is
+        use = ": tests and intervals allow for it" if n_left >= LEAST_REPLICATES["impute"] else ""
+    warn(f"{'; '.join(found)}{use}; see result.clusters()", FewClustersWarning)
 
 
 def concerns(fit: Fit) -> list[str]:
@@ -93,13 +95,18 @@ def concerns(fit: Fit) -> list[str]:
     return found if fit.options.inference.jackknife else found + _alone(fit)
 
 
-def _few(fit: Fit) -> list[str]:
-    """Count the treated clusters, and those to compare with, if these are few."""
-    n = fit.layout.n_clusters
-    n_treated = int((treated_weight(fit) > 0).sum())
+def _counts(fit: Fit) -> tuple[int, int]:
+    """Count the treated clusters, and those to compare with."""
     made = zip(fit.estimates.cells, ~fit.estimates.empty, strict=True)
     compared = sorted({cohort for cell, there in made if there for cohort in cell.others})
-    n_compared = int((fit.layout.n_units[:, compared] > 0).any(axis=1).sum())
+    n_compared = (fit.layout.n_units[:, compared] > 0).any(axis=1).sum()
+    return int((treated_weight(fit) > 0).sum()), int(n_compared)
+
+
+def _few(fit: Fit) -> list[str]:
+    """Say how many clusters are treated, and how many there are to compare with, if few."""
+    n = fit.layout.n_clusters
+    n_treated, n_compared = _counts(fit)
     found = []
     if n_treated < FEW:
         are = "is" if n_treated == 1 else "are"

@@ -168,7 +168,7 @@ def test_etables_of_nothing(results):
 
 
 def test_etables(event):
-    refused(lambda: etable(event), "a list or dict of results; one result goes into a list")
+    assert str(etable(event)) == str(etable([event]))
     refused(lambda: etable({1: event}), "names=", "texts")
     refused(lambda: etable([event], names="a"), "names=")
     refused(lambda: etable([event], names=[None]), "names=")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Never
 
 import numpy as np
@@ -235,6 +236,17 @@ def coef(self: BaseResult) -> pd.Series:
     {2004: -0.0797, 2006: -0.0229, 2007: -0.0261, 'overall': -0.031}
     """
     return column(self, "estimate")
+
+
+def params(self: BaseResult) -> pd.Series:
+    """The estimates by coefficient, as statsmodels has them."""
+    # maketables takes all that has params, bse and pvalues for a result of statsmodels, before it
+    # looks for what a result of didjack has for it. An error that is no AttributeError sends it on.
+    frame = inspect.currentframe()
+    caller = frame.f_back.f_globals.get("__name__") if frame and frame.f_back else None
+    if caller == "maketables.extractors":
+        raise TypeError("maketables reads __maketables_coef_table__")
+    return coef(self)
 
 
 def se(self: BaseResult) -> pd.Series:

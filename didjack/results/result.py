@@ -36,7 +36,7 @@ class Result(BaseResult):
     vcov = estimates.vcov
 
     # What users of statsmodels and pyfixest type.
-    params = property(estimates.coef)
+    params = property(estimates.params)
     bse = property(estimates.se)
     tvalues = property(estimates.tstat)
     pvalues = property(estimates.pvalue)

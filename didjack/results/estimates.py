@@ -239,7 +239,7 @@ def coef(self: BaseResult) -> pd.Series:
 
 
 def params(self: BaseResult) -> pd.Series:
-    """The estimates by coefficient, as statsmodels has them."""
+    """Return the estimates by coefficient, as statsmodels has them."""
     # maketables takes all that has params, bse and pvalues for a result of statsmodels, before it
     # looks for what a result of didjack has for it. An error that is no AttributeError sends it on.
     frame = inspect.currentframe()

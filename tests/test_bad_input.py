@@ -68,7 +68,7 @@ def test_not_a_table(kind):
 
 def test_no_table(df):
     refusal(None, "data is required", error=UnknownOptionError)
-    with pytest.raises(UnknownOptionError, match="df, yname, tname, gname are required"):
+    with pytest.raises(UnknownOptionError, match="data, yname, tname, gname are required"):
         didjack.csdid()
     with pytest.raises(UnknownOptionError, match="yname, tname, gname are required"):
         didjack.csdid(df)

@@ -40,7 +40,7 @@ NEEDED = {
 """What pages import beside the package and the extra "test"; it is in the extra "handovers"."""
 WRITTEN = ["benchmarks.md", "monte_carlo.md"]
 """Pages that scripts write, which may not have run."""
-FOR_THE_PACKAGE = {"of", "view"}
+FOR_THE_PACKAGE: set[str] = set()
 """Members of results that users have no use for."""
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
 

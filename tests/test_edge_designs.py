@@ -262,7 +262,7 @@ def test_rows_of_dropped_periods_do_not_count_in_shares(
 ):
     options = {"control_group": control_group, "anticipation": anticipation} | weights
     result = check(late_cohorts(sample), est_method="reg", **options, **SPARSE[sample])
-    share, source = result._fit.estimated(True).share, result._fit.source.replicated(True)
+    share, source = result._fit.estimated(True).share.stacked, result._fit.source.replicated(True)
     whole = source.shares(7)
     np.testing.assert_array_equal(share[[0, *range(2, 8)]], whole[[0, *range(2, 8)]])
     assert (share[1] / share[1].sum() != whole[1] / whole[1].sum()).any()

@@ -220,6 +220,7 @@ def column(self: BaseResult, name: str, alpha: float | None = None) -> pd.Series
     return pd.Series(values, index=own_index(self._targets.index), name=name)
 
 
+@told_apart
 def coef(self: BaseResult) -> pd.Series:
     """Return the estimates by coefficient, as pyfixest does; also ``params``.
 
@@ -249,6 +250,7 @@ def params(self: BaseResult) -> pd.Series:
     return coef(self)
 
 
+@told_apart
 def se(self: BaseResult) -> pd.Series:
     """Return the standard errors by coefficient, as pyfixest does; also ``bse``.
 
@@ -261,12 +263,13 @@ def se(self: BaseResult) -> pd.Series:
     >>> import didjack
     >>> df = didjack.datasets.load_mpdta()
     >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal").aggregate("group")
-    >>> (res.se() == res.bse).all()
+    >>> bool((res.se() == res.bse).all())
     True
     """
     return column(self, "std_error")
 
 
+@told_apart
 def tstat(self: BaseResult) -> pd.Series:
     """Return the t statistics by coefficient, as pyfixest does; also ``tvalues``.
 
@@ -277,6 +280,7 @@ def tstat(self: BaseResult) -> pd.Series:
     return column(self, "statistic")
 
 
+@told_apart
 def pvalue(self: BaseResult) -> pd.Series:
     """Return the p-values by coefficient, as pyfixest does; also ``pvalues``.
 

@@ -164,6 +164,7 @@ def results():
 VALUES = (np.float64(7.5), np.int64(-3), "zzz", [np.int64(1)], object)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", range(4))
 def test_messages_of_methods(results, place):
     """A method that is called wrongly speaks of itself, and of no class of the package."""

@@ -13,7 +13,10 @@ from strategies import CALENDARS, DTYPES, LABELS, UNITS, designs
 
 import didjack
 
-pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "ignore::didjack.DidjackWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("error::RuntimeWarning", "ignore::didjack.DidjackWarning"),
+    pytest.mark.slow,
+]
 
 
 def fit(df, **options):

@@ -103,6 +103,7 @@ def members(result, kind):
             yield name
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
 @pytest.mark.parametrize("kind", RESULTS)
 def test_members_of_results_leave_everything_as_it_was(results, kind):

@@ -30,6 +30,14 @@ def in_a_folder(tmp_path, monkeypatch):
     df.to_csv("data.csv", index=False)
 
 
+@pytest.fixture(autouse=True)
+def as_in_a_terminal():
+    """Have Ctrl-C do what it does there: what a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def state():
     """What a call of the command must not change."""
     handlers = [signal.getsignal(number) for number in signals.STOP]

@@ -1,7 +1,7 @@
 """What users of related packages type, and what they mean by it."""
 
 ALIASES = {
-    "data": "df",
+    "df": "data",
     "y": "yname",
     "outcome": "yname",
     "t": "tname",
@@ -26,6 +26,9 @@ ALIASES = {
     "level": "alpha",
 }
 """Names of options, and what these are called here."""
+
+RENAMED = {"df": "data"}
+"""Parameters by the names that they had, which are still understood."""
 
 VALUE_ALIASES = {
     "dripw": "dr",

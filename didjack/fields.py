@@ -17,7 +17,7 @@ class Fields:
     """Base of frozen dataclasses that are the result of a test.
 
     ``test.p_value`` and ``test["p_value"]`` are the same. `_title` is the first line of what is
-    printed; fields whose names begin with an underscore are not shown.
+    printed, `_more` are properties that count as fields.
     """
 
     _title: ClassVar[str] = ""
@@ -26,7 +26,7 @@ class Fields:
     def keys(self) -> list[str]:
         """Return the names of the fields."""
         named = [one.name for one in fields(self)]  # type: ignore[arg-type]  # of dataclasses
-        return [name for name in (*named, *self._more) if not name.startswith("_")]
+        return [*named, *self._more]
 
     def __getitem__(self, name: str | list[str]) -> Any:
         names = self.keys()

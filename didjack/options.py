@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_args, get_orig
 
 import numpy as np
 
-from didjack.aliases import ALIASES, VALUE_ALIASES
+from didjack.aliases import ALIASES, RENAMED, VALUE_ALIASES
 from didjack.errors import OptionError, UnknownOptionError
 from didjack.wording import brief, did_you_mean, nearest
 
@@ -166,8 +166,9 @@ def told_apart(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def call(*args: P.args, **options: P.kwargs) -> R:
-        if "df" in options and "data" in named and not args and "data" not in options:
-            options["data"] = options.pop("df")  # what the first parameter was called
+        for old, new in RENAMED.items():
+            if old in options and new in named[len(args) :] and new not in options:
+                options[new] = options.pop(old)
         reject_unknown({k: v for k, v in options.items() if k not in named}, named)
         missing = [name for name in required[len(args) :] if name not in options]
         if missing:

@@ -84,6 +84,12 @@ def difference(before):
     return list(gone.items())
 
 
+@pytest.fixture(autouse=True)
+def no_figures():
+    """Close what examples left open: the tests close their own figures, and all others with them."""
+    plt.close("all")
+
+
 @pytest.fixture(scope="module")
 def results():
     df = didjack.datasets.load_mpdta()

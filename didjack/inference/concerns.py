@@ -76,23 +76,19 @@ def _imputed(beyond: Bools) -> str:
 
 def report_design(fit: Fit) -> None:
     """Warn of a design in which inference hinges on few clusters, as their counts tell."""
-    found = concerns(fit)
+    if not treated_weight(fit).any():
+        return
+    options, counts = fit.options.inference, _counts(fit)
+    found = [*_few(fit.layout.n_clusters, *counts), *_unequal(fit)]
+    if not options.jackknife:
+        found += _alone(fit)
     if not found:
         return
-    options = fit.options.inference
     use = ": t tests can reject far too often"
     if options.jackknife and options.reference == "model":
-        n_left = fit.layout.n_clusters - _counts(fit).count(1)  # without the only one, nothing is
+        n_left = fit.layout.n_clusters - counts.count(1)  # without the only one, nothing is
         use = ": tests and intervals allow for it" if n_left >= LEAST_REPLICATES["impute"] else ""
     warn(f"{'; '.join(found)}{use}; see result.clusters()", FewClustersWarning)
-
-
-def concerns(fit: Fit) -> list[str]:
-    """Say what makes inference hinge on few clusters, if anything."""
-    if not treated_weight(fit).any():
-        return []
-    found = [*_few(fit), *_unequal(fit)]
-    return found if fit.options.inference.jackknife else found + _alone(fit)
 
 
 def _counts(fit: Fit) -> tuple[int, int]:
@@ -103,10 +99,8 @@ def _counts(fit: Fit) -> tuple[int, int]:
     return int((treated_weight(fit) > 0).sum()), int(n_compared)
 
 
-def _few(fit: Fit) -> list[str]:
-    """Say how many clusters are treated, and how many there are to compare with, if few."""
-    n = fit.layout.n_clusters
-    n_treated, n_compared = _counts(fit)
+def _few(n: int, n_treated: int, n_compared: int) -> list[str]:
+    """Say how many of n clusters are treated, and how many there are to compare with, if few."""
     found = []
     if n_treated < FEW:
         are = "is" if n_treated == 1 else "are"

@@ -108,10 +108,10 @@ def _find(label: Any, index: pd.Index) -> int | None:
         if isinstance(key, tuple) == isinstance(label, tuple) and key == label:
             return at
     written = label_text(label)
-    for names in ([label_text(key) for key in index], coefficient_names(index)):
-        if names.count(written) == 1:
-            return names.index(written)
-    return None
+    names = [label_text(key) for key in index]
+    if names.count(written) != 1:
+        names = coefficient_names(index)
+    return names.index(written) if names.count(written) == 1 else None
 
 
 def coefficient_names(index: pd.Index) -> list[str]:
@@ -123,7 +123,7 @@ def coefficient_names(index: pd.Index) -> list[str]:
     """
     if index.nlevels == 2:
         return [f"ATT({label_text(key)})" for key in index]
-    words = {scheme.label: scheme.words for scheme in map(SCHEMES.__getitem__, SCHEMES)}
+    words = {SCHEMES[kind].label: SCHEMES[kind].words for kind in SCHEMES}
     before = words.get(str(index.name), "")
     return [
         "overall ATT" if key == "overall" else f"{before} {label_text(key)}".strip()

@@ -214,9 +214,9 @@ def vcov(self: BaseResult, kind: Vcov | None = None) -> pd.DataFrame:
 # ---- what users of statsmodels and pyfixest type -------------------------------------------------
 
 
-def column(self: BaseResult, name: str, alpha: float | None = None) -> pd.Series:
+def _column(self: BaseResult, name: str) -> pd.Series:
     """Return one column of the table of coefficients, by coefficient."""
-    values = self._statistics(alpha)[name].to_numpy(dtype=np.float64)
+    values = self._statistics()[name].to_numpy(dtype=np.float64)
     return pd.Series(values, index=own_index(self._targets.index), name=name)
 
 
@@ -236,7 +236,7 @@ def coef(self: BaseResult) -> pd.Series:
     >>> res.coef().round(4).to_dict()
     {2004: -0.0797, 2006: -0.0229, 2007: -0.0261, 'overall': -0.031}
     """
-    return column(self, "estimate")
+    return _column(self, "estimate")
 
 
 def params(self: BaseResult) -> pd.Series:
@@ -266,7 +266,7 @@ def se(self: BaseResult) -> pd.Series:
     >>> bool((res.se() == res.bse).all())
     True
     """
-    return column(self, "std_error")
+    return _column(self, "std_error")
 
 
 @told_apart
@@ -277,7 +277,7 @@ def tstat(self: BaseResult) -> pd.Series:
     -------
     Series
     """
-    return column(self, "statistic")
+    return _column(self, "statistic")
 
 
 @told_apart
@@ -288,7 +288,7 @@ def pvalue(self: BaseResult) -> pd.Series:
     -------
     Series
     """
-    return column(self, "p_value")
+    return _column(self, "p_value")
 
 
 @told_apart

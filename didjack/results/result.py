@@ -178,7 +178,7 @@ class Result(BaseResult):
         about = self._fit.describe()
         head = (
             f"{self.title[0].upper()}{self.title[1:]}: {about['est_method']}, {about['vcov']}, "
-            f"{plural(int(str(about['n_clusters'])), 'cluster')}"
+            f"{plural(self._fit.layout.n_clusters, 'cluster')}"
         )
         table = columns(self._view)[_IN_REPR]
         return f"{head}\n{table.to_string(max_rows=_MOST_ROWS, float_format='{:.4f}'.format)}"

@@ -6,12 +6,12 @@ import glob
 import os
 from dataclasses import dataclass
 from datetime import date, datetime
-from importlib import import_module
 from typing import Any
 
 import narwhals as nw
 
 from didjack.errors import DataError, OptionError
+from didjack.imports import load
 from didjack.wording import brief, name_some
 
 # ---- files ---------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def files_of(path: str, engine: str) -> Files:
             f"path={brief(path)} is not allowed; it must end in {', '.join(_ENDINGS)}, or be a "
             "folder"
         )
-    module: Any = import_module(engine)
+    module = load(engine)
     # A connection of its own: nothing is left in the one that the user may have.
     source = module.connect() if engine == "duckdb" else module
     text = not path.lower().endswith(".parquet")

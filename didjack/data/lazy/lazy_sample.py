@@ -68,10 +68,14 @@ class FirstRows:
     n_zero: int
 
     @classmethod
-    def of(cls, used: Used) -> FirstRows:
-        """Look at them; raise for columns that are of another kind than they have to be."""
+    def of(cls, used: Used, kept: Used) -> FirstRows:
+        """Look at them; raise for columns that are of another kind than they have to be.
+
+        Parameters
+        ----------
+        used, kept : of the whole table, and of the rows whose weight is not zero
+        """
         options, table = used.options, used.table
-        kept = with_weight(used)
         rows = kept.table.frame.select(*used.roles).head(_ROWS)
         queries = [rows, _patterns(kept), *count_without_weight(used)]
         first, counted, *zeros = table.fetch_together(queries, "read its first rows")
@@ -80,11 +84,12 @@ class FirstRows:
             raise no_weight(options, n_zero)
         data = read_columns(first, used.roles)
         unnumbered = np.ones(len(first), dtype=np.int64)
+        numbers = {}
         for role in ("yname", "weightsname"):
             if (name := getattr(options, role)) is not None:
                 raise_for_text(used, name, role)
-                as_float(data[name], role, unnumbered, table.package)
-        y = as_float(data[options.yname], "yname", unnumbered)
+                numbers[role] = as_float(data[name], role, unnumbered, table.package)
+        y = numbers["yname"]
         keys = pd.DataFrame({name: data[name] for name in used.keys})
         n_rows, n_patterns = (column[0].as_py() or 0.0 for column in counted.columns)
         differ = y.size == _ROWS and 2 * len(keys.drop_duplicates()) > _ROWS
@@ -163,7 +168,8 @@ def _clean(used: Used) -> CleanData:
     used.table.check_names(used.roles)
     check_dates(used)
     check_collation(used)
-    first, kept = FirstRows.of(used), with_weight(used)
+    kept = with_weight(used)
+    first = FirstRows.of(used, kept)
     patterns = None if first.differ else Patterns.of(kept, first.centre)
     if patterns is None and few_enough(rows := n_rows(used)):
         return clean_in_memory(

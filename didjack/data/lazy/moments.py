@@ -25,7 +25,7 @@ from didjack.imports import load
 # ---- moments -------------------------------------------------------------------------------------
 
 CROSS, NUMBER, LOW, HIGH = -4, -3, -2, -1
-"""Where moments have sums of w z y, sums of z, and the least and largest z that has a weight."""
+"""Where moments have sums of w z y, sums of z, and the least and largest z."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,8 @@ class Moments:
             if weight is not None:
                 found.append(z.sum().alias(self.own(f"n_{a}")))
             if self.dummy[a] is None:
-                there = z if weight is None else nw.when(weight > 0).then(z)
-                found.append(there.min().alias(self.own(f"low_{a}")))
-                found.append(there.max().alias(self.own(f"high_{a}")))
+                found.append(z.min().alias(self.own(f"low_{a}")))
+                found.append(z.max().alias(self.own(f"high_{a}")))
         for a, b in _pairs(self.dummy):
             found.append(total(nw.col(self._z(a)) * nw.col(self._z(b)), f"zz_{a}_{b}"))
         return found
@@ -247,8 +246,7 @@ def _rows(gram: Floats, cross: Floats, constant: Floats) -> tuple[Floats, Floats
 
     k = gram.shape[1]
     weight = gram[:, 0, 0]
-    scale = np.where(weight > 0, weight, 1.0)
-    mean, y_mean = gram[:, 0] / scale[:, None], cross[:, 0] / scale
+    mean, y_mean = gram[:, 0] / weight[:, None], cross[:, 0] / weight
     # In units of the columns' norms, each is as exact as the others.
     norm = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
     norm = np.where(norm > 0, norm, 1.0)[:, 1:]
@@ -260,7 +258,7 @@ def _rows(gram: Floats, cross: Floats, constant: Floats) -> tuple[Floats, Floats
     vectors[fixed] = 0.0
     varies = values > _LEAST
     root = np.sqrt(np.where(varies, values, 0.0))
-    side = np.sqrt(k / scale)[:, None, None] * helmert(k)
+    side = np.sqrt(k / weight)[:, None, None] * helmert(k)
     x = np.ones_like(gram)
     centre = np.where(fixed, constant, mean[:, 1:])
     x[:, :, 1:] = centre[:, None] + norm[:, None] * np.einsum(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import narwhals as nw
 
+from didjack.data.lazy.files import files_of, together
 from didjack.data.lazy.lazy_table import told_by
 from didjack.errors import DataError, OptionError
+from didjack.imports import load
 from didjack.options import check_listed
 from didjack.wording import brief
 
@@ -160,9 +161,6 @@ def scan(path: str | os.PathLike[str], engine: str | None = None) -> Any:
         raise OptionError(f"path={brief(path)} is not allowed: the name of a file, as a string")
     name = os.fspath(path)
     chosen = _installed(engine)
-    # narwhals is only imported when it is needed.
-    from didjack.data.lazy.files import files_of, together
-
     with told_by(chosen, f"read {brief(name)}"):
         files = files_of(name, chosen)
         table = together([files.part(names) for names in files.alike()])
@@ -175,7 +173,7 @@ def _installed(engine: str | None) -> str:
         check_listed("engine", engine, _ENGINES)
     for name in _ENGINES if engine is None else (engine,):
         try:
-            import_module(name)
+            load(name)
         except ImportError:
             continue
         return name

@@ -86,7 +86,7 @@ def difference(before):
 
 @pytest.fixture(autouse=True)
 def no_figures():
-    """Close what examples left open: the tests close their own figures, and all others with them."""
+    """Close what examples left open: the tests close all figures, not only their own."""
     plt.close("all")
 
 

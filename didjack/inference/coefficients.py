@@ -66,8 +66,12 @@ class Coefficients:
 
     def variance(self, kind: VarianceKind, weights: Floats | None = None) -> Variance:
         """Return standard errors and degrees of freedom of coefficients, or of combinations."""
-        found = kind.variance(self.material(kind, weights))
-        gone, size = self.targets.base, self._size
+        return self.variance_of(self.material(kind, weights), kind)
+
+    def variance_of(self, material: Material, kind: VarianceKind | None = None) -> Variance:
+        """Return the same from what it is made from; none where that is rounding error alone."""
+        found = (self.kind if kind is None else kind).variance(material)
+        gone, size, weights = self.targets.base, self._size, material.weights
         if weights is not None:
             gone = ~(weights[:, ~gone] != 0).any(axis=1)
             size = np.abs(weights) @ size

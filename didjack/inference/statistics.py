@@ -43,6 +43,9 @@ class Law(Protocol):
     def df(self, alpha: float) -> Floats:
         """Degrees of freedom of the t with these critical values, (M,)."""
 
+    def take(self, rows: Ints) -> Law:
+        """Select statistics."""
+
 
 @dataclass(frozen=True, slots=True)
 class Variance:
@@ -60,6 +63,11 @@ class Variance:
     df: Floats
     n_replicates: Ints
     law: Law | None = None
+
+    def take(self, rows: Ints) -> Variance:
+        """Select coefficients."""
+        law = None if self.law is None else self.law.take(rows)
+        return Variance(self.std_error[rows], self.df[rows], self.n_replicates[rows], law)
 
     def p_value(self, statistic: Floats) -> Floats:
         """Two-sided p-values, (M,)."""

@@ -15,7 +15,7 @@ from didjack.reporting.plots.style import Finish
 from didjack.reporting.tables.summary import summary
 from didjack.reporting.tables.table import Table
 from didjack.reporting.view import columns
-from didjack.results import clusters, estimates, hypotheses, permutation
+from didjack.results import clusters, estimates, hypotheses, permutation, sensitivity
 from didjack.results.base import BaseResult
 from didjack.wording import plural
 
@@ -53,6 +53,8 @@ class Result(BaseResult):
     lincomb = hypotheses.lincomb
     randomization_test = permutation.randomization_test
     placebo_test = permutation.placebo_test
+    trend_sensitivity = sensitivity.trend_sensitivity
+    noise_sensitivity = sensitivity.noise_sensitivity
 
     replicates = clusters.replicates
     influence = clusters.influence

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from didjack._typing import Floats
+from didjack._typing import Floats, Ints
 from didjack.estimation.kernels.compiled import jit
 from didjack.estimation.kernels.inputs import Forms
 
@@ -44,6 +44,39 @@ def axes_seen_from(matrix: Floats, vector: Floats) -> tuple[Floats, Floats]:
     ql_steps(diagonal, beside, first)
     order = np.argsort(diagonal)
     return diagonal[order], first[order] ** 2
+
+
+@jit
+def axes_on_lines(  # noqa: PLR0913 (a kernel is given arrays)
+    lo: int,
+    hi: int,
+    cross: Floats,
+    gram: Floats,
+    which: Ints,
+    x: Floats,
+    variance: Floats,
+    values: Floats,
+    squares: Floats,
+) -> None:
+    """Write what `axes_seen_from` returns for matrices and vectors on lines.
+
+    Parameters
+    ----------
+    cross, gram : (P, 3, n), (P, 3, n, n) coefficients of polynomials
+    which, x, variance : (L,) the line, the place on it, and what both are divided by
+    values, squares : (L, n) overwritten from `lo` to `hi`
+    """
+    n = cross.shape[2]
+    matrix, vector = np.empty((n, n)), np.empty(n)
+    for m in range(lo, hi):
+        k, place, scale = which[m], x[m], 1.0 / variance[m]
+        for i in range(n):
+            vector[i] = cross[k, 0, i] + place * (cross[k, 1, i] + place * cross[k, 2, i])
+            vector[i] *= scale
+            zero, one, two = gram[k, 0, i], gram[k, 1, i], gram[k, 2, i]
+            for j in range(n):
+                matrix[i, j] = scale * (zero[j] + place * (one[j] + place * two[j]))
+        values[m], squares[m] = axes_seen_from(matrix, vector)
 
 
 @jit

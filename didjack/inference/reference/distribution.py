@@ -194,7 +194,17 @@ def axes_of(parts: Parts, centre_on_mean: bool = False) -> Axes | None:
 
 
 def _decompose(estimate: float, cross: Floats, gram: Floats) -> Axes:
-    values, square = axes_seen_from(gram / estimate, cross / estimate)
+    return on_axes(*axes_seen_from(gram / estimate, cross / estimate))
+
+
+def on_axes(values: Floats, square: Floats) -> Axes:
+    """Leave out axes along which nothing moves.
+
+    Parameters
+    ----------
+    values : (n,) eigenvalues of the deviations' covariance, the smallest first
+    square : (n,) squared coordinates of their covariance with the estimate on the eigenvectors
+    """
     kept = np.flatnonzero(values > NEGLIGIBLE * values[-1])[::-1]
     values = values[kept]
     square = square[kept] / values

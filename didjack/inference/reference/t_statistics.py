@@ -8,13 +8,13 @@ working model, so that its square is unbiased under the model.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.inference.reference.distribution import TOP, Axes, Laws, equivalent_df, laws, student
+from didjack.inference.reference.distribution import TOP, Axes, Laws, equivalent_df, laws
 from didjack.inference.reference.loadings import Loadings
 from didjack.inference.reference.working_model import Design
 from didjack.memo import Memo
@@ -45,6 +45,10 @@ class Reference:
         if not self.laws.delta.any():
             return "t(R - 1)"
         return f"the {TOP} largest deviations and the moments of the others"
+
+    def take(self, rows: Ints) -> Reference:
+        """Select coefficients; critical values of those alike are computed once."""
+        return replace(self, which=self.which[rows], scale=self.scale[rows])
 
     def p_value(self, statistic: Floats) -> Floats:
         """Two-sided p-values of t statistics, (M,)."""
@@ -86,34 +90,34 @@ def reference(
     centre_on_mean : CV3J
     scaled : whether missing replicates are imputed
     """
-    which = np.full(kept.shape[1], -1, dtype=np.int64)
+    axes: list[Axes | None] = [None] * kept.shape[1]
+    for m in np.flatnonzero(kept.any(axis=0)).tolist():
+        axes[m] = design.t_axes(loadings[m](), kept[:, m], centre_on_mean)
+    return collect(axes, kept, scaled)
+
+
+def collect(axes: Sequence[Axes | None], kept: Bools, scaled: bool) -> Reference:
+    """Put the reference distributions of M coefficients together; those alike are one.
+
+    Parameters
+    ----------
+    axes : M of them; None where there is no standard error
+    kept, scaled : as of `reference`
+    """
+    which = np.full(len(axes), -1, dtype=np.int64)
     scale, shrink = np.ones((2, which.size))
     number: dict[int, int] = {}
     found: list[Axes] = []
-    for m in np.flatnonzero(kept.any(axis=0)).tolist():
-        axes = _axes(design, loadings[m](), kept[:, m], centre_on_mean)
-        if axes is None:
+    for m, one in enumerate(axes):
+        if one is None:
             continue
-        if id(axes) not in number:
-            number[id(axes)] = len(found)
-            found.append(axes)
-        which[m] = number[id(axes)]
+        if id(one) not in number:
+            number[id(one)] = len(found)
+            found.append(one)
+        which[m] = number[id(one)]
         count = int(kept[:, m].sum())
         shrink[m] = (count - 1.0) / count
         if scaled and count < len(kept):
-            scale[m] = np.sqrt(1.0 / (shrink[m] * axes.total))
+            scale[m] = np.sqrt(1.0 / (shrink[m] * one.total))
     first = np.array([(which == k).argmax() for k in range(len(found))], dtype=np.int64)
     return Reference(laws(found, (shrink * scale**2)[first]), which, scale)
-
-
-def _axes(
-    design: Design, loadings: Loadings | None, kept: Bools, centre_on_mean: bool
-) -> Axes | None:
-    """Return the axes of a coefficient.
-
-    Those of t(R - 1) where there are too many loadings, or where shocks of clusters do not move the
-    estimate, as treated and comparison units of each cluster share them; None if replicates are
-    undefined then.
-    """
-    found = None if loadings is None else design.axes(loadings, kept, centre_on_mean)
-    return student(int(kept.sum())) if found is None and kept.all() else found

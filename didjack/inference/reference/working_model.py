@@ -20,7 +20,7 @@ from didjack.estimation.fit import Estimated, Fit
 from didjack.estimation.layout import Arm, Layout
 from didjack.estimation.sums import SumSource
 from didjack.imports import load
-from didjack.inference.reference.distribution import Axes, axes_of
+from didjack.inference.reference.distribution import Axes, axes_of, student
 from didjack.inference.reference.loadings import Changed, Loadings, Mean, Means, Version
 from didjack.memo import Memo, key_of
 
@@ -61,29 +61,60 @@ def effective_rows(sums: PeriodSums) -> Floats:
     return mean
 
 
-def squared_movements(sums: PeriodSums, anticipation: int) -> Floats:
-    """Return r_h, the mean square of untreated rows' movements less the others', (H,).
+@dataclass(frozen=True, slots=True, eq=False)
+class Movements:
+    """How untreated rows of each cluster move from one period to the next, less the others.
 
-    NaN for a cluster that is in no pair of adjacent periods.
+    Attributes
+    ----------
+    change : (P, H) by pair of adjacent periods; NaN where a cluster has no untreated rows in both
+    weight : (P, H) weight in the later period; zero there
     """
-    total = np.zeros(len(sums.weight))
-    count = np.zeros(len(sums.weight), dtype=np.int64)
-    for before in range(sums.periods.size - 1):
-        after = before + 1
-        untreated = sums.cohorts > sums.periods[after] + anticipation
-        weight = sums.weight[:, untreated].sum(axis=1)
-        cross = sums.cross[:, untreated].sum(axis=1)
-        both = np.flatnonzero((weight[:, before] > 0) & (weight[:, after] > 0))
-        if both.size < LEAST_CLUSTERS:
-            continue
-        ends = [before, after]
-        mean = cross[both][:, ends] / weight[both][:, ends]
-        own = _less_others(mean[:, 1] - mean[:, 0], weight[both, after])
-        total[both] += own**2
-        count[both] += 1
-    nothing = np.full(total.size, np.nan)
-    movement: Floats = np.divide(total, count, out=nothing, where=count > 0)
-    return movement
+
+    change: Floats
+    weight: Floats
+
+    @classmethod
+    def of(cls, sums: PeriodSums, anticipation: int) -> Movements:
+        """Compare adjacent periods in which `LEAST_CLUSTERS` have untreated rows."""
+        shape = (sums.periods.size - 1, len(sums.weight))
+        change, weights = np.full(shape, np.nan), np.zeros(shape)
+        for before in range(shape[0]):
+            after = before + 1
+            untreated = sums.cohorts > sums.periods[after] + anticipation
+            weight = sums.weight[:, untreated].sum(axis=1)
+            cross = sums.cross[:, untreated].sum(axis=1)
+            both = np.flatnonzero((weight[:, before] > 0) & (weight[:, after] > 0))
+            if both.size < LEAST_CLUSTERS:
+                continue
+            ends = [before, after]
+            mean = cross[both][:, ends] / weight[both][:, ends]
+            weights[before, both] = weight[both, after]
+            change[before, both] = _less_others(mean[:, 1] - mean[:, 0], weight[both, after])
+        return cls(change, weights)
+
+    def squares(self) -> Floats:
+        """Return r_h, the mean of squares over pairs, (H,); NaN for a cluster in no pair."""
+        count = (~np.isnan(self.change)).sum(axis=0)
+        total = np.where(np.isnan(self.change), 0.0, self.change**2).sum(axis=0)
+        nothing = np.full(total.size, np.nan)
+        movement: Floats = np.divide(total, count, out=nothing, where=count > 0)
+        return movement
+
+    def scale(self, v: Floats) -> float:
+        """Return the standard deviation of shocks whose relative variances are v, (H,).
+
+        The root of all squared changes, over those expected of shocks that are independent over
+        time and clusters; NaN where there are none.
+        """
+        there = ~np.isnan(self.change)
+        weight = self.weight
+        others = weight.sum(axis=1, keepdims=True) - weight
+        of_others = (weight**2 * v).sum(axis=1, keepdims=True) - weight**2 * v
+        with np.errstate(divide="ignore", invalid="ignore"):
+            expected = 2.0 * (v + of_others / others**2)
+        total = float(expected[there].sum())
+        return float(np.sqrt((self.change[there] ** 2).sum() / total)) if total > 0 else np.nan
 
 
 def _less_others(values: Floats, weight: Floats) -> Floats:
@@ -95,12 +126,12 @@ def _less_others(values: Floats, weight: Floats) -> Floats:
     return np.asarray(values - sums / others)
 
 
-def working_variance(sums: PeriodSums, anticipation: int) -> Floats:
+def working_variance(sums: PeriodSums, movements: Movements) -> Floats:
     """Return v(n_h), (H,), positive; only its proportions matter."""
     optimize = load("scipy.optimize")
 
     number = effective_rows(sums)
-    movement = squared_movements(sums, anticipation)
+    movement = movements.squares()
     known = ~np.isnan(movement)
     ones = np.ones(number.size)
     sizes = number[~np.isnan(number)]
@@ -128,10 +159,12 @@ class Design:
     ----------
     means : what each cell is made of, in each replicate
     variance : (H,) working variance of the shocks of each cluster, relative
+    movements : of untreated rows, to which it is fitted
     """
 
     means: Means
     variance: Floats
+    movements: Movements
     _memo: Memo = field(default_factory=Memo)
 
     @classmethod
@@ -159,6 +192,16 @@ class Design:
 
         return self._memo.get((loadings.key, key_of(kept), centre_on_mean), make)
 
+    def t_axes(self, loadings: Loadings | None, kept: Bools, centre_on_mean: bool) -> Axes | None:
+        """Return the axes of a coefficient, or those of t(R - 1).
+
+        These are taken where there are too many loadings, or where shocks of clusters do not move
+        the estimate, as treated and control units of each cluster share them; None if replicates
+        are undefined then.
+        """
+        found = None if loadings is None else self.axes(loadings, kept, centre_on_mean)
+        return student(int(kept.sum())) if found is None and kept.all() else found
+
 
 def _design(fit: Fit) -> Design:
     estimated, source = fit.estimated(True), fit.source
@@ -171,9 +214,9 @@ def _design(fit: Fit) -> Design:
     usual[np.flatnonzero(estimated.shown.empty)] = -1
     changed = list(_changed(estimated, cells, usual, tables, number))
     means = Means.of(list(number), usual, changed, tables.weights)
-    return Design(
-        means, working_variance(_period_sums(source), fit.options.estimation.anticipation)
-    )
+    sums = _period_sums(source)
+    movements = Movements.of(sums, fit.options.estimation.anticipation)
+    return Design(means, working_variance(sums, movements), movements)
 
 
 def _changed(

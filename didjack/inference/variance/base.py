@@ -87,11 +87,13 @@ class Material:
     rows : (N, L) replicates, influence or draws
     evidence : Evidence that they are from
     weights : (L, M) combinations; None where the rows are of the coefficients themselves
+    reference : reference distributions of the L t statistics, if they are known already
     """
 
     rows: Floats
     evidence: Evidence
     weights: Floats | None = None
+    reference: Reference | None = None
 
     def loadings(self, position: int) -> Loadings | None:
         """Return what shocks do to one of the L; None where that is too much to write down."""

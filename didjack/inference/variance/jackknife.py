@@ -12,6 +12,7 @@ import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.inference.reference.t_statistics import Reference, reference
+from didjack.inference.reference.working_model import Design
 from didjack.inference.statistics import Variance, with_diagonal
 from didjack.inference.targets import LEAST_REPLICATES, combine
 from didjack.inference.variance.base import Evidence, Material, VarianceKind
@@ -110,7 +111,9 @@ class CV3(VarianceKind):
         found = jackknife(Replicates(of.rows), options.missing_replicates, self.centre_on_mean)
         if options.reference == "t":
             return found
-        law = of.evidence.laws(self.name, of.weights, partial(self._law, of))
+        law = of.reference
+        if law is None:
+            law = of.evidence.laws(self.name, of.weights, partial(self._law, of))
         none = law.which < 0
         return Variance(
             np.where(none, np.nan, law.scale * found.std_error),
@@ -120,7 +123,11 @@ class CV3(VarianceKind):
         )
 
     def _law(self, of: Material) -> Reference:
-        """Find the laws of the statistics of coefficients, each with all its own replicates."""
+        """Find the laws of the statistics of coefficients."""
+        return self.reference_under(of.evidence.design, of)
+
+    def reference_under(self, design: Design, of: Material) -> Reference:
+        """Find them under a working model, each with all its own replicates."""
         theta, rule = of.evidence.targets.estimates, of.evidence.options.missing_replicates
         if of.weights is not None:
             theta = theta.map(partial(combine, weights=of.weights))
@@ -128,7 +135,7 @@ class CV3(VarianceKind):
         kept = ~np.isnan(theta.deleted) & ~np.isnan(error)
         loadings = [partial(of.loadings, m) for m in range(error.size)]
         scaled = rule == "impute"
-        return reference(of.evidence.design, loadings, kept, self.centre_on_mean, scaled)
+        return reference(design, loadings, kept, self.centre_on_mean, scaled)
 
     def covariance(self, of: Material) -> Floats:
         """Return `jackknife_covariance`, scaled as the errors are."""

@@ -1,0 +1,176 @@
+"""How much noisier the treated clusters may be than the others.
+
+Nothing can tell whether the shocks of treated clusters are like those of the others. But the
+reference distribution can be computed for treated clusters whose standard deviation is kappa times
+as large; and untreated rows tell how much the treated clusters moved before their treatment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations
+from math import comb
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import Bools, Floats, Ints
+from didjack.errors import OptionError
+from didjack.imports import load
+from didjack.inference.coefficients import Coefficients
+from didjack.inference.diagnostics import treated_weight
+from didjack.inference.reference.working_model import Design, Movements
+from didjack.inference.statistics import Variance, statistics
+from didjack.inference.variance.base import Material
+from didjack.inference.variance.jackknife import CV3
+from didjack.memo import Memo
+
+RATIOS = np.array([1.0, 1.25, 1.5, 2.0, 3.0, 5.0])
+"""Standard deviation of treated clusters' shocks over the others', if nothing else is asked for."""
+GRID = 2.0 ** np.arange(-4, 11)
+"""Between the last of these ratios at which p <= alpha and the next one is the breakdown value."""
+N_SETS = 999
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observed:
+    """How treated clusters moved before treatment, compared with never-treated ones.
+
+    Attributes
+    ----------
+    ratio : root of the mean square of their movements over that of never-treated clusters, each
+        over its working variance; NaN where there is none
+    percentile : share of sets of as many never-treated clusters whose ratio to the others is not
+        larger, in percent
+    n_sets : how many sets there are, or were drawn
+    """
+
+    ratio: float
+    percentile: float
+    n_sets: int
+
+
+def need_reference(coefficients: Coefficients, treated: Bools) -> CV3:
+    """Return the kind of variance, or raise unless it is a jackknife with the working model."""
+    options, kind = coefficients.evidence.options, coefficients.kind
+    if not isinstance(kind, CV3) or options.reference != "model":
+        raise OptionError(
+            "noise_sensitivity() needs the reference distribution of the working model; this "
+            f"result has vcov={options.vcov!r}, reference={options.reference!r}: "
+            "result.with_options(vcov='CV3', reference='model')"
+        )
+    if treated.all():
+        raise OptionError(
+            f"noise_sensitivity() needs never-treated clusters; all {treated.size} are treated"
+        )
+    return kind
+
+
+class NoiseRatios:
+    """Tests of M coefficients if treated clusters are noisier.
+
+    Parameters
+    ----------
+    coefficients : Coefficients, with a jackknife and the working model
+    """
+
+    def __init__(self, coefficients: Coefficients) -> None:
+        self._coefficients = coefficients
+        self.treated = treated_weight(coefficients.evidence.fit) > 0
+        self._kind = need_reference(coefficients, self.treated)
+        self._rows = coefficients.material(self._kind).rows
+
+    def variance(self, ratio: float, at: int | None = None) -> Variance:
+        """Return standard errors and reference distributions; of one coefficient, or of all."""
+        evidence, rows, weights = self._coefficients.evidence, self._rows, None
+        if at is not None:
+            rows, weights = rows[:, [at]], np.eye(rows.shape[1])[[at]]
+        material = Material(rows, evidence, weights)
+        design = evidence.design
+        v = np.where(self.treated, ratio**2, 1.0) * design.variance
+        noisier = replace(design, variance=v, _memo=Memo())
+        reference = self._kind.reference_under(noisier, material)
+        return self._coefficients.variance_of(replace(material, reference=reference))
+
+    def table(self, ratios: Floats, labels: list[Any], alpha: float) -> pd.DataFrame:
+        """Build intervals and p-values of the coefficients with an estimate, by ratio."""
+        estimate = self._coefficients.targets.estimates.full
+        at = np.flatnonzero(~self._coefficients.targets.base)
+        parts = []
+        for ratio in ratios.tolist():
+            found = statistics(estimate, self.variance(ratio), alpha)
+            columns = {"target": [labels[m] for m in at], "ratio": ratio}
+            columns |= {name: found[name][at] for name in ("conf_low", "conf_high", "p_value")}
+            critical = self.variance(ratio).critical_value(alpha)
+            parts.append(pd.DataFrame(columns | {"critical_value": critical[at]}))
+        table = pd.concat(parts, ignore_index=True).astype({"target": object})
+        order = np.argsort(np.tile(np.arange(at.size), ratios.size), kind="stable")
+        return table.iloc[order].reset_index(drop=True)
+
+    def breakdown(self, at: int, alpha: float) -> float:
+        """Return the largest ratio at which a coefficient is significant; 0 if at none."""
+        optimize = load("scipy.optimize")
+        estimate = self._coefficients.targets.estimates.full[[at]]
+
+        def margin(log_ratio: float) -> float:
+            variance = self.variance(float(np.exp(log_ratio)), at)
+            p_value = variance.p_value(estimate / variance.std_error)[0]
+            return float(np.log(alpha) - np.log(max(p_value, 1e-300)))
+
+        grid = np.log(GRID)
+        margins = np.array([margin(place) for place in grid.tolist()])
+        if np.isnan(margins).any():
+            return np.nan
+        significant = np.flatnonzero(margins >= 0)
+        if not significant.size:
+            return 0.0
+        last = int(significant[-1])
+        if last == grid.size - 1:
+            return np.inf
+        return float(np.exp(optimize.brentq(margin, grid[last], grid[last + 1], xtol=1e-9)))
+
+
+# ---- what the data say ---------------------------------------------------------------------------
+
+
+def observed(design: Design, treated: Bools, seed: int) -> Observed:
+    """Compare how treated and never-treated clusters move, over the same pairs of periods.
+
+    Parameters
+    ----------
+    treated : (H,)
+    seed : of random sets, where there are more than `N_SETS`
+    """
+    change = design.movements.change
+    pairs = (~np.isnan(change[:, treated])).any(axis=1)
+    movement = Movements(change[pairs], design.movements.weight[pairs]).squares() / design.variance
+    own, others = movement[treated], movement[~treated]
+    own, others = own[~np.isnan(own)], others[~np.isnan(others)]
+    if not own.size or not others.size or not others.sum() > 0:
+        return Observed(np.nan, np.nan, 0)
+    ratio = float(np.sqrt(own.mean() / others.mean()))
+    size = own.size
+    if others.size <= size:
+        return Observed(ratio, np.nan, 0)
+    ratios = np.array([_ratio(others, chosen) for chosen in _sets(others.size, size, seed)])
+    share = float((ratios <= ratio * (1.0 + 1e-12)).mean())
+    return Observed(ratio, 100.0 * share, ratios.size)
+
+
+def _ratio(movement: Floats, chosen: Ints) -> float:
+    """Return the ratio of some clusters to all others."""
+    inside = np.zeros(movement.size, dtype=bool)
+    inside[chosen] = True
+    with np.errstate(divide="ignore"):
+        return float(np.sqrt(movement[inside].mean() / movement[~inside].mean()))
+
+
+def _sets(n: int, size: int, seed: int) -> Iterator[Ints]:
+    """Yield all sets of `size` of n clusters, or `N_SETS` random ones."""
+    if comb(n, size) <= N_SETS:
+        yield from (np.array(chosen) for chosen in combinations(range(n), size))
+        return
+    rng = np.random.default_rng(seed)
+    yield from (rng.choice(n, size, replace=False) for _ in range(N_SETS))

@@ -1,0 +1,286 @@
+"""How conclusions depend on parallel trends and on the noise of treated clusters: methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from didjack._typing import Floats
+from didjack.errors import OptionError
+from didjack.fields import Fields
+from didjack.inference import noise_sensitivity as noise
+from didjack.inference import trend_sensitivity as trends
+from didjack.inference.trend_sensitivity import METHODS, Restriction
+from didjack.options import check_listed, told_apart
+from didjack.results.base import BaseResult
+from didjack.wording import brief, label_text, name_some
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Sensitivity(Fields):
+    """Intervals of effects under weaker assumptions.
+
+    Attributes
+    ----------
+    table : DataFrame with target (as in `tidy`, or "overall"), m or ratio, conf_low, conf_high,
+        p_value and critical_value
+    breakdown : Series by target: the largest m or ratio at which the interval excludes zero; 0 if
+        none does, infinite if all do
+    alpha : one minus the level of the intervals
+    """
+
+    _axis: ClassVar[str] = ""
+
+    table: pd.DataFrame
+    breakdown: pd.Series
+    alpha: float
+
+    @property
+    def reading(self) -> str:
+        """What the breakdown values say, one sentence for each target."""
+        return "\n".join(self._sentence(label) for label in self.breakdown.index)
+
+    def _name(self, label: Any) -> str:
+        return "overall effect" if label == "overall" else f"effect at event time {label}"
+
+    def _sentence(self, label: Any) -> str:
+        raise NotImplementedError
+
+    def plot(self, ax: Any = None, title: str | None = None) -> NDArray[Any]:
+        """Draw the intervals by m or ratio, one panel a target.
+
+        Parameters
+        ----------
+        ax : matplotlib Figure, SubFigure or array of Axes, optional
+            Where to draw; default: a new figure.
+        title : str, optional
+            Default: what is drawn; "" for no title.
+
+        Returns
+        -------
+        array of matplotlib Axes
+        """
+        raise NotImplementedError
+
+    def _wide(self) -> pd.DataFrame:
+        """Return intervals as text, one row a target and one column a value of m or ratio."""
+        low, high = self.table["conf_low"], self.table["conf_high"]
+        text = [f"[{a:.3g}, {b:.3g}]" for a, b in zip(low, high, strict=True)]
+        wide = self.table.assign(interval=text).pivot(
+            index="target", columns=self._axis, values="interval"
+        )
+        return wide.loc[self.breakdown.index].assign(breakdown=self.breakdown.round(2))
+
+    def __repr__(self) -> str:
+        return "\n".join([self._title, self._wide().to_string(), *self._notes()])
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<p>{note}</p>" for note in self._notes())
+        return f"<p>{self._title}</p>{self._wide().to_html()}{notes}"
+
+    def _notes(self) -> list[str]:
+        return self.reading.splitlines()
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class TrendSensitivity(Sensitivity):
+    """Intervals of event-study effects that allow for deviations from parallel trends.
+
+    Attributes
+    ----------
+    restriction : "relative_magnitudes" or "smoothness"
+    steps : event times at which the steps before treatment that are used end, the last one first
+    left_out : those at which steps end that have no standard error
+    """
+
+    _axis: ClassVar[str] = "m"
+    _title: ClassVar[str] = "Sensitivity to deviations from parallel trends"
+
+    restriction: Restriction
+    steps: tuple[int, ...]
+    left_out: tuple[int, ...]
+
+    def _sentence(self, label: Any) -> str:
+        value = self.breakdown[label]
+        name, level = self._name(label), f"{100 * self.alpha:g}%"
+        if np.isnan(value):
+            return f"The {name} has no interval under some of the deviations."
+        if value == 0:
+            return f"The {name} is not significant at {level} even without such deviations."
+        if np.isinf(value):
+            return f"The {name} is significant at {level} whatever the size of deviations."
+        if self.restriction == "smoothness":
+            return (
+                f"The {name} remains significant at {level} unless the slope of the deviation "
+                f"changes by more than {value:.3g} from one period to the next."
+            )
+        return (
+            f"The {name} remains significant at {level} unless a deviation from parallel trends "
+            f"after treatment is more than {value:.2g} times as large as the largest before."
+        )
+
+    def _notes(self) -> list[str]:
+        out = name_some(self.left_out, 10)
+        note = [f"Left out, without a standard error: steps to event times {out}."]
+        return [*super()._notes(), *(note if self.left_out else [])]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class NoiseSensitivity(Sensitivity):
+    """Intervals of effects if treated clusters are noisier than the others.
+
+    Attributes
+    ----------
+    observed_ratio : standard deviation of treated clusters' movements before treatment over that of
+        never-treated ones, each over what the working model expects
+    observed_percentile : share of sets of as many never-treated clusters whose ratio to the other
+        never-treated ones is not larger, in percent
+    n_sets : number of these sets
+    """
+
+    _axis: ClassVar[str] = "ratio"
+    _title: ClassVar[str] = "Sensitivity to noisier treated clusters"
+
+    observed_ratio: float
+    observed_percentile: float
+    n_sets: int
+
+    def _sentence(self, label: Any) -> str:
+        value = self.breakdown[label]
+        name, level = self._name(label), f"{100 * self.alpha:g}%"
+        if np.isnan(value):
+            return f"The {name} has no standard error."
+        if value == 0:
+            return f"The {name} is not significant at {level}, whatever the ratio."
+        if np.isinf(value):
+            return f"The {name} is significant at {level}, whatever the ratio."
+        return (
+            f"The {name} is significant at {level} if treated clusters are at most {value:.2g} "
+            "times as noisy as the others."
+        )
+
+    def observation(self) -> str:
+        """Say what the data tell about the ratio."""
+        if np.isnan(self.observed_ratio):
+            return "Before treatment, the data do not tell how noisy treated clusters are."
+        more = ""
+        if not np.isnan(self.observed_percentile):
+            more = (
+                f", more than in {self.observed_percentile:.0f}% of the sets of as many "
+                "never-treated clusters"
+            )
+        return f"Before treatment they are {self.observed_ratio:.2g} times as noisy{more}."
+
+    def _notes(self) -> list[str]:
+        return [*super()._notes(), self.observation()]
+
+
+@told_apart
+def trend_sensitivity(
+    self: BaseResult,
+    restriction: Restriction = "relative_magnitudes",
+    m: float | Sequence[float] | Floats | None = None,
+    alpha: float | None = None,
+) -> TrendSensitivity:
+    r"""Return intervals of event-study effects that allow for deviations from parallel trends."""
+    check_listed("restriction", restriction, tuple(METHODS))
+    if self._scheme is None or not self._scheme.leads:
+        raise OptionError(
+            f"trend_sensitivity() needs an event study, not {self.title}: "
+            "result.aggregate('event').trend_sensitivity()"
+        )
+    values = None if m is None else _numbers("m", m, 0.0)
+    coefficients, targets = self._coefficients, self._targets
+    averages, options = targets.averages, self.options.estimation
+    assert averages is not None  # an event study is of averages
+    _check_periods(self)
+    known = ~np.isnan(coefficients.own_variance.std_error)
+    size = averages.keys.size
+    steps = trends.steps_of(
+        averages.keys,
+        known[:size],
+        known.size,
+        options.anticipation,
+        options.base_period == "varying",
+    )
+    estimated = ~np.isnan(targets.estimates.full[:size])
+    found = trends.analyse(
+        coefficients,
+        steps,
+        trends.targets_of(
+            averages.keys, estimated, known[:size], bool(known[-1]), options.anticipation
+        ),
+        restriction,
+        values,
+        self._level(alpha),
+    )
+    return TrendSensitivity(
+        found.table,
+        found.breakdown,
+        self._level(alpha),
+        restriction,
+        tuple(steps.event_time.tolist()),
+        tuple(steps.left_out.tolist()),
+    )
+
+
+@told_apart
+def noise_sensitivity(
+    self: BaseResult,
+    ratios: float | Sequence[float] | Floats | None = None,
+    alpha: float | None = None,
+) -> NoiseSensitivity:
+    r"""Return intervals of effects if treated clusters are noisier than the others."""
+    values = noise.RATIOS if ratios is None else _numbers("ratios", ratios, None)
+    level = self._level(alpha)
+    coefficients = self._coefficients
+    analysis = noise.NoiseRatios(coefficients)
+    labels = [label_text(key) if isinstance(key, tuple) else key for key in self._targets.index]
+    table = analysis.table(values, labels, level)
+    at = [m for m in range(len(labels)) if not self._targets.base[m]]
+    breakdown = pd.Series(
+        [analysis.breakdown(m, level) for m in at],
+        pd.Index([labels[m] for m in at], dtype=object, name="target"),
+        name="breakdown",
+    )
+    seen = noise.observed(
+        coefficients.evidence.design, analysis.treated, self.options.inference.seed
+    )
+    return NoiseSensitivity(table, breakdown, level, seen.ratio, seen.percentile, seen.n_sets)
+
+
+def _check_periods(result: BaseResult) -> None:
+    """Raise if periods have gaps: then steps are of different length."""
+    layout = result._fit.layout
+    gaps = np.flatnonzero(np.diff(layout.periods) != 1)
+    if gaps.size:
+        labels = layout.axis.labels(layout.periods)
+        pairs = [f"{label_text(labels[k])} and {label_text(labels[k + 1])}" for k in gaps]
+        raise OptionError(
+            "trend_sensitivity() needs periods without gaps, so that all steps are as long; there "
+            f"are gaps between {name_some(pairs, 3)}: number the periods 1, 2, 3, ..."
+        )
+
+
+def _numbers(name: str, given: Any, least: float | None) -> Floats:
+    """Read numbers of at least `least`, or above zero, sorted, each once; or raise."""
+    try:
+        if isinstance(given, (str, bytes, bool)) or given is None:
+            raise TypeError
+        values = np.unique(np.atleast_1d(np.asarray(given, dtype=float)).ravel())
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"{name} must be numbers; got {brief(given)}") from error
+    bad = ~np.isfinite(values) | ((values <= 0) if least is None else (values < least))
+    if not values.size or bad.any():
+        what = "above 0" if least is None else f"of at least {least:g}"
+        got = brief(given) if not values.size else name_some(values[bad].tolist(), 3)
+        raise OptionError(f"{name} must be finite numbers {what}; got {got}")
+    return np.asarray(values)

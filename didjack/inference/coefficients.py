@@ -16,8 +16,8 @@ from didjack.inference.reference.joint import JointLaw, Together
 from didjack.inference.reference.t_statistics import Reference
 from didjack.inference.statistics import Variance
 from didjack.inference.targets import Targets, combine, target_size, varies
+from didjack.inference.variance import KINDS
 from didjack.inference.variance.base import Evidence, Material, VarianceKind
-from didjack.inference.variance.kinds import KINDS
 from didjack.leave_one_out import Replicates
 from didjack.memo import Memo, key_of
 from didjack.status import Status, StatusCode

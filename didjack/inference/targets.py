@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.aggregation.aggregate import Averages
-from didjack.aggregation.schemes import CellTable
+from didjack.aggregation.schemes import SCHEMES, CellTable
 from didjack.aggregation.shares import CombinedShares, Shares
 from didjack.errors import EstimationWarning, warn
 from didjack.estimation.cells import REASONS, Code, Codes
@@ -294,6 +294,23 @@ class Targets:
             shares=CombinedShares(self.shares, weights),
             code=code,
         )
+
+
+def coefficient_names(index: pd.Index) -> list[str]:
+    """Write the labels of coefficients as tables show them, such as "event time -2".
+
+    Parameters
+    ----------
+    index : (M,) labels, whose name says what they are of
+    """
+    if index.nlevels == 2:
+        return [f"ATT({label_text(key)})" for key in index]
+    words = {SCHEMES[kind].label: SCHEMES[kind].words for kind in SCHEMES}
+    before = words.get(str(index.name), "")
+    return [
+        "overall ATT" if key == "overall" else f"{before} {label_text(key)}".strip()
+        for key in index
+    ]
 
 
 def combine(values: Floats, weights: Floats) -> Floats:

@@ -10,8 +10,8 @@ from didjack.inference import statistics
 from didjack.inference.coefficients import Coefficients
 from didjack.inference.diagnostics import treated_clusters
 from didjack.inference.statistics import Variance
+from didjack.inference.variance import KINDS
 from didjack.inference.variance.base import Evidence
-from didjack.inference.variance.kinds import KINDS
 from didjack.options import Reference
 from didjack.results.result_view import View
 

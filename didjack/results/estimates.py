@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from didjack.errors import OptionError, UnknownOptionError
-from didjack.inference.variance.kinds import KINDS
+from didjack.inference.variance import KINDS
 from didjack.options import Vcov, check_choice, check_flag, reject_unknown, told_apart
 from didjack.results.base import BaseResult
 from didjack.results.copies import labelled, own_frame, own_index

@@ -15,7 +15,7 @@ from didjack.aggregation.schemes import Scheme
 from didjack.errors import OptionError
 from didjack.estimation.estimators import ESTIMATORS
 from didjack.estimation.fit import Fit
-from didjack.inference import concerns, joint_tests, targets
+from didjack.inference import diagnostics, joint_tests, targets
 from didjack.inference.coefficients import Coefficients
 from didjack.inference.diagnostics import share_in_target, treated_weight
 from didjack.inference.pretest import pretest_words
@@ -265,6 +265,6 @@ def report(view: View) -> None:
 
 def report_inference(view: View) -> None:
     """Warn of standard errors that are missing; where it is of ATT(g,t), of few clusters, too."""
-    concerns.report_missing(view.fit, view.targets, view.title)
+    diagnostics.report_missing(view.fit, view.targets, view.title)
     if view.scheme is None:
-        concerns.report_design(view.fit)
+        diagnostics.report_design(view.fit)

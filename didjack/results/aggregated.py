@@ -28,11 +28,10 @@ from didjack.reporting.export.honest import CriticalValues, HonestInputs, honest
 from didjack.reporting.plots.coefficient_plots import draw_averages
 from didjack.reporting.plots.style import Finish, Style
 from didjack.results import permutation
-from didjack.results.comparison import MOST_CLUSTERS, N_PERMUTATIONS
-from didjack.results.comparison import compare as side_by_side
+from didjack.results.estimates import MOST_CLUSTERS, N_PERMUTATIONS
+from didjack.results.estimates import compare as side_by_side
 from didjack.results.permutation import MOST_PERMUTATIONS
-from didjack.results.plotting import PlotKind, Request
-from didjack.results.result import Result
+from didjack.results.result import PlotKind, Request, Result
 from didjack.status import BASE, OK, Status, StatusCode
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pandas as pd
 from didjack.inference import diagnostics
 from didjack.options import told_apart
 from didjack.results.base import BaseResult
-from didjack.results.copies import labelled, own_frame
+from didjack.results.result_view import labelled, own_frame
 from didjack.wording import encodable
 
 

@@ -1,4 +1,4 @@
-"""What a result offers to tables, pictures and warnings, all of it read only."""
+"""What a result offers to tables, plots and warnings, all of it read only."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ from didjack.reporting.view import (
     Deletions,
     coefficient_names,
 )
-from didjack.results.copies import own_index
 from didjack.status import Status
 
 
@@ -268,3 +267,24 @@ def report_inference(view: View) -> None:
     diagnostics.report_missing(view.fit, view.targets, view.title)
     if view.scheme is None:
         diagnostics.report_design(view.fit)
+
+
+# ---- copies for the user -------------------------------------------------------------------------
+# Users may change them: before pandas 3 frames share what they are made of.
+
+
+def own_index(index: pd.Index) -> pd.Index:
+    """Copy labels and names."""
+    return index.copy(deep=True)
+
+
+def own_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """Copy a table, its labels and its attributes."""
+    return frame.copy().set_axis(own_index(frame.index)).set_axis(own_index(frame.columns), axis=1)
+
+
+def labelled(values: Floats, rows: pd.Index, columns: pd.Index | list[str]) -> pd.DataFrame:
+    """Make a table of values, (n, m), that shares nothing with them or their labels."""
+    if isinstance(columns, pd.Index):
+        columns = own_index(columns)
+    return pd.DataFrame(np.array(values), index=own_index(rows), columns=columns)

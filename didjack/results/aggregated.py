@@ -26,7 +26,7 @@ from didjack.options import (
 )
 from didjack.reporting.export.honest import CriticalValues, HonestInputs, honest_inputs
 from didjack.reporting.plots.coefficient_plots import draw_averages
-from didjack.reporting.plots.style import Finish, Style
+from didjack.reporting.plots.points import Finish, Style
 from didjack.results import permutation
 from didjack.results.estimates import MOST_CLUSTERS, N_PERMUTATIONS
 from didjack.results.estimates import compare as side_by_side

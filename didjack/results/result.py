@@ -12,8 +12,8 @@ from didjack.errors import OptionError
 from didjack.options import CHOICES, Vcov, check_flag, check_listed, told_apart
 from didjack.reporting.export import maketables
 from didjack.reporting.plots import cluster_plots
+from didjack.reporting.plots.points import Finish, Style
 from didjack.reporting.plots.series import Intervals, Series
-from didjack.reporting.plots.style import Finish, Style
 from didjack.reporting.tables.summary import summary
 from didjack.reporting.tables.table import Table
 from didjack.reporting.view import ResultView, columns

@@ -1,4 +1,4 @@
-"""Several results -> one table, a column each: which coefficients, in which order, by which names."""
+"""Several results -> one table: which coefficients, in which order and by which names."""
 
 from __future__ import annotations
 

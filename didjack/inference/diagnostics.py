@@ -35,7 +35,7 @@ def clusters(fit: Fit, overall: Targets | None) -> pd.DataFrame:
     overall : Targets whose last coefficient is the overall ATT, if there is one
     """
     layout, sample = fit.layout, fit.options.sample
-    theta = Replicates(overall_theta(fit, overall))
+    theta = overall_theta(fit, overall)
     law = OverallLaw.of(fit, overall)
     return pd.DataFrame(
         {
@@ -52,11 +52,11 @@ def clusters(fit: Fit, overall: Targets | None) -> pd.DataFrame:
     )
 
 
-def overall_theta(fit: Fit, overall: Targets | None) -> Floats:
+def overall_theta(fit: Fit, overall: Targets | None) -> Replicates[np.float64]:
     """Return the overall ATT in all replicates, (1 + H,); NaN where there is none."""
     if overall is None or not fit.options.inference.jackknife:
-        return np.full(1 + fit.layout.n_clusters, np.nan)
-    return np.asarray(overall.theta[:, -1])
+        return Replicates(np.full(1 + fit.layout.n_clusters, np.nan))
+    return overall.estimates.take(-1)
 
 
 def overall_share(fit: Fit, overall: Targets | None) -> Floats:
@@ -224,7 +224,7 @@ def composition_share(fit: Fit, overall: Targets | None) -> float:
         return np.nan
     centre_on_mean = KINDS[fit.options.inference.vcov].centre_on_mean
     square = deviations(overall.estimates.take([-1]), centre_on_mean)[0][:, 0] ** 2
-    total, turned = square.sum(), Replicates(overall.composition).deleted[:, -1]
+    total, turned = square.sum(), overall.changed()[:, -1]
     return float(square[turned].sum() / total) if total > 0 else np.nan
 
 

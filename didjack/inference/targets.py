@@ -209,6 +209,14 @@ class Targets:
         theta = self.estimates
         return np.asarray(np.isnan(theta.deleted) & ~np.isnan(theta.full))
 
+    def changed(self) -> Bools:
+        """Return where a replicate stands for other cells than the full sample, (H, M)."""
+        return Replicates(self.composition).deleted
+
+    def estimated_otherwise(self) -> Bools:
+        """Return where a replicate has an estimate, of other cells than the full sample, (H, M)."""
+        return np.asarray(self.changed() & ~np.isnan(self.estimates.deleted))
+
     def beyond_imputation(self) -> Bools:
         """Return which coefficients have too few replicates to impute the others, (M,)."""
         missing = self.missing()
@@ -231,7 +239,7 @@ class Targets:
         clusters : (H,) labels
         """
         missing = self.missing()
-        turned = Replicates(self.composition).deleted.sum(axis=0)
+        turned = self.changed().sum(axis=0)
         found = list(self.status)
         for m, status in enumerate(found):
             if status != OK or not jackknife:

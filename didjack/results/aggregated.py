@@ -333,7 +333,7 @@ def aggregate_result(
     labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
     cells = np.array([cell.is_base for cell in fit.estimates.cells], dtype=bool)
     base = found.loading.touches(cells) & ~found.loading.touches(~cells)
-    gaps = zip(base, np.isnan(found.theta[0]), _missing(found), strict=True)
+    gaps = zip(base, np.isnan(found.estimates.full), _missing(found), strict=True)
     status = [
         BASE if zero else Status(StatusCode.MISSING, detail=why) if none else OK
         for zero, none, why in gaps

@@ -357,7 +357,8 @@ def compare(
     names = list(found)
     # One row for each coefficient and, within it, each estimator.
     which = np.repeat(at, len(names))
-    tables = [statistics.statistics(view.targets.theta[0], one, alpha) for one in found.values()]
+    estimate = view.targets.estimates.full
+    tables = [statistics.statistics(estimate, one, alpha) for one in found.values()]
     values = {
         name: np.stack([table[name][at] for table in tables], axis=1).ravel() for name in tables[0]
     }

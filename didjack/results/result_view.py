@@ -121,7 +121,7 @@ class View:
     @property
     def composition(self) -> Bools:
         """Where a replicate's coefficient stands for other cells, (H or 0, M)."""
-        return self.targets.composition[1:] & ~np.isnan(self.targets.theta[1:])
+        return self.targets.estimated_otherwise()
 
     @property
     def skipped(self) -> Bools:
@@ -139,7 +139,7 @@ class View:
         averages = self.targets.averages
         if averages is not None:
             return Coverage(averages.n_cells, averages.n_estimated)
-        there = ~np.isnan(self.targets.theta[0])
+        there = ~np.isnan(self.targets.estimates.full)
         return Coverage(np.ones_like(there, dtype=np.int64), there.astype(np.int64))
 
     @property
@@ -242,14 +242,14 @@ class View:
             targets, at = self.targets, joint_tests.position(coefficient, self.index)
             overall = isinstance(coefficient, str) and coefficient == "overall"
             name = name if overall else coefficient_names(self)[at]
-        if targets is None or np.isnan(targets.theta[0, at]):
+        if targets is None or np.isnan(targets.estimates.full[at]):
             raise OptionError("there is no estimate to draw: name a coefficient that has one")
-        theta = targets.theta[:, at]
+        theta = targets.estimates.take(at)
         return Deletions(
             name=name,
-            estimate=theta[0],
-            without=theta[1:],
-            composition=targets.composition[1:, at],
+            estimate=float(theta.full),
+            without=theta.deleted,
+            composition=targets.changed()[:, at],
             share=share_in_target(self.fit, targets, at),
         )
 

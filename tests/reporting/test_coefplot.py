@@ -17,8 +17,8 @@ from pictures import event, small, three, wild
 
 import didjack
 from didjack import OptionError
-from didjack.reporting.plots.scales import core
-from didjack.reporting.plots.style import MARKERS, PALETTE
+from didjack.reporting.plots.guides import core
+from didjack.reporting.plots.points import MARKERS, PALETTE
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.InferenceWarning")
 

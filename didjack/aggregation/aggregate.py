@@ -276,6 +276,11 @@ class Averages:
     loading: Loading
     weight_loading: Loading
 
+    @property
+    def estimates(self) -> Replicates[np.float64]:
+        """The averages, of the full sample and without each cluster."""
+        return Replicates(self.theta)
+
 
 def aggregate(
     table: CellTable, kind: AggregationType, window: Window, by_cell: bool = False

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -17,7 +18,6 @@ import pandas as pd
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.errors import OptionError
-from didjack.imports import load
 from didjack.inference.coefficients import Coefficients
 from didjack.inference.combinations import Combinations, Sums
 from didjack.wording import name_some
@@ -28,6 +28,9 @@ MULTIPLES = np.array([0.0, 0.5, 1.0, 1.5, 2.0])
 """Of the largest step before treatment: what is looked at if nothing else is asked for."""
 FARTHEST = 1e6
 """A breakdown value beyond this is infinite."""
+TOLERANCE = 1e-9
+"""At a breakdown value, an interval ends at zero but for this share of where it ends at m = 0."""
+MOST_STEPS = 100
 
 # ---- steps and targets ---------------------------------------------------------------------------
 
@@ -201,47 +204,40 @@ class RelativeMagnitudes:
     """
 
     def __init__(self, coefficients: Coefficients, steps: Steps, targets: list[Target]) -> None:
-        self._coefficients, self._steps, self._targets = coefficients, steps, targets
-        own = np.eye(steps.weights.shape[1])[[target.position for target in targets]]
+        self._n_targets, self._n_steps = len(targets), len(steps.weights)
+        self._size = np.array([target.n_steps for target in targets])
+        at = np.array([target.position for target in targets])
+        own = np.eye(steps.weights.shape[1])[at]
         self._combinations = Combinations(coefficients, np.vstack([own, steps.weights]))
+        estimate = coefficients.targets.estimates.full[at]
+        self._own = Sums(estimate, coefficients.own_variance.take(at), np.full(at.size, np.nan))
 
     def intervals(self, number: int, m: Floats, alpha: float) -> Intervals:
         """Return the intervals of one target at several m."""
-        steps = np.arange(len(self._steps.weights))
-        own = self._own(number, alpha)
-        rows = [own if size == 0.0 else None for size in m.tolist()]
-        positive = np.flatnonzero(m > 0)
-        if positive.size:
-            found = self._corners(
-                number, np.repeat(steps, positive.size), np.tile(m[positive], steps.size), alpha
-            )
-            hull = _hull(found, (steps.size, positive.size))
-            for at, one in zip(positive.tolist(), zip(*hull, strict=True), strict=True):
-                rows[at] = one
-        return Intervals(*np.array(rows).T.reshape(4, m.size))
+        step, size = np.arange(self._n_steps), int((m > 0).sum())
+        steps, sizes = np.repeat(step, size), np.tile(m[m > 0], step.size)
+        found = self._corners(np.full(steps.size, number), steps, sizes, alpha)
+        hull = _hull(found, (step.size, size))
+        own = self._alone(alpha)
+        parts = [np.full(m.size, values[number]) for values in own]
+        for values, of_positive in zip(parts, hull, strict=True):
+            values[m > 0] = of_positive
+        return Intervals(*parts)
 
-    def _own(self, number: int, alpha: float) -> tuple[float, float, float, float]:
-        """Return the interval of a target under parallel trends: that of `confint`."""
-        at = [self._targets[number].position]
-        variance = self._coefficients.own_variance.take(np.array(at))
-        estimate = self._coefficients.targets.estimates.full[at]
+    def _alone(self, alpha: float) -> Intervals:
+        """Return the intervals of all targets under parallel trends: those of `confint`."""
+        estimate, variance = self._own.estimate, self._own.variance
         critical = variance.critical_value(alpha)
         margin = critical * variance.std_error
         p_value = variance.p_value(estimate / variance.std_error)
-        return tuple(float(x[0]) for x in (estimate - margin, estimate + margin, p_value, critical))
+        return Intervals(estimate - margin, estimate + margin, p_value, critical)
 
-    def _corners(self, number: int, step: Ints, m: Floats, alpha: float) -> Intervals:
-        """Return the hull of lambda = -1, 0, 1 for steps and values of m, (L,) each."""
-        x = m * self._targets[number].n_steps
-        first, second = np.full(2 * x.size, number), len(self._targets) + np.tile(step, 2)
+    def _corners(self, number: Ints, step: Ints, m: Floats, alpha: float) -> Intervals:
+        """Return the hulls of lambda = -1, 0, 1 for targets, steps and values of m, (L,) each."""
+        x, half = m * self._size[number], np.arange(m.size)
+        first, second = np.tile(number, 2), self._n_targets + np.tile(step, 2)
         found = self._combinations.sums(first, second, np.concatenate([x, -x]))
-        at = np.full(x.size, self._targets[number].position)
-        own = Sums(
-            self._coefficients.targets.estimates.full[at],
-            self._coefficients.own_variance.take(at),
-            np.empty(0),
-        )
-        parts = [found.take(np.arange(x.size)), found.take(np.arange(x.size, 2 * x.size)), own]
+        parts = [found.take(half), found.take(half + m.size), self._own.take(number)]
         estimate = np.stack([part.estimate for part in parts])
         error = np.stack([part.variance.std_error for part in parts])
         critical = np.max([part.variance.critical_value(alpha) for part in parts], axis=0)
@@ -252,34 +248,41 @@ class RelativeMagnitudes:
         return Intervals(
             (estimate - critical * error).min(axis=0),
             (estimate + critical * error).max(axis=0),
-            np.where(one_side, p_value, np.where(np.isnan(p_value), np.nan, 1.0)),
+            np.where(one_side | np.isnan(p_value), p_value, 1.0),
             critical,
         )
 
-    def breakdown(self, number: int, alpha: float) -> float:
-        """Return the largest m at which the interval of a target excludes zero."""
-        low, high, *_ = self._own(number, alpha)
-        if not low * high > 0:
-            return np.nan if np.isnan(low * high) else 0.0
-        upper = low > 0
+    def breakdown(self, alpha: float) -> Floats:
+        """Return the largest m at which the interval of each target excludes zero, (T,).
 
-        def margin(m: float, step: Ints) -> Floats:
-            found = self._corners(number, step, np.full(step.size, m), alpha)
-            return found.low if upper else -found.high
+        The step that is the largest in the data is likely to decide. Where it breaks down, the
+        others are looked at, and what is worse is looked for below.
+        """
+        low, high, *_ = self._alone(alpha)
+        best = np.where(np.isnan(low * high), np.nan, 0.0)
+        number = np.flatnonzero(low * high > 0)
+        start = np.where(low > 0, low, -high)
 
-        values = self._combinations.estimates[len(self._targets) :]
-        steps = np.arange(values.size)
-        best = _root(lambda m: margin(m, steps[[np.abs(values).argmax()]])[0], np.inf)
-        while np.isfinite(best):
-            left = margin(best, steps)
-            if np.isnan(left).any():
-                return np.nan
-            worse = left < -1e-9 * (high - low)
-            if not worse.any():
-                break
-            steps = steps[worse]
-            worst = steps[[left[worse].argmin()]]
-            best = _root(lambda m, one=worst: margin(m, one)[0], best)
+        def margin(number: Ints, step: Ints, m: Floats) -> Floats:
+            found = self._corners(number, step, m, alpha)
+            return np.where(low[number] > 0, found.low, -found.high)
+
+        step = np.abs(self._combinations.estimates[self._n_targets :]).argmax()
+        step = np.full(number.size, step)
+        left = np.ones((self._n_targets, self._n_steps), dtype=bool)
+        most = np.full(number.size, np.inf)
+        while number.size:
+            best[number] = _roots(partial(margin, number, step), start[number], most)
+            left[number, step] = False
+            number = number[np.isfinite(best[number])]
+            pairs = np.argwhere(left[number])
+            of, other = number[pairs[:, 0]], pairs[:, 1]
+            values = np.full(left.shape, np.inf)
+            values[of, other] = margin(of, other, best[of])
+            best[np.isnan(values).any(axis=1)] = np.nan
+            left &= values < -TOLERANCE * start[:, None]
+            number = number[left[number].any(axis=1)]
+            step, most = values[number].argmin(axis=1), best[number]
         return best
 
 
@@ -295,16 +298,36 @@ def _hull(found: Intervals, shape: tuple[int, int]) -> Intervals:
     return Intervals(lowest, highest, p_value.max(axis=0), critical[nearest, columns])
 
 
-def _root(margin: Callable[[float], float], most: float) -> float:
-    """Return where a margin that is positive at zero vanishes, up to `most`, or infinity."""
-    optimize = load("scipy.optimize")
+def _roots(margin: Callable[[Floats], Floats], start: Floats, most: Floats) -> Floats:
+    """Return where functions that are positive at zero vanish, (L,); infinite where nowhere.
 
-    low, high = 0.0, min(most, 1.0)
-    while margin(high) > 0:
-        if high >= min(most, FARTHEST):
-            return most if np.isfinite(most) else np.inf
-        low, high = high, min(4.0 * high, most)
-    return float(optimize.brentq(margin, low, high, xtol=1e-9, rtol=1e-9))
+    By secants of a bracket one end of which counts half if it stays (the Illinois method).
+
+    Parameters
+    ----------
+    margin : (L,) -> (L,)
+    start : (L,) values at zero
+    most : (L,) places where they are negative, or infinity
+    """
+    low, f_low, high = np.zeros(start.size), start.copy(), np.minimum(most, 1.0)
+    f_high = margin(high)
+    while (open_ := (f_high > 0) & (high < np.minimum(most, FARTHEST))).any():
+        low, f_low = np.where(open_, high, low), np.where(open_, f_high, f_low)
+        high = np.where(open_, np.minimum(4.0 * high, most), high)
+        f_high = np.where(open_, margin(high), f_high)
+    found = np.where(f_high > 0, np.inf, np.nan)
+    for _ in range(MOST_STEPS):
+        if not np.isnan(found).any():
+            break
+        place = (low * f_high - high * f_low) / (f_high - f_low)
+        value = margin(np.where(np.isnan(found), place, high))
+        done = np.isnan(found) & (np.abs(value) <= TOLERANCE * start)
+        found = np.where(done, place, found)
+        above = value > 0
+        f_low = np.where(above, value, f_low / 2.0)
+        f_high = np.where(above, f_high / 2.0, value)
+        low, high = np.where(above, place, low), np.where(above, high, place)
+    return found
 
 
 class Smoothness:
@@ -364,11 +387,14 @@ class Smoothness:
         low, high = chosen.estimate - margin, chosen.estimate + margin
         return Intervals(low, high, p_value, critical[p])
 
-    def breakdown(self, number: int, alpha: float) -> float:
-        """Return the largest m at which the interval of a target excludes zero.
+    def breakdown(self, alpha: float) -> Floats:
+        """Return the largest m at which the interval of each target excludes zero, (T,).
 
         For each p, the interval excludes zero up to some m, and p is chosen between two values.
         """
+        return np.array([self._breakdown(number, alpha) for number in range(len(self._targets))])
+
+    def _breakdown(self, number: int, alpha: float) -> float:
         found, critical, half, bound = self._lengths(number, alpha)
         gap = np.abs(found.estimate) - critical * found.variance.std_error
         if np.isnan(gap).all():
@@ -377,9 +403,8 @@ class Smoothness:
         for p, most in enumerate(gap / bound):
             with np.errstate(divide="ignore", invalid="ignore"):
                 cross = (half - half[p]) / (bound[p] - bound)  # where another p is as short
-            steeper, flatter = bound > bound[p], bound < bound[p]
-            first = max(0.0, float(cross[steeper].max(initial=0.0)))
-            last = float(cross[flatter].min(initial=np.inf))
+            first = max(0.0, float(cross[bound > bound[p]].max(initial=0.0)))
+            last = float(cross[bound < bound[p]].min(initial=np.inf))
             if np.isfinite(half[p]) and first <= last and most >= first:
                 best = max(best, min(float(most), last))
         return best
@@ -410,8 +435,8 @@ def analyse(
         columns |= {"p_value": found.p_value, "critical_value": found.critical_value}
         parts.append(pd.DataFrame(columns).astype({"target": object}))
     index = pd.Index([target.label for target in targets], dtype=object, name="target")
-    values = [method.breakdown(number, alpha) for number in range(len(targets))]
-    return Analysis(pd.concat(parts, ignore_index=True), pd.Series(values, index, name="breakdown"))
+    breakdown = pd.Series(method.breakdown(alpha), index, name="breakdown")
+    return Analysis(pd.concat(parts, ignore_index=True), breakdown)
 
 
 def _changes(coefficients: Coefficients, steps: Steps) -> Floats:

@@ -32,6 +32,7 @@ RATIOS = np.array([1.0, 1.25, 1.5, 2.0, 3.0, 5.0])
 GRID = 2.0 ** np.arange(-4, 11)
 """Between the last of these ratios at which p <= alpha and the next one is the breakdown value."""
 N_SETS = 999
+COLUMNS = ["conf_low", "conf_high", "p_value"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,20 +95,20 @@ class NoiseRatios:
         reference = self._kind.reference_under(noisier, material)
         return self._coefficients.variance_of(replace(material, reference=reference))
 
-    def table(self, ratios: Floats, labels: list[Any], alpha: float) -> pd.DataFrame:
-        """Build intervals and p-values of the coefficients with an estimate, by ratio."""
+    def table(self, ratios: Floats, at: list[int], labels: list[Any], alpha: float) -> pd.DataFrame:
+        """Build intervals and p-values of some coefficients, one after the other, by ratio."""
         estimate = self._coefficients.targets.estimates.full
-        at = np.flatnonzero(~self._coefficients.targets.base)
-        parts = []
+        found = []
         for ratio in ratios.tolist():
-            found = statistics(estimate, self.variance(ratio), alpha)
-            columns = {"target": [labels[m] for m in at], "ratio": ratio}
-            columns |= {name: found[name][at] for name in ("conf_low", "conf_high", "p_value")}
-            critical = self.variance(ratio).critical_value(alpha)
-            parts.append(pd.DataFrame(columns | {"critical_value": critical[at]}))
-        table = pd.concat(parts, ignore_index=True).astype({"target": object})
-        order = np.argsort(np.tile(np.arange(at.size), ratios.size), kind="stable")
-        return table.iloc[order].reset_index(drop=True)
+            variance = self.variance(ratio)
+            columns = statistics(estimate, variance, alpha)
+            critical = variance.critical_value(alpha)
+            found.append([*(columns[name] for name in COLUMNS), critical])
+        values = np.array(found)[:, :, at].transpose(2, 0, 1).reshape(-1, len(COLUMNS) + 1)
+        table = pd.DataFrame(values, columns=[*COLUMNS, "critical_value"])
+        table.insert(0, "ratio", np.tile(ratios, len(at)))
+        table.insert(0, "target", pd.Series(np.repeat(np.array(labels, dtype=object), ratios.size)))
+        return table
 
     def breakdown(self, at: int, alpha: float) -> float:
         """Return the largest ratio at which a coefficient is significant; 0 if at none."""

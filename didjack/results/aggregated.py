@@ -85,6 +85,10 @@ class AggregateResult(Result):
         return self._statistics().iloc[-1].rename(OVERALL)
 
     @property
+    def _average(self) -> AggregateResult:
+        return self
+
+    @property
     def _overall(self) -> Overall:
         return Overall(self.type, self.window, self.weights == "cell")
 

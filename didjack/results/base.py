@@ -79,6 +79,11 @@ class BaseResult(ABC):
 
     @property
     @abstractmethod
+    def _average(self) -> BaseResult:
+        """The aggregation that sensitivity is asked of: its own, or the simple average."""
+
+    @property
+    @abstractmethod
     def _scheme(self) -> Scheme | None:
         """What the coefficients are averages over."""
 

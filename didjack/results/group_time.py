@@ -60,6 +60,10 @@ class GroupTimeResult(Result):
         return None
 
     @property
+    def _average(self) -> AggregateResult:
+        return self._simple
+
+    @property
     def _overall(self) -> Overall:
         return self._simple._overall
 

@@ -16,11 +16,14 @@ from didjack.inference import noise_sensitivity as noise
 from didjack.inference import trend_sensitivity as trends
 from didjack.inference.trend_sensitivity import METHODS, Restriction
 from didjack.options import check_listed, told_apart
+from didjack.reporting.plots.points import Finish
+from didjack.reporting.plots.sensitivity_plots import SensitivityPanel, draw_sensitivity
+from didjack.reporting.view import effect
 from didjack.results.base import BaseResult
 from didjack.wording import brief, label_text, name_some
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
     from numpy.typing import NDArray
 
 
@@ -35,40 +38,82 @@ class Sensitivity(Fields):
     breakdown : Series by target: the largest m or ratio at which the interval excludes zero; 0 if
         none does, infinite if all do
     alpha : one minus the level of the intervals
+    effect : what the intervals are of, in words
     """
 
     _axis: ClassVar[str] = ""
+    _label: ClassVar[str] = ""
 
     table: pd.DataFrame
     breakdown: pd.Series
     alpha: float
+    effect: str
 
-    @property
-    def reading(self) -> str:
-        """What the breakdown values say, one sentence for each target."""
-        return "\n".join(self._sentence(label) for label in self.breakdown.index)
+    def reading(self, target: Any = None) -> str:
+        """Say in a sentence what a breakdown value means.
+
+        Parameters
+        ----------
+        target : optional
+            As in the table; default: the overall effect, or the only one.
+        """
+        label = self.breakdown.index[-1] if target is None else target
+        self._check_target(label)
+        return self._sentence(label)
 
     def _name(self, label: Any) -> str:
-        return "overall effect" if label == "overall" else f"effect at event time {label}"
+        if label == "overall":
+            return "overall effect"
+        return f"effect at event time {label}"
 
     def _sentence(self, label: Any) -> str:
         raise NotImplementedError
 
-    def plot(self, ax: Any = None, title: str | None = None) -> NDArray[Any]:
-        """Draw the intervals by m or ratio, one panel a target.
+    def plot(
+        self,
+        ax: NDArray[Any] | Figure | SubFigure | None = None,
+        targets: Sequence[Any] | None = None,
+        title: str | None = None,
+    ) -> NDArray[Any]:
+        """Draw the intervals by m or ratio, one panel a target, with the breakdown values.
 
         Parameters
         ----------
         ax : matplotlib Figure, SubFigure or array of Axes, optional
             Where to draw; default: a new figure.
+        targets : list, optional
+            Which of them; default: effects from treatment on.
         title : str, optional
-            Default: what is drawn; "" for no title.
+            Of the figure; default: none.
 
         Returns
         -------
         array of matplotlib Axes
+
+        Raises
+        ------
+        OptionError
+            A target that does not exist, or `ax` with too few Axes.
         """
-        raise NotImplementedError
+        shown = self._after() if targets is None else list(targets)
+        panels = [self._panel(label) for label in shown]
+        return draw_sensitivity(panels, self._label, self.effect, ax, Finish(title=title))
+
+    def _after(self) -> list[Any]:
+        """Return the targets that are no effects before treatment."""
+        return list(self.breakdown.index)
+
+    def _panel(self, label: Any) -> SensitivityPanel:
+        self._check_target(label)
+        rows = self.table[[one == label for one in self.table["target"]]]
+        x, low, high = (rows[name].to_numpy() for name in (self._axis, "conf_low", "conf_high"))
+        name = self._name(label)
+        return SensitivityPanel(name[0].upper() + name[1:], x, low, high, self.breakdown[label])
+
+    def _check_target(self, label: Any) -> None:
+        if label not in self.breakdown.index:
+            listed = name_some(map(label_text, self.breakdown.index), 20)
+            raise OptionError(f"target must be one of {listed}; got {brief(label)}")
 
     def _wide(self) -> pd.DataFrame:
         """Return intervals as text, one row a target and one column a value of m or ratio."""
@@ -87,7 +132,7 @@ class Sensitivity(Fields):
         return f"<p>{self._title}</p>{self._wide().to_html()}{notes}"
 
     def _notes(self) -> list[str]:
-        return self.reading.splitlines()
+        return [self.reading()]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -102,6 +147,7 @@ class TrendSensitivity(Sensitivity):
     """
 
     _axis: ClassVar[str] = "m"
+    _label: ClassVar[str] = "m"
     _title: ClassVar[str] = "Sensitivity to deviations from parallel trends"
 
     restriction: Restriction
@@ -147,6 +193,7 @@ class NoiseSensitivity(Sensitivity):
     """
 
     _axis: ClassVar[str] = "ratio"
+    _label: ClassVar[str] = "ratio of standard deviations"
     _title: ClassVar[str] = "Sensitivity to noisier treated clusters"
 
     observed_ratio: float
@@ -226,6 +273,7 @@ def trend_sensitivity(
         found.table,
         found.breakdown,
         self._level(alpha),
+        effect(self._view),
         restriction,
         tuple(steps.event_time.tolist()),
         tuple(steps.left_out.tolist()),
@@ -240,21 +288,26 @@ def noise_sensitivity(
 ) -> NoiseSensitivity:
     r"""Return intervals of effects if treated clusters are noisier than the others."""
     values = noise.RATIOS if ratios is None else _numbers("ratios", ratios, None)
-    level = self._level(alpha)
-    coefficients = self._coefficients
+    level, average = self._level(alpha), self._average
+    coefficients, targets = average._coefficients, average._targets
     analysis = noise.NoiseRatios(coefficients)
-    labels = [label_text(key) if isinstance(key, tuple) else key for key in self._targets.index]
-    table = analysis.table(values, labels, level)
-    at = [m for m in range(len(labels)) if not self._targets.base[m]]
-    breakdown = pd.Series(
-        [analysis.breakdown(m, level) for m in at],
-        pd.Index([labels[m] for m in at], dtype=object, name="target"),
-        name="breakdown",
-    )
+    at = np.flatnonzero(~targets.base).tolist()
+    labels = [targets.index[m] for m in at]
+    table = analysis.table(values, at, labels, level)
+    index = pd.Index(labels, dtype=object, name="target")
+    breakdown = [analysis.breakdown(m, level) for m in at]
     seen = noise.observed(
         coefficients.evidence.design, analysis.treated, self.options.inference.seed
     )
-    return NoiseSensitivity(table, breakdown, level, seen.ratio, seen.percentile, seen.n_sets)
+    return NoiseSensitivity(
+        table,
+        pd.Series(breakdown, index, name="breakdown"),
+        level,
+        effect(average._view),
+        seen.ratio,
+        seen.percentile,
+        seen.n_sets,
+    )
 
 
 def _check_periods(result: BaseResult) -> None:

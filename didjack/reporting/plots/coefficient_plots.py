@@ -221,7 +221,7 @@ def draw_cells(
 
     cells = [one.view.cells for one in series]
     cohorts, periods = union([one.cohorts for one in cells]), union([one.periods for one in cells])
-    panels = _panels(ax, len(cohorts))
+    panels = panels_in(ax, len(cohorts), "ATT(g,t)", "one a cohort")
     places = [Places(f"cohort {label_text(cohort)}", periods) for cohort in cohorts]
     places = [place.check(records(panel)) for place, panel in zip(places, panels.axes, strict=True)]
     for one in series:
@@ -325,8 +325,15 @@ def _columns(n: int) -> int:
     return n if n <= 3 else int(np.ceil(np.sqrt(n)))
 
 
-def _panels(ax: Axes | NDArray[Any] | Figure | SubFigure | None, n: int) -> Panels:
-    """Return n axes: those given, or new ones in a figure."""
+def panels_in(
+    ax: Axes | NDArray[Any] | Figure | SubFigure | None, n: int, what: str, each: str
+) -> Panels:
+    """Return n axes: those given, or new ones in a figure.
+
+    Parameters
+    ----------
+    what, each : what is drawn, and what a panel is for, in words
+    """
     from matplotlib.figure import FigureBase
 
     if ax is None:
@@ -346,7 +353,7 @@ def _panels(ax: Axes | NDArray[Any] | Figure | SubFigure | None, n: int) -> Pane
         check_axes(one)
     if given.size < n:
         raise OptionError(
-            f"ATT(g,t) are drawn in {plural(n, 'panel')}, one a cohort; ax has {given.size}. "
+            f"{what} are drawn in {plural(n, 'panel')}, {each}; ax has {given.size}. "
             "Give a figure, an array of that many Axes, or plot an aggregation"
         )
     figure = given[0].figure

@@ -237,7 +237,74 @@ def trend_sensitivity(
     m: float | Sequence[float] | Floats | None = None,
     alpha: float | None = None,
 ) -> TrendSensitivity:
-    r"""Return intervals of event-study effects that allow for deviations from parallel trends."""
+    r"""Return intervals of event-study effects that allow for deviations from parallel trends.
+
+    The restrictions are those of Rambachan and Roth (2023). With :math:`s_j` the change of the
+    deviation from one event time before treatment to the next, a the periods of anticipation, and
+    :math:`K = \sum_e l_e (e + 1 + a)` the number of steps from the base period to the effect
+    :math:`l'\theta`:
+
+    - ``"relative_magnitudes"``: no later step is larger than m times the largest before. The
+      interval is the hull of those of :math:`l'\theta + \lambda m K s_j` over all j and
+      :math:`\lambda = -1, 0, 1`.
+    - ``"smoothness"``: neighbouring steps differ by at most m. With :math:`m_p` the mean of the
+      last p steps, the interval of :math:`l'\theta - K m_p` is widened on both sides by
+      :math:`m \sum_e l_e [(e + 1 + a)(e + 2 + a) + (e + 1 + a)(p - 1)] / 2`. p is that of the
+      shortest interval expected under the working model.
+
+    Each of these is the interval of one linear combination, see `lincomb`, with its own standard
+    error and reference distribution. So nothing is optimised or simulated, and it holds with few
+    treated clusters. A union of intervals contains the truth if one of them does, so that coverage
+    is at least 1 - alpha; the intervals are somewhat longer than those of HonestDiD.
+
+    Parameters
+    ----------
+    restriction : {"relative_magnitudes", "smoothness"}
+    m : float or list of floats, optional
+        How large deviations may be, 0 or more: a multiple for relative magnitudes, by default
+        0, 0.5, 1, 1.5 and 2; in units of the outcome for smoothness, by default up to the standard
+        error of a step. With relative magnitudes, m = 0 gives the intervals of `confint`.
+    alpha : float, optional
+        One minus the level of the intervals; default: that of the result.
+
+    Returns
+    -------
+    TrendSensitivity
+        Fields: table, a DataFrame with target (an event time or "overall"), m, conf_low, conf_high,
+        p_value and critical_value; breakdown, a Series by target, the largest m at which the
+        interval excludes zero; restriction; steps and left_out, event times at which the steps end
+        that are used, and those without a standard error. ``reading()`` is a sentence, ``plot()``
+        draws the intervals.
+
+    Raises
+    ------
+    OptionError
+        Not an event study, no event time before treatment or none after it with a standard error,
+        periods with gaps, or an m that is negative or not finite.
+
+    Notes
+    -----
+    With a varying base period the steps are the coefficients before treatment, with a universal
+    base differences of neighbouring ones. Different cohorts may be behind different event times;
+    `balance_e` of `aggregate` keeps them the same after treatment.
+
+    References
+    ----------
+    Rambachan & Roth (2023), A more credible approach to parallel trends, Review of Economic
+    Studies 90, doi:10.1093/restud/rdad018. Conley, Hansen & Rossi (2012), Plausibly exogenous,
+    Review of Economics and Statistics 94, doi:10.1162/REST_a_00139.
+
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
+    >>> trends = res.aggregate("event").trend_sensitivity()
+    >>> trends.breakdown.round(2).to_dict()
+    {0: 0.0, 1: 0.22, 2: 0.48, 3: 0.18, 'overall': 0.33}
+    >>> print(trends.reading(2))
+    The effect at event time 2 remains significant at 5% unless a deviation ...
+    """
     check_listed("restriction", restriction, tuple(METHODS))
     if self._scheme is None or not self._scheme.leads:
         raise OptionError(
@@ -286,7 +353,58 @@ def noise_sensitivity(
     ratios: float | Sequence[float] | Floats | None = None,
     alpha: float | None = None,
 ) -> NoiseSensitivity:
-    r"""Return intervals of effects if treated clusters are noisier than the others."""
+    r"""Return intervals of effects if treated clusters are noisier than the others.
+
+    No test can tell whether the cluster-level shocks of treated clusters are like those of the
+    others. Here their standard deviation is a multiple of what the working model says: with a
+    ratio of :math:`\kappa`, the working variance of clusters with treated units is multiplied by
+    :math:`\kappa^2`, and standard errors that are imputed, reference distributions, p-values and
+    intervals are computed again.
+
+    Parameters
+    ----------
+    ratios : float or list of floats, optional
+        Standard deviation of treated clusters over that of others, above 0; default: 1, 1.25, 1.5,
+        2, 3 and 5.
+    alpha : float, optional
+        One minus the level of the intervals; default: that of the result.
+
+    Returns
+    -------
+    NoiseSensitivity
+        Fields: table, a DataFrame with target, ratio, conf_low, conf_high, p_value and
+        critical_value; breakdown, a Series by target, the largest ratio at which the p-value is at
+        most alpha, 0 if it is at none and infinite if it is at all; observed_ratio, how noisy
+        treated clusters are before treatment: the root of the mean of :math:`r_h / v_h` (r the
+        mean square of a cluster's changes less those of the others, v its working variance) over
+        that of never-treated clusters in the same pairs of periods; observed_percentile, the
+        percentage of the n_sets sets of as many never-treated clusters whose ratio to the other
+        never-treated ones is not larger. ATT(g,t) are summed up by their simple average.
+
+    Raises
+    ------
+    OptionError
+        Without a jackknife and ``reference="model"``, without never-treated clusters, or for
+        ratios that are not above 0 and finite.
+
+    References
+    ----------
+    Ferman & Pinto (2019), Inference in differences-in-differences with few treated groups and
+    heteroskedasticity, Review of Economics and Statistics 101, doi:10.1162/rest_a_00759.
+
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.datasets.load_mpdta()
+    >>> res = didjack.csdid(
+    ...     df, "lemp", "year", "first.treat", "countyreal", cluster="state"
+    ... )
+    >>> noise = res.aggregate("group").noise_sensitivity()
+    >>> print(noise.reading())
+    The overall effect ...
+    >>> print(noise.observation())
+    Before treatment they are ...
+    """
     values = noise.RATIOS if ratios is None else _numbers("ratios", ratios, None)
     level, average = self._level(alpha), self._average
     coefficients, targets = average._coefficients, average._targets

@@ -72,6 +72,7 @@ def draw_sensitivity(
         step = float(np.ptp(one.x)) or 1.0
         panel.set_xlim(one.x[0] - 0.08 * step, one.x[-1] + 0.08 * step)
         set_title(panel, one.title)
+    for panel in lowest(axes):
         panel.set_xlabel(wrapped(panel, axis))
     if figure is None:
         axes[0].set_ylabel(plain(effect))
@@ -80,3 +81,14 @@ def draw_sensitivity(
         if words := finish.words(""):
             figure.suptitle(wrapped(figure, words), fontsize="medium")
     return axes
+
+
+def lowest(axes: NDArray[Any]) -> list[Any]:
+    """Return the panels below which there is no other."""
+    specs = [panel.get_subplotspec() for panel in axes]
+    if any(spec is None for spec in specs):
+        return list(axes)
+    last: dict[int, Any] = {}
+    for panel, spec in zip(axes, specs, strict=True):
+        last[spec.colspan.start] = panel
+    return list(last.values())

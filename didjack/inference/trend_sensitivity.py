@@ -153,7 +153,8 @@ def targets_of(
     inside = event_time[(event_time >= 0) & estimated]
     if overall and inside.size:
         share = np.full(inside.size, 1.0 / inside.size)
-        found.append(Target("overall", event_time.size, share, inside + 1.0 + anticipation))
+        distance = np.asarray(inside, dtype=float) + 1.0 + anticipation
+        found.append(Target("overall", event_time.size, share, distance))
     if not found:
         raise OptionError(
             "trend_sensitivity() needs an effect with a standard error: no event time from "

@@ -434,7 +434,7 @@ def _check_periods(result: BaseResult) -> None:
     gaps = np.flatnonzero(np.diff(layout.periods) != 1)
     if gaps.size:
         labels = layout.axis.labels(layout.periods)
-        pairs = [f"{label_text(labels[k])} and {label_text(labels[k + 1])}" for k in gaps]
+        pairs = [f"{label_text(labels[k])} and {label_text(labels[k + 1])}" for k in gaps.tolist()]
         raise OptionError(
             "trend_sensitivity() needs periods without gaps, so that all steps are as long; there "
             f"are gaps between {name_some(pairs, 3)}: number the periods 1, 2, 3, ..."

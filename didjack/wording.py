@@ -79,8 +79,8 @@ def tidy(message: str) -> str:
 
     Examples
     --------
-    >>> len(tidy(f"df has no column {'a' * 1000!r}"))
-    217
+    >>> len(tidy(f"data has no column {'a' * 1000!r}"))
+    219
     """
     return _QUOTED.sub(lambda found: _cut(found[0], 200), one_line(message))
 

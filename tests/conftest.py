@@ -43,6 +43,7 @@ def _begins_without_figures():
     """Close what other tests and doctests of this process have drawn."""
     plt.close("all")
 
+
 MPDTA_NAMES = {
     "countyreal": "id",
     "state": "cluster",

@@ -298,7 +298,7 @@ def test_weekends_count(as_dates):
 def test_long_names_and_control_characters():
     df = panel()
     odd = "y\x1b[31m\t\x07" + "z" * 5000
-    message = refusal(df.rename(columns={"y": odd}), "df has no column 'y'", r"y\x1b[31m \x07zz")
+    message = refusal(df.rename(columns={"y": odd}), "data has no column 'y'", r"y\x1b[31m \x07zz")
     assert len(message) < 200
     text = df.rename(columns={"y": odd}).assign(**{odd: "text"})
     message = refusal(text, "is not numeric", yname=odd)

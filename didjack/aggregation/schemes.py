@@ -17,7 +17,7 @@ import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.errors import OptionError
-from didjack.options import MOST_PERIODS, AggregationType, Registry
+from didjack.options import MOST_PERIODS, AggregationType, Registry, must_be
 from didjack.wording import brief
 
 # ---- cells ---------------------------------------------------------------------------------------
@@ -84,12 +84,10 @@ class Window:
     def _check_number(name: str, value: Any) -> None:
         number = isinstance(value, (int, float, np.integer, np.floating))
         if not number or isinstance(value, (bool, np.timedelta64)) or value != value:
-            raise OptionError(f"{name}={brief(value)} is not allowed; it must be a number or None")
+            raise must_be(name, "a number or None", value)
         if MOST_PERIODS < abs(value) < np.inf:
-            raise OptionError(
-                f"{name}={brief(value)} is not allowed; it must be at most {MOST_PERIODS:,} "
-                "periods from treatment, or infinite"
-            )
+            what = f"at most {MOST_PERIODS:,} periods from treatment, or infinite"
+            raise must_be(name, what, value)
 
     def check(self, scheme: Scheme) -> None:
         """Raise for bounds that are not numbers, or that the aggregation does not have."""

@@ -20,9 +20,9 @@ from didjack.inference.permutation.randomization import (
     Statistic,
 )
 from didjack.inference.reference.working_model import Design
-from didjack.options import MOST_SEED, check_count, check_listed, told_apart
+from didjack.options import MOST_SEED, check_count, check_listed, must_be, told_apart
 from didjack.results.base import BaseResult
-from didjack.wording import brief, plural
+from didjack.wording import plural
 
 MOST_PERMUTATIONS = 1_000_000
 
@@ -164,7 +164,7 @@ def randomization_test(
     check_listed("statistic", statistic, get_args(Statistic))
     number = isinstance(null, (int, float, np.integer, np.floating)) and not isinstance(null, bool)
     if not number or not np.isfinite(null):
-        raise OptionError(f"null={brief(null)} is not allowed; it must be a finite number")
+        raise must_be("null", "a finite number", null)
     test = randomization.randomization_test(fit, self._overall, drawn, statistic, float(null))
     _warn_of_failures(test)
     _warn_of_few("randomization_test()", plural(test.n_assignments, "assignment"), test, fit)

@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from didjack.errors import OptionError
-from didjack.options import check_count
-from didjack.wording import brief, plural
+from didjack.options import check_count, check_flag, must_be
+from didjack.wording import plural
 
 Column = NDArray[np.int64] | NDArray[np.float64]
 
@@ -73,12 +73,9 @@ class Model:
             number = isinstance(value, int | float | np.integer | np.floating)
             if not (number and math.isfinite(value) and low <= value <= high):
                 bounds = f" between {low:g} and {high:g}" if math.isfinite(low) else ""
-                allowed = f"it must be a number{bounds}"
-                raise OptionError(f"{name}={brief(value)} is not allowed; {allowed}")
+                raise must_be(name, f"a number{bounds}", value)
         for name in ("never", "weights"):
-            value = getattr(self, name)
-            if not isinstance(value, bool | np.bool_):
-                raise OptionError(f"{name}={brief(value)} is not allowed; use True or False")
+            check_flag(name, getattr(self, name))
 
     @property
     def periods(self) -> NDArray[np.int64]:
@@ -90,10 +87,8 @@ class Model:
         try:
             return np.random.default_rng(self.seed)
         except (TypeError, ValueError) as error:
-            raise OptionError(
-                f"seed={brief(self.seed)} is not allowed; use a whole number >= 0, "
-                "a numpy Generator or None"
-            ) from error
+            what = "a whole number >= 0, a numpy Generator or None"
+            raise must_be("seed", what, self.seed) from error
 
     def draw_sizes(self, rng: np.random.Generator) -> NDArray[np.int64]:
         """Draw the number of units of each cluster : (H,)."""

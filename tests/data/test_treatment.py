@@ -195,7 +195,7 @@ def test_missing_values(df, name):
 
 
 def test_columns(df):
-    refusal(df, "treatment: df has no column 'D'", "did you mean 'd'", treatment="D")
+    refusal(df, "treatment: data has no column 'D'", "did you mean 'd'", treatment="D")
     refusal(
         df,
         "tname must be the name of a column",

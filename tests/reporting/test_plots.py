@@ -210,7 +210,7 @@ def test_mistakes(drawn):
         analytic.plot(kind="replicates")
     with pytest.raises(didjack.OptionError, match=r"compare must be .* got 'HC1'"):
         result.plot(compare="HC1")
-    with pytest.raises(didjack.OptionError, match=r"ax=<PolarAxes.*rectilinear"):
+    with pytest.raises(didjack.OptionError, match=r"ax must be rectilinear .* got <PolarAxes"):
         result.aggregate("event").plot(plt.subplot(projection="polar"))
 
 

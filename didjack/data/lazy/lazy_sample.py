@@ -152,7 +152,7 @@ def clean(
         labels = {name for name, role in roles(options, []).items() if role in LABELS}
         table = LazyTable.of(df, progress, labels)
         # Some engines look at a table whenever a query is written down.
-        with told_by(engine_name(table.frame), "read df"):
+        with told_by(engine_name(table.frame), "read data"):
             return _clean(Used.of(table, options, estimation))
 
 

@@ -80,7 +80,7 @@ def changed(before: int | None = None, after: int | None = None) -> DataError:
     """Return the error for a table that is not what it was, perhaps with its numbers of rows."""
     rows = "" if before == after else f" ({before:,} rows, then {after:,})"
     return DataError(
-        f"df changed while it was read{rows}; give a table that stays as it is, such as a copy"
+        f"data changed while it was read{rows}; give a table that stays as it is, such as a copy"
     )
 
 

@@ -151,7 +151,7 @@ def too_many(used: Used, rows: int) -> DataError:
         regression = "use est_method='reg', for which sums over different rows will do, "
     most = plural(most_patterns(used), "different row")
     return DataError(
-        f"df has more than {most} in {name_some(used.keys, 8)}, by "
+        f"data has more than {most} in {name_some(used.keys, 8)}, by "
         f"which lazy tables are grouped: {classes}{regression}or {remedy(used, rows)}"
     )
 

@@ -24,8 +24,8 @@ from didjack.estimation.fit import Fit
 from didjack.estimation.sums import SumSource
 from didjack.inference.targets import cell_table
 from didjack.leave_one_out import Replicates
-from didjack.options import AggregationType
-from didjack.wording import brief, label_text, name_some, plural
+from didjack.options import AggregationType, must_be
+from didjack.wording import label_text, name_some, plural
 
 # ---- strata --------------------------------------------------------------------------------------
 
@@ -47,7 +47,7 @@ def strata_codes(strata: Any, clusters: pd.Index) -> Ints:
     if strata is None:
         return np.zeros(len(clusters), dtype=np.int64)
     if not isinstance(strata, (Mapping, pd.Series)):
-        raise OptionError(f"strata={brief(strata)} is not allowed: {HINT}")
+        raise must_be("strata", HINT, strata)
     given = strata if isinstance(strata, pd.Series) else _series(strata)
     given = given[given.index.isin(clusters)]
     table = pd.DataFrame({"cluster": given.index, "stratum": given.to_numpy(dtype=object)})

@@ -9,14 +9,14 @@ import numpy as np
 
 from didjack._typing import Floats
 from didjack.errors import OptionError
-from didjack.options import check_alpha, check_flag, told_apart
+from didjack.options import check_alpha, check_flag, must_be, told_apart
 from didjack.reporting.plots.axes import plain
 from didjack.reporting.plots.coefficient_plots import draw_averages, draw_overall
 from didjack.reporting.plots.facets import draw_cells
 from didjack.reporting.plots.series import Intervals, Series
 from didjack.reporting.plots.style import Finish, Style, check_color, check_marker
 from didjack.reporting.view import ResultView, Viewed, seen
-from didjack.wording import brief, name_some, plural
+from didjack.wording import name_some, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -134,23 +134,18 @@ def _views(results: Any) -> dict[str, ResultView]:
     elif isinstance(results, Sequence) and not isinstance(results, str):
         results = {f"({i + 1})": result for i, result in enumerate(results)}
     if not isinstance(results, Mapping) or not results:
-        raise OptionError(
-            f"results={brief(results)} is not allowed: a result, a list of results, or a mapping "
-            "of names to results, for example {'reg': a, 'dr': b}"
-        )
+        what = "a result, a list of results, or a mapping such as {'reg': a, 'dr': b}"
+        raise must_be("results", what, results)
     views = {}
     for name, result in results.items():
         view = seen(result)
-        if not isinstance(name, str) or view is None:
-            raise OptionError(
-                f"results: {brief(name)}: {brief(result)} is not allowed; names are texts, results "
-                "are what csdid() and aggregate() return"
-            )
+        if not isinstance(name, str):
+            raise must_be("names of results", "strings", name)
+        if view is None:
+            raise must_be(f"results[{name!r}]", "what csdid() or aggregate() returns", result)
         if not name or name.startswith("_"):
-            raise OptionError(
-                f"results: the name {name!r} is not allowed: matplotlib leaves names that are "
-                "empty, or begin with an underscore, out of legends"
-            )
+            hint = ", which matplotlib leaves out of legends"
+            raise must_be("names of results", "without leading underscore, not empty", name, hint)
         views[name] = view
     kinds = {view.title: name for name, view in views.items()}
     if len(kinds) > 1:
@@ -171,10 +166,8 @@ def _for_each(name: str, given: Any, names: list[str], check: Any) -> dict[str, 
     else:
         listed = [] if isinstance(given, str) or not np.iterable(given) else list(given)
         if len(listed) != len(names):
-            raise OptionError(
-                f"{name}={brief(given)} is not allowed: one for each of "
-                f"{plural(len(names), 'result')}, in a list or by name"
-            )
+            what = f"a list or mapping with one for each of {plural(len(names), 'result')}"
+            raise must_be(name, what, given)
         found = dict(zip(names, listed, strict=True))
     for value in found.values():
         if value is not None:

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from didjack.errors import OptionError
-from didjack.options import check_flag
+from didjack.options import check_flag, check_listed, must_be
 from didjack.reporting.plots.axes import AFTER, BEFORE
 from didjack.reporting.plots.points import Mark, Paint
-from didjack.wording import brief, one_line
+from didjack.wording import one_line
 
 INK = "ink"
 """Stands for the colour that axes are written in, as black cannot be seen on black."""
@@ -99,9 +98,9 @@ class Style:
 
 
 def check_text(name: str, value: Any) -> None:
-    """Raise for anything but a text or None."""
+    """Raise for anything but a string or None."""
     if value is not None and not isinstance(value, str):
-        raise OptionError(f"{name}={brief(value)} is not allowed: a text, or None")
+        raise must_be(name, "a string or None", value)
 
 
 def check_color(name: str, value: Any) -> None:
@@ -109,26 +108,20 @@ def check_color(name: str, value: Any) -> None:
     from matplotlib.colors import is_color_like
 
     if not is_color_like(value):
-        raise OptionError(
-            f"{name}={brief(value)} is not allowed: a colour as matplotlib knows them, for example "
-            "'black', '#0072B2' or (0.0, 0.4, 0.7)"
-        )
+        what = "a colour of matplotlib, such as 'black', '#0072B2' or (0.0, 0.4, 0.7)"
+        raise must_be(name, what, value)
 
 
 def check_marker(name: str, value: Any) -> None:
     """Raise for a marker that cannot be both filled and open."""
     from matplotlib.lines import Line2D
 
-    if not isinstance(value, str) or value not in Line2D.filled_markers:
-        listed = ", ".join(map(repr, Line2D.filled_markers))
-        raise OptionError(f"{name}={brief(value)} is not allowed; allowed: {listed}")
+    check_listed(name, value, Line2D.filled_markers)
 
 
 def check_offset(value: Any) -> None:
     """Raise unless it is less than half the way to the next coefficient."""
     number = isinstance(value, (int, float, np.integer, np.floating))
     if not number or isinstance(value, bool) or not abs(value) < FURTHEST:
-        raise OptionError(
-            f"offset={brief(value)} is not allowed: a number between {-FURTHEST} and {FURTHEST}; "
-            "neighbouring coefficients are 1 apart"
-        )
+        hint = "; neighbouring coefficients are 1 apart"
+        raise must_be("offset", f"a number between {-FURTHEST} and {FURTHEST}", value, hint)

@@ -173,7 +173,7 @@ def _by_name(view: ResultView, head: str, which: str) -> pd.DataFrame:
         return table
     if view.scheme is None:
         raise OptionError(
-            f"which='overall' is not allowed: {head!r} has ATT(g,t), and no overall; aggregate it"
+            f"which='overall' needs aggregated effects; {head!r} has ATT(g,t): aggregate() it"
         )
     return table.iloc[-1:]
 

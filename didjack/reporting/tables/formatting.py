@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from didjack.errors import OptionError
-from didjack.options import check_share
+from didjack.options import check_share, must_be
 from didjack.reporting.view import ResultView
 from didjack.status import BASE
-from didjack.wording import brief, name_some
+from didjack.wording import name_some
 
 # ---- numbers -------------------------------------------------------------------------------------
 
@@ -81,10 +81,11 @@ def check_stars(stars: Any) -> Stars:
 
 
 def _refused(stars: Any) -> OptionError:
-    return OptionError(
-        f"stars={brief(stars)} is not allowed: True, False, cut-offs such as (0.1, 0.05, 0.01), or "
-        "a dict from marks without digits, brackets or spaces to different cut-offs"
+    what = (
+        "True, False, cut-offs such as (0.1, 0.05, 0.01), or a dict from marks without digits, "
+        "brackets or spaces to different cut-offs"
     )
+    return must_be("stars", what, stars)
 
 
 def mark(p_value: float, stars: Stars) -> str:

@@ -97,7 +97,9 @@ def test_what_was_read_is_what_counts(changing, change):
 @pytest.mark.parametrize("after", [1, 2, 3])
 def test_tables_that_are_gone(changing, after):
     message = refused(changing(short(), "DROP TABLE a", after=after), **OPTIONS)
-    assert message.startswith("duckdb could not read df: Catalog Error: Table with name a does not")
+    assert message.startswith(
+        "duckdb could not read data: Catalog Error: Table with name a does not"
+    )
 
 
 def test_random_rows():

@@ -90,7 +90,7 @@ _QUOTED = re.compile(r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?!\w)"""
 
 
 def encodable(text: str) -> str:
-    r"""Escape lone surrogates, which tables, files and pictures cannot hold.
+    r"""Escape lone surrogates, which tables, files and plots cannot hold.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 """The aggregations: a class for each, their registry, and the event times they cover.
 
 A scheme sorts cells into components (event times, cohorts, periods) and says how the overall
-average weighs these. Everything that depends on the aggregation asks it: the average itself,
-labels, titles and pictures.
+aggregation weighs these. Everything that depends on the aggregation asks it: the estimate itself,
+labels, titles and plots.
 
 Source: Callaway & Sant'Anna (2021), section 3, doi:10.1016/j.jeconom.2020.12.001.
 """
@@ -119,7 +119,7 @@ class Scheme(ABC):
     title : what its table is called
     label : the column of its labels
     words : a label of a coefficient begins with this
-    axis_label : below its picture
+    axis_label : below its plot
     keys : how components are labelled; with "none" all cells are in one, which is the overall
     bounds : which bounds of `Window` it has
     leads : whether components are event times, and cells before treatment take part

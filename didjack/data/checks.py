@@ -100,8 +100,8 @@ def _check_constant(sample: Sample, what: str, values: Ints, label: Callable[[in
     units = sample.units(moved)
     shown = []
     for code in units[:3]:
-        seen = name_some(map(label, np.unique(values[unit == code])))
-        shown.append(f"{short(sample.unit_labels[code])} ({seen})")
+        observed = name_some(map(label, np.unique(values[unit == code])))
+        shown.append(f"{short(sample.unit_labels[code])} ({observed})")
     raise moved_units(sample, what, units.size, shown)
 
 
@@ -121,9 +121,9 @@ def _check_duplicates(sample: Sample) -> None:
     rows, n_periods = sample.rows, sample.periods.size
     key, n_keys = rows.unit * n_periods + rows.period, len(sample.unit_labels) * n_periods
     if n_keys <= 8 * key.size:
-        seen = np.zeros(n_keys, dtype=bool)
-        seen[key] = True
-        if np.count_nonzero(seen) == key.size:
+        observed = np.zeros(n_keys, dtype=bool)
+        observed[key] = True
+        if np.count_nonzero(observed) == key.size:
             return
     twice = pd.Series(key).duplicated(keep=False).to_numpy()
     if not twice.any():

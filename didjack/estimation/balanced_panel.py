@@ -25,7 +25,7 @@ class _Pivot:
     row: Ints | None
 
     @classmethod
-    def of(cls, unit: Ints, period: Ints, n_periods: int) -> _Pivot:
+    def from_rows(cls, unit: Ints, period: Ints, n_periods: int) -> _Pivot:
         key = unit * n_periods + period
         shape = (key.size // n_periods, n_periods)
         if np.array_equal(key, np.arange(key.size)):
@@ -49,11 +49,11 @@ class _Pivot:
 
 def panel_rows(clean: CleanData, options: EstimationOptions) -> RowArrays:
     """Arrange the units of a balanced panel by cohort and cluster."""
-    pivot = _Pivot.of(clean.unit, clean.period, clean.periods.size)
+    pivot = _Pivot.from_rows(clean.unit, clean.period, clean.periods.size)
     cohorts, cohort = np.unique(pivot.first(clean.cohort), return_inverse=True)
     key = cohort * len(clean.cluster_labels) + pivot.first(clean.cluster)
     unit = np.argsort(key, kind="stable")
-    strata = Strata.of(key[unit], 1, len(clean.cluster_labels))
+    strata = Strata.from_keys(key[unit], 1, len(clean.cluster_labels))
     y = pivot.table(clean.y)[unit]
     everyone, square = _counts(clean, pivot, unit)
     w, first_weight = _weights(clean, options, pivot, unit, everyone)

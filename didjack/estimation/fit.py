@@ -106,7 +106,7 @@ class Fit:
     _memo: Memo = field(default_factory=Memo)
 
     @classmethod
-    def of(cls, source: SumSource, options: Options, ledger: pd.DataFrame) -> Fit:
+    def from_source(cls, source: SumSource, options: Options, ledger: pd.DataFrame) -> Fit:
         """Estimate in all replicates that the options need."""
         fit = cls(options, ledger, source)
         fit.estimated(options.inference.jackknife)

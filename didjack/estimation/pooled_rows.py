@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from didjack._typing import NEVER, Floats, Ints
-from didjack.data.balance import is_balanced, times_seen
+from didjack.data.balance import is_balanced, times_observed
 from didjack.data.labels import distinct
 from didjack.data.sample import CleanData
 from didjack.errors import SampleWarning, warn
@@ -42,11 +42,11 @@ def of_units(
     -------
     weight, and number of units : (N,) each
     """
-    seen = times_seen(unit, period, single=count is None)
+    observed = times_observed(unit, period, single=count is None)
     if count is not None:
-        return weight / seen, count / seen
+        return weight / observed, count / observed
     total = kernels.collapse(unit, int(unit.max()) + 1, weight, weight)[1][unit]
-    return total / seen**2, 1.0 / seen
+    return total / observed**2, 1.0 / observed
 
 
 def of_first_periods(rows: RowArrays, n_periods: int) -> Floats:
@@ -101,7 +101,7 @@ def pooled_rows(clean: CleanData, options: EstimationOptions, collapse: bool) ->
     x = _covariates(clean, balanced)
     columns = _columns(clean, options, key, _Content(x, collapse, balanced))
     key = key[columns.order]
-    strata = Strata.of(key, clean.periods.size, len(clean.cluster_labels))
+    strata = Strata.from_keys(key, clean.periods.size, len(clean.cluster_labels))
     del key
     x = standardise(np.ascontiguousarray(x[:, columns.order]))
     shape = len(clean.cluster_labels), cohorts.size

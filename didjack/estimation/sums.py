@@ -157,7 +157,9 @@ class SumSource:
         self._counts = Memo()
 
     @classmethod
-    def of(cls, clean: CleanData, options: EstimationOptions, collapse: bool = True) -> SumSource:
+    def from_sample(
+        cls, clean: CleanData, options: EstimationOptions, collapse: bool = True
+    ) -> SumSource:
         """Arrange a clean sample."""
         rows = arrange(clean, options, collapse)
         needed = rows.unit.size == 0 or may_balance(clean)

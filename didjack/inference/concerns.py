@@ -75,7 +75,7 @@ def _imputed(beyond: Bools) -> str:
 
 
 def report_design(fit: Fit) -> None:
-    """Warn of a design in which inference hinges on few clusters, as their counts tell."""
+    """Warn of a design in which inference is driven by few clusters, by their counts."""
     if not treated_weight(fit).any():
         return
     options, counts = fit.options.inference, _counts(fit)

@@ -1,4 +1,4 @@
-"""Which clusters carry the estimates, and how many there are in effect."""
+"""Which clusters drive the estimates, and how many there are in effect."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from didjack._typing import NEVER, Bools, Floats, Ints
 from didjack.estimation.fit import Fit
 from didjack.inference.targets import ROUNDING, Targets, target_size
-from didjack.inference.variance.base import Evidence, Material
+from didjack.inference.variance.base import Evidence, VarianceInputs
 from didjack.inference.variance.jackknife import deviations
 from didjack.inference.variance.kinds import KINDS
 from didjack.leave_one_out import Replicates
@@ -28,7 +28,7 @@ def clusters(fit: Fit, overall: Targets | None) -> pd.DataFrame:
     """
     layout, sample = fit.layout, fit.options.sample
     theta = Replicates(overall_theta(fit, overall))
-    law = OverallLaw.of(fit, overall)
+    reference = OverallReference.from_fit(fit, overall)
     return pd.DataFrame(
         {
             "n_obs": layout.n_rows,
@@ -38,7 +38,9 @@ def clusters(fit: Fit, overall: Targets | None) -> pd.DataFrame:
             "treated_share": shares(treated_weight(fit)),
             "influence": theta.full - theta.deleted,
             "variance_share": overall_share(fit, overall),
-            "partial_leverage": np.full(layout.n_clusters, np.nan) if law is None else law.leverage,
+            "partial_leverage": np.full(layout.n_clusters, np.nan)
+            if reference is None
+            else reference.leverage,
         },
         index=layout.cluster_labels.rename(sample.cluster or sample.idname),
     )
@@ -78,10 +80,10 @@ def treated_cohorts(fit: Fit) -> Bools:
 def treated_clusters(fit: Fit, targets: Targets) -> Ints:
     """Count the clusters of the cohorts that each coefficient is an effect on, (M,)."""
     there, position = fit.layout.n_units > 0, fit.cell_cohort_position
-    if targets.averages is None:
+    if targets.aggregated is None:
         return np.asarray(there[:, position].sum(axis=0))
     cohorts = np.unique(position)
-    moves = np.array([targets.averages.loading.touches(position == c) for c in cohorts])
+    moves = np.array([targets.aggregated.loading.touches(position == c) for c in cohorts])
     return np.asarray((there[:, cohorts].astype(np.int64) @ moves > 0).sum(axis=0))
 
 
@@ -136,21 +138,21 @@ def effective_number(weights: Floats) -> float:
 
 
 def at_a_glance(fit: Fit, overall: Targets | None) -> dict[str, object]:
-    """Tell what the overall ATT hinges on, for `glance`.
+    """Tell what the overall ATT is driven by, for `glance`.
 
     Parameters
     ----------
     overall : Targets whose last coefficient is the overall ATT, if there is one
     """
-    law = OverallLaw.of(fit, overall)
+    reference = OverallReference.from_fit(fit, overall)
     return {
         "n_empty_clusters": int((fit.layout.n_units.sum(axis=1) == 0).sum()),
         "effective_clusters": effective_number(fit.layout.share.sum(axis=1)),
         "effective_treated_clusters": effective_number(treated_weight(fit)),
-        "g_star": np.nan if law is None else effective_number(law.leverage),
-        "critical_value": np.nan if law is None else law.critical_value,
-        "critical_value_t": np.nan if law is None else law.student,
-        "reference_method": "" if law is None else law.method,
+        "g_star": np.nan if reference is None else effective_number(reference.leverage),
+        "critical_value": np.nan if reference is None else reference.critical_value,
+        "critical_value_t": np.nan if reference is None else reference.student,
+        "reference_method": "" if reference is None else reference.method,
         "composition_share": composition_share(fit, overall),
     }
 
@@ -159,15 +161,15 @@ def at_a_glance(fit: Fit, overall: Targets | None) -> dict[str, object]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OverallLaw:
-    """The law of the t statistic of the overall ATT, of M coefficients the last.
+class OverallReference:
+    """The reference distribution of the t statistic of the overall ATT, the last of M coefficients.
 
     Attributes
     ----------
     critical_value : of the working model
     student : of t(df)
     df : R - 1
-    method : how the law is computed, in words
+    method : how it is computed, in words
     leverage : (H,) share of each cluster in the variance of the estimate
     """
 
@@ -178,8 +180,8 @@ class OverallLaw:
     leverage: Floats
 
     @classmethod
-    def of(cls, fit: Fit, overall: Targets | None) -> OverallLaw | None:
-        """Compute it; None where there is no standard error or no law.
+    def from_fit(cls, fit: Fit, overall: Targets | None) -> OverallReference | None:
+        """Compute it; None where there is no standard error or no reference distribution.
 
         Parameters
         ----------
@@ -188,9 +190,9 @@ class OverallLaw:
         if overall is None or not fit.options.inference.jackknife:
             return None
         evidence = Evidence(fit.under(reference="model"), overall)
-        material = _last(evidence)
-        variance = KINDS[fit.options.inference.vcov].variance(material)
-        loadings = material.loadings(0)
+        inputs = _last(evidence)
+        variance = KINDS[fit.options.inference.vcov].variance(inputs)
+        loadings = inputs.loadings(0)
         if np.isnan(variance.std_error[0]) or loadings is None:
             return None
         alpha = evidence.options.alpha
@@ -198,20 +200,20 @@ class OverallLaw:
             critical_value=float(variance.critical_value(alpha)[0]),
             student=float(variance.student(alpha)[0]),
             df=int(variance.df[0]),
-            method=variance.law.method if variance.law else "",
+            method=variance.reference.method if variance.reference else "",
             leverage=loadings.leverage(evidence.design.variance),
         )
 
 
-def _last(evidence: Evidence) -> Material:
+def _last(evidence: Evidence) -> VarianceInputs:
     """Return what the variance of the last coefficient is made from."""
     weights = np.zeros((1, evidence.targets.theta.shape[1]))
     weights[0, -1] = 1.0
-    return Material(evidence.targets.theta[:, [-1]], evidence, weights)
+    return VarianceInputs(evidence.targets.theta[:, [-1]], evidence, weights)
 
 
 def composition_share(fit: Fit, overall: Targets | None) -> float:
-    """Return the share of the overall ATT's variance from replicates that average other cells."""
+    """Return the share of the overall ATT's variance from replicates that aggregate other cells."""
     if overall is None or not fit.options.inference.jackknife:
         return np.nan
     centre_on_mean = KINDS[fit.options.inference.vcov].centre_on_mean

@@ -49,7 +49,7 @@ def compare(
     own = found.get("CV3, model")
     table["ratio"] = np.nan if own is None else table["std_error"] / own.std_error[which]
     alone = treated_clusters(view.fit, view.targets)[which] == 1
-    modelled = np.tile([one.law is not None for one in found.values()], at.size)
+    modelled = np.tile([one.reference is not None for one in found.values()], at.size)
     table["invalid"] = np.where(alone & ~modelled & ~table["std_error"].isna(), ONE_TREATED, "")
     further = pd.DataFrame(list(tests.values()), columns=table.columns).astype(table.dtypes)
     further["invalid"] = ""

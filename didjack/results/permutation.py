@@ -20,7 +20,7 @@ from didjack.inference.permutation.randomization import (
     Statistic,
 )
 from didjack.inference.reference.working_model import Design
-from didjack.options import MOST_SEED, check_count, check_listed, must_be, told_apart
+from didjack.options import MOST_SEED, check_count, check_listed, must_be, validate_keywords
 from didjack.results.base import BaseResult
 from didjack.wording import plural
 
@@ -40,7 +40,7 @@ def draws(fit: Fit, n_permutations: int, seed: int, strata: Any) -> Draws:
 
 def placebos(fit: Fit, overall: Overall) -> PlaceboTest:
     """Run a placebo test."""
-    v = Design.of(fit).variance
+    v = Design.from_fit(fit).variance
     return placebo.placebo_test(fit, overall, one_cohort_each(fit, "placebo_test()"), v)
 
 
@@ -87,7 +87,7 @@ def _warn_of_failures(test: RandomizationTest) -> None:
         )
 
 
-@told_apart
+@validate_keywords
 def randomization_test(
     self: BaseResult,
     statistic: Statistic = "t",
@@ -171,17 +171,17 @@ def randomization_test(
     return test
 
 
-@told_apart
+@validate_keywords
 def placebo_test(self: BaseResult, alpha: float | None = None) -> PlaceboTest:
     r"""Test the overall ATT of one treated cluster by placebos.
 
     Without the treated cluster, its cohort is given to each never-treated cluster in turn and
-    the same average is estimated: what there is where there is no effect. The p-value is the
+    the same effect is estimated: what there is where there is no effect. The p-value is the
     share of these and the actual estimate that are as large in absolute value. Placebos are
-    scaled by :math:`\sqrt{v(n) / v(n_j)}`, the standard deviations of shocks in clusters as
+    scaled by :math:`\sqrt{v(n) / v(n_j)}`, the standard deviations of the errors in clusters as
     large as the treated one and as theirs, which a working model fits to untreated rows.
 
-    It assumes that the shocks of the treated cluster are like those of the others but for its
+    It assumes that the errors of the treated cluster are like those of the others but for its
     size. No test can check that.
 
     Parameters

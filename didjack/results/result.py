@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, assert_never
 import numpy as np
 import pandas as pd
 
-from didjack.options import told_apart
+from didjack.options import validate_keywords
 from didjack.reporting.export import maketables
 from didjack.reporting.plots import cluster_plots
 from didjack.reporting.plots.style import Finish
@@ -59,7 +59,7 @@ class Result(BaseResult):
     glance = clusters.glance
     clusters = clusters.clusters  # the last, as it takes the name of the module
 
-    @told_apart
+    @validate_keywords
     def summary(self, alpha: float | None = None) -> Table:
         """Return the printed table: the design, the coefficients, and what to know about them.
 
@@ -92,7 +92,7 @@ class Result(BaseResult):
         """
         return summary(self._view, self._level(alpha))
 
-    @told_apart
+    @validate_keywords
     def to_html(self) -> str:
         """Return the summary as HTML.
 
@@ -110,7 +110,7 @@ class Result(BaseResult):
         """
         return self.summary().to_html()
 
-    @told_apart
+    @validate_keywords
     def to_latex(self) -> str:
         r"""Return the summary as LaTeX.
 

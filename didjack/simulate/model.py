@@ -178,13 +178,13 @@ class Model:
         cohorts[: sum(counts.values())] = np.repeat(list(counts), list(counts.values()))
         return rng.permutation(cohorts)
 
-    def draw_shocks(self, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draw the cluster shocks, a stationary AR(1) of variance 1 in each cluster : (H, T)."""
-        shocks = rng.standard_normal((self.n_clusters, self.n_periods))
-        shocks[:, 1:] *= math.sqrt(1 - self.rho**2)
+    def draw_errors(self, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw cluster-level errors, a stationary AR(1) of variance 1 in each cluster : (H, T)."""
+        errors = rng.standard_normal((self.n_clusters, self.n_periods))
+        errors[:, 1:] *= math.sqrt(1 - self.rho**2)
         for period in range(1, self.n_periods):
-            shocks[:, period] += self.rho * shocks[:, period - 1]
-        return shocks
+            errors[:, period] += self.rho * errors[:, period - 1]
+        return errors
 
     def effects(self, cohort: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the true effect in each cluster and period : (H, T)."""
@@ -208,7 +208,7 @@ class Model:
         elapsed = np.arange(self.n_periods)
 
         common = self.effects(cohort) + _TREND * elapsed
-        common += self.shock_sd * math.sqrt(self.icc) * self.draw_shocks(rng)
+        common += self.shock_sd * math.sqrt(self.icc) * self.draw_errors(rng)
         y = rng.standard_normal(wide)
         y *= self.shock_sd * math.sqrt(1 - self.icc)
         y += common[cluster]

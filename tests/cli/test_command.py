@@ -211,7 +211,7 @@ def test_repeated_cross_sections():
 def test_help_teaches(monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     shown = run("fit", "--help")
-    groups = ["Columns", "Sample", "Estimation", "Inference", "Averages", "Output"]
+    groups = ["Columns", "Sample", "Estimation", "Inference", "Aggregation", "Output"]
     for part in (
         "didjack fit data.csv --y lemp",
         "Exit codes",
@@ -308,8 +308,8 @@ def test_a_folder_is_no_table():
         (["--vcov", "CV2"], 2, "CV3J"),
         (["--undefined", "model"], 2, "'impute'"),
         (["--clster", "state"], 2, "--cluster"),
-        (["--max-e", "2"], 2, "max_e=2.0 is of averages: it needs --aggregate"),
-        (["--weigh-by", "cell"], 2, "weights='cell' is of averages"),
+        (["--max-e", "2"], 2, "max_e=2.0 is of aggregated effects: it needs --aggregate"),
+        (["--weigh-by", "cell"], 2, "weights='cell' is of aggregated effects"),
         (["--aggregate", "group", "--min-e", "1"], 2, "min_e"),
         (["--cross-sections"], 2, "panel is --panel/--cross-sections"),
         (["--fix-weights", "varying"], 2, "weightsname is --weights"),

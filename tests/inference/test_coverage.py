@@ -50,7 +50,9 @@ def result(df):
 def test_averages_that_lack_some(result, kind, count, averages, empty):
     average, (text,) = said(lambda: result.aggregate(kind))
     assert text.startswith(f"{count} could not be estimated: (2005, 200")
-    assert f"; averages of the others alone, of fewer cohorts or periods: {averages}" in text
+    assert (
+        f"; aggregated effects of the others alone, of fewer cohorts or periods: {averages}" in text
+    )
     assert (f"; NaN, as none is left: {empty} (see" in text) == bool(empty)
     assert text.endswith("(see result.cells; fewer covariates or est_method='reg' may help)")
     for again in (average.summary, average.tidy, average.clusters, average.glance):
@@ -69,7 +71,7 @@ def test_each_has_its_reason(df):
     assert text.startswith("4 of 4 ATT(g,t) of the group effects could not be estimated")
     assert text.count("collinear: x2") == 3
     assert "; NaN, as none is left: 2003, 2005, overall (see" in text
-    assert "averages of the others" not in text
+    assert "of the others" not in text
     assert text.endswith("(see result.cells; fewer covariates or collinear='drop' may help)")
 
 

@@ -102,7 +102,7 @@ def test_labels_that_some_results_lack():
     assert ax.get_xlim()[0] < -4
 
 
-def test_default_colours_are_told_apart_without_colour():
+def test_default_colours_differ_without_colour():
     colours = [to_rgb("black" if colour == "ink" else colour) for colour in PALETTE]
     grey = [np.dot(colour, [0.2126, 0.7152, 0.0722]) for colour in colours]
     assert (np.abs(np.diff(grey[:3])) > 0.2).all()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import narwhals as nw
 
 from didjack.data.lazy.files import files_of, together
-from didjack.data.lazy.lazy_table import told_by
+from didjack.data.lazy.lazy_table import engine_errors
 from didjack.errors import DataError
 from didjack.imports import load
 from didjack.options import check_listed, must_be
@@ -161,7 +161,7 @@ def scan(path: str | os.PathLike[str], engine: str | None = None) -> Any:
         raise must_be("path", "the name of a file, as a string", path)
     name = os.fspath(path)
     chosen = _installed(engine)
-    with told_by(chosen, f"read {brief(name)}"):
+    with engine_errors(chosen, f"read {brief(name)}"):
         files = files_of(name, chosen)
         table = together([files.part(names) for names in files.alike()])
         return (typed(table) if files.text else table).to_native()

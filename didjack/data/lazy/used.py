@@ -48,7 +48,9 @@ class Used:
     moments: Moments | None = None
 
     @classmethod
-    def of(cls, table: LazyTable, options: SampleOptions, estimation: EstimationOptions) -> Used:
+    def from_table(
+        cls, table: LazyTable, options: SampleOptions, estimation: EstimationOptions
+    ) -> Used:
         """Find the columns; raise for those that are not there."""
         formula, present = parse(options.xformla), table.columns
         named = formula.columns(table.frame, present) if formula is not None else []

@@ -100,7 +100,7 @@ class OutcomeRows(NamedTuple):
 
 
 class ShockModel(NamedTuple):
-    """What M targets make of shocks of H clusters in T periods, by Q means of outcomes.
+    """What M targets make of cluster-level shocks, (H, T), by Q means of outcomes.
 
     Attributes
     ----------

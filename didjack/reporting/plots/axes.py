@@ -1,4 +1,4 @@
-"""What all pictures share: colours, new axes, titles, and where treatment begins."""
+"""What all plots share: colours, new axes, titles, and where treatment begins."""
 
 from __future__ import annotations
 

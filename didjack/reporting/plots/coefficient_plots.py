@@ -1,4 +1,4 @@
-"""Results -> matplotlib pictures of averages and their intervals, one or several results."""
+"""Results -> plots of aggregated effects and their intervals, one or several results."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def draw_averages(
+def draw_aggregated(
     series: Sequence[Series], scheme: Scheme, ax: Axes | None, finish: Finish
 ) -> Axes:
     """Draw the components of an aggregation, of one or several results.
@@ -43,7 +43,7 @@ def draw_averages(
     Parameters
     ----------
     series : results, all with this scheme
-    scheme : what they average over
+    scheme : how they are aggregated
     ax : where to draw; None: a new figure
     finish : title and legend
     """
@@ -61,7 +61,7 @@ def draw_averages(
     if not records(ax):
         zero_line(ax)
     for one, drawn in zip(series, points, strict=True):
-        add(ax, one, drawn, places, told_apart=scheme.leads)
+        add(ax, one, drawn, places, pre_post=scheme.leads)
         if scheme.leads:
             anticipation = one.view.options.anticipation
             treatment_line(ax, 0.0, -float(anticipation))
@@ -88,7 +88,7 @@ def draw_overall(series: Sequence[Series], ax: Axes | None, finish: Finish) -> A
         ax = new_axes(float(np.clip(2.0 + 0.8 * len(series), 4.0, 10.0)), 4.0)
     zero_line(ax)
     for one, drawn in zip(series, points, strict=True):
-        add(ax, one, drawn, places, told_apart=False)
+        add(ax, one, drawn, places, pre_post=False)
     ax.set_ylabel(plain(common_effect(series, records(ax))))
     _ticks(ax, places)
     finish_axes(ax, finish, named=True)

@@ -1,4 +1,4 @@
-"""Group-time effects -> matplotlib pictures, one panel a cohort, with the same scales."""
+"""Group-time effects -> matplotlib figures, one panel a cohort, with the same scales."""
 
 from __future__ import annotations
 

@@ -77,14 +77,14 @@ class Paint(NamedTuple):
     ----------
     before, after : markers before and after treatment
     label : the result's name in the legend
-    told_apart : whether the legend, without a name, is about before and after treatment
+    pre_post : whether the legend, without a name, is about before and after treatment
     first, second : what it calls the variance estimators, if there are two
     """
 
     before: Mark
     after: Mark
     label: str | None
-    told_apart: bool
+    pre_post: bool
     first: str
     second: str | None
 
@@ -166,7 +166,7 @@ def _explain(ax: Axes, points: Points, paint: Paint) -> None:
         entry(ax, paint.after, paint.after.colour, paint.label)
         if (effects.short & np.isfinite(effects.low)).any():
             entry(ax, Mark("o", GREY), paper(ax), SHORT)
-    elif paint.told_apart:
+    elif paint.pre_post:
         _explain_times(ax, effects, paint)
     elif paint.second is not None:
         entry(ax, paint.after, paint.after.colour, paint.first)

@@ -82,7 +82,7 @@ def add(
     drawn: tuple[Points, str | None],
     places: Places,
     rows: Bools | None = None,
-    told_apart: bool = True,
+    pre_post: bool = True,
 ) -> None:
     """Draw a result, or some rows of it, and remember it with the axes."""
     from didjack.reporting.plots.drawn import Drawn, records
@@ -94,7 +94,7 @@ def add(
     if rows is not None:
         points = points.take(rows)
     taken = sum(record.style.n_colours for record in earlier)
-    paint = one.style.paint(taken, ink(ax), told_apart, (one.view.errors, second))
+    paint = one.style.paint(taken, ink(ax), pre_post, (one.view.errors, second))
     draw(ax, points, paint)
     facts = Facts(
         f"{100 * (1 - one.intervals.alpha):g}%",

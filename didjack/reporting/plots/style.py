@@ -1,4 +1,4 @@
-"""How a user wants a picture: names, colours and markers, checked."""
+"""How a user wants a plot: names, colours and markers, checked."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ FURTHEST = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
-    """Title and legend of a picture.
+    """Title and legend of a plot.
 
     Attributes
     ----------
-    title : None for what the picture says of itself, "" for none
+    title : None for what the plot says of itself, "" for none
     legend : whether there is one
     """
 
@@ -70,26 +70,24 @@ class Style:
             check_marker("marker", self.marker)
         check_offset(self.offset)
 
-    def paint(
-        self, taken: int, ink: Any, told_apart: bool, errors: tuple[str, str | None]
-    ) -> Paint:
+    def paint(self, taken: int, ink: Any, pre_post: bool, errors: tuple[str, str | None]) -> Paint:
         """Choose what was not asked for.
 
         Parameters
         ----------
         taken : number of colours that are there already
         ink : the colour that the axes are written in
-        told_apart : whether a legend without a name is about before and after treatment
+        pre_post : whether a legend without a name is about before and after treatment
         errors : names of the variance estimators, the second may be none
         """
         if self.label is None:
             before = Mark(self.marker or "s", BEFORE if self.color is None else self.color)
             after = Mark(self.marker or "o", AFTER if self.color is None else self.color)
-            return Paint(before, after, None, told_apart, *errors)
+            return Paint(before, after, None, pre_post, *errors)
         chosen = PALETTE[taken % len(PALETTE)]
         colour = (ink if chosen == INK else chosen) if self.color is None else self.color
         mark = Mark(self.marker or MARKERS[taken % len(MARKERS)], colour)
-        return Paint(mark, mark, self.label, told_apart, *errors)
+        return Paint(mark, mark, self.label, pre_post, *errors)
 
     @property
     def n_colours(self) -> int:

@@ -14,7 +14,7 @@ import pandas as pd
 from didjack.errors import OptionError
 from didjack.options import must_be
 from didjack.reporting.tables.formatting import number
-from didjack.reporting.view import ResultView, seen
+from didjack.reporting.view import ResultView, as_view
 from didjack.wording import brief, did_you_mean, encodable, name_some, nearest, plural
 
 # ---- selection -----------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ def named(results: Any, names: Any) -> tuple[list[str], list[ResultView]]:
     if isinstance(results, Mapping):
         names = list(results) if names is None else names
         results = list(results.values())
-    results = [results] if seen(results) else results
+    results = [results] if as_view(results) else results
     if not isinstance(results, Sequence) or isinstance(results, str):
         raise must_be("results", "a result, or a list or dict of results", results)
     views = [_view(one) for one in results]
@@ -120,7 +120,7 @@ def named(results: Any, names: Any) -> tuple[list[str], list[ResultView]]:
 
 
 def _view(result: Any) -> ResultView:
-    view = seen(result)
+    view = as_view(result)
     if view is None:
         raise OptionError(f"results has {brief(result)}, which is no result of csdid")
     return view

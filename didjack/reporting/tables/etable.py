@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from didjack.errors import OptionError
-from didjack.options import check_count, check_flag, check_listed, told_apart
+from didjack.options import check_count, check_flag, check_listed, validate_keywords
 from didjack.reporting.tables import footer
 from didjack.reporting.tables.columns import (
     check_label,
@@ -28,7 +28,7 @@ from didjack.reporting.view import ResultView, Viewed, columns
 MOST_DIGITS = 20
 
 
-@told_apart
+@validate_keywords
 def etable(
     results: Viewed | Sequence[Viewed] | Mapping[str, Viewed],
     names: Sequence[str] | None = None,

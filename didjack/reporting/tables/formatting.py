@@ -230,12 +230,12 @@ class Style:
             "p": f"p-values in brackets, from {kind}.",
             "ci": f"{' and '.join(levels)} confidence intervals in brackets, from {kind}.",
         }
-        told = [lines[self.below]]
+        notes = [lines[self.below]]
         if self.below == "se":
-            told = [told[0][0].upper() + told[0][1:]]
+            notes = [notes[0][0].upper() + notes[0][1:]]
         if self.stars:
-            told.append(legend(self.stars))
-        return told + _gaps(heads, tables)
+            notes.append(legend(self.stars))
+        return notes + _gaps(heads, tables)
 
 
 def _gaps(heads: list[str], tables: list[pd.DataFrame]) -> list[str]:

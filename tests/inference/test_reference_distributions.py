@@ -540,7 +540,7 @@ def test_no_reference_distribution_is_computed_for_a_warning(monkeypatch):
     def never(*_args, **_kwargs):
         raise AssertionError("a reference distribution was computed")
 
-    monkeypatch.setattr(Design, "of", never)  # what all reference distributions begin with
+    monkeypatch.setattr(Design, "from_fit", never)  # what all reference distributions begin with
     two = didjack.simulate.panel(n_clusters=20, cluster_size=5, treated_clusters=2, seed=2)
     with pytest.warns(didjack.FewClustersWarning):
         fit(two)

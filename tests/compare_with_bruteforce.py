@@ -78,7 +78,7 @@ def lose_rows(df, share=0.1, seed=1):
 def by_level(counts, weight=1.0):
     """Units with x1 = 0, 1, 2 in the numbers asked for: cluster by cluster (cohort, *numbers).
 
-    The fewer comparison units with x1 = 2, the nearer to one their propensity score; `weight`
+    The fewer control units with x1 = 2, the nearer to one their propensity score; `weight`
     is theirs.
     """
     rng = np.random.default_rng(0)

@@ -158,7 +158,7 @@ def check_periods(sample: Sample) -> None:
 
 
 def check_what_is_left(sample: Sample) -> None:
-    """Raise without treated cohorts, comparison units or a second period.
+    """Raise without treated cohorts, control units or a second period.
 
     Also for outcomes whose squares vanish, so that their standard errors would be 0.
     """
@@ -199,4 +199,4 @@ def _check_cohorts(sample: Sample) -> None:
         )
     never_only = sample.estimation.control_group == "nevertreated"
     if not never.any() and (never_only or (cohort == cohort[0]).all()):
-        raise DataError(f"{what}: no comparison unit is left after the sample rules")
+        raise DataError(f"{what}: no control unit is left after the sample rules")

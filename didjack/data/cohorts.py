@@ -125,12 +125,9 @@ NAME = "first_treated"
 """What the column is called."""
 
 DOUBTS = {
-    "always_treated": "treated whenever seen: the first of these periods stands for the cohort, "
-    "and csdid drops those treated in the first period of the data",
-    "unseen_before": "not seen in the period before the first one seen treated: treatment may "
-    "have begun earlier",
-    "unseen_last": "never seen treated, but not seen in the last period either: treatment may "
-    "begin later",
+    "always_treated": "treated whenever observed",
+    "unseen_before": "unobserved just before treatment",
+    "unseen_last": "unobserved in the last period",
 }
 """Why the cohort of a unit may be another."""
 
@@ -341,19 +338,21 @@ def _doubts(history: _History, first: Ints) -> dict[str, Bools]:
 
 def _warn(history: _History, doubts: dict[str, Bools], treated: Bools) -> None:
     """Warn, once, of units whose cohort may be another."""
-    parts = []
-    for name, which in doubts.items():
-        units = np.flatnonzero(which)
-        if units.size:
-            are = "is" if units.size == 1 else "are"
-            parts.append(
-                f"{plural(units.size, 'unit')} of {history.idname!r} {are} {DOUBTS[name]} (first: "
-                f"{name_some(history.labels[units], most=3)})"
-            )
+    counts = {name: int(which.sum()) for name, which in doubts.items()}
+    units = np.flatnonzero(np.any(list(doubts.values()), axis=0))
+    if not units.size:
+        return
+    first = f"(first: {name_some(history.labels[units], most=1)})"
     if treated.any() and (doubts["always_treated"] == treated).all():
-        parts.append(
-            f"if {history.treatment!r} marks units that are ever treated, it does not say when: it "
-            "has to be 0 in the periods before"
+        warn(
+            f"all treated units of {history.idname!r}, {counts['always_treated']:,}, are treated "
+            f"whenever observed {first}: {history.treatment!r} must be 0 before treatment",
+            SampleWarning,
         )
-    if parts:
-        warn("; ".join(parts), SampleWarning)
+        return
+    found = ", ".join(f"{count:,} {DOUBTS[name]}" for name, count in counts.items() if count)
+    warn(
+        f"the cohort of {plural(units.size, 'unit')} of {history.idname!r} may be wrong: {found} "
+        f"{first}",
+        SampleWarning,
+    )

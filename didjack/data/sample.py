@@ -272,14 +272,14 @@ class Sample:
             errors.warn(self.entries[place].message(self.options.panel), SampleWarning)
         self.unsaid.clear()
 
-    def drop(self, rule: Rule, rows: Bools, reason: str) -> None:
+    def drop(self, rule: Rule, rows: Bools, reason: str, warn: bool = True) -> None:
         """Take rows out of the sample, with an entry in the ledger and a warning."""
         if not rows.any():
             return
         keep = ~rows
         if not keep.any():
             raise DataError(f"no row is left in the sample ({plural(self.size, 'row')}): {reason}")
-        self.record(rule, "dropped", rows, reason)
+        self.record(rule, "dropped", rows, reason, warn)
         # The design depends on all rows: levels may have vanished, splines look at all values.
         left = replace(self.rows, x=None).take(keep)
         period, observed = renumber(left.period, self.periods.size)

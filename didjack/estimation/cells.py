@@ -247,7 +247,7 @@ class Code(IntEnum):
 
 REASONS = {
     Code.NO_TREATED: "no treated units",
-    Code.NO_COMPARISON: "no comparison units",
+    Code.NO_COMPARISON: "no control units",
     Code.NO_PERIOD: "the period or its base period drops out of the sample",
     Code.OVERLAP: "no overlap of propensity scores",
     Code.SINGULAR: "collinear covariates",

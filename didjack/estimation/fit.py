@@ -268,7 +268,7 @@ class Fit:
         ]
         warn(
             f"collinear='drop' left covariates out of {len(cells)} of {len(names)} ATT(g,t): "
-            f"{name_some(shown, most=3)} (see the column 'dropped' of result.cells)",
+            f"{name_some(shown, most=1)} (see the column 'dropped' of result.cells)",
             EstimationWarning,
         )
 

@@ -39,7 +39,7 @@ class Tally:
         return OutcomeRows(model.rows.x, model.rows.w, model.rows.start, y, chosen)
 
     def add_odds(self, model: LogitModel, of: OddsOf, contrast: Contrast, by_odds: float) -> None:
-        """Add what comparison rows do to odds-weighted means."""
+        """Add what control rows do to odds-weighted means."""
         kernels.odds_influence(self._odds_rows(model, of), contrast, by_odds, self._psi)
 
     def odds_gradient(self, model: LogitModel, of: OddsOf, contrast: Contrast) -> Floats:

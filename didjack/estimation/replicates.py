@@ -54,7 +54,7 @@ def estimate(
     if full and not there:
         raise DataError(
             "no ATT(g,t) can be formed: no cohort has rows before and after a base period, with "
-            "comparison rows in both"
+            "control rows in both"
         )
     some: Bools = np.any(presence.clusters > 0, axis=1)
     cells = there

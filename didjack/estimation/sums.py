@@ -119,7 +119,7 @@ def arrange(clean: CleanData, options: EstimationOptions, collapse: bool = True)
 
 
 KEPT_BY_ARM = 2
-"""So many `Sums` are kept for each arm of a comparison: those of treated and of comparison rows.
+"""So many `Sums` are kept for each arm of a comparison: those of treated and of control rows.
 Where clusters are units, each of them is as large as the columns of the sample."""
 
 

@@ -242,7 +242,7 @@ class Coefficients:
         if bare.any():
             return (
                 f"{plural(int(bare.sum()), 'coefficient')} without a standard error: "
-                f"{name_labels(targets.index[np.flatnonzero(bare)], 5)}; name the others in R, as "
+                f"{name_labels(targets.index[np.flatnonzero(bare)], 2)}; name the others in R, as "
                 "a list of labels"
             )
         if not (weights[:, ~targets.base] != 0).any(axis=1).all():

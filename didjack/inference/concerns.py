@@ -20,10 +20,10 @@ from didjack.inference.diagnostics import (
     treated_weight,
 )
 from didjack.inference.targets import LEAST_REPLICATES, Targets
-from didjack.wording import name_labels, name_some, plural
+from didjack.wording import label_text, name_labels, plural, short
 
 FEW = 5
-"""Fewer treated clusters than this, or clusters to compare with, are worth a warning."""
+"""Fewer treated clusters than this, or clusters with control units, are worth a warning."""
 ONE_TREATED = " (see placebo_test())"
 MOST = 0.5
 """So is one cluster with more than this share of the treated weight."""
@@ -39,17 +39,19 @@ def report_missing(fit: Fit, targets: Targets, title: str) -> None:
     first = int(np.flatnonzero(columns)[0])
     gone = np.flatnonzero(missing[:, first])
     why = targets.why_missing(first, int(gone[0]))
+    name, label = name_labels(targets.index[[first]], most=1), short(labels[gone[0]])
+    without = f"cluster {label} ({why})"
+    if clusters.size > 1:
+        without = f"{clusters.size:,} clusters (first: {label}, {why})"
     what = (
         f"{int(columns.sum())} of {columns.size} coefficients of the {title} "
-        f"({name_labels(targets.index[np.flatnonzero(columns)], most=1)}) cannot be computed "
-        f"without {'cluster' if clusters.size == 1 else 'some clusters:'} "
-        f"{name_some(labels[clusters], most=1)} ({why})"
+        f"({'first: ' if columns.sum() > 1 else ''}{name}) cannot be computed without {without}"
     )
     match options.missing_replicates:
         case "raise":
             raise UndefinedReplicateError(
-                what + "; undefined='impute' imputes the missing replicates, 'nan' gives these no "
-                "standard error, 'skip' leaves the replicates out"
+                what + "; undefined='impute' imputes the missing jackknife replicates, 'nan' gives "
+                "these no standard error, 'skip' leaves the replicates out"
             )
         case "impute":
             consequence = _imputed(targets.beyond_imputation()[columns])
@@ -64,14 +66,12 @@ def report_missing(fit: Fit, targets: Targets, title: str) -> None:
 
 def _imputed(beyond: Bools) -> str:
     """Say what is imputed, given for which coefficients it cannot be."""
-    none = f"fewer than {LEAST_REPLICATES['impute']} replicates are left"
+    least = LEAST_REPLICATES["impute"]
     if beyond.all():
-        return f"; they have no standard error: {none}"
-    said = "; these replicates are imputed"
-    lost = int(beyond.sum())
-    return said + (
-        f"; {lost} {'has' if lost == 1 else 'have'} no standard error: {none}" if lost else ""
-    )
+        return f"; no standard error with fewer than {least} replicates"
+    if beyond.any():
+        return f"; imputed where {least} replicates are left"
+    return "; these jackknife replicates are imputed"
 
 
 def report_design(fit: Fit) -> None:
@@ -79,20 +79,21 @@ def report_design(fit: Fit) -> None:
     if not treated_weight(fit).any():
         return
     options, counts = fit.options.inference, _counts(fit)
-    found = [*_few(fit.layout.n_clusters, *counts), *_unequal(fit)]
-    if not options.jackknife:
-        found += _alone(fit)
+    few, alone = _few(fit.layout.n_clusters, *counts), [] if options.jackknife else _alone(fit)
+    found = [*few, *(alone or _unequal(fit))]
     if not found:
         return
     use = ": t tests can reject far too often"
-    if options.jackknife and options.reference == "model":
+    if alone:
+        use = ": standard errors miss variation between treated clusters"
+    elif options.jackknife and options.reference == "model":
         n_left = fit.layout.n_clusters - counts.count(1)  # without the only one, nothing is
         use = ": tests and intervals allow for it" if n_left >= LEAST_REPLICATES["impute"] else ""
     warn(f"{'; '.join(found)}{use}; see result.clusters()", FewClustersWarning)
 
 
 def _counts(fit: Fit) -> tuple[int, int]:
-    """Count the treated clusters, and those to compare with."""
+    """Count the treated clusters, and those with control units."""
     made = zip(fit.estimates.cells, ~fit.estimates.empty, strict=True)
     compared = sorted({cohort for cell, there in made if there for cohort in cell.others})
     n_compared = (fit.layout.n_units[:, compared] > 0).any(axis=1).sum()
@@ -100,16 +101,17 @@ def _counts(fit: Fit) -> tuple[int, int]:
 
 
 def _few(n: int, n_treated: int, n_compared: int) -> list[str]:
-    """Say how many of n clusters are treated, and how many there are to compare with, if few."""
+    """Say how many of n clusters are treated, and how many have control units, if few."""
     found = []
     if n_treated < FEW:
-        are = "is" if n_treated == 1 else "are"
-        tests = ONE_TREATED if n_treated == 1 else ""
-        found.append(f"{n_treated} of {plural(n, 'cluster')} {are} treated{tests}")
+        found.append(f"{'is' if n_treated == 1 else 'are'} treated")
     if n_compared < FEW:
-        have = "has" if n_compared == 1 else "have"
-        found.append(f"{n_compared} of {plural(n, 'cluster')} {have} units to compare with")
-    return found
+        found.append(f"{'has' if n_compared == 1 else 'have'} control units")
+    if not found:
+        return []
+    first = f"{n_treated if n_treated < FEW else n_compared} of {plural(n, 'cluster')} {found[0]}"
+    tests = ONE_TREATED if n_treated == 1 else ""
+    return [first + tests + "".join(f", {n_compared} {more}" for more in found[1:])]
 
 
 def _unequal(fit: Fit) -> list[str]:
@@ -119,7 +121,7 @@ def _unequal(fit: Fit) -> list[str]:
     if not ((weight > 0).sum() > 1 and share.max() > MOST):
         return []
     largest = fit.layout.cluster_labels[int(share.argmax())]
-    return [f"cluster {largest} holds {share.max():.0%} of the weight of treated units"]
+    return [f"cluster {short(largest)} has {share.max():.0%} of the treated weight"]
 
 
 def _alone(fit: Fit) -> list[str]:
@@ -130,11 +132,7 @@ def _alone(fit: Fit) -> list[str]:
         return []
     cohorts = fit.layout.axis.labels(fit.layout.cohorts[alone])
     clusters = fit.layout.cluster_labels[(n_units[:, alone] > 0).argmax(axis=0)]
-    pairs = [f"cohort {g} in cluster {h}" for g, h in zip(cohorts, clusters, strict=True)]
-    where, their = "lie in one cluster each", "their"
+    cohort, cluster = label_text(cohorts[0]), short(clusters[0])
     if alone.size == 1:
-        where, their = "lies in one cluster", "its"
-    return [
-        f"{plural(alone.size, 'cohort')} {where} ({name_some(pairs, 3)}): standard errors of "
-        f"{their} effects hold no variation between treated clusters"
-    ]
+        return [f"cohort {cohort} is in cluster {cluster} only"]
+    return [f"{alone.size:,} cohorts are in one cluster each (first: {cohort})"]

@@ -22,7 +22,7 @@ from didjack.estimation.sums import SumSource
 from didjack.leave_one_out import Replicates
 from didjack.options import Undefined
 from didjack.status import BASE, OK, Status, StatusCode
-from didjack.wording import label_text, name_some
+from didjack.wording import label_text, name_some, short
 
 # ---- cell table ----------------------------------------------------------------------------------
 
@@ -85,7 +85,10 @@ def with_status(fit: Fit, cells: Ints) -> list[str]:
     """Write ATT(g,t) and why they have no estimate."""
     labels, status = fit.layout.axis.labels, fit.cell_status()
     keys = zip(labels(fit.cell_cohort[cells]), labels(fit.cell_time[cells]), strict=True)
-    return [f"({label_text(key)}): {status[j]}" for key, j in zip(keys, cells, strict=True)]
+    return [
+        f"({label_text(key)}): {short(str(status[j]), 50)}"
+        for key, j in zip(keys, cells, strict=True)
+    ]
 
 
 def skipped(fit: Fit, targets: Targets) -> Bools:
@@ -119,7 +122,7 @@ def report_failures(fit: Fit, targets: Targets) -> None:
     if bad.size:
         warn(
             f"{bad.size:,} of {fit.estimates.att.shape[1]:,} ATT(g,t) could not be estimated and "
-            f"{'is' if bad.size == 1 else 'are'} NaN: {name_some(with_status(fit, bad), most=3)} "
+            f"{'is' if bad.size == 1 else 'are'} NaN: {name_some(with_status(fit, bad), most=1)} "
             f"({_remedy(fit, bad)})",
             EstimationWarning,
         )
@@ -133,16 +136,13 @@ def report_partial(fit: Fit, targets: Targets, title: str) -> None:
     n_cells, n_left = aggregated.n_cells, aggregated.n_estimated
     parts = [
         f"{bad.size:,} of {n_cells[targets.components].sum():,} ATT(g,t) of the {title} could not "
-        f"be estimated: {name_some(with_status(fit, bad), most=3)}"
+        "be estimated"
     ]
-    for what, which in (
-        ("aggregated effects of the others alone, of fewer cohorts or periods", n_left > 0),
-        ("NaN, as none is left", n_left == 0),
-    ):
+    for what, which in (("aggregated without them", n_left > 0), ("NaN", n_left == 0)):
         keys = targets.index[np.flatnonzero(which & (n_left < n_cells))]
         if len(keys):
-            parts.append(f"{what}: {name_some(map(label_text, keys))}")
-    warn(f"{'; '.join(parts)} ({_remedy(fit, bad)})", EstimationWarning)
+            parts.append(f"{what}: {name_some(map(label_text, keys), most=2)}")
+    warn(f"{'; '.join(parts)} (see result.cells)", EstimationWarning)
 
 
 def _remedy(fit: Fit, cells: Ints) -> str:

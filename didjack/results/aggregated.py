@@ -161,8 +161,8 @@ class AggregateResult(Result):
         These analyses take estimates for normal and their covariance for known. With few treated
         clusters neither holds, and their sets are too small. ``critical_values="own"`` stretches
         sigma so that normal intervals made from it are those of `confint`: an approximation, which
-        says nothing about weights that a method chooses by looking at sigma. The page "Hand-overs"
-        has numbers.
+        says nothing about weights that a method chooses by looking at sigma. The page
+        "Interoperability" has numbers.
 
         Parameters
         ----------

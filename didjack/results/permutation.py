@@ -69,7 +69,7 @@ def _warn_of_few(what: str, number: str, test: RandomizationTest | PlaceboTest, 
     alpha, smallest = fit.options.inference.alpha, test.smallest_p
     if smallest > alpha:
         warn(
-            f"{what} has {number}: the smallest p-value there can be is {smallest:.3g}, so it "
+            f"{what} has {number}: the smallest possible p-value is {smallest:.3g}, so it "
             f"never rejects at {alpha:g}, and its interval is wide or infinite",
             InferenceWarning,
         )
@@ -81,8 +81,8 @@ def _warn_of_failures(test: RandomizationTest) -> None:
         total = test.n_assignments + test.n_failed
         warn(
             f"no p-value: {test.n_failed} of {total} assignments have no statistic, more than "
-            f"{MOST_UNDEFINED:.0%}: the effect, or a replicate of it, cannot be estimated in "
-            "them; statistic='estimate' needs no replicates",
+            f"{MOST_UNDEFINED:.0%}: a jackknife replicate of the effect cannot be estimated; "
+            "statistic='estimate' needs no replicates",
             InferenceWarning,
         )
 

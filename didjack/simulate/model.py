@@ -27,7 +27,7 @@ _RANGES = {
     "effect_slope": (-math.inf, math.inf),
     "icc": (0.0, 1.0),
     "rho": (-1.0, 1.0),
-    "shock_sd": (0.0, math.inf),
+    "error_sd": (0.0, math.inf),
     "unit_sd": (0.0, math.inf),
     "covariate_shift": (-math.inf, math.inf),
     "covariate_trend": (-math.inf, math.inf),
@@ -50,7 +50,7 @@ class Model:
     effect_slope: float = 0.0
     icc: float = 0.2
     rho: float = 0.5
-    shock_sd: float = 1.0
+    error_sd: float = 1.0
     unit_sd: float = 1.0
     n_covariates: int = 0
     n_dummies: int = 0
@@ -208,9 +208,9 @@ class Model:
         elapsed = np.arange(self.n_periods)
 
         common = self.effects(cohort) + _TREND * elapsed
-        common += self.shock_sd * math.sqrt(self.icc) * self.draw_errors(rng)
+        common += self.error_sd * math.sqrt(self.icc) * self.draw_errors(rng)
         y = rng.standard_normal(wide)
-        y *= self.shock_sd * math.sqrt(1 - self.icc)
+        y *= self.error_sd * math.sqrt(1 - self.icc)
         y += common[cluster]
         y += self.unit_sd * rng.standard_normal(kept)
 

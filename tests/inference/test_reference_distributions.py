@@ -482,7 +482,9 @@ def one_treated():
 
 def test_one_treated_cluster_has_an_answer(one_treated):
     label = one_treated.loc[one_treated["cohort"] > 0, "cluster"].iloc[0]
-    with pytest.warns(didjack.InferenceWarning, match="these replicates are imputed") as seen:
+    with pytest.warns(
+        didjack.InferenceWarning, match="these jackknife replicates are imputed"
+    ) as seen:
         result = fit(one_treated)
     assert sum("without cluster" in str(w.message) for w in seen) == 1
     table = result.tidy()

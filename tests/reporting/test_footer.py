@@ -257,8 +257,8 @@ def test_clusters_whose_variation_is_missing(alone):
     overall = written(*(one.aggregate("simple") for one in results))
     assert not {"SE without cluster", "Missing replicates"} & set(overall)
     notes = results[0].aggregate("group").summary().notes
-    want = "1 replicate undefined (left out): 1 standard error without the variation of cluster "
-    assert f"{want}{cluster}." in notes
+    want = "1 jackknife replicate undefined (left out): 1 standard error without the variation of"
+    assert f"{want} cluster {cluster}." in notes
     assert not any("without the variation" in one for one in results[2].summary().notes)
 
 

@@ -154,10 +154,9 @@ def _tell() -> None:
     if not DiskCache.warned:
         DiskCache.warned = True
         warn(
-            "compiled functions cannot be kept on disk, as neither the folder of didjack nor a "
-            "cache folder in the home directory can be written: each new process compiles them "
-            "again, which takes some seconds. Set the environment variable NUMBA_CACHE_DIR to a "
-            "folder that can be written, before didjack is imported, to have them kept",
+            "compiled functions cannot be cached: neither didjack's folder nor the home directory "
+            "is writable, so each process compiles again. Set NUMBA_CACHE_DIR to a writable folder "
+            "before importing didjack",
             DidjackWarning,
         )
 

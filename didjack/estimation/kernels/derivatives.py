@@ -12,7 +12,7 @@ from didjack.estimation.kernels.logit import TRIM
 
 @jit
 def odds_gradient(rows: OutcomeRows, contrast: Contrast) -> Floats:
-    """Sum w p/(1-p) x (y - x'beta - centre) over comparison rows; (k,)."""
+    """Sum w p/(1-p) x (y - x'beta - centre) over control rows; (k,)."""
     x, logit = rows.x, contrast.logit
     k = logit.size
     result = np.zeros(k)
@@ -46,7 +46,7 @@ def linear_influence(rows: OutcomeRows, linear: Linear, psi: Floats) -> None:
 
 @jit
 def odds_influence(rows: OutcomeRows, contrast: Contrast, by_odds: float, psi: Floats) -> None:
-    """Add by_odds w p/(1-p) (y - x'beta - centre) of comparison rows to psi (n,).
+    """Add by_odds w p/(1-p) (y - x'beta - centre) of control rows to psi (n,).
 
     Rows with p >= `TRIM` count nothing.
     """

@@ -27,7 +27,7 @@ from didjack.leave_one_out import Replicates
 from didjack.memo import key_of
 
 SIGNS = np.array([1.0, -1.0, -1.0, 1.0])
-"""Treated at `time`, comparison at `time`, treated at `base`, comparison at `base`."""
+"""Treated at `time`, control at `time`, treated at `base`, control at `base`."""
 
 
 class Mean(NamedTuple):

@@ -118,8 +118,8 @@ def notes(view: ResultView, alpha: float) -> list[str]:
     if without := skipped_clusters(column, most=8):
         errors = plural(int(view.skipped.any(axis=0).sum()), "standard error")
         lines.append(
-            f"{plural(int(view.skipped.sum()), 'replicate')} undefined (left out): {errors} "
-            f"without the variation of cluster {without}."
+            f"{plural(int(view.skipped.sum()), 'jackknife replicate')} undefined (left out): "
+            f"{errors} without the variation of cluster {without}."
         )
     beyond = view.beyond_imputation
     for what, where in (
@@ -134,7 +134,7 @@ def notes(view: ResultView, alpha: float) -> list[str]:
             continue
         clusters = view.clusters.labels[np.flatnonzero(where.any(axis=1))]
         lines.append(
-            f"{plural(int(where.sum()), 'replicate')} {what}, "
+            f"{plural(int(where.sum()), 'jackknife replicate')} {what}, "
             f"{plural(int(where.any(axis=0).sum()), 'coefficient')}, without cluster "
             f"{name_some(clusters, most=8)}."
         )

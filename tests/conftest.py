@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numba
 import pandas as pd
 import pytest
@@ -36,13 +35,6 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 DATA = Path(__file__).with_name("fixtures")
-
-
-@pytest.fixture(autouse=True)
-def _begins_without_figures():
-    """Close what other tests and doctests of this process have drawn."""
-    plt.close("all")
-
 
 MPDTA_NAMES = {
     "countyreal": "id",

@@ -185,10 +185,10 @@ def test_functions_are_short(name):
 # What rooms may know --------------------------------------------------------------------------
 
 
-ROWS = {"rows", "balanced_panel", "pooled_rows"}
+ROWS = {"rows", "arrange"}
 """Modules of estimation that arrange rows, and what a row is called."""
-PASSES = {"propensity_rows", "influence_rows"}
-"""Those that go through rows for the estimators."""
+PASSES = {"passes"}
+"""What goes through rows for the estimators."""
 BEFORE_THE_SUMS = ("cells", "estimators", "propensity", "taylor", "two_by_two", "replicates")
 ENGINE = [f"didjack.estimation.{name}" for name in (*BEFORE_THE_SUMS, "influence_functions", "fit")]
 

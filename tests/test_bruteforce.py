@@ -152,6 +152,7 @@ FIXED_EDGES = {
 }
 
 
+@SLOW
 @pytest.mark.parametrize("choice", FIXED)
 @pytest.mark.parametrize("edge", FIXED_EDGES)
 @pytest.mark.parametrize("lost", ["nothing", "in one cluster", "late", "a period of all others"])
@@ -623,7 +624,7 @@ HOLES = [
 
 @pytest.mark.parametrize("sample", ["unbalanced", "repeated"])
 @pytest.mark.parametrize("options", HOLES)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=SLOW) for seed in range(1, 4))])
 def test_holes(sample, options, seed):
     df = with_holes(sample, seed)
     options = {"est_method": "reg"} | SAMPLES[sample] | options

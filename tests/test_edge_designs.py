@@ -253,6 +253,7 @@ def late_cohorts(sample, sizes=(9, 12, 7, 14, 8, 10, 6)):
 SPARSE = {"unbalanced": {"allow_unbalanced_panel": True}, "repeated": {"panel": False}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", [{}, {"weightsname": "wt"}, {"xformla": "~ x2"}])
 @pytest.mark.parametrize("anticipation", [0, 1])
 @pytest.mark.parametrize("control_group", ["nevertreated", "notyettreated"])

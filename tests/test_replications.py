@@ -30,8 +30,8 @@ def needs(package):
 
 
 STUDIES = [
-    "minimum_wage",
-    pytest.param("medicaid", marks=[needs("moderndid"), needs("cvxpy")]),
+    pytest.param("minimum_wage", marks=pytest.mark.slow),
+    pytest.param("medicaid", marks=[pytest.mark.slow, needs("moderndid"), needs("cvxpy")]),
     pytest.param(
         "merit", marks=pytest.mark.skipif(not MERIT, reason="DIDJACK_MERIT names no merit.csv")
     ),

@@ -276,6 +276,11 @@ class AggregatedEffects:
     loading: Loading
     weight_loading: Loading
 
+    @property
+    def estimates(self) -> Replicates[np.float64]:
+        """The aggregated effects, of the full sample and without each cluster."""
+        return Replicates(self.theta)
+
 
 def aggregate(
     table: CellTable, kind: AggregationType, window: Window, by_cell: bool = False

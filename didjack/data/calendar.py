@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import NEVER, Bools, Floats, Ints
-from didjack.data.numbers import as_float, offenders, uncategorized
-from didjack.data.remedies import PANDAS
+from didjack.data.numbers import PANDAS, as_float, offenders, uncategorized
 from didjack.data.sample import Sample
 from didjack.data.text_periods import refuse_text
 from didjack.data.time_axis import TimeAxis, axis_of_dates, periods_of_dates

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import NEVER, Floats, Ints
-from didjack.data.numbers import offenders
-from didjack.data.remedies import CROSS_SECTIONS, value_of_first_period
+from didjack.data.numbers import PANDAS, offenders, sql_name
 from didjack.data.sample import CleanData, Sample
 from didjack.errors import DataError
 from didjack.options import SampleOptions
@@ -20,6 +19,7 @@ LARGEST, SMALLEST = 1e140, 1e-140
 """Sums over any sample of squares of outcomes and covariates between these are finite, not 0."""
 WIDEST = 1e50
 """Weights whose ratio is larger are no sampling weights; far smaller ones vanish in every sum."""
+CROSS_SECTIONS = "panel=False without idname for repeated cross sections"
 
 
 # ---- columns ------------------------------------------------------------------------------------
@@ -200,3 +200,17 @@ def _check_cohorts(sample: Sample) -> None:
     never_only = sample.estimation.control_group == "nevertreated"
     if not never.any() and (never_only or (cohort == cohort[0]).all()):
         raise DataError(f"{what}: no control unit is left after the sample rules")
+
+
+def value_of_first_period(package: str, options: SampleOptions, column: str | None) -> str:
+    """Say how each unit gets the value of a column that it has in its first period."""
+    unit, time = options.idname, options.tname
+    code = {
+        PANDAS: f"df[{column!r}] = df.sort_values({time!r}).groupby({unit!r})[{column!r}]"
+        ".transform('first')",
+        "polars": f"df = df.with_columns(pl.col({column!r}).sort_by({time!r}).first().over"
+        f"({unit!r}))",
+        "duckdb": f"df = df.project('* REPLACE (first_value({sql_name(column)}) OVER (PARTITION BY "
+        f"{sql_name(unit)} ORDER BY {sql_name(time)}) AS {sql_name(column)})')",
+    }.get(package)
+    return "give a unit the value of its first period" + (f", with {code}" if code else "")

@@ -20,8 +20,7 @@ from didjack.data.covariates import FormulaDesign
 from didjack.data.formula import Covariates, parse
 from didjack.data.frames import column_names, read_columns
 from didjack.data.labels import Coded, as_codes, distinct, renumber, text_as_categories
-from didjack.data.numbers import as_float
-from didjack.data.remedies import package_of
+from didjack.data.numbers import as_float, package_of
 from didjack.data.sample import CleanData, Entry, Rows, Rule, Sample, ledger_table
 from didjack.options import EstimationOptions, SampleOptions
 

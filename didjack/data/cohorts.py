@@ -12,8 +12,7 @@ from didjack._typing import NEVER, Bools, Ints
 from didjack.data.calendar import Times, as_times
 from didjack.data.frames import column_like, read_columns
 from didjack.data.labels import as_codes
-from didjack.data.numbers import as_float, offenders, uncategorized
-from didjack.data.remedies import PANDAS, package_of
+from didjack.data.numbers import PANDAS, as_float, offenders, package_of, uncategorized
 from didjack.data.sample import Sample
 from didjack.data.time_axis import TimeAxis
 from didjack.errors import DataError, OptionError, SampleWarning, warn

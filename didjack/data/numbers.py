@@ -1,7 +1,9 @@
-"""A column of numbers, however they are stored -> float64."""
+"""A column of numbers, however they are stored -> float64; how to make numbers of text."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -10,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.data.remedies import numbers_of_text
 from didjack.errors import DataError
 from didjack.wording import brief, name_some, plural
 
@@ -124,3 +125,62 @@ def _to_float(value: Any) -> float:
         return float(value)
     except OverflowError:  # a whole number beyond the largest float
         return np.inf if value > 0 else -np.inf
+
+
+# ---- remedies, in the words of the package that the user's table is of ---------------------------
+
+PANDAS = "pandas"
+
+_THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?")
+
+
+def package_of(df: Any) -> str:
+    """Return the name of the package that a table is of.
+
+    Examples
+    --------
+    >>> package_of(pd.DataFrame())
+    'pandas'
+    """
+    if isinstance(df, pd.DataFrame):
+        return PANDAS
+    return type(df).__module__.partition(".")[0].lstrip("_")
+
+
+def numbers_of_text(
+    package: str, name: object, all_numbers: bool, with_commas: Iterable[str] = ()
+) -> str:
+    """Say how a column of text becomes one of numbers.
+
+    Parameters
+    ----------
+    package : of the user's table
+    name : of the column
+    all_numbers : whether all of its values write numbers; others become missing
+    with_commas : the texts in it that have commas: what these are is only clear of thousands
+    """
+    commas = list(with_commas)
+    plain = "make numbers of the text" if all_numbers else "correct or drop these rows"
+    if not all(_THOUSANDS.fullmatch(text.strip()) for text in commas):
+        return plain
+    code = ""
+    if package == PANDAS:
+        text = f"df[{name!r}]" + (".astype(object).replace(',', '', regex=True)" if commas else "")
+        coerced = "" if all_numbers else ", errors='coerce'"
+        code = f"df[{name!r}] = pd.to_numeric({text}{coerced})"
+    elif package == "polars":
+        text = f"pl.col({name!r}).cast(pl.String)" + (".str.replace_all(',', '')" if commas else "")
+        code = f"df = df.with_columns({text}.cast(pl.Float64, strict={all_numbers}))"
+    elif package == "duckdb":
+        # Dollars quote, within the quotes of Python.
+        text = f"replace({sql_name(name)}, $$,$$, $$$$)" if commas else sql_name(name)
+        cast = "CAST" if all_numbers else "TRY_CAST"
+        code = f"df = df.project('* REPLACE ({cast}({text} AS DOUBLE) AS {sql_name(name)})')"
+    if not code:
+        return plain
+    return f"{code} makes numbers of the text" + ("" if all_numbers else ", and these missing")
+
+
+def sql_name(name: object) -> str:
+    """Write the name of a column as SQL does, within a Python string in single quotes."""
+    return '"' + str(name).replace('"', '""').replace("'", "\\'") + '"'

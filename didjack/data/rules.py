@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import NEVER, Bools, Ints
-from didjack.data.checks import LARGEST, SMALLEST, check_covariates, check_spread
+from didjack.data.checks import CROSS_SECTIONS, LARGEST, SMALLEST, check_covariates, check_spread
 from didjack.data.cohorts import ZERO_IS_A_PERIOD, zero_among_periods
 from didjack.data.labels import as_codes
-from didjack.data.remedies import CROSS_SECTIONS
 from didjack.data.sample import Entry, Rule, Sample
 from didjack.errors import DataError
 from didjack.options import SampleOptions

@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Ints
-from didjack.data.numbers import is_number, not_numeric, offenders, uncategorized
-from didjack.data.remedies import PANDAS
+from didjack.data.numbers import PANDAS, is_number, not_numeric, offenders, uncategorized
 from didjack.data.time_axis import axis_of_dates
 from didjack.errors import DataError
 from didjack.wording import brief, name_some

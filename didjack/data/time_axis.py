@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Ints
-from didjack.data.remedies import PANDAS
+from didjack.data.numbers import PANDAS
 from didjack.errors import DataError
 from didjack.wording import name_some, plural
 

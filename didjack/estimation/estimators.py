@@ -19,8 +19,8 @@ import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.estimation.layout import Arm, Classes
+from didjack.estimation.passes import OddsOf
 from didjack.estimation.propensity import Propensity
-from didjack.estimation.propensity_rows import OddsOf
 from didjack.estimation.sums import Sums, SumSource
 from didjack.options import EstMethod, Registry
 

@@ -15,12 +15,11 @@ import numpy as np
 from didjack._typing import Bools, Floats
 from didjack.estimation.cells import Cell
 from didjack.estimation.estimators import Comparison, Derivatives, Point, Side
-from didjack.estimation.influence_rows import Tally
 from didjack.estimation.kernels import linear_algebra
 from didjack.estimation.kernels import logit as kernels
 from didjack.estimation.kernels.inputs import Contrast, Linear
 from didjack.estimation.layout import Classes
-from didjack.estimation.propensity_rows import OddsOf
+from didjack.estimation.passes import OddsOf, Tally
 from didjack.estimation.sums import InfluenceSource
 from didjack.estimation.two_by_two import TwoByTwo
 from didjack.leave_one_out import FULL_SAMPLE

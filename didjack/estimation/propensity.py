@@ -11,7 +11,7 @@ from didjack._typing import Bools, Floats, Ints
 from didjack.estimation import taylor
 from didjack.estimation.kernels import linear_algebra
 from didjack.estimation.kernels import logit as kernels
-from didjack.estimation.propensity_rows import Logit, LogitModel, LogitPasses, OddsOf
+from didjack.estimation.passes import Logit, LogitModel, LogitPasses, OddsOf
 from didjack.estimation.sums import SumSource
 
 LONG_STEP = 0.5

@@ -17,12 +17,10 @@ from didjack._typing import Floats, Ints
 from didjack.data.balance import clusters_to_balance, may_balance, without_cluster
 from didjack.data.sample import CleanData
 from didjack.errors import DataError
-from didjack.estimation.balanced_panel import panel_rows
-from didjack.estimation.influence_rows import Tally
+from didjack.estimation.arrange import of_first_periods, panel_rows, pooled_rows
 from didjack.estimation.kernels import strata as kernels
 from didjack.estimation.layout import Arm, Classes, Layout
-from didjack.estimation.pooled_rows import of_first_periods, pooled_rows
-from didjack.estimation.propensity_rows import LogitPasses
+from didjack.estimation.passes import LogitPasses, Tally
 from didjack.estimation.rows import (
     Deletion,
     RowArrays,

@@ -17,7 +17,7 @@ from math import comb, factorial
 import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.estimation.propensity_rows import (
+from didjack.estimation.passes import (
     EXPONENTIAL,
     HIGHEST_DEGREE,
     Logit,

@@ -16,8 +16,8 @@ from didjack.inference.reference.joint import JointReference, JointTargets
 from didjack.inference.reference.t_statistics import Reference
 from didjack.inference.statistics import Variance
 from didjack.inference.targets import Targets, combine, target_size, varies
+from didjack.inference.variance import KINDS
 from didjack.inference.variance.base import Evidence, VarianceInputs, VarianceKind
-from didjack.inference.variance.kinds import KINDS
 from didjack.leave_one_out import Replicates
 from didjack.memo import Memo, key_of
 from didjack.status import Status, StatusCode
@@ -112,11 +112,10 @@ class Coefficients:
         return self._table(self.targets.combine(weights, name), variance, alpha)
 
     def _table(self, targets: Targets, variance: Variance, alpha: float) -> pd.DataFrame:
-        theta = targets.estimates
-        turned = Replicates(targets.composition).deleted & ~np.isnan(theta.deleted)
-        n_composition = turned.sum(axis=0) * self.evidence.options.jackknife
+        estimate = targets.estimates.full
+        n_composition = targets.estimated_otherwise().sum(axis=0) * self.evidence.options.jackknife
         status = self._statuses(targets, variance)
-        return statistics.coefficient_table(theta.full, variance, alpha, n_composition, status)
+        return statistics.coefficient_table(estimate, variance, alpha, n_composition, status)
 
     @cached_property
     def statuses(self) -> list[Status]:

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Floats
-from didjack.aggregation.schemes import SCHEMES
 from didjack.errors import OptionError
 from didjack.fields import Fields
 from didjack.imports import load
+from didjack.inference.targets import coefficient_names
 from didjack.wording import brief, label_text, name_labels, plural
 
 RANK_TOLERANCE = 1e-10
@@ -112,23 +112,6 @@ def _find(label: Any, index: pd.Index) -> int | None:
     if names.count(written) != 1:
         names = coefficient_names(index)
     return names.index(written) if names.count(written) == 1 else None
-
-
-def coefficient_names(index: pd.Index) -> list[str]:
-    """Write the labels of coefficients as tables show them, such as "event time -2".
-
-    Parameters
-    ----------
-    index : (M,) labels, whose name says what they are of
-    """
-    if index.nlevels == 2:
-        return [f"ATT({label_text(key)})" for key in index]
-    words = {SCHEMES[kind].label: SCHEMES[kind].words for kind in SCHEMES}
-    before = words.get(str(index.name), "")
-    return [
-        "overall ATT" if key == "overall" else f"{before} {label_text(key)}".strip()
-        for key in index
-    ]
 
 
 def _numbers(values: Any) -> Floats:

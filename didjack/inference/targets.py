@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.aggregation.aggregate import AggregatedEffects
-from didjack.aggregation.schemes import CellTable
+from didjack.aggregation.schemes import SCHEMES, CellTable
 from didjack.aggregation.shares import CombinedShares, Shares
 from didjack.errors import EstimationWarning, warn
 from didjack.estimation.cells import REASONS, Code, Codes
@@ -209,6 +209,14 @@ class Targets:
         theta = self.estimates
         return np.asarray(np.isnan(theta.deleted) & ~np.isnan(theta.full))
 
+    def changed(self) -> Bools:
+        """Return where a replicate stands for other cells than the full sample, (H, M)."""
+        return Replicates(self.composition).deleted
+
+    def estimated_otherwise(self) -> Bools:
+        """Return where a replicate has an estimate, of other cells than the full sample, (H, M)."""
+        return np.asarray(self.changed() & ~np.isnan(self.estimates.deleted))
+
     def beyond_imputation(self) -> Bools:
         """Return which coefficients have too few replicates to impute the others, (M,)."""
         missing = self.missing()
@@ -231,7 +239,7 @@ class Targets:
         clusters : (H,) labels
         """
         missing = self.missing()
-        turned = Replicates(self.composition).deleted.sum(axis=0)
+        turned = self.changed().sum(axis=0)
         found = list(self.status)
         for m, status in enumerate(found):
             if status != OK or not jackknife:
@@ -294,6 +302,23 @@ class Targets:
             shares=CombinedShares(self.shares, weights),
             code=code,
         )
+
+
+def coefficient_names(index: pd.Index) -> list[str]:
+    """Write the labels of coefficients as tables show them, such as "event time -2".
+
+    Parameters
+    ----------
+    index : (M,) labels, whose name says what they are of
+    """
+    if index.nlevels == 2:
+        return [f"ATT({label_text(key)})" for key in index]
+    words = {SCHEMES[kind].label: SCHEMES[kind].words for kind in SCHEMES}
+    before = words.get(str(index.name), "")
+    return [
+        "overall ATT" if key == "overall" else f"{before} {label_text(key)}".strip()
+        for key in index
+    ]
 
 
 def combine(values: Floats, weights: Floats) -> Floats:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.aggregation.schemes import Scheme, Window
-from didjack.inference import joint_tests
+from didjack.inference import targets
 from didjack.options import (
     AggregationType,
     AggregationWeights,
@@ -37,7 +37,7 @@ def effect(view: ResultView) -> str:
 
 def coefficient_names(view: ResultView) -> list[str]:
     """Write the labels of all coefficients in words."""
-    return joint_tests.coefficient_names(view.index)
+    return targets.coefficient_names(view.index)
 
 
 def columns(view: ResultView, alpha: float | None = None) -> pd.DataFrame:

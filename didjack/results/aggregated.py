@@ -26,13 +26,12 @@ from didjack.options import (
 )
 from didjack.reporting.export.honest import CriticalValues, HonestInputs, honest_inputs
 from didjack.reporting.plots.coefficient_plots import draw_aggregated
-from didjack.reporting.plots.style import Finish, Style
+from didjack.reporting.plots.points import Finish, Style
 from didjack.results import permutation
-from didjack.results.comparison import MOST_CLUSTERS, N_PERMUTATIONS
-from didjack.results.comparison import compare as side_by_side
+from didjack.results.estimates import MOST_CLUSTERS, N_PERMUTATIONS
+from didjack.results.estimates import compare as side_by_side
 from didjack.results.permutation import MOST_PERMUTATIONS
-from didjack.results.plotting import PlotKind, Request
-from didjack.results.result import Result
+from didjack.results.result import PlotKind, Request, Result
 from didjack.status import BASE, OK, Status, StatusCode
 
 if TYPE_CHECKING:
@@ -334,7 +333,7 @@ def aggregate_result(
     labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
     cells = np.array([cell.is_base for cell in fit.estimates.cells], dtype=bool)
     base = found.loading.touches(cells) & ~found.loading.touches(~cells)
-    gaps = zip(base, np.isnan(found.theta[0]), _missing(found), strict=True)
+    gaps = zip(base, np.isnan(found.estimates.full), _missing(found), strict=True)
     status = [
         BASE if zero else Status(StatusCode.MISSING, detail=why) if none else OK
         for zero, none, why in gaps

@@ -26,8 +26,7 @@ from didjack.options import (
     check_alpha,
     validate_keywords,
 )
-from didjack.results.copies import own_frame
-from didjack.results.result_view import View, report_inference
+from didjack.results.result_view import View, own_frame, report_inference
 
 _of_warnings = attrgetter("vcov", "reference", "undefined")
 """Options that warnings about inference depend on, but for the numbers in them."""

@@ -8,7 +8,7 @@ import pandas as pd
 from didjack.inference import diagnostics
 from didjack.options import validate_keywords
 from didjack.results.base import BaseResult
-from didjack.results.copies import labelled, own_frame
+from didjack.results.result_view import labelled, own_frame
 from didjack.wording import encodable
 
 
@@ -43,7 +43,7 @@ def replicates(self: BaseResult) -> pd.DataFrame:
     """
     self._need_replicates("replicates()")
     labels = self._fit.layout.cluster_labels.rename(self.options.cluster or self.options.idname)
-    return labelled(self._targets.theta[1:], labels, self._targets.index)
+    return labelled(self._targets.estimates.deleted, labels, self._targets.index)
 
 
 @validate_keywords
@@ -72,9 +72,9 @@ def influence(self: BaseResult) -> pd.DataFrame:
     {8: 0.006, 17: -0.006, 26: -0.005}
     """
     self._need_replicates("influence()")
-    table = -(replicates(self) - self._targets.theta[0])
+    table = -(replicates(self) - self._targets.estimates.full)
     overall = diagnostics.overall_theta(self._fit, self._overall_targets)
-    size = np.abs(overall[0] - overall[1:])
+    size = np.abs(overall.full - overall.deleted)
     order = np.argsort(-np.nan_to_num(size, nan=np.inf), kind="stable")
     return pd.DataFrame(table.iloc[order])
 

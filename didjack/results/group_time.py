@@ -23,13 +23,12 @@ from didjack.options import (
     check_choice,
     validate_keywords,
 )
-from didjack.reporting.plots.facets import draw_cells
-from didjack.reporting.plots.style import Finish, Style
+from didjack.reporting.plots.coefficient_plots import draw_cells
+from didjack.reporting.plots.points import Finish, Style
 from didjack.results.aggregated import AggregateResult, aggregate_result
-from didjack.results.comparison import N_PERMUTATIONS
-from didjack.results.comparison import compare as side_by_side
-from didjack.results.plotting import PlotKind, Request
-from didjack.results.result import Result
+from didjack.results.estimates import N_PERMUTATIONS
+from didjack.results.estimates import compare as side_by_side
+from didjack.results.result import PlotKind, Request, Result
 from didjack.results.result_view import report_inference
 
 if TYPE_CHECKING:

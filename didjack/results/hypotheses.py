@@ -18,7 +18,7 @@ from didjack.inference.pretest import PreTest
 from didjack.inference.targets import absent
 from didjack.options import check_listed, check_share, validate_keywords
 from didjack.results.base import BaseResult
-from didjack.results.copies import own_index
+from didjack.results.result_view import own_index
 
 
 @validate_keywords

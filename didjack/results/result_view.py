@@ -15,7 +15,7 @@ from didjack.aggregation.schemes import Scheme
 from didjack.errors import OptionError
 from didjack.estimation.estimators import ESTIMATORS
 from didjack.estimation.fit import Fit
-from didjack.inference import concerns, joint_tests, targets
+from didjack.inference import diagnostics, joint_tests, targets
 from didjack.inference.coefficients import Coefficients
 from didjack.inference.diagnostics import share_in_target, treated_weight
 from didjack.inference.pretest import pretest_words
@@ -30,7 +30,6 @@ from didjack.reporting.view import (
     Deletions,
     coefficient_names,
 )
-from didjack.results.copies import own_index
 from didjack.status import Status
 
 
@@ -122,7 +121,7 @@ class View:
     @property
     def composition(self) -> Bools:
         """Where a replicate's coefficient stands for other cells, (H or 0, M)."""
-        return self.targets.composition[1:] & ~np.isnan(self.targets.theta[1:])
+        return self.targets.estimated_otherwise()
 
     @property
     def skipped(self) -> Bools:
@@ -140,7 +139,7 @@ class View:
         aggregated = self.targets.aggregated
         if aggregated is not None:
             return Coverage(aggregated.n_cells, aggregated.n_estimated)
-        there = ~np.isnan(self.targets.theta[0])
+        there = ~np.isnan(self.targets.estimates.full)
         return Coverage(np.ones_like(there, dtype=np.int64), there.astype(np.int64))
 
     @property
@@ -243,14 +242,14 @@ class View:
             targets, at = self.targets, joint_tests.position(coefficient, self.index)
             overall = isinstance(coefficient, str) and coefficient == "overall"
             name = name if overall else coefficient_names(self)[at]
-        if targets is None or np.isnan(targets.theta[0, at]):
+        if targets is None or np.isnan(targets.estimates.full[at]):
             raise OptionError("there is no estimate to draw: name a coefficient that has one")
-        theta = targets.theta[:, at]
+        theta = targets.estimates.take(at)
         return Deletions(
             name=name,
-            estimate=theta[0],
-            without=theta[1:],
-            composition=targets.composition[1:, at],
+            estimate=float(theta.full),
+            without=theta.deleted,
+            composition=targets.changed()[:, at],
             share=share_in_target(self.fit, targets, at),
         )
 
@@ -265,6 +264,27 @@ def report(view: View) -> None:
 
 def report_inference(view: View) -> None:
     """Warn of standard errors that are missing; where it is of ATT(g,t), of few clusters, too."""
-    concerns.report_missing(view.fit, view.targets, view.title)
+    diagnostics.report_missing(view.fit, view.targets, view.title)
     if view.scheme is None:
-        concerns.report_design(view.fit)
+        diagnostics.report_design(view.fit)
+
+
+# ---- copies for the user -------------------------------------------------------------------------
+# Users may change them: before pandas 3 frames share what they are made of.
+
+
+def own_index(index: pd.Index) -> pd.Index:
+    """Copy labels and names."""
+    return index.copy(deep=True)
+
+
+def own_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """Copy a table, its labels and its attributes."""
+    return frame.copy().set_axis(own_index(frame.index)).set_axis(own_index(frame.columns), axis=1)
+
+
+def labelled(values: Floats, rows: pd.Index, columns: pd.Index | list[str]) -> pd.DataFrame:
+    """Make a table of values, (n, m), that shares nothing with them or their labels."""
+    if isinstance(columns, pd.Index):
+        columns = own_index(columns)
+    return pd.DataFrame(np.array(values), index=own_index(rows), columns=columns)

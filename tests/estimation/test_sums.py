@@ -12,7 +12,7 @@ from scipy.special import expit
 from didjack._typing import NEVER
 from didjack.estimation.kernels import strata as kernels
 from didjack.estimation.kernels.logit import TRIM
-from didjack.estimation.propensity_rows import OddsOf
+from didjack.estimation.passes import OddsOf
 from didjack.estimation.replicates import estimate
 from didjack.estimation.rows import Deletion
 from didjack.estimation.sums import SumSource

@@ -17,7 +17,7 @@ from didjack.estimation.kernels.inputs import (
     OddsSums,
 )
 from didjack.estimation.kernels.logit import TRIM
-from didjack.estimation.propensity_rows import LogitPasses, logistic_derivatives, monomials
+from didjack.estimation.passes import LogitPasses, logistic_derivatives, monomials
 
 ARGS = {"yname": "y", "tname": "period", "gname": "cohort", "cluster": "cluster"}
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")

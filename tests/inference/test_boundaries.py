@@ -22,8 +22,8 @@ from didjack.inference.reference.working_model import (
     working_variance,
 )
 from didjack.inference.statistics import Variance
+from didjack.inference.variance import KINDS
 from didjack.inference.variance.jackknife import CV3
-from didjack.inference.variance.kinds import KINDS
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "ignore::didjack.DidjackWarning")
 

@@ -8,7 +8,7 @@ from small_panels import regression as fit
 
 import didjack
 from didjack.inference import diagnostics
-from didjack.inference.concerns import report_design
+from didjack.inference.diagnostics import report_design
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from small_panels import regression as fit
 import didjack
 from didjack import etable, options
 from didjack.inference.statistics import Variance
+from didjack.inference.variance import KINDS
 from didjack.inference.variance.base import VarianceKind
-from didjack.inference.variance.kinds import KINDS
 from didjack.options import JACKKNIFE, Registry, Vcov
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.InferenceWarning")

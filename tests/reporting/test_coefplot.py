@@ -17,8 +17,8 @@ from pictures import event, small, three, wild
 
 import didjack
 from didjack import OptionError
-from didjack.reporting.plots.scales import core
-from didjack.reporting.plots.style import MARKERS, PALETTE
+from didjack.reporting.plots.guides import core
+from didjack.reporting.plots.points import MARKERS, PALETTE
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.InferenceWarning")
 
@@ -149,9 +149,10 @@ def test_titles_say_what_differs():
 )
 def test_bad_arguments(change, message):
     given = {"results": {"a": event(), "b": event(vcov="analytic")}} | change
+    before = plt.get_fignums()
     with pytest.raises(OptionError, match=message):
         didjack.coefplot(**given)
-    assert not plt.get_fignums()
+    assert plt.get_fignums() == before
 
 
 def test_results_of_several_kinds():
@@ -230,7 +231,7 @@ def test_given_figures_and_arrays():
         ({"title": 3}, "title must be a string or None; got 3"),
         ({"legend": "no"}, "legend must be .* got 'no'"),
         ({"joint": 1}, "joint must be .* got 1"),
-        ({"ax": "here"}, "ax='here'"),
+        ({"ax": "here"}, "ax must be rectilinear .* got 'here'"),
         ({"coefficient": 1}, "coefficient=1 goes with kind='replicates' and kind='variance'"),
         ({"kind": "variance", "label": "a"}, "label='a' goes with kind='coefficients', not"),
         ({"kind": "replicates", "offset": 0.1}, "offset=0.1 goes with kind='coefficients'"),
@@ -240,9 +241,10 @@ def test_given_figures_and_arrays():
 )
 @pytest.mark.parametrize("result", [event, small])
 def test_bad_arguments_of_plot(result, change, message):
+    before = plt.get_fignums()
     with pytest.raises(OptionError, match=message):
         result().plot(**change)
-    assert not plt.get_fignums()
+    assert plt.get_fignums() == before
 
 
 @pytest.mark.parametrize("kind", ["replicates", "variance"])

@@ -109,7 +109,7 @@ def test_coefficients_of_several_results_under_one_name(fits):
 
 def test_overall_alone(pair, fits):
     assert labels_of(etable({"a": fits.simple, **pair}, which="overall")) == ["overall ATT"]
-    with pytest.raises(didjack.OptionError, match="aggregate it"):
+    with pytest.raises(didjack.OptionError, match=r"needs aggregated effects; .* aggregate\(\) it"):
         etable([fits.cells], which="overall")
 
 
@@ -301,7 +301,7 @@ REFUSED = [
     ({"extra_rows": {"a": "xy"}}, r"extra_rows\['a'\] must be .* got 'xy'"),
     ({"extra_rows": {"a": [1, {}]}}, r"extra_rows\['a'\] has {}"),
     ({"groups": ["a"]}, "1 string, and there are 2 columns"),
-    ({"groups": "ab"}, "groups='ab'"),
+    ({"groups": "ab"}, "groups must be a list of strings; got 'ab'"),
     ({"groups": {"a": ["c"]}}, "groups: no column is called 'c'"),
     ({"groups": {"a": ["base"], "b": ["base"]}}, "'base' is in two groups"),
     ({"names": ["x", "x"], "groups": {"a": ["x"]}}, "more than one column is called 'x'"),

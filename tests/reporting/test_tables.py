@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import didjack
-from didjack.reporting.tables.formatting import decimals
+from didjack.reporting.tables.grid import decimals
 from didjack.reporting.tables.table import Table
 
 NAMES = {"yname": "lemp", "tname": "year", "gname": "first.treat", "idname": "countyreal"}

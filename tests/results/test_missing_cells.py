@@ -114,6 +114,7 @@ OTHERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
 @pytest.mark.parametrize(
     ("options", "hole"),

@@ -15,7 +15,6 @@ from didjack.data.clean import UnitRules, UnitsInRows, apply_rules, roles
 from didjack.data.clean import clean as clean_in_memory
 from didjack.data.frames import LABELS, read_columns
 from didjack.data.lazy.design import with_moments
-from didjack.data.lazy.lazy_checks import check_collation, check_dates
 from didjack.data.lazy.lazy_table import LazyTable, engine_errors, engine_name
 from didjack.data.lazy.moments import spread
 from didjack.data.lazy.panel import PanelUnits
@@ -24,6 +23,8 @@ from didjack.data.lazy.units import raise_for_text
 from didjack.data.lazy.used import (
     Used,
     arrow_table,
+    check_collation,
+    check_dates,
     count_without_weight,
     dropped_entry,
     few_enough,

@@ -16,7 +16,7 @@ import pandas as pd
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.data.frames import plain_number
-from didjack.data.remedies import package_of
+from didjack.data.numbers import package_of
 from didjack.data.sample import Rows
 from didjack.errors import DataError
 from didjack.progress import Progress

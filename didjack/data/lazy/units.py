@@ -20,7 +20,7 @@ from didjack.data.frames import read_columns
 from didjack.data.labels import as_codes
 from didjack.data.lazy.lazy_table import changed, complete, literals
 from didjack.data.lazy.used import Used
-from didjack.data.remedies import numbers_of_text
+from didjack.data.numbers import numbers_of_text
 from didjack.data.sample import Sample
 from didjack.errors import DataError
 from didjack.wording import brief, name_some, plural, short

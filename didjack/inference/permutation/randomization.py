@@ -18,8 +18,8 @@ from didjack.estimation.fit import Fit
 from didjack.fields import Fields
 from didjack.inference.permutation.permuted import Curves, Overall, assignments, n_assignments
 from didjack.inference.targets import ROUNDING, cell_size
+from didjack.inference.variance import KINDS
 from didjack.inference.variance.jackknife import deviations
-from didjack.inference.variance.kinds import KINDS
 from didjack.leave_one_out import Replicates
 from didjack.progress import Progress
 from didjack.wording import label_text, name_some

@@ -23,8 +23,8 @@ from didjack.reporting.plots.axes import (
     settle,
     wrapped,
 )
-from didjack.reporting.plots.legends import legend
-from didjack.reporting.plots.style import Finish
+from didjack.reporting.plots.guides import legend
+from didjack.reporting.plots.points import Finish
 from didjack.reporting.view import Clusters, Deletions, ResultView, effect
 from didjack.wording import label_text, name_some, one_line, plural
 

@@ -1,38 +1,86 @@
-"""Results -> plots of aggregated effects and their intervals, one or several results."""
+"""Results -> plots of aggregated effects, or of ATT(g,t) in panels, with their intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from didjack._typing import Bools
 from didjack.aggregation.schemes import Scheme
+from didjack.errors import OptionError
 from didjack.reporting.plots.axes import (
     check_axes,
+    ink,
     new_axes,
+    new_figure,
     plain,
     set_title,
     settle,
     treatment_line,
+    wrapped,
     zero_line,
 )
-from didjack.reporting.plots.legends import LAST, entries, legend
-from didjack.reporting.plots.record import Places, Record, title, union
-from didjack.reporting.plots.scales import (
+from didjack.reporting.plots.guides import (
+    LAST,
+    entries,
     explain_beyond,
+    figure_legend,
     label_ticks,
+    legend,
     mark_beyond,
+    own_legends,
     set_scale,
     whole_ticks,
 )
-from didjack.reporting.plots.series import Series, add
-from didjack.reporting.plots.style import Finish
+from didjack.reporting.plots.points import Finish, Points, draw
+from didjack.reporting.plots.series import Facts, Places, Record, Series, title, union
 from didjack.reporting.view import effect
+from didjack.wording import label_text, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+    from numpy.typing import NDArray
+
+
+def add(
+    ax: Axes,
+    one: Series,
+    drawn: tuple[Points, str | None],
+    places: Places,
+    rows: Bools | None = None,
+    pre_post: bool = True,
+) -> None:
+    """Draw a result, or some rows of it, and remember it with the axes."""
+    from didjack.reporting.plots.drawn import Drawn, records
+
+    earlier = records(ax)
+    if one.style.label in {record.style.label for record in earlier} - {None}:
+        raise OptionError(f"label={one.style.label!r} is taken: ax shows a result of that name")
+    points, second = drawn
+    if rows is not None:
+        points = points.take(rows)
+    taken = sum(record.style.n_colours for record in earlier)
+    paint = one.style.paint(taken, ink(ax), pre_post, (one.view.errors, second))
+    draw(ax, points, paint)
+    facts = Facts(
+        f"{100 * (1 - one.intervals.alpha):g}%",
+        one.view.errors,
+        bool(np.isfinite(points.joint_low).any()),
+    )
+    record = Record(
+        places,
+        one.style,
+        facts,
+        points.boxes(),
+        points.estimate,
+        paint.after.colour,
+        effect(one.view),
+    )
+    ax.add_container(Drawn(ax.lines[-1:], record))
 
 
 def draw_aggregated(
@@ -144,3 +192,176 @@ def _overall_line(ax: Axes, one: Series, record: Record) -> None:
             zorder=1,
             label=None if known else label,
         )
+
+
+# ---- ATT(g,t) in panels --------------------------------------------------------------------------
+
+
+class Panels(NamedTuple):
+    """Axes, one a cohort, and the figure if it shows nothing else."""
+
+    axes: NDArray[Any]
+    figure: Figure | SubFigure | None
+
+
+def draw_cells(
+    series: Sequence[Series],
+    ax: Axes | NDArray[Any] | Figure | SubFigure | None,
+    finish: Finish,
+) -> NDArray[Any]:
+    """Draw ATT(g,t) over time, one panel a cohort, of one or several results.
+
+    Parameters
+    ----------
+    series : results
+    ax : where to draw: axes, one a cohort; an empty figure; None: a new one
+    finish : title and legend
+    """
+    from didjack.reporting.plots.drawn import records
+
+    cells = [one.view.cells for one in series]
+    cohorts, periods = union([one.cohorts for one in cells]), union([one.periods for one in cells])
+    panels = _panels(ax, len(cohorts))
+    places = [Places(f"cohort {label_text(cohort)}", periods) for cohort in cohorts]
+    places = [place.check(records(panel)) for place, panel in zip(places, panels.axes, strict=True)]
+    for one in series:
+        _draw_one(one, panels.axes, cohorts, places)
+    _words(series, panels, cohorts)
+    settle(panels.axes[0])
+    for panel, place in zip(panels.axes, places, strict=True):
+        label_ticks(panel, place.texts)
+    _finish(panels, finish)
+    return panels.axes
+
+
+def _draw_one(
+    one: Series, panels: NDArray[Any], cohorts: pd.Index, places: Sequence[Places]
+) -> None:
+    """Draw a result in the panels of its cohorts."""
+    from didjack.reporting.plots.drawn import records
+
+    cells = one.view.cells
+    at = places[0].at(cells.periods)
+    drawn = one.points(at[cells.period])
+    # One past the last period, if treatment begins after it.
+    at = np.append(at, at.max() + 1.0)
+    for g, cohort in enumerate(cells.cohorts):
+        where = int(cohorts.get_indexer(pd.Index([cohort]))[0])
+        panel: Axes = panels[where]
+        if not records(panel):
+            zero_line(panel)
+        add(panel, one, drawn, places[where], cells.cohort == g)
+        treatment_line(panel, at[cells.start[g]], at[cells.anticipated[g]])
+
+
+def _words(series: Sequence[Series], panels: Panels, cohorts: pd.Index) -> None:
+    """Write what panels and axes show."""
+    from didjack.reporting.plots.drawn import records
+
+    counts: dict[Any, set[int]] = {cohort: set() for cohort in cohorts}
+    for one in series:
+        cells = one.view.cells
+        for cohort, count in zip(cells.cohorts, cells.n_units.tolist(), strict=True):
+            counts[cohort].add(count)
+    n = panels.axes.size
+    for at, (panel, cohort) in enumerate(zip(panels.axes, cohorts, strict=True)):
+        name = f"cohort {label_text(cohort)}"
+        if len(counts[cohort]) == 1 and len(records(panel)) == len(series):
+            count = f"({plural(counts[cohort].pop(), 'unit')})"
+            one_line = "\n" not in wrapped(panel, f"{name} {count}")
+            name += f" {count}" if one_line else f"\n{count}"
+        panel.set_title(wrapped(panel, name), fontsize="medium")
+        spec = panel.get_subplotspec()
+        lowest = spec is None or spec.is_last_row()
+        if lowest or (panels.figure is not None and at + _columns(n) >= n):
+            panel.set_xlabel("period")
+    there = [record for panel in panels.axes for record in records(panel)]
+    words = plain(common_effect(series, there))
+    if panels.figure is None:
+        panels.axes[0].set_ylabel(words)
+    else:
+        panels.figure.supylabel(words, fontsize="medium")
+
+
+def _finish(panels: Panels, finish: Finish) -> None:
+    """Choose the vertical scale of all panels, and add title and legend."""
+    from didjack.reporting.plots.drawn import records
+
+    axes, figure = panels
+    by_panel = [records(panel) for panel in axes]
+    words = finish.words(title(_one_of_each([record for some in by_panel for record in some])))
+    set_scale(axes)
+    for panel in axes:
+        explain_beyond(panel)
+    room = 0.0, 1.0
+    if figure is not None:
+        figure.suptitle(wrapped(figure, words), fontsize="medium")
+        if finish.legend:
+            figure_legend(figure, axes)
+        settle(axes[0])
+    elif finish.legend:
+        boxes = np.concatenate([record.boxes for record in by_panel[-1]])
+        words = wrapped(axes[-1], words, "small")
+        room = legend(axes[-1], boxes, entries(axes), words or None)
+        _same_limits(axes)
+    for panel in axes:
+        mark_beyond(panel, room)
+
+
+def _one_of_each(records: Sequence[Record]) -> list[Record]:
+    """Return the records of one panel's worth: a result has one in each panel."""
+    return list({(one.style.label, one.facts): one for one in records}.values())
+
+
+def _same_limits(axes: NDArray[Any]) -> None:
+    """Give all panels the vertical limits of the last, in which there is a legend."""
+    for panel in axes[:-1]:
+        if panel.get_autoscaley_on():
+            panel.set_ylim(*axes[-1].get_ylim(), auto=True)
+
+
+def _columns(n: int) -> int:
+    """Choose the number of columns for n panels."""
+    return n if n <= 3 else int(np.ceil(np.sqrt(n)))
+
+
+def _panels(ax: Axes | NDArray[Any] | Figure | SubFigure | None, n: int) -> Panels:
+    """Return n axes: those given, or new ones in a figure."""
+    from matplotlib.figure import FigureBase
+
+    if ax is None:
+        columns = _columns(n)
+        rows = int(np.ceil(n / columns))
+        size = max(6.4, 2.7 * columns), max(3.4, 2.1 * rows + 0.9)
+        return _grid(new_figure(*size), n)
+    if isinstance(ax, FigureBase):
+        if ax.get_axes():
+            raise OptionError("ax is a figure that shows something already: give an empty one")
+        whole = ax.canvas.figure
+        if whole.get_layout_engine() is None:
+            whole.set_layout_engine("constrained")
+        return _grid(ax, n)
+    given = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+    for one in given:
+        check_axes(one)
+    if given.size < n:
+        raise OptionError(
+            f"ATT(g,t) are drawn in {plural(n, 'panel')}, one a cohort; ax has {given.size}. "
+            "Give a figure, an array of that many Axes, or plot an aggregation"
+        )
+    figure = given[0].figure
+    return Panels(given[:n], figure if own_legends(figure) else None)
+
+
+def _grid(figure: Figure | SubFigure, n: int) -> Panels:
+    """Fill a figure with n panels that share their scales."""
+    columns = _columns(n)
+    grid = figure.subplots(
+        int(np.ceil(n / columns)), columns, sharex=True, sharey=True, squeeze=False
+    )
+    for unused in grid.ravel()[n:]:
+        unused.remove()
+    # The lowest panel of each column shows the periods.
+    for column in range(columns):
+        grid[(n - 1 - column) // columns, column].tick_params(labelbottom=True)
+    return Panels(np.asarray(grid.ravel()[:n]), figure)

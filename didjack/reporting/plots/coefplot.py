@@ -11,10 +11,9 @@ from didjack._typing import Floats
 from didjack.errors import OptionError
 from didjack.options import check_alpha, check_flag, must_be, validate_keywords
 from didjack.reporting.plots.axes import plain
-from didjack.reporting.plots.coefficient_plots import draw_aggregated, draw_overall
-from didjack.reporting.plots.facets import draw_cells
+from didjack.reporting.plots.coefficient_plots import draw_aggregated, draw_cells, draw_overall
+from didjack.reporting.plots.points import Finish, Style, check_color, check_marker
 from didjack.reporting.plots.series import Intervals, Series
-from didjack.reporting.plots.style import Finish, Style, check_color, check_marker
 from didjack.reporting.view import ResultView, Viewed, as_view
 from didjack.wording import name_some, plural
 

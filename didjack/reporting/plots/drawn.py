@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.container import Container
 
-from didjack.reporting.plots.record import Record
+from didjack.reporting.plots.series import Record
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

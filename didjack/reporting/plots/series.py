@@ -1,23 +1,26 @@
-"""Results as what is drawn of them: points at places, with intervals of some level."""
+"""Results as what is drawn of them, and what is remembered of those on some axes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from didjack._typing import Bools, Floats
+from didjack._typing import Floats
 from didjack.errors import OptionError
 from didjack.options import Vcov
-from didjack.reporting.plots.axes import ink
-from didjack.reporting.plots.points import Points, draw
-from didjack.reporting.plots.record import Facts, Places, Record
-from didjack.reporting.plots.style import Style
-from didjack.reporting.view import ResultView, effect
+from didjack.reporting.plots.points import Points, Style
+from didjack.reporting.view import ResultView
+from didjack.wording import label_text, name_some
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    pass
+
+
+# ---- series --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,38 +79,112 @@ class Series:
         return points, second
 
 
-def add(
-    ax: Axes,
-    one: Series,
-    drawn: tuple[Points, str | None],
-    places: Places,
-    rows: Bools | None = None,
-    pre_post: bool = True,
-) -> None:
-    """Draw a result, or some rows of it, and remember it with the axes."""
-    from didjack.reporting.plots.drawn import Drawn, records
+# ---- what is remembered --------------------------------------------------------------------------
 
-    earlier = records(ax)
-    if one.style.label in {record.style.label for record in earlier} - {None}:
-        raise OptionError(f"label={one.style.label!r} is taken: ax shows a result of that name")
-    points, second = drawn
-    if rows is not None:
-        points = points.take(rows)
-    taken = sum(record.style.n_colours for record in earlier)
-    paint = one.style.paint(taken, ink(ax), pre_post, (one.view.errors, second))
-    draw(ax, points, paint)
-    facts = Facts(
-        f"{100 * (1 - one.intervals.alpha):g}%",
-        one.view.errors,
-        bool(np.isfinite(points.joint_low).any()),
-    )
-    record = Record(
-        places,
-        one.style,
-        facts,
-        points.boxes(),
-        points.estimate,
-        paint.after.colour,
-        effect(one.view),
-    )
-    ax.add_container(Drawn(ax.lines[-1:], record))
+
+class Facts(NamedTuple):
+    """What a title says of the intervals of one result."""
+
+    level: str
+    errors: str
+    joint: bool
+
+
+class Record(NamedTuple):
+    """What is remembered of a result on some axes.
+
+    Attributes
+    ----------
+    places : where its coefficients stand
+    style : how it was drawn
+    facts : about its intervals
+    boxes : (m, 4) left, lowest, right, highest of what is drawn of each coefficient
+    estimate : (m,)
+    colour : of its markers after treatment
+    effect : what is estimated
+    """
+
+    places: Places
+    style: Style
+    facts: Facts
+    boxes: Floats
+    estimate: Floats
+    colour: Any
+    effect: str
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where coefficients stand along the horizontal axis.
+
+    Attributes
+    ----------
+    what : what they are
+    keys : labels at 0, 1, ...; None: labels are numbers and stand where they say
+    """
+
+    what: str
+    keys: pd.Index | None
+
+    @property
+    def texts(self) -> list[str]:
+        """The labels at 0, 1, ..."""
+        return [] if self.keys is None else [label_text(key) for key in self.keys]
+
+    def at(self, labels: pd.Index) -> Floats:
+        """Return where labels stand."""
+        if self.keys is None:
+            return np.asarray(labels, dtype=float)
+        return self.keys.get_indexer(labels).astype(float)
+
+    def check(self, earlier: Sequence[Record]) -> Places:
+        """Return the places that axes already have, or raise if these do not go with them."""
+        if not earlier:
+            return self
+        there = earlier[0].places
+        if there.what != self.what:
+            raise OptionError(f"ax shows {there.what}; {self.what} need axes of their own")
+        if self.keys is not None and there.keys is not None:
+            new = self.keys.difference(there.keys)
+            if len(new):
+                raise OptionError(
+                    f"ax has no place for {name_some(map(label_text, new))}: plot the result that "
+                    "has more first, or all of them with coefplot"
+                )
+        return there
+
+
+def union(indexes: Sequence[pd.Index]) -> pd.Index:
+    """Return all labels of some results, which have to have some in common."""
+    together = indexes[0]
+    for other in indexes[1:]:
+        if not len(together.intersection(other)):
+            raise OptionError(
+                "results have no label in common, and no plot: one has "
+                f"{name_some(map(label_text, together), 3)}, another "
+                f"{name_some(map(label_text, other), 3)}"
+            )
+        together = together.union(other)
+    return together
+
+
+def title(records: Sequence[Record]) -> str:
+    """Say what the intervals of some results are."""
+    facts = list(dict.fromkeys(record.facts for record in records))
+    levels, errors = ({one[i] for one in facts} for i in (0, 1))
+    joint = any(one.joint for one in facts)
+    kinds = "pointwise (thick), simultaneous (thin)" if joint else "pointwise"
+    level = f"{facts[0].level} intervals" if len(levels) == 1 else "intervals"
+    if len(errors) == len(levels) == 1:
+        which = f"({facts[0].errors})"
+        return (
+            f"{level} {which}: {kinds}" if joint else f"{facts[0].level} {kinds} intervals {which}"
+        )
+    names: dict[str, list[str]] = {}
+    for record in records:
+        several = zip(record.facts[:2], (levels, errors), strict=True)
+        differ = ", ".join(fact for fact, all_of_them in several if len(all_of_them) > 1)
+        names.setdefault(differ, []).append(record.style.label or "unnamed")
+    parts = [f"{', '.join(labels)}: {differ}" for differ, labels in names.items()]
+    shared = f" ({facts[0].errors})" if len(errors) == 1 else ""
+    return f"{level}{shared}: {kinds}\n{'; '.join(parts)}"

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from didjack.imports import load
-from didjack.reporting.tables.formatting import MINUS, Cell, minus
-from didjack.reporting.tables.grid import Grid
+from didjack.reporting.tables.grid import MINUS, Cell, Grid, minus
 
 if TYPE_CHECKING:
     from maketables.mtable import MTable

@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from didjack.imports import load
-from didjack.reporting.tables.formatting import Cell, minus
-from didjack.reporting.tables.grid import Grid
+from didjack.reporting.tables.grid import Cell, Grid, minus
 
 if TYPE_CHECKING:
     from statsmodels.iolib.table import SimpleTable

@@ -6,7 +6,7 @@ import numpy as np
 
 from didjack.options import Undefined
 from didjack.reporting.tables.footer import Column, counted, skipped_clusters, unusual
-from didjack.reporting.tables.formatting import decimals_of, number
+from didjack.reporting.tables.grid import decimals_of, number
 from didjack.reporting.tables.table import Table
 from didjack.reporting.view import COMPARISONS, ResultView, coefficient_names
 from didjack.status import StatusCode

@@ -115,7 +115,7 @@ SAMPLES = {
 }
 
 
-@pytest.mark.parametrize("sample", ["panel", "repeated"])
+@pytest.mark.parametrize("sample", ["panel", pytest.param("repeated", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", SAMPLES)
 def test_rules(name, sample):
     """Engines take turns; they are compared with each other by the reference cases."""

@@ -10,7 +10,6 @@ from scipy import integrate, optimize
 from scipy.special import expit
 
 from didjack.estimation.kernels import (
-    derivatives,
     draws,
     expansions,
     linear_algebra,
@@ -33,9 +32,9 @@ from didjack.estimation.kernels.inputs import (
     Rows,
     ShockModel,
 )
-from didjack.estimation.propensity_rows import monomials
+from didjack.estimation.passes import monomials
 
-MODULES = (strata, derivatives, quadratic_forms, linear_algebra, logit, draws, expansions)
+MODULES = (strata, quadratic_forms, linear_algebra, logit, draws, expansions)
 KERNELS = {
     name: value
     for module in MODULES

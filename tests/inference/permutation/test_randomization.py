@@ -100,7 +100,7 @@ def refits(case):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("kind", ["t", "estimate"])
+@pytest.mark.parametrize("kind", ["t", pytest.param("estimate", marks=pytest.mark.slow)])
 def test_every_permutation_by_a_refit(case, kind):
     options, average, window = CASES[case]
     agg = fit(data_of(options), **options).aggregate(average, **window)
@@ -327,10 +327,10 @@ def test_misspelt_arguments():
 @pytest.mark.parametrize("kind", ["t", "estimate"])
 def test_true_nulls_are_rejected_as_often_as_said(kind):
     rejected = 0
-    for seed in range(200):
+    for seed in range(120):
         df = simulate.panel(
             n_clusters=12, cluster_size=4, n_periods=4, effect=0.0, treated_clusters=3, seed=seed
         )
         agg = fit(df).aggregate("simple")
         rejected += agg.randomization_test(kind, n_permutations=39, seed=seed)["p_value"] <= 0.1
-    assert 8 <= rejected <= 33  # 20 are expected, with a standard error of 4.2
+    assert 4 <= rejected <= 22  # 12 are expected, with a standard error of 3.3

@@ -1,4 +1,4 @@
-"""Passes over the rows of propensity models: logits, their odds, and expansions of both."""
+"""Passes over the rows: logits, their odds, expansions of both, and the influence of rows."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ from didjack.estimation.kernels import expansions as taylor_kernels
 from didjack.estimation.kernels import logit as kernels
 from didjack.estimation.kernels import strata as sum_kernels
 from didjack.estimation.kernels.inputs import (
+    Contrast,
     Expansion,
     Fits,
+    Linear,
     LogitRows,
     Monomials,
     OddsMoments,
     OddsRows,
     OddsSums,
+    OutcomeRows,
 )
 from didjack.estimation.layout import Arm, Classes
-from didjack.estimation.rows import Deletion
+from didjack.estimation.rows import Deletion, RowArrays
 from didjack.leave_one_out import without
 from didjack.memo import Memo
 
@@ -351,3 +354,50 @@ def _expansion(
     first = np.searchsorted(cluster, deleted)
     last = np.searchsorted(cluster, deleted, side="right")
     return Expansion(about, by_block.sum(axis=0), first, last)
+
+
+# ---- influence -----------------------------------------------------------------------------------
+
+
+class Tally:
+    """Influence of every unit or cluster on one estimate, added up piece by piece."""
+
+    def __init__(self, rows: RowArrays, codes: Ints, n_independent: int) -> None:
+        self._rows, self._codes, self._n_independent = rows, codes, n_independent
+        self._psi = np.zeros(rows.strata.start[-1])
+
+    def _outcome(self, outcomes: Classes) -> Floats:
+        """Return an outcome, or the first less the second of two, (n,)."""
+        y = self._rows.y.T
+        later = y[outcomes[0]]
+        change = later - y[outcomes[1]] if len(outcomes) > 1 else later
+        return np.ascontiguousarray(change)
+
+    def add_linear(self, cohorts: Classes, arm: Arm, outcomes: Classes, linear: Linear) -> None:
+        """Add what rows do to means and regressions."""
+        r, chosen = self._rows, self._rows.strata.select(cohorts, arm.period)
+        y = self._outcome(outcomes)
+        rows = OutcomeRows(r.x[arm.x], r.w[arm.w], r.strata.start, y, chosen)
+        kernels.linear_influence(rows, linear, self._psi)
+
+    def _odds_rows(self, model: LogitModel, of: OddsOf) -> OutcomeRows:
+        chosen = self._rows.strata.select(of.comparison, of.arm.period)
+        y = self._outcome(tuple(of.outcomes.tolist()))
+        return OutcomeRows(model.rows.x, model.rows.w, model.rows.start, y, chosen)
+
+    def add_odds(self, model: LogitModel, of: OddsOf, contrast: Contrast, by_odds: float) -> None:
+        """Add what control rows do to odds-weighted means."""
+        kernels.odds_influence(self._odds_rows(model, of), contrast, by_odds, self._psi)
+
+    def odds_gradient(self, model: LogitModel, of: OddsOf, contrast: Contrast) -> Floats:
+        """Differentiate odds-weighted sums of residuals with respect to the logit, (k,)."""
+        return kernels.odds_gradient(self._odds_rows(model, of), contrast)
+
+    def add_score(self, model: LogitModel, logit: Floats, by_score: Floats) -> None:
+        """Add what rows do to the logit."""
+        kernels.score_influence(model.rows, logit, by_score, self._psi)
+
+    def total(self) -> Floats:
+        """Return the influence of each unit or cluster, (G,)."""
+        total = np.bincount(self._codes, weights=self._psi, minlength=self._n_independent)
+        return np.asarray(total, dtype=np.float64)

@@ -146,7 +146,7 @@ def data_of(design: Design, number: int) -> tuple[pd.DataFrame, dict]:
         "cohorts": [3, 5] if design.treated > 1 else [3],
         "treated_clusters": design.treated,
         "effect": design.effect,
-        "shock_sd": 0.0,
+        "error_sd": 0.0,
         "seed": rng,
     }
     if design.shocks == "covariates":

@@ -20,13 +20,13 @@ from didjack.options import (
     Reference,
     Undefined,
     Vcov,
-    told_apart,
+    validate_keywords,
 )
 from didjack.results.group_time import GroupTimeResult, group_time_result
 from didjack.results.result_view import report
 
 
-@told_apart
+@validate_keywords
 def csdid(
     data: Any,
     yname: str,
@@ -64,9 +64,9 @@ def csdid(
     .. math:: CV_3 = \frac{R-1}{R} \sum_h (\theta_{(h)} - \theta)(\theta_{(h)} - \theta)'
 
     where :math:`\theta_{(h)}` is estimated without cluster h, from scratch: cohort shares,
-    propensity scores and regressions included. Tests and intervals use the law that the t statistic
-    has in this design under a working model of the clusters' shocks; with few treated clusters it
-    is much wider than t(R - 1).
+    propensity scores and regressions included. Tests and intervals use the null distribution that
+    the t statistic has in this design under a working model of cluster-level shocks; with few
+    treated clusters it is much wider than t(R - 1).
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def csdid(
         Keep units that miss some periods, and use the estimators of repeated cross sections.
         Otherwise such units are dropped, with a warning.
     control_group : {"nevertreated", "notyettreated"}
-        The comparison group of cohort g in period t: units that are never treated, or all that
+        The control group of cohort g in period t: units that are never treated, or all that
         are not treated by then (nor, with `anticipation`, about to be), never-treated included.
     base_period : {"varying", "universal"}
         Before treatment, compare with the period before ("varying": pre-treatment ATT(g,t) are
@@ -106,7 +106,7 @@ def csdid(
         them.
     anticipation : int
         Number of periods before treatment in which there may be effects already; base periods and
-        comparison units keep that distance.
+        control units keep that distance.
     est_method : {"dr", "ipw", "reg"}
         Doubly robust, inverse probability weighting, or outcome regression. Without covariates
         they are the same.
@@ -124,10 +124,10 @@ def csdid(
         "analytic": influence functions; normal if units are independent, t(H - 1) if `cluster`
         names larger groups. "bootstrap": multiplier bootstrap of these influence functions.
     reference : {"model", "t"}
-        What t statistics of the jackknife are compared with: the law that they have in this design
-        if shocks are normal, independent between clusters, and as large in all clusters but for
-        their size, or t(R - 1), as in R ``didjack`` and Stata ``csdidjack``. The column ``df`` is
-        that of the t with the same critical value at `alpha`.
+        What t statistics of the jackknife are compared with: the null distribution that they have
+        in this design if errors are normal, independent between clusters, and as large in all
+        clusters but for their size, or t(R - 1), as in R ``didjack`` and Stata ``csdidjack``. The
+        column ``df`` is that of the t with the same critical value at `alpha`.
     undefined : {"impute", "nan", "skip", "raise"}
         What happens if an estimate is not defined without some cluster. "impute": the standard
         error comes from the other replicates, and the part of this cluster is imputed under the
@@ -148,7 +148,7 @@ def csdid(
     Returns
     -------
     GroupTimeResult
-        With one row for each cohort and period in ``tidy()``; average them with ``aggregate()``.
+        With one row for each cohort and period in ``tidy()``; aggregate them with ``aggregate()``.
 
     Raises
     ------
@@ -167,8 +167,8 @@ def csdid(
     EstimationWarning
         Some ATT(g,t) could not be estimated, or without some covariates only.
     InferenceWarning
-        A standard error is missing or leaves clusters out; FewClustersWarning if inference hinges
-        on few of them.
+        A standard error is missing or leaves clusters out; FewClustersWarning if inference is
+        driven by few of them.
 
     References
     ----------
@@ -212,7 +212,7 @@ def csdid(
         sample = clean(data, options.sample, options.estimation)
     if options.inference.jackknife:
         check_second_cluster(sample, options.sample)
-    fit = Fit.of(SumSource.of(sample, options.estimation), options, sample.ledger)
+    fit = Fit.from_source(SumSource.from_sample(sample, options.estimation), options, sample.ledger)
     result = group_time_result(fit)
     report(result._view)  # noqa: SLF001
     return result

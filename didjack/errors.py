@@ -63,11 +63,11 @@ class EstimationWarning(DidjackWarning):
 
 
 class InferenceWarning(DidjackWarning):
-    """A standard error is missing, or rests on replicates that differ in what they average."""
+    """A standard error is missing, or comes from replicates that differ in what they aggregate."""
 
 
 class FewClustersWarning(InferenceWarning):
-    """Inference hinges on few clusters: few are treated, or one of them outweighs the others."""
+    """Inference is driven by few clusters: few are treated, or one of them outweighs the others."""
 
 
 def warn(message: str, category: type[DidjackWarning]) -> None:

@@ -155,7 +155,7 @@ def reject_unknown(unknown: Mapping[str, object], allowed: Iterable[str]) -> Non
     raise UnknownOptionError(f"{what}; {listed}")
 
 
-def told_apart(function: Callable[P, R]) -> Callable[P, R]:
+def validate_keywords(function: Callable[P, R]) -> Callable[P, R]:
     """Say in words which keywords a function does not have, or which required ones are missing.
 
     The function keeps its signature, in which type checkers see the same.

@@ -79,8 +79,8 @@ def tidy(message: str) -> str:
 
     Examples
     --------
-    >>> len(tidy(f"df has no column {'a' * 1000!r}"))
-    217
+    >>> len(tidy(f"data has no column {'a' * 1000!r}"))
+    219
     """
     return _QUOTED.sub(lambda found: _cut(found[0], 200), one_line(message))
 
@@ -90,7 +90,7 @@ _QUOTED = re.compile(r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?!\w)"""
 
 
 def encodable(text: str) -> str:
-    r"""Escape lone surrogates, which tables, files and pictures cannot hold.
+    r"""Escape lone surrogates, which tables, files and plots cannot hold.
 
     Examples
     --------

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.special import expit
 
 OVERLAP = 0.999  # largest fitted value of the unweighted logit at which a cell fails
-TRIM = 0.995  # comparison rows with a propensity score from here on get ratio weight 0
+TRIM = 0.995  # control rows with a propensity score from here on get ratio weight 0
 CAP = 1 - 1e-6  # propensity scores are capped here
 RCOND = 2.2e-16  # reciprocal condition number of a normal matrix below which a cell fails
 BASE_SIGN = 1  # rcs_dr, see there: the derivative; -1 is what the reference results need
@@ -206,7 +206,7 @@ def ratio_effect(r, v, x, psi):
 
 
 def panel_reg(dy, d, x, w, drop=False):
-    """Outcome regression: treated change less the change predicted by comparison units."""
+    """Outcome regression: treated change less the change predicted by control units."""
     beta, psi = wls(dy, x, w, d == 0, drop)
     gap = dy - x @ beta
     return mean(w * d, gap), lead(w * d, gap) - psi @ mean(w * d, x)
@@ -464,7 +464,7 @@ def estimate(sample, control_group, base_period, anticipation, est_method, drop,
         psis.append(cell[2])
         treated.append(cell[3])
     if all(status.startswith("no ") and status != "no overlap" for *_, status in records):
-        raise SampleError("no cell has both treated and comparison units")
+        raise SampleError("no cell has both treated and control units")
     units = sample.rows.groupby("unit", sort=False)
     cohort = units["g"].first().to_numpy()
     weight = (units["w"].first() if sample.balanced else units["w"].mean()).to_numpy()

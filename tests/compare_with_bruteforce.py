@@ -78,7 +78,7 @@ def lose_rows(df, share=0.1, seed=1):
 def by_level(counts, weight=1.0):
     """Units with x1 = 0, 1, 2 in the numbers asked for: cluster by cluster (cohort, *numbers).
 
-    The fewer comparison units with x1 = 2, the nearer to one their propensity score; `weight`
+    The fewer control units with x1 = 2, the nearer to one their propensity score; `weight`
     is theirs.
     """
     rng = np.random.default_rng(0)
@@ -232,13 +232,13 @@ def stages(df, **options):
     """Options, clean sample and source of sums, for tests of what comes after them."""
     checked = Options.from_keywords(**names(options))
     sample = clean(df, checked.sample, checked.estimation)
-    return checked, sample, SumSource.of(sample, checked.estimation).replicated(True)
+    return checked, sample, SumSource.from_sample(sample, checked.estimation).replicated(True)
 
 
 def estimated(df, **options):
     """Fit without labels: stages up to the estimates."""
     checked, sample, source = stages(df, **options)
-    return Fit.of(source, checked, sample.ledger)
+    return Fit.from_source(source, checked, sample.ledger)
 
 
 def statuses(df, **options):

@@ -113,7 +113,7 @@ def test_no_row_is_left(df, column):
 )
 def test_unknown_columns(df, role, name, hint):
     for table in (df, pl.from_pandas(df), pa.Table.from_pandas(df)):
-        refusal(table, f"{role}: df has no column {name!r}", hint, **{role: name})
+        refusal(table, f"{role}: data has no column {name!r}", hint, **{role: name})
 
 
 def test_columns_in_the_index(df):
@@ -152,10 +152,10 @@ def test_the_order_of_rows_and_columns_does_not_matter(df, seed):
 
 def test_duplicated_column_names(df, plain):
     twice = pd.concat([df, df[["y"]]], axis=1)
-    refusal(twice, "yname: df has 2 columns named 'y'")
+    refusal(twice, "yname: data has 2 columns named 'y'")
     covariate = pd.concat([df, df[["x1"]], df[["x1"]]], axis=1)
     assert_same(fit(covariate), plain)
-    refusal(covariate, "covariate: df has 3 columns named 'x1'", xformla="~ x1")
+    refusal(covariate, "covariate: data has 3 columns named 'x1'", xformla="~ x1")
 
 
 def test_multiindex_columns(df):

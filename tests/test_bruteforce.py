@@ -495,7 +495,7 @@ def test_overlap_leaves_out_rows_without_weight(sample):
     df["w"] = np.where(df["id"].isin(rare[1:]), 0.0, 1.0)
     options = {"xformla": "~ x1", "est_method": "ipw", "weightsname": "w"}
     _, full, _ = compare(df, **SAMPLES[sample], **options)
-    # With the single comparison unit that has weight, the limit is passed; with all, it is not.
+    # With the single control unit that has weight, the limit is passed; with all, it is not.
     assert any(failed([full]))
     assert not any(failed([bf.fit(df.assign(w=1.0), **split(SAMPLES[sample] | options))]))
 

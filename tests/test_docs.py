@@ -37,7 +37,7 @@ NEEDED = {
     "handovers.md": ["cvxpy", "moderndid"],
     "migrating.md": ["diff_diff", "moderndid", "pyfixest"],
 }
-"""What pages import beside the package and the extra "test"; it is in the extra "handovers"."""
+"""What pages import beside the package and the extra "test"; it is in the extra "interop"."""
 WRITTEN = ["benchmarks.md", "monte_carlo.md"]
 """Pages that scripts write, which may not have run."""
 FOR_THE_PACKAGE: set[str] = set()
@@ -71,7 +71,7 @@ def stripped(text):
 @examples
 def test_blocks_print_what_the_page_says(page, tmp_path, monkeypatch):
     for package in NEEDED.get(page.name, []):
-        pytest.importorskip(package, reason="the extra 'handovers' is not installed")
+        pytest.importorskip(package, reason="the extra 'interop' is not installed")
     monkeypatch.chdir(tmp_path)
     mpl.use("Agg")
     namespace = {"__name__": "page"}

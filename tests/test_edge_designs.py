@@ -111,7 +111,7 @@ def test_one_never_treated_cluster():
     early, late = table.loc[(3, slice(2, 4)), :], table.loc[(3, slice(5, 6)), :]
     assert (early["status"] == "composition").all()
     assert (early["n_composition"] == 1).all()
-    assert (late["status"] == "undefined: cluster 0: no comparison units").all()
+    assert (late["status"] == "undefined: cluster 0: no control units").all()
     assert table.loc[5, "std_error"].isna().all()
     later = check(df, est_method="reg", control_group="notyettreated").tidy()
     assert later.loc[later["group"] == 3, "std_error"].notna().any()
@@ -124,7 +124,7 @@ def test_two_clusters():
         assert table["estimate"].notna().all()
         assert table["std_error"].isna().all()
         assert (table["n_replicates"] == 0).all()
-        assert table["status"].str.startswith("undefined: cluster 0: no comparison units").all()
+        assert table["status"].str.startswith("undefined: cluster 0: no control units").all()
 
 
 def test_two_clusters_of_both_kinds():
@@ -207,7 +207,7 @@ def test_two_periods_with_anticipation_have_no_base():
         fast(draw((0, 2, 0, 2), 10, (1, 2)), anticipation=1)
 
 
-# ---- no comparison units left -------------------------------------------------------------------
+# ---- no control units left -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("control_group", ["nevertreated", "notyettreated"])
@@ -302,7 +302,7 @@ def test_a_balanced_replicate_without_a_cell():
 
 @pytest.mark.parametrize("est_method", ["reg", "ipw", "dr"])
 def test_a_covariate_constant_within_a_cohort(est_method):
-    """Fine on a balanced panel, where regressions are of comparison units only."""
+    """Fine on a balanced panel, where regressions are of control units only."""
     df = draw((0, 4, 0, 6, 4, 0, 6, 4), 25, range(1, 7))
     df["x1"] = df["x1"].where(df["cohort"] != 4, 0.3)
     assert (check(df, xformla="~ x1", est_method=est_method).cells["status"] == "ok").all()

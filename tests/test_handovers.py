@@ -19,7 +19,7 @@ import didjack
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.InferenceWarning")
 
 NAMES = {"yname": "lemp", "tname": "year", "gname": "first.treat", "idname": "countyreal"}
-NOT_INSTALLED = "the extra 'handovers' is not installed"
+NOT_INSTALLED = "the extra 'interop' is not installed"
 
 
 def fit(df=None, **options):

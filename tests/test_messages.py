@@ -3,6 +3,7 @@
 import inspect
 import re
 import warnings
+from contextlib import suppress
 
 import duckdb
 import matplotlib.pyplot as plt
@@ -103,6 +104,94 @@ def dates():
         found[f"{freq} zone"] = stamps.assign(t=stamps["t"].dt.tz_localize("UTC"))
         found[f"{freq} other"] = stamps.assign(g=stamps["g"] + pd.Timedelta(hours=5))
     return found
+
+
+def unusual():
+    """Return other calls that warn, by what of."""
+    df = panel()
+    days = dict(zip(range(2001, 2006), pd.bdate_range("2020-01-01", periods=5), strict=True))
+    first = df.loc[df["g"] > 0, "cl"].min()
+    treated = df.assign(d=((df["g"] > 0) & (df["t"] >= df["g"])) * 1)
+    unit = treated.loc[treated["g"] == 2003, "id"].unique()
+    never = treated["id"].isin(unit[:1]) & (treated["t"] == 2002)
+    last = treated["id"].isin(treated.loc[treated["g"] == 0, "id"].unique()[:2])
+    always = treated.assign(d=treated["d"].mask(treated["id"].isin(unit[1:3]), 1))
+    gaps = always[~never & ~(last & (treated["t"] == 2005))]
+    keys = {"treatment": "d", "tname": "t", "idname": "id"}
+    months = {year: 202011 + number for number, year in enumerate(range(2001, 2003))}
+    months |= {year: 202101 + number for number, year in enumerate(range(2003, 2006))}
+    quarters = dict(zip(range(2001, 2006), [20154, 20161, 20162, 20163, 20164], strict=True))
+    calls = {
+        "weekends": lambda: fit(df.assign(t=df["t"].map(days), g=df["g"].map(days))),
+        "dominant": lambda: fit(df.assign(w=np.where(df["cl"] == first, 50.0, 1)), weightsname="w"),
+        "zero weights": lambda: fit(where(df, range(25), "w", 0.0), weightsname="w"),
+        "first treated": lambda: didjack.first_treated(gaps, **keys),
+        "ever treated": lambda: didjack.first_treated(df.assign(d=(df["g"] > 0) * 1), **keys),
+    }
+    for name, code in (("months", months), ("quarters", quarters)):
+        coded = df.assign(t=df["t"].map(code), g=df["g"].map(code).fillna(0))
+        calls[name] = lambda coded=coded: fit(coded)
+        calls[f"{name}, polars"] = lambda coded=coded: fit(pl.from_pandas(coded))
+    return calls
+
+
+def warned(call):
+    """Return the warnings of a call of the package, as pairs of category and text."""
+    with warnings.catch_warnings(record=True) as caught, suppress(didjack.DidjackError):
+        warnings.simplefilter("always")
+        call()
+    own = [one for one in caught if issubclass(one.category, didjack.DidjackWarning)]
+    return [(one.category, str(one.message)) for one in own]
+
+
+def calls_of(table, options):
+    """Yield calls that fit a table in some ways, and calls of methods of what comes of it."""
+    for more in ({}, {"vcov": "analytic"}, {"reference": "t"}, {"control_group": "notyettreated"}):
+        yield lambda more=more: fit(table, **options | more)
+    try:
+        result = quiet_fit(table, **options)
+    except didjack.DidjackError:
+        return
+    yield result.pretest
+    yield result.wald_test
+    for kind in ("simple", "event", "group", "calendar"):
+        yield lambda kind=kind: result.aggregate(kind)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", didjack.DidjackWarning)
+        simple = result.aggregate("simple")
+    yield lambda: simple.randomization_test(n_permutations=20)
+    yield simple.placebo_test
+
+
+def assert_short(said):
+    """At most 30 words each; of a kind, which is what two texts begin with, one at most."""
+    for category, text in said:
+        assert len(text.split()) <= 30, text
+        assert category.__name__ in didjack.__all__
+    kinds = [(category, re.sub(r"\d+", "#", text)[:30]) for category, text in said]
+    assert len(set(kinds)) == len(kinds), said
+    designs = [category for category, _ in said if category is not didjack.SampleWarning]
+    assert len(set(designs)) == len(designs), said
+
+
+@pytest.mark.parametrize("kind", tables())
+def test_warnings_are_short_and_one_of_a_kind(kind):
+    if kind == "odd names":
+        return
+    for call in calls_of(*tables()[kind]):
+        assert_short(warned(call))
+
+
+@pytest.mark.parametrize("kind", dates())
+def test_warnings_about_dates_are_short(kind):
+    assert_short(warned(lambda: fit(dates()[kind])))
+
+
+@pytest.mark.parametrize("kind", unusual())
+def test_unusual_warnings_are_short(kind):
+    said = warned(unusual()[kind])
+    assert said
+    assert_short(said)
 
 
 def assert_clean(texts):
@@ -273,7 +362,7 @@ def test_a_stray_period_that_drops_nearly_all(package):
     stray = pd.concat([df, df[df["id"].isin([1, 13, 25, 30])].drop_duplicates("id").assign(t=2050)])
     texts = heard(lambda: fit(OTHERS.get(package, lambda df: df)(stray)))
     (text,) = [text for text in texts if "not seen in all 6 periods" in text]
-    assert "2050 of 't' has 4 of 244 rows: drop it if it is a stray one" in text
+    assert "is 2050 a stray period (4 of 244 rows)?" in text
     few = heard(lambda: fit(OTHERS.get(package, lambda df: df)(df.drop(index=[0, 7]))))
     assert not any("stray" in text for text in few)
 
@@ -289,7 +378,7 @@ def test_weekends_count(as_dates):
     (text,) = [text for text in texts if "weekends" in text]
     assert "from 2020-01-03 to 2020-01-06 are 3 periods" in text
     assert "number the periods 1, 2, 3, ..." in text
-    assert len(text.split()) <= 32
+    assert len(text.split()) <= 30
     week = dict(zip(range(2001, 2006), pd.date_range("2020-01-06", periods=5), strict=True))
     for other in (week, dict(zip(week, pd.date_range("2020-01-03", periods=5), strict=True))):
         said = heard(lambda: fit(df.assign(t=df["t"].map(other), g=df["g"].map(other))))  # noqa: B023
@@ -299,7 +388,7 @@ def test_weekends_count(as_dates):
 def test_long_names_and_control_characters():
     df = panel()
     odd = "y\x1b[31m\t\x07" + "z" * 5000
-    message = refusal(df.rename(columns={"y": odd}), "df has no column 'y'", r"y\x1b[31m \x07zz")
+    message = refusal(df.rename(columns={"y": odd}), "data has no column 'y'", r"y\x1b[31m \x07zz")
     assert len(message) < 200
     text = df.rename(columns={"y": odd}).assign(**{odd: "text"})
     message = refusal(text, "is not numeric", yname=odd)

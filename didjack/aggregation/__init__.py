@@ -1,1 +1,1 @@
-"""ATT(g,t) in all replicates -> averages of them."""
+"""ATT(g,t) in all replicates -> aggregated effects."""

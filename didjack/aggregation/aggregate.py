@@ -1,6 +1,6 @@
-"""ATT(g,t) by replicate -> weighted averages of them, in every replicate.
+"""ATT(g,t) by replicate -> aggregated effects, in every replicate.
 
-A pure function of arrays: what an average is taken over is decided cell by cell, so the full
+A pure function of arrays: what is aggregated is decided cell by cell, so the full
 sample and the replicates go through the same lines. A cell is in one component, so cells are
 sorted by component and every sum is over neighbours: time and memory grow with the number of
 cells, whatever the number of components.
@@ -41,7 +41,7 @@ class Components:
     start: Ints
 
     @classmethod
-    def of(cls, table: CellTable, scheme: Scheme, used: Bools) -> Components:
+    def from_table(cls, table: CellTable, scheme: Scheme, used: Bools) -> Components:
         """Sort cells by component; components without any cell that is `used`, (K,), are none."""
         key = scheme.component(table)
         keys = np.unique(key[used])
@@ -75,9 +75,9 @@ class Parts:
 
     Attributes
     ----------
-    theta : averages; NaN where no cell is left
+    theta : aggregated effects; NaN where no cell is left
     u : what they count in the overall
-    turned : whether they average over other cells than the full sample
+    turned : whether they aggregate other cells than the full sample
     exists : (r, k) whether a cell has an estimate that takes part
     v : (r, k) weights of the cells
     """
@@ -95,13 +95,13 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class AveragedRows:
-    """How the cells of some replicates are averaged.
+class AggregatedRows:
+    """How the cells of some replicates are aggregated.
 
     Attributes
     ----------
     components : Components of all cells that any replicate uses
-    scheme, window : what is averaged
+    scheme, window : what is aggregated
     equal : whether the cells of a component count equally
     """
 
@@ -111,12 +111,12 @@ class AveragedRows:
     equal: bool
 
     @classmethod
-    def of(
+    def from_table(
         cls, table: CellTable, kind: AggregationType, window: Window, by_cell: bool
-    ) -> AveragedRows:
+    ) -> AggregatedRows:
         """Sort the cells of a table by component."""
         scheme = SCHEMES[kind]
-        components = Components.of(table, scheme, _ever_eligible(table, scheme, window))
+        components = Components.from_table(table, scheme, _ever_eligible(table, scheme, window))
         return cls(components, scheme, window, scheme.equal_cells and not by_cell)
 
     def in_full(self, table: CellTable) -> Bools:
@@ -130,7 +130,7 @@ class AveragedRows:
         return np.asarray(found & (self.scheme.keys != "none"))
 
     def parts(self, table: CellTable, rows: slice, full: Parts | None) -> Parts:
-        """Average the components of some replicates.
+        """Aggregate the cells of some replicates by component.
 
         Parameters
         ----------
@@ -229,7 +229,7 @@ class Loading:
         return result
 
     def touches(self, cells: Bools) -> Bools:
-        """Return which averages, (M + 1,), move with any of some cells, (K,)."""
+        """Return which aggregated effects, (M + 1,), move with any of some cells, (K,)."""
         moved = np.zeros(self.n_components + 1, dtype=bool)
         moved[self.component[cells & (self.component >= 0) & (self.own != 0)]] = True
         moved[-1] = bool((self.overall[cells] != 0).any())
@@ -240,14 +240,14 @@ class Loading:
         return Loading(self.n_components, self.component, np.abs(self.own), np.abs(self.overall))
 
 
-# ---- average -------------------------------------------------------------------------------------
+# ---- aggregate -----------------------------------------------------------------------------------
 
-__all__ = ["Averages", "CellTable", "Window", "aggregate"]
+__all__ = ["AggregatedEffects", "CellTable", "Window", "aggregate"]
 
 
 @dataclass(frozen=True, slots=True)
-class Averages:
-    """Averages of ATT(g,t): M components, then the overall.
+class AggregatedEffects:
+    """Aggregated effects: M components, then the overall.
 
     Attributes
     ----------
@@ -255,7 +255,7 @@ class Averages:
     by_cell : whether the weights are the cells' own
     keys : (M,) event times, cohorts or periods on the integer axis; empty for "simple"
     theta : (R, M + 1); NaN where no cell is left
-    composition : (R, M + 1) whether a replicate averages other cells than the full sample
+    composition : (R, M + 1) whether a replicate aggregates other cells than the full sample
     n_cells, n_estimated : (M + 1,) how many cells of the full sample belong to each, and how many
         of these have an estimate
     missing : cells of any of them that have none, sorted
@@ -278,14 +278,14 @@ class Averages:
 
     @property
     def estimates(self) -> Replicates[np.float64]:
-        """The averages, of the full sample and without each cluster."""
+        """The aggregated effects, of the full sample and without each cluster."""
         return Replicates(self.theta)
 
 
 def aggregate(
     table: CellTable, kind: AggregationType, window: Window, by_cell: bool = False
-) -> Averages:
-    """Average the cells of every replicate; v is the weight of a cell.
+) -> AggregatedEffects:
+    """Aggregate the cells of every replicate; v is the weight of a cell.
 
     simple
         sum over t >= g of v ATT(g,t), over the sum of v
@@ -297,7 +297,7 @@ def aggregate(
     calendar
         for each t: sum_g v ATT(g,t) / sum_g v over g <= t; overall: plain mean over t
     """
-    rows = AveragedRows.of(table, kind, window, by_cell)
+    rows = AggregatedRows.from_table(table, kind, window, by_cell)
     scheme, components, in_full = rows.scheme, rows.components, rows.in_full(table)
     if not in_full.any():
         raise OptionError(_nothing_in(table, scheme, window))
@@ -317,7 +317,7 @@ def aggregate(
     ]
     loading, weight_loading = _derivatives(table, rows, full, overall[0])
     place = np.where(shown, np.cumsum(shown) - 1, -1)
-    return Averages(
+    return AggregatedEffects(
         kind=kind,
         window=window,
         by_cell=by_cell,
@@ -369,11 +369,11 @@ Derivatives = tuple[Floats, Floats]
 
 def _derivatives(
     table: CellTable,
-    rows: AveragedRows,
+    rows: AggregatedRows,
     full: Parts,
     overall: float,
 ) -> tuple[Derivatives, Derivatives]:
-    """Differentiate the full sample's averages with respect to ATT(g,t) and to cells' weights."""
+    """Differentiate the full sample's aggregated effects by ATT(g,t) and by cells' weights."""
     components = rows.components
     of_cell, v, exists = components.of_cell, full.v[0], full.exists[0]
     theta, u = full.theta[0], full.u[0]

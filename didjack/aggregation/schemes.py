@@ -1,8 +1,8 @@
 """The aggregations: a class for each, their registry, and the event times they cover.
 
 A scheme sorts cells into components (event times, cohorts, periods) and says how the overall
-average weighs these. Everything that depends on the aggregation asks it: the average itself,
-labels, titles and pictures.
+aggregation weighs these. Everything that depends on the aggregation asks it: the estimate itself,
+labels, titles and plots.
 
 Source: Callaway & Sant'Anna (2021), section 3, doi:10.1016/j.jeconom.2020.12.001.
 """
@@ -17,7 +17,7 @@ import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.errors import OptionError
-from didjack.options import MOST_PERIODS, AggregationType, Registry
+from didjack.options import MOST_PERIODS, AggregationType, Registry, must_be
 from didjack.wording import brief
 
 # ---- cells ---------------------------------------------------------------------------------------
@@ -84,12 +84,10 @@ class Window:
     def _check_number(name: str, value: Any) -> None:
         number = isinstance(value, (int, float, np.integer, np.floating))
         if not number or isinstance(value, (bool, np.timedelta64)) or value != value:
-            raise OptionError(f"{name}={brief(value)} is not allowed; it must be a number or None")
+            raise must_be(name, "a number or None", value)
         if MOST_PERIODS < abs(value) < np.inf:
-            raise OptionError(
-                f"{name}={brief(value)} is not allowed; it must be at most {MOST_PERIODS:,} "
-                "periods from treatment, or infinite"
-            )
+            what = f"at most {MOST_PERIODS:,} periods from treatment, or infinite"
+            raise must_be(name, what, value)
 
     def check(self, scheme: Scheme) -> None:
         """Raise for bounds that are not numbers, or that the aggregation does not have."""
@@ -121,7 +119,7 @@ class Scheme(ABC):
     title : what its table is called
     label : the column of its labels
     words : a label of a coefficient begins with this
-    axis_label : below its picture
+    axis_label : below its plot
     keys : how components are labelled; with "none" all cells are in one, which is the overall
     bounds : which bounds of `Window` it has
     leads : whether components are event times, and cells before treatment take part

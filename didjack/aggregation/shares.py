@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from didjack._typing import Floats, Ints
-from didjack.aggregation.aggregate import AveragedRows
+from didjack.aggregation.aggregate import AggregatedRows
 from didjack.aggregation.schemes import CellTable, Window
 from didjack.options import AggregationType
 
@@ -30,7 +30,7 @@ class Share(NamedTuple):
 class Shares(Protocol):
     """How much cells count in each of some coefficients."""
 
-    def of(self, position: int) -> Share:
+    def share(self, position: int) -> Share:
         """Return the shares of the coefficient in that place."""
 
     @property
@@ -49,7 +49,7 @@ class CellShares:
 
     att: Floats
 
-    def of(self, position: int) -> Share:
+    def share(self, position: int) -> Share:
         """Return one where the cell exists."""
         return Share(np.where(np.isnan(self.att[:, [position]]), 0.0, 1.0), np.array([position]))
 
@@ -60,7 +60,7 @@ class CellShares:
 
 
 @dataclass(frozen=True, eq=False)
-class AverageShares:
+class AggregatedShares:
     """Components that are shown, then the overall, of an aggregation.
 
     Attributes
@@ -73,7 +73,7 @@ class AverageShares:
     window: Window
     by_cell: bool
 
-    def of(self, position: int) -> Share:
+    def share(self, position: int) -> Share:
         """Return the shares of a component, or of the overall, the last."""
         cells, shown = self._rows.components.cells, self._shown
         own, overall = self._shares
@@ -95,8 +95,8 @@ class AverageShares:
         return slice(int(ends[component]), int(ends[component + 1]))
 
     @cached_property
-    def _rows(self) -> AveragedRows:
-        return AveragedRows.of(self.table, self.kind, self.window, self.by_cell)
+    def _rows(self) -> AggregatedRows:
+        return AggregatedRows.from_table(self.table, self.kind, self.window, self.by_cell)
 
     @cached_property
     def _shown(self) -> Ints:
@@ -126,10 +126,10 @@ class CombinedShares:
     shares: Shares
     weights: Floats
 
-    def of(self, position: int = 0) -> Share:
+    def share(self, position: int = 0) -> Share:
         """Return the shares of the combination, the only one."""
         assert position == 0
-        parts = [self.shares.of(m) for m in np.flatnonzero(self.weights).tolist()]
+        parts = [self.shares.share(m) for m in np.flatnonzero(self.weights).tolist()]
         cells = np.unique(np.concatenate([part.cells for part in parts]))
         share = np.zeros((len(parts[0].share), cells.size))
         for part, weight in zip(parts, self.weights[self.weights != 0], strict=True):

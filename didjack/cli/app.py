@@ -16,13 +16,13 @@ import pandas as pd
 import typer
 
 import didjack
-from didjack.cli import arguments as of
+from didjack.cli import arguments
 from didjack.cli.reading import notes, read
 from didjack.cli.writing import Folder, write_log
 from didjack.demo import main as run_demo
 from didjack.demo import paragraph
 
-# ---- told ----------------------------------------------------------------------------------------
+# ---- warnings and errors -------------------------------------------------------------------------
 
 WRONG_DATA, WRONG_COMMAND, INTERRUPTED = 1, 2, 130
 """Exit codes: nothing came of these data or files, the command is not one, or Ctrl-C."""
@@ -41,7 +41,7 @@ def parameters(function: Callable[..., Any]) -> list[str]:
 
 
 @contextmanager
-def told(context: typer.Context) -> Iterator[Callable[[], list[str]]]:
+def reported(context: typer.Context) -> Iterator[Callable[[], list[str]]]:
     """Show warnings and errors without a traceback, and exit with a code that says which.
 
     Parameters
@@ -136,37 +136,37 @@ def _didjack(
 @app.command(no_args_is_help=True)
 def fit(
     context: typer.Context,
-    data: of.Data,
-    yname: of.Yname,
-    tname: of.Tname,
-    gname: of.Gname,
-    idname: of.Idname = None,
-    cluster: of.Cluster = None,
-    weightsname: of.Weightsname = None,
-    xformla: of.Xformla = None,
-    dates: of.Dates = False,
-    panel: of.Panel = True,
-    allow_unbalanced_panel: of.Unbalanced = False,
-    control_group: of.Control = "nevertreated",
-    base_period: of.Base = "varying",
-    anticipation: of.Anticipation = 0,
-    est_method: of.Method = "dr",
-    fix_weights: of.Fixed = None,
-    collinear: of.IfCollinear = "nan",
-    vcov: of.Errors = "CV3",
-    reference: of.Law = "model",
-    undefined: of.IfUndefined = "impute",
-    alpha: of.Alpha = 0.05,
-    n_boot: of.Draws = 999,
-    seed: of.Seed = 0,
-    type: of.Aggregate = None,
-    min_e: of.MinE = None,
-    max_e: of.MaxE = None,
-    balance_e: of.BalanceE = None,
-    weights: of.Weighted = "cohort",
-    out: of.Out = None,
-    force: of.Force = False,
-    progress: of.Progress = None,
+    data: arguments.Data,
+    yname: arguments.Yname,
+    tname: arguments.Tname,
+    gname: arguments.Gname,
+    idname: arguments.Idname = None,
+    cluster: arguments.Cluster = None,
+    weightsname: arguments.Weightsname = None,
+    xformla: arguments.Xformla = None,
+    dates: arguments.Dates = False,
+    panel: arguments.Panel = True,
+    allow_unbalanced_panel: arguments.Unbalanced = False,
+    control_group: arguments.Control = "nevertreated",
+    base_period: arguments.Base = "varying",
+    anticipation: arguments.Anticipation = 0,
+    est_method: arguments.Method = "dr",
+    fix_weights: arguments.Fixed = None,
+    collinear: arguments.IfCollinear = "nan",
+    vcov: arguments.Errors = "CV3",
+    reference: arguments.ReferenceOption = "model",
+    undefined: arguments.IfUndefined = "impute",
+    alpha: arguments.Alpha = 0.05,
+    n_boot: arguments.Draws = 999,
+    seed: arguments.Seed = 0,
+    type: arguments.Aggregate = None,
+    min_e: arguments.MinE = None,
+    max_e: arguments.MaxE = None,
+    balance_e: arguments.BalanceE = None,
+    weights: arguments.Weighted = "cohort",
+    out: arguments.Out = None,
+    force: arguments.Force = False,
+    progress: arguments.Progress = None,
 ) -> None:
     r"""Estimate effects, print the summary, and write what a paper needs into a folder.
 
@@ -190,12 +190,12 @@ def fit(
     another signal).
     """
     given = dict(locals())
-    with told(context) as said:
+    with reported(context) as said:
         average = {name: given[name] for name in parameters(didjack.GroupTimeResult.aggregate)}
         if type is None:
-            _only_of_averages(average)
+            _only_aggregated(average)
         folder = None if out is None else _folder(out, force, data)
-        df = _table(data, [tname, gname] if dates else [], of.labels(given))
+        df = _table(data, [tname, gname] if dates else [], arguments.labels(given))
         options = {name: given[name] for name in parameters(didjack.csdid)}
         effects = didjack.csdid(df, **options)
         result = effects if type is None else effects.aggregate(**average)
@@ -216,7 +216,7 @@ def _table(data: Path, dates: list[str], labels: list[str]) -> pd.DataFrame:
 
 def _folder(out: Path, force: bool, data: Path) -> Folder:
     """Make the folder, and say on stderr what another run has left there."""
-    folder = Folder.of(out, force, data)
+    folder = Folder.from_path(out, force, data)
     _say(folder.notes())
     return folder
 
@@ -231,16 +231,18 @@ def _command() -> str:
     return shlex.join(["didjack", *sys.argv[1:]])
 
 
-def _only_of_averages(average: dict[str, Any]) -> None:
-    """Raise where there is no average, but something is said of it."""
+def _only_aggregated(average: dict[str, Any]) -> None:
+    """Raise for options of an aggregation that is not asked for."""
     usual = inspect.signature(didjack.GroupTimeResult.aggregate).parameters
     for name, value in average.items():
         if name != "type" and value != usual[name].default:
-            raise didjack.OptionError(f"{name}={value!r} is of averages: it needs --aggregate")
+            raise didjack.OptionError(
+                f"{name}={value!r} is of aggregated effects: it needs --aggregate"
+            )
 
 
 @app.command()
-def demo(context: typer.Context, picture: of.Picture = Path("didjack-demo.png")) -> None:
+def demo(context: typer.Context, picture: arguments.Picture = Path("didjack-demo.png")) -> None:
     """Run the example on packaged data: tables, warnings and a picture."""
-    with told(context):
+    with reported(context):
         run_demo(str(picture))

@@ -24,8 +24,8 @@ from didjack.options import (
     Vcov,
 )
 
-COLUMNS, SAMPLE, ESTIMATION, INFERENCE, AVERAGE, OUTPUT = (
-    *("Columns", "Sample", "Estimation", "Inference", "Averages", "Output"),
+COLUMNS, SAMPLE, ESTIMATION, INFERENCE, AGGREGATION, OUTPUT = (
+    *("Columns", "Sample", "Estimation", "Inference", "Aggregation", "Output"),
 )
 """Groups of options in the help."""
 
@@ -159,12 +159,12 @@ Errors = Annotated[
         rich_help_panel=INFERENCE,
     ),
 ]
-Law = Annotated[
+ReferenceOption = Annotated[
     Reference,
     Option(
         "--reference",
-        help="What t statistics of the jackknife are compared with: their law in this design, or "
-        "t(R - 1).",
+        help="What t statistics of the jackknife are compared with: their null distribution in "
+        "this design, or t(R - 1).",
         rich_help_panel=INFERENCE,
     ),
 ]
@@ -197,25 +197,29 @@ Seed = Annotated[
     ),
 ]
 
-# ---- averages -----------------------------------------------------------------------------------
+# ---- aggregation --------------------------------------------------------------------------------
 
 Aggregate = Annotated[
     AggregationType | None,
     Option(
         "--aggregate",
-        help="Average over all ATT(g,t), by event time, by cohort or by period; default: the "
+        help="Aggregate all ATT(g,t), by event time, by cohort or by period; default: the "
         "ATT(g,t) themselves.",
-        rich_help_panel=AVERAGE,
+        rich_help_panel=AGGREGATION,
     ),
 ]
-MinE = Annotated[float | None, Option("--min-e", help="First event time.", rich_help_panel=AVERAGE)]
-MaxE = Annotated[float | None, Option("--max-e", help="Last event time.", rich_help_panel=AVERAGE)]
+MinE = Annotated[
+    float | None, Option("--min-e", help="First event time.", rich_help_panel=AGGREGATION)
+]
+MaxE = Annotated[
+    float | None, Option("--max-e", help="Last event time.", rich_help_panel=AGGREGATION)
+]
 BalanceE = Annotated[
     float | None,
     Option(
         "--balance-e",
-        help="Only cohorts that are seen for so many periods after treatment.",
-        rich_help_panel=AVERAGE,
+        help="Only cohorts observed for this many periods after treatment.",
+        rich_help_panel=AGGREGATION,
     ),
 ]
 Weighted = Annotated[
@@ -223,7 +227,7 @@ Weighted = Annotated[
     Option(
         "--weigh-by",
         help="Weights of ATT(g,t): that of their cohort, or of their own treated rows.",
-        rich_help_panel=AVERAGE,
+        rich_help_panel=AGGREGATION,
     ),
 ]
 

@@ -99,7 +99,7 @@ class Folder:
     path: Path
 
     @classmethod
-    def of(cls, path: Path, force: bool, data: Path) -> Folder:
+    def from_path(cls, path: Path, force: bool, data: Path) -> Folder:
         """Make it if need be, before anything is estimated.
 
         Parameters

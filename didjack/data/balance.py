@@ -17,7 +17,7 @@ from didjack.data.labels import distinct
 from didjack.data.sample import CleanData
 
 
-def times_seen(unit: Ints, period: Ints, single: bool) -> Ints:
+def times_observed(unit: Ints, period: Ints, single: bool) -> Ints:
     """Return in how many periods the unit of each row is seen, (N,).
 
     Parameters
@@ -76,15 +76,15 @@ def is_balanced(clean: CleanData) -> bool:
 def _gappy(clean: CleanData, rows: Bools) -> Ints:
     """Return the clusters of units that miss some period of the rows."""
     period = clean.period[rows]
-    times = times_seen(clean.unit[rows], period, single=clean.count is None)
+    times = times_observed(clean.unit[rows], period, single=clean.count is None)
     return np.unique(clean.cluster[rows][times < np.unique(period).size])
 
 
 def _sole(clean: CleanData, rows: Bools) -> set[int]:
     """Return the clusters that alone have some of the rows of a period."""
-    seen = np.zeros((len(clean.cluster_labels), clean.periods.size), dtype=bool)
-    seen[clean.cluster[rows], clean.period[rows]] = True
-    return set(np.flatnonzero(seen[:, seen.sum(axis=0) == 1].any(axis=1)).tolist())
+    observed = np.zeros((len(clean.cluster_labels), clean.periods.size), dtype=bool)
+    observed[clean.cluster[rows], clean.period[rows]] = True
+    return set(np.flatnonzero(observed[:, observed.sum(axis=0) == 1].any(axis=1)).tolist())
 
 
 def without_cluster(clean: CleanData, cluster: int, rows: Bools, pooled: bool) -> CleanData:

@@ -253,9 +253,8 @@ def warn_of_calendar_codes(sample: Sample) -> None:
             before, after = gap
             name = sample.options.tname
             warn(
-                f"tname {name!r} looks like {code.what} written as one number, but is counted as a "
-                f"number: from {before} to {after} are {after - before} periods, in event times "
-                f"too. {_remedy(code, sample)} the periods 1, 2, 3, ...",
+                f"tname {name!r} looks like {code.what}: from {before} to {after} are "
+                f"{after - before} periods. {_remedy(code, sample)}",
                 SampleWarning,
             )
             return
@@ -271,20 +270,16 @@ def warn_of_weekends(sample: Sample) -> None:
         before, after = (sample.label(days[at]) for at in (mondays[0] - 1, mondays[0]))
         warn(
             f"tname {sample.options.tname!r} has no weekends, but they count: from {before} to "
-            f"{after} are 3 periods, in event times too. If they should not, number the periods "
-            "1, 2, 3, ...",
+            f"{after} are 3 periods. If they should not, number the periods 1, 2, 3, ...",
             SampleWarning,
         )
 
 
 def _remedy(code: _Code, sample: Sample) -> str:
     if sample.package != PANDAS:
-        return "Number"
+        return "Number the periods 1, 2, 3, ..."
     periods = code.remedy.format(sample.options.tname)
-    return (
-        f"Use pandas Periods, such as {periods}, for tname and gname (NaT for never-treated), or "
-        "number"
-    )
+    return f"Use Periods, such as {periods}, for tname and gname"
 
 
 def _first_gap(periods: Ints, code: _Code) -> tuple[int, int] | None:

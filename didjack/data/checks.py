@@ -100,8 +100,8 @@ def _check_constant(sample: Sample, what: str, values: Ints, label: Callable[[in
     units = sample.units(moved)
     shown = []
     for code in units[:3]:
-        seen = name_some(map(label, np.unique(values[unit == code])))
-        shown.append(f"{short(sample.unit_labels[code])} ({seen})")
+        observed = name_some(map(label, np.unique(values[unit == code])))
+        shown.append(f"{short(sample.unit_labels[code])} ({observed})")
     raise moved_units(sample, what, units.size, shown)
 
 
@@ -121,9 +121,9 @@ def _check_duplicates(sample: Sample) -> None:
     rows, n_periods = sample.rows, sample.periods.size
     key, n_keys = rows.unit * n_periods + rows.period, len(sample.unit_labels) * n_periods
     if n_keys <= 8 * key.size:
-        seen = np.zeros(n_keys, dtype=bool)
-        seen[key] = True
-        if np.count_nonzero(seen) == key.size:
+        observed = np.zeros(n_keys, dtype=bool)
+        observed[key] = True
+        if np.count_nonzero(observed) == key.size:
             return
     twice = pd.Series(key).duplicated(keep=False).to_numpy()
     if not twice.any():
@@ -158,7 +158,7 @@ def check_periods(sample: Sample) -> None:
 
 
 def check_what_is_left(sample: Sample) -> None:
-    """Raise without treated cohorts, comparison units or a second period.
+    """Raise without treated cohorts, control units or a second period.
 
     Also for outcomes whose squares vanish, so that their standard errors would be 0.
     """
@@ -199,7 +199,7 @@ def _check_cohorts(sample: Sample) -> None:
         )
     never_only = sample.estimation.control_group == "nevertreated"
     if not never.any() and (never_only or (cohort == cohort[0]).all()):
-        raise DataError(f"{what}: no comparison unit is left after the sample rules")
+        raise DataError(f"{what}: no control unit is left after the sample rules")
 
 
 def value_of_first_period(package: str, options: SampleOptions, column: str | None) -> str:

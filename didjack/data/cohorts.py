@@ -16,7 +16,7 @@ from didjack.data.numbers import PANDAS, as_float, offenders, package_of, uncate
 from didjack.data.sample import Sample
 from didjack.data.time_axis import TimeAxis
 from didjack.errors import DataError, OptionError, SampleWarning, warn
-from didjack.options import SampleOptions, check_column, told_apart
+from didjack.options import SampleOptions, check_column, validate_keywords
 from didjack.wording import label_text, name_some, plural, short
 
 # ---- cohort codes --------------------------------------------------------------------------------
@@ -124,17 +124,14 @@ NAME = "first_treated"
 """What the column is called."""
 
 DOUBTS = {
-    "always_treated": "treated whenever seen: the first of these periods stands for the cohort, "
-    "and csdid drops those treated in the first period of the data",
-    "unseen_before": "not seen in the period before the first one seen treated: treatment may "
-    "have begun earlier",
-    "unseen_last": "never seen treated, but not seen in the last period either: treatment may "
-    "begin later",
+    "always_treated": "treated whenever observed",
+    "unseen_before": "unobserved just before treatment",
+    "unseen_last": "unobserved in the last period",
 }
 """Why the cohort of a unit may be another."""
 
 
-@told_apart
+@validate_keywords
 def first_treated(data: Any, treatment: str, tname: str, idname: str) -> Any:
     """Find the cohort of each row: the first period in which its unit is treated.
 
@@ -194,18 +191,18 @@ def first_treated(data: Any, treatment: str, tname: str, idname: str) -> Any:
        PA  1993       0     NaN
     """
     roles = _roles(treatment=treatment, tname=tname, idname=idname)
-    seen = _read(read_columns(data, roles), roles, package_of(data))
-    first = seen.first()
-    _check_absorbing(seen, first)
-    doubts = _doubts(seen, first)
-    _warn(seen, doubts, first != NEVER)
+    history = _read(read_columns(data, roles), roles, package_of(data))
+    first = history.first()
+    _check_absorbing(history, first)
+    doubts = _doubts(history, first)
+    _warn(history, doubts, first != NEVER)
     counts = {"n_units": first.size, "n_never_treated": int((first == NEVER).sum())}
     counts |= {f"n_{name}": int(which.sum()) for name, which in doubts.items()}
     # Where each unit is first treated, in some row of the table: labels come from there.
     row = np.full(first.size, -1)
-    start = np.flatnonzero(seen.on & (seen.period == first[seen.unit]))
-    row[seen.unit[start[::-1]]] = start[::-1]
-    return column_like(data, tname, row[seen.unit], NAME, counts)
+    start = np.flatnonzero(history.on & (history.period == first[history.unit]))
+    row[history.unit[start[::-1]]] = start[::-1]
+    return column_like(data, tname, row[history.unit], NAME, counts)
 
 
 def _roles(**columns: Any) -> dict[str, str]:
@@ -220,7 +217,7 @@ def _roles(**columns: Any) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
+class _History:
     """When units are seen, and whether they are treated then.
 
     Attributes
@@ -264,7 +261,7 @@ class _Seen:
         return label_text(self.axis.labels([period])[0])
 
 
-def _read(data: dict[str, pd.Series], roles: dict[str, str], package: str) -> _Seen:
+def _read(data: dict[str, pd.Series], roles: dict[str, str], package: str) -> _History:
     """Read the three columns, or raise."""
     treatment, tname, idname = roles
     value = as_float(data[treatment], "treatment", package=package)
@@ -288,70 +285,73 @@ def _read(data: dict[str, pd.Series], roles: dict[str, str], package: str) -> _S
             f"treatment {treatment!r} must be 0 or 1, or False or True: {offenders(bad, value)}"
         )
     on = value == 1
-    return _Seen(treatment, idname, on, times.period, unit.codes, times.axis, unit.labels)
+    return _History(treatment, idname, on, times.period, unit.codes, times.axis, unit.labels)
 
 
-def _check_absorbing(seen: _Seen, first: Ints) -> None:
+def _check_absorbing(history: _History, first: Ints) -> None:
     """Raise where rows of one unit and period differ, or treatment is switched off again."""
-    off = ~seen.on & (seen.period >= first[seen.unit])
+    off = ~history.on & (history.period >= first[history.unit])
     if not off.any():
         return
-    pairs = seen.pairs(off)
+    pairs = history.pairs(off)
     found, times = np.unique(
-        np.concatenate([pairs, seen.pairs(seen.on)]), axis=0, return_counts=True
+        np.concatenate([pairs, history.pairs(history.on)]), axis=0, return_counts=True
     )
     both = found[times > 1]
     if len(both):
         shown = ", ".join(
-            f"({short(seen.labels[unit])}, {seen.period_text(period)})" for unit, period in both[:3]
+            f"({short(history.labels[unit])}, {history.period_text(period)})"
+            for unit, period in both[:3]
         )
         raise DataError(
-            f"treatment {seen.treatment!r} is both 0 and 1 in rows of the same {seen.idname!r} and "
-            f"period: {plural(len(both), 'time')}; first: {shown}; idname has to name what is "
-            "treated as a whole"
+            f"treatment {history.treatment!r} is both 0 and 1 in rows of the same "
+            f"{history.idname!r} and period: {plural(len(both), 'time')}; first: {shown}; idname "
+            "has to name what is treated as a whole"
         )
     units, start = np.unique(pairs[:, 0], return_index=True)
     shown = ", ".join(
-        f"{short(seen.labels[unit])} (on in {seen.period_text(first[unit])}, off in "
-        f"{seen.period_text(period)})"
+        f"{short(history.labels[unit])} (on in {history.period_text(first[unit])}, off in "
+        f"{history.period_text(period)})"
         for unit, period in pairs[start[:3]]
     )
     raise DataError(
-        f"treatment {seen.treatment!r} is switched off again in {plural(units.size, 'unit')} of "
-        f"{seen.idname!r}; first: {shown}; a cohort has to stay treated. To go by the first "
-        f"treatment, whatever follows, take the running maximum of {seen.treatment!r} by unit"
+        f"treatment {history.treatment!r} is switched off again in {plural(units.size, 'unit')} of "
+        f"{history.idname!r}; first: {shown}; a cohort has to stay treated. To go by the first "
+        f"treatment, whatever follows, take the running maximum of {history.treatment!r} by unit"
     )
 
 
-def _doubts(seen: _Seen, first: Ints) -> dict[str, Bools]:
+def _doubts(history: _History, first: Ints) -> dict[str, Bools]:
     """Return which units, (L,), the first period seen treated may not be the cohort of."""
-    treated, periods = first != NEVER, np.unique(seen.period)
+    treated, periods = first != NEVER, np.unique(history.period)
     # The last period of the table before the one in which a unit is first seen treated.
     at = np.searchsorted(periods, first)
-    before = seen.in_period(periods[np.maximum(at - 1, 0)])
-    last = seen.in_period(np.full(first.size, periods[-1]))
+    before = history.in_period(periods[np.maximum(at - 1, 0)])
+    last = history.in_period(np.full(first.size, periods[-1]))
     return {
-        "always_treated": treated & (first == seen.first(np.ones(seen.on.size, dtype=bool))),
+        "always_treated": treated & (first == history.first(np.ones(history.on.size, dtype=bool))),
         "unseen_before": treated & (at > 0) & ~before,
         "unseen_last": ~treated & ~last,
     }
 
 
-def _warn(seen: _Seen, doubts: dict[str, Bools], treated: Bools) -> None:
+def _warn(history: _History, doubts: dict[str, Bools], treated: Bools) -> None:
     """Warn, once, of units whose cohort may be another."""
-    parts = []
-    for name, which in doubts.items():
-        units = np.flatnonzero(which)
-        if units.size:
-            are = "is" if units.size == 1 else "are"
-            parts.append(
-                f"{plural(units.size, 'unit')} of {seen.idname!r} {are} {DOUBTS[name]} (first: "
-                f"{name_some(seen.labels[units], most=3)})"
-            )
+    counts = {name: int(which.sum()) for name, which in doubts.items()}
+    units = np.flatnonzero(np.any(list(doubts.values()), axis=0))
+    if not units.size:
+        return
+    first = f"(first: {name_some(history.labels[units], most=1)})"
     if treated.any() and (doubts["always_treated"] == treated).all():
-        parts.append(
-            f"if {seen.treatment!r} marks units that are ever treated, it does not say when: it "
-            "has to be 0 in the periods before"
+        warn(
+            f"all treated units of {history.idname!r}, {counts['always_treated']:,}, are treated "
+            f"whenever observed {first}: {history.treatment!r} must be 0 before treatment",
+            SampleWarning,
         )
-    if parts:
-        warn("; ".join(parts), SampleWarning)
+        return
+    found = ", ".join(f"{count:,} {DOUBTS[name]}" for name, count in counts.items() if count)
+    warn(
+        f"the cohort of {plural(units.size, 'unit')} of {history.idname!r} may be wrong: {found} "
+        f"{first}",
+        SampleWarning,
+    )

@@ -162,7 +162,7 @@ def evaluated(covariates: Covariates, columns: Mapping[str, pd.Series]) -> tuple
     except (FormulaicError, RecursionError, *_OF_EXPRESSIONS) as error:
         raise DataError(
             f"{covariates.shown} cannot be evaluated: {reason(error)}; its names must be columns "
-            "of df, or functions such as np.log, C, bs, poly"
+            "of data, or functions such as np.log, C, bs, poly"
         ) from error
 
 

@@ -162,7 +162,7 @@ class Covariates:
             elif name not in TRANSFORMS:
                 raise DataError(f"{self.shown}: {no_column(df, name, present)}{quote}")
         if not used:
-            raise DataError(f"{self.shown} uses no column of df")
+            raise DataError(f"{self.shown} uses no column of data")
         return list(dict.fromkeys(used))
 
 

@@ -179,7 +179,7 @@ def column_names(df: Any) -> list[Any]:
     """List the column names of a pandas, polars or pyarrow table, duplicates included."""
     if isinstance(df, pd.DataFrame):
         if df.columns.nlevels > 1:
-            raise DataError("df has MultiIndex columns; flatten them to one level of names")
+            raise DataError("data has MultiIndex columns; flatten them to one level of names")
         return list(df.columns)
     if _is_arrow(df):
         return list(df.column_names)
@@ -201,10 +201,10 @@ def _eager(df: Any) -> nw.DataFrame[Any]:
     except TypeError as error:
         name = type(df).__name__
         if hasattr(df, "collect"):
-            raise DataError(f"df is lazy ({name}); call .collect() first") from error
+            raise DataError(f"data is lazy ({name}); call .collect() first") from error
         file = "; didjack.scan opens a file" if isinstance(df, (str, PathLike)) else ""
         raise DataError(
-            f"df must be a pandas, polars or pyarrow table, got {name}{file}"
+            f"data must be a pandas, polars or pyarrow table; got {name}{file}"
         ) from error
 
 
@@ -239,7 +239,7 @@ def read_columns(df: Any, roles: dict[str, str]) -> dict[str, pd.Series]:
         table = _eager(plain_columns(df.select(list(roles))) if _is_arrow(df) else df)
         columns = {name: _plain_series(table[name], role) for name, role in roles.items()}
     if not len(next(iter(columns.values()))):
-        raise DataError("df has no rows")
+        raise DataError("data has no rows")
     return columns
 
 
@@ -251,7 +251,7 @@ def check_columns(df: Any, present: list[Any], roles: dict[str, str]) -> None:
         if count == 0:
             raise DataError(f"{role}: {no_column(df, name, present)}")
         if count > 1:
-            raise DataError(f"{role}: df has {count} columns named {name!r}; keep one")
+            raise DataError(f"{role}: data has {count} columns named {name!r}; keep one")
 
 
 def _check_decimals(column: pd.Series, role: str) -> None:
@@ -301,9 +301,9 @@ def strings(names: list[Any]) -> list[str]:
 
 def no_column(df: Any, name: str, present: list[Any]) -> str:
     """Say that a column is not there, and what may have been meant."""
-    message = f"df has no column {name!r}"
+    message = f"data has no column {name!r}"
     if isinstance(df, pd.DataFrame) and name in df.index.names:
-        return message + "; it is a level of the index: call df.reset_index() first"
+        return message + "; it is a level of the index: call reset_index() first"
     match = nearest(name, strings(present))
     listed = f"columns: {name_some(present, most=12)}" if present else "it has no columns at all"
     return f"{message}{did_you_mean(match)}; {listed}"

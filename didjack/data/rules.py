@@ -201,21 +201,19 @@ def compare_with_last_cohort(sample: Sample) -> None:
     if chosen.all():
         raise DataError(
             f"gname {options.gname!r}: all units belong to cohort {label}, so there is no "
-            "comparison unit"
+            "control unit"
         )
-    sample.record(
-        Rule.NO_NEVER_TREATED,
-        "recoded",
-        chosen,
-        f"no never-treated unit: the last cohort ({label}) serves as comparison",
-        warn=sample.estimation.control_group == "nevertreated",
-    )
-    sample.rows = replace(sample.rows, cohort=np.where(chosen, NEVER, cohort))
     late = sample.periods >= last - sample.estimation.anticipation
-    if late.any():
-        start = sample.label(sample.periods[late][0])
-        reason = f"no comparison unit is left from period {start} on"
-        sample.drop(Rule.NO_NEVER_TREATED, late[sample.rows.period], reason)
+    start = sample.label(sample.periods[late][0]) if late.any() else ""
+    warn = sample.estimation.control_group == "nevertreated"
+    reason = f"no never-treated unit: the last cohort ({label}) is the control group"
+    if start and warn:
+        reason += f", periods from {start} on are dropped"
+    sample.record(Rule.NO_NEVER_TREATED, "recoded", chosen, reason, warn)
+    sample.rows = replace(sample.rows, cohort=np.where(chosen, NEVER, cohort))
+    if start:
+        reason = f"no control unit is left from period {start} on"
+        sample.drop(Rule.NO_NEVER_TREATED, late[sample.rows.period], reason, warn=not warn)
 
 
 def compare_again(sample: Sample) -> None:
@@ -229,7 +227,7 @@ def compare_again(sample: Sample) -> None:
         raise DataError(
             f"no never-treated unit of {sample.options.idname!r} is seen in all "
             f"{sample.periods.size} periods: drop these units in the engine, so that the last "
-            "cohort serves as comparison, or use allow_unbalanced_panel=True or collect=True"
+            "cohort is the control group, or use allow_unbalanced_panel=True or collect=True"
         )
     compare_with_last_cohort(sample)
     drop_already_treated(sample)
@@ -275,6 +273,6 @@ def leave_out(sample: Sample, short: Bools) -> bool:
         )
     reason = f"not seen in all {n_periods} periods (allow_unbalanced_panel=True keeps them)"
     if 2 * sample.n_rows(short) > rows.sum() and 2 * rows[least] < np.median(rows):
-        reason += f"; {label} of {options.tname!r} has {of_all} rows: drop it if it is a stray one"
+        reason += f"; is {label} a stray period ({of_all} rows)?"
     sample.drop(Rule.BALANCED_PANEL, short, reason)
     return True

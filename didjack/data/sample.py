@@ -154,11 +154,11 @@ class CleanData(Rows):
     def take(self, keep: Bools | Ints) -> Self:
         """Return the sample of some rows: periods and units numbered anew, clusters as before."""
         part = Rows.take(self, keep)
-        period, seen = renumber(part.period, self.periods.size)
+        period, observed = renumber(part.period, self.periods.size)
         unit = part.unit
         if unit.size:
             unit, _ = renumber(unit, int(self.unit.max()) + 1)
-        return replace(part, period=period, periods=self.periods[seen], unit=unit)
+        return replace(part, period=period, periods=self.periods[observed], unit=unit)
 
 
 class Design(Protocol):
@@ -272,18 +272,18 @@ class Sample:
             errors.warn(self.entries[place].message(self.options.panel), SampleWarning)
         self.unsaid.clear()
 
-    def drop(self, rule: Rule, rows: Bools, reason: str) -> None:
+    def drop(self, rule: Rule, rows: Bools, reason: str, warn: bool = True) -> None:
         """Take rows out of the sample, with an entry in the ledger and a warning."""
         if not rows.any():
             return
         keep = ~rows
         if not keep.any():
             raise DataError(f"no row is left in the sample ({plural(self.size, 'row')}): {reason}")
-        self.record(rule, "dropped", rows, reason)
+        self.record(rule, "dropped", rows, reason, warn)
         # The design depends on all rows: levels may have vanished, splines look at all values.
         left = replace(self.rows, x=None).take(keep)
-        period, seen = renumber(left.period, self.periods.size)
-        self.rows, self.periods = replace(left, period=period), self.periods[seen]
+        period, observed = renumber(left.period, self.periods.size)
+        self.rows, self.periods = replace(left, period=period), self.periods[observed]
         if not left.unit.size and left.count is None:
             self.unit_labels = self.unit_labels[keep]
         for name, column in self.covariates.items():

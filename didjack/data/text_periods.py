@@ -151,7 +151,7 @@ class _Column(NamedTuple):
     never: list[Any]
 
     @classmethod
-    def of(cls, given: pd.Series, role: str) -> _Column:
+    def from_series(cls, given: pd.Series, role: str) -> _Column:
         plain = uncategorized(given)
         if plain.dtype != object and not pd.api.types.is_string_dtype(plain.dtype):
             return cls(given, role, [], [])
@@ -191,7 +191,7 @@ def refuse_text(time: pd.Series, cohort: pd.Series, count: Ints | None, package:
     count : (N,) how many rows of the user's table each stands for; None: one
     package : that of the user's table
     """
-    t, g = _Column.of(time, "tname"), _Column.of(cohort, "gname")
+    t, g = _Column.from_series(time, "tname"), _Column.from_series(cohort, "gname")
     columns = [column for column in (t, g) if column.is_text]
     if not columns:
         return

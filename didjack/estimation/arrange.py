@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from didjack._typing import NEVER, Floats, Ints
-from didjack.data.balance import is_balanced, times_seen
+from didjack.data.balance import is_balanced, times_observed
 from didjack.data.labels import distinct
 from didjack.data.sample import CleanData
 from didjack.errors import SampleWarning, warn
@@ -39,7 +39,7 @@ class _Pivot:
     row: Ints | None
 
     @classmethod
-    def of(cls, unit: Ints, period: Ints, n_periods: int) -> _Pivot:
+    def from_rows(cls, unit: Ints, period: Ints, n_periods: int) -> _Pivot:
         key = unit * n_periods + period
         shape = (key.size // n_periods, n_periods)
         if np.array_equal(key, np.arange(key.size)):
@@ -63,11 +63,11 @@ class _Pivot:
 
 def panel_rows(clean: CleanData, options: EstimationOptions) -> RowArrays:
     """Arrange the units of a balanced panel by cohort and cluster."""
-    pivot = _Pivot.of(clean.unit, clean.period, clean.periods.size)
+    pivot = _Pivot.from_rows(clean.unit, clean.period, clean.periods.size)
     cohorts, cohort = np.unique(pivot.first(clean.cohort), return_inverse=True)
     key = cohort * len(clean.cluster_labels) + pivot.first(clean.cluster)
     unit = np.argsort(key, kind="stable")
-    strata = Strata.of(key[unit], 1, len(clean.cluster_labels))
+    strata = Strata.from_keys(key[unit], 1, len(clean.cluster_labels))
     y = pivot.table(clean.y)[unit]
     everyone, square = _counts(clean, pivot, unit)
     w, first_weight = _weights(clean, options, pivot, unit, everyone)
@@ -147,11 +147,11 @@ def of_units(
     -------
     weight, and number of units : (N,) each
     """
-    seen = times_seen(unit, period, single=count is None)
+    observed = times_observed(unit, period, single=count is None)
     if count is not None:
-        return weight / seen, count / seen
+        return weight / observed, count / observed
     total = kernels.collapse(unit, int(unit.max()) + 1, weight, weight)[1][unit]
-    return total / seen**2, 1.0 / seen
+    return total / observed**2, 1.0 / observed
 
 
 def of_first_periods(rows: RowArrays, n_periods: int) -> Floats:
@@ -206,7 +206,7 @@ def pooled_rows(clean: CleanData, options: EstimationOptions, collapse: bool) ->
     x = _covariates(clean, balanced)
     columns = _columns(clean, options, key, _Content(x, collapse, balanced))
     key = key[columns.order]
-    strata = Strata.of(key, clean.periods.size, len(clean.cluster_labels))
+    strata = Strata.from_keys(key, clean.periods.size, len(clean.cluster_labels))
     del key
     x = standardise(np.ascontiguousarray(x[:, columns.order]))
     shape = len(clean.cluster_labels), cohorts.size

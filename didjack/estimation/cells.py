@@ -159,28 +159,28 @@ def plan_cells(
         units has been applied before
     """
     d = options.anticipation
-    seen = np.flatnonzero(present.any(axis=0))
-    if not seen.size:
+    observed = np.flatnonzero(present.any(axis=0))
+    if not observed.size:
         return Plan((), 0, 0)
-    first, last = periods[seen[0]], periods[seen[-1]]
+    first, last = periods[observed[0]], periods[observed[-1]]
     some = present.any(axis=1)
     reach = horizon if last == periods[-1] else last
     value = np.where(cohorts > reach + d, NEVER, cohorts)
     if not full and not (some & (value == NEVER)).any():
         g_last = value[some].max()
         value = np.where(value == g_last, NEVER, value)
-        seen = seen[periods[seen] < g_last - d]
+        observed = observed[periods[observed] < g_last - d]
     treated = np.flatnonzero(some & (value != NEVER) & (value > first + d))
-    cells = tuple(_cells(treated, value, periods, seen, options))
-    return Plan(cells, int(first), int(periods[seen[-1]]) if seen.size else int(first))
+    cells = tuple(_cells(treated, value, periods, observed, options))
+    return Plan(cells, int(first), int(periods[observed[-1]]) if observed.size else int(first))
 
 
 def _cells(
-    treated: Ints, value: Ints, periods: Ints, seen: Ints, options: EstimationOptions
+    treated: Ints, value: Ints, periods: Ints, observed: Ints, options: EstimationOptions
 ) -> Iterator[Cell]:
     d, universal = options.anticipation, options.base_period == "universal"
     fixed = options.fix_weights == "base_period"
-    position, period = seen.tolist(), periods[seen].tolist()
+    position, period = observed.tolist(), periods[observed].tolist()
     planned = Comparisons(value, options.control_group)
     for g in treated.tolist():
         before = bisect_left(period, int(value[g]) - d)
@@ -247,7 +247,7 @@ class Code(IntEnum):
 
 REASONS = {
     Code.NO_TREATED: "no treated units",
-    Code.NO_COMPARISON: "no comparison units",
+    Code.NO_COMPARISON: "no control units",
     Code.NO_PERIOD: "the period or its base period drops out of the sample",
     Code.OVERLAP: "no overlap of propensity scores",
     Code.SINGULAR: "collinear covariates",

@@ -1,7 +1,7 @@
 """The 2x2 estimators: each with its contrast and that contrast's derivatives, in one class.
 
 With D the treated cohort's dummy, each estimator is a difference, between the later and the base
-period, of one contrast: the mean outcome of the treated rows less what the comparison rows say it
+period, of one contrast: the mean outcome of the treated rows less what the control rows say it
 would have been. On a balanced panel both periods have the same rows; in pooled rows each period
 has its own. That is all that differs between them here.
 
@@ -123,22 +123,22 @@ class Side:
 
     @property
     def odds_sum_y(self) -> Floats:
-        """Odds-weighted sum of the outcome over the comparison rows, (r, o)."""
+        """Odds-weighted sum of the outcome over the control rows, (r, o)."""
         return self._odds[:, self.own_x.shape[1] :]
 
     @property
     def odds_y(self) -> Floats:
-        """Odds-weighted mean outcome of the comparison rows, (r, o)."""
+        """Odds-weighted mean outcome of the control rows, (r, o)."""
         return np.asarray(self.odds_sum_y / self._odds[:, :1])
 
     @property
     def odds_x(self) -> Floats:
-        """Odds-weighted covariate mean of the comparison rows, (r, k)."""
+        """Odds-weighted covariate mean of the control rows, (r, k)."""
         return np.asarray(self._odds[:, : self.own_x.shape[1]] / self._odds[:, :1])
 
     @property
     def odds_total(self) -> Floats:
-        """Sum of the odds of the comparison rows, (r,)."""
+        """Sum of the odds of the control rows, (r,)."""
         return self._odds[:, 0]
 
     def _beta(self, cohorts: Classes) -> Floats:
@@ -146,7 +146,7 @@ class Side:
 
     @cached_property
     def beta(self) -> Floats:
-        """Regression coefficients of the comparison rows, (r, o, k)."""
+        """Regression coefficients of the control rows, (r, o, k)."""
         return self._beta(self.comparison.others)
 
     @cached_property
@@ -171,8 +171,8 @@ class Point(NamedTuple):
     sign : 1 for the later period (or the change itself, on a balanced panel), -1 for the base
     pooled : whether the two periods have rows of their own
     own_x, pooled_x : (k,) covariate means of the treated rows of this side, and of all sides
-    odds_x : (k,) odds-weighted covariate mean of the comparison rows; zero without a logit
-    beta, own_beta : (k,) regressions of the outcome (or its change) among comparison and treated
+    odds_x : (k,) odds-weighted covariate mean of the control rows; zero without a logit
+    beta, own_beta : (k,) regressions of the outcome (or its change) among control and treated
         rows; zero where the estimator has none
     """
 
@@ -210,7 +210,7 @@ class Estimator(ABC):
     ----------
     name : what `est_method` calls it
     words, short : what a summary calls it, and the column of a table
-    has_logit : whether it weights comparison rows by the odds of treatment; then its contrast has
+    has_logit : whether it weights control rows by the odds of treatment; then its contrast has
         to subtract `Side.odds_y`
     """
 
@@ -233,12 +233,12 @@ class Estimator(ABC):
 
 
 def of_comparison(comparison: Comparison) -> list[tuple[Classes, Arm]]:
-    """List the regressions among comparison rows, one an arm."""
+    """List the regressions among control rows, one an arm."""
     return [(comparison.others, arm) for arm in comparison.arms]
 
 
 class OutcomeRegression(Estimator):
-    """reg: E[Y | D = 1] - E[x | D = 1]'beta, beta from the comparison rows."""
+    """reg: E[Y | D = 1] - E[x | D = 1]'beta, beta from the control rows."""
 
     name = "reg"
     words = "outcome regression"
@@ -246,7 +246,7 @@ class OutcomeRegression(Estimator):
     has_logit = False
 
     def regressions(self, comparison: Comparison) -> list[tuple[Classes, Arm]]:
-        """List the regressions among comparison rows."""
+        """List the regressions among control rows."""
         return of_comparison(comparison)
 
     def contrast(self, side: Side) -> Floats:
@@ -260,7 +260,7 @@ class OutcomeRegression(Estimator):
 
 
 class InverseProbabilityWeighting(Estimator):
-    """ipw (Hajek): E[Y | D = 1] less the mean of comparison rows weighted by p / (1 - p)."""
+    """ipw (Hajek): E[Y | D = 1] less the mean of control rows weighted by p / (1 - p)."""
 
     name = "ipw"
     words = "inverse probability weighting"
@@ -290,7 +290,7 @@ class DoublyRobust(Estimator):
     has_logit = True
 
     def regressions(self, comparison: Comparison) -> list[tuple[Classes, Arm]]:
-        """List the regressions among comparison rows, and in pooled rows among treated ones."""
+        """List the regressions among control rows, and in pooled rows among treated ones."""
         if not comparison.pooled:
             return of_comparison(comparison)
         cohorts = (comparison.others, (comparison.treated,))

@@ -106,7 +106,7 @@ class Fit:
     _memo: Memo = field(default_factory=Memo)
 
     @classmethod
-    def of(cls, source: SumSource, options: Options, ledger: pd.DataFrame) -> Fit:
+    def from_source(cls, source: SumSource, options: Options, ledger: pd.DataFrame) -> Fit:
         """Estimate in all replicates that the options need."""
         fit = cls(options, ledger, source)
         fit.estimated(options.inference.jackknife)
@@ -268,7 +268,7 @@ class Fit:
         ]
         warn(
             f"collinear='drop' left covariates out of {len(cells)} of {len(names)} ATT(g,t): "
-            f"{name_some(shown, most=3)} (see the column 'dropped' of result.cells)",
+            f"{name_some(shown, most=1)} (see the column 'dropped' of result.cells)",
             EstimationWarning,
         )
 

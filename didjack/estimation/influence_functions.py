@@ -149,7 +149,7 @@ class _OneSide:
         self._tally.add_linear(cohorts, self._arm, self._outcomes, linear)
 
     def add_comparison(self) -> Floats:
-        """Add the influence of the side's comparison rows; return the derivative by the logit."""
+        """Add the influence of the side's control rows; return the derivative by the logit."""
         point, others, none = self._point, self._comparison.others, np.zeros(self.by.by_beta.size)
         if self.by.by_beta.any():
             by_residual = self._by_residual(others, self.by.by_beta)

@@ -77,7 +77,7 @@ class Logit:
 
 
 class OddsOf(NamedTuple):
-    """What is weighted by the odds of treatment: outcomes of comparison cohorts in an arm.
+    """What is weighted by the odds of treatment: outcomes of control cohorts in an arm.
 
     Attributes
     ----------
@@ -134,7 +134,7 @@ BLOCKS = 32
 
 @dataclass(frozen=True, slots=True)
 class LogitModel:
-    """The rows of one propensity model: treated and comparison cohorts over all its arms.
+    """The rows of one propensity model: treated and control cohorts over all its arms.
 
     A handle: estimators hand it back to `LogitPasses`.
 
@@ -221,18 +221,18 @@ class LogitPasses:
         return without(cluster[first])
 
     def _sides(self, model: LogitModel) -> list[Ints]:
-        """Return the strata of comparison and of treated rows."""
+        """Return the strata of control and of treated rows."""
         chosen, treated = model.rows.chosen, model.rows.treated
         return [chosen[treated == side] for side in (False, True)]
 
     def weights(self, model: LogitModel) -> Floats:
-        """Add up the weights of comparison and of treated rows, (2, R)."""
+        """Add up the weights of control and of treated rows, (2, R)."""
         by_stratum = self._deletion.by_stratum(model.rows.w)
         deleted = self._deletion.deleted
         return np.stack([deleted(by_stratum, chosen)[:, 0] for chosen in self._sides(model)])
 
     def binary_counts(self, model: LogitModel) -> Floats:
-        """Count comparison and treated rows by value of the binary columns, (2, R, b, 2)."""
+        """Count control and treated rows by value of the binary columns, (2, R, b, 2)."""
         x, low = self._binary(model)
         rows = model.rows
         by_stratum = sum_kernels.binary_counts(x, rows.w, low, rows.start, rows.chosen)
@@ -275,7 +275,7 @@ class LogitPasses:
         return OddsRows(rows.x, rows.w, rows.start, y, of.outcomes, chosen, rows.cluster)
 
     def odds(self, model: LogitModel, of: OddsOf, beta: Floats, replicates: Ints) -> Floats:
-        """Sum w p/(1-p) (x, y) over comparison rows of an arm, (r, k + o), with (r, k) logits."""
+        """Sum w p/(1-p) (x, y) over control rows of an arm, (r, k + o), with (r, k) logits."""
         n, width = len(beta), beta.shape[1] + of.outcomes.size
         sums = np.zeros((n, width))
         work = n * model.n * (width + EXPONENTIAL)
@@ -386,7 +386,7 @@ class Tally:
         return OutcomeRows(model.rows.x, model.rows.w, model.rows.start, y, chosen)
 
     def add_odds(self, model: LogitModel, of: OddsOf, contrast: Contrast, by_odds: float) -> None:
-        """Add what comparison rows do to odds-weighted means."""
+        """Add what control rows do to odds-weighted means."""
         kernels.odds_influence(self._odds_rows(model, of), contrast, by_odds, self._psi)
 
     def odds_gradient(self, model: LogitModel, of: OddsOf, contrast: Contrast) -> Floats:

@@ -1,4 +1,4 @@
-"""Propensity scores: logit fits of treated against comparison rows, for all replicates."""
+"""Propensity scores: logit fits of treated against control rows, for all replicates."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Propensity:
     keep: Bools
 
     def odds_sums(self, logits: LogitPasses, of: OddsOf, replicates: Ints) -> Floats:
-        """Sum odds-weighted covariates and outcomes of comparison rows, (r, k + o).
+        """Sum odds-weighted covariates and outcomes of control rows, (r, k + o).
 
         A cluster without rows in the model changes nothing: it is not summed again.
         """
@@ -141,7 +141,7 @@ def _perfect(counts: Floats) -> Bools:
 
     Parameters
     ----------
-    counts : (2, r, b, 2) comparison and treated rows by value
+    counts : (2, r, b, 2) control and treated rows by value
     """
     both_values = (counts.sum(axis=0) > 0).all(axis=-1)
     one_side = (counts > 0).sum(axis=0) == 1

@@ -43,7 +43,7 @@ def estimate(
     Returns
     -------
     shown : the cells of the full sample; those without rows have no estimate
-    extra : cells that only some replicates have; their averages count these
+    extra : cells that only some replicates have; their aggregated effects count these
     others : replicates in which cells compare others than in the full sample, or do not exist
     """
     solver, layout = TwoByTwo(source, options, progress), source.layout
@@ -54,7 +54,7 @@ def estimate(
     if full and not there:
         raise DataError(
             "no ATT(g,t) can be formed: no cohort has rows before and after a base period, with "
-            "comparison rows in both"
+            "control rows in both"
         )
     some: Bools = np.any(presence.clusters > 0, axis=1)
     cells = there

@@ -118,7 +118,7 @@ class Strata:
     cluster: Ints
 
     @classmethod
-    def of(cls, key: Ints, n_periods: int, n_clusters: int) -> Strata:
+    def from_keys(cls, key: Ints, n_periods: int, n_clusters: int) -> Strata:
         """Find the runs of equal keys, (cohort * n_periods + period) * n_clusters + cluster.
 
         Parameters

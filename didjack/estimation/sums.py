@@ -117,7 +117,7 @@ def arrange(clean: CleanData, options: EstimationOptions, collapse: bool = True)
 
 
 KEPT_BY_ARM = 2
-"""So many `Sums` are kept for each arm of a comparison: those of treated and of comparison rows.
+"""So many `Sums` are kept for each arm of a comparison: those of treated and of control rows.
 Where clusters are units, each of them is as large as the columns of the sample."""
 
 
@@ -155,7 +155,9 @@ class SumSource:
         self._counts = Memo()
 
     @classmethod
-    def of(cls, clean: CleanData, options: EstimationOptions, collapse: bool = True) -> SumSource:
+    def from_sample(
+        cls, clean: CleanData, options: EstimationOptions, collapse: bool = True
+    ) -> SumSource:
         """Arrange a clean sample."""
         rows = arrange(clean, options, collapse)
         needed = rows.unit.size == 0 or may_balance(clean)

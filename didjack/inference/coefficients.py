@@ -12,12 +12,12 @@ from didjack._typing import Floats, Ints
 from didjack.inference import joint_tests, statistics
 from didjack.inference.bands import CriticalValues
 from didjack.inference.joint_tests import JointTest
-from didjack.inference.reference.joint import JointLaw, Together
+from didjack.inference.reference.joint import JointReference, JointTargets
 from didjack.inference.reference.t_statistics import Reference
 from didjack.inference.statistics import Variance
 from didjack.inference.targets import Targets, combine, target_size, varies
 from didjack.inference.variance import KINDS
-from didjack.inference.variance.base import Evidence, Material, VarianceKind
+from didjack.inference.variance.base import Evidence, VarianceInputs, VarianceKind
 from didjack.leave_one_out import Replicates
 from didjack.memo import Memo, key_of
 from didjack.status import Status, StatusCode
@@ -51,7 +51,7 @@ class Coefficients:
         """The kind of variance that the call of `csdid` asked for."""
         return KINDS[self.evidence.options.vcov]
 
-    def material(self, kind: VarianceKind, weights: Floats | None = None) -> Material:
+    def inputs(self, kind: VarianceKind, weights: Floats | None = None) -> VarianceInputs:
         """Return what a variance is made from.
 
         Parameters
@@ -62,16 +62,16 @@ class Coefficients:
         rows = self._memo.get(("rows", kind.name), partial(kind.rows, self.evidence))
         if weights is not None:
             rows = kind.together(combine(rows, weights), self.evidence.options)
-        return Material(rows, self.evidence, weights)
+        return VarianceInputs(rows, self.evidence, weights)
 
     def variance(self, kind: VarianceKind, weights: Floats | None = None) -> Variance:
         """Return standard errors and degrees of freedom of coefficients, or of combinations."""
-        return self.variance_of(self.material(kind, weights), kind)
+        return self.variance_of(self.inputs(kind, weights), kind)
 
-    def variance_of(self, material: Material, kind: VarianceKind | None = None) -> Variance:
+    def variance_of(self, inputs: VarianceInputs, kind: VarianceKind | None = None) -> Variance:
         """Return the same from what it is made from; none where that is rounding error alone."""
-        found = (self.kind if kind is None else kind).variance(material)
-        gone, size, weights = self.targets.base, self._size, material.weights
+        found = (self.kind if kind is None else kind).variance(inputs)
+        gone, size, weights = self.targets.base, self._size, inputs.weights
         if weights is not None:
             gone = ~(weights[:, ~gone] != 0).any(axis=1)
             size = np.abs(weights) @ size
@@ -80,7 +80,7 @@ class Coefficients:
             np.where(gone, np.nan, found.std_error),
             np.where(gone, np.nan, found.df),
             np.where(gone, 0, found.n_replicates),
-            found.law,
+            found.reference,
         )
 
     @cached_property
@@ -90,7 +90,7 @@ class Coefficients:
 
     def covariance(self, kind: VarianceKind, weights: Floats | None = None) -> Floats:
         """Return the covariance matrix, (M, M) or (L, L); its diagonal is that of `variance`."""
-        matrix = kind.covariance(self.material(kind, weights))
+        matrix = kind.covariance(self.inputs(kind, weights))
         return statistics.with_diagonal(matrix, self.variance(kind, weights).std_error)
 
     @cached_property
@@ -102,7 +102,7 @@ class Coefficients:
         """Say in one sentence how standard errors were made, or that there are none."""
         if np.isnan(self.own_variance.std_error).all():
             return f"{self.kind.name}: no coefficient has a standard error; the status says why."
-        return self.kind.note(self.material(self.kind))
+        return self.kind.note(self.inputs(self.kind))
 
     # -- tables -------------------------------------------------------------------------------
 
@@ -143,10 +143,10 @@ class Coefficients:
         """Say which critical values the model has, and which t; of the overall if there is one."""
         variance, targets = self.own_variance, self.targets
         known = np.flatnonzero(~np.isnan(variance.std_error))
-        if variance.law is None or not known.size:
+        if variance.reference is None or not known.size:
             return ""
         last = len(targets.index) - 1
-        one = last in known and targets.averages is not None
+        one = last in known and targets.aggregated is not None
         at = np.array([last]) if one else known
         ends = np.unique(np.round(variance.critical_value(alpha)[at], 2))
         values = " to ".join(f"{end:.2f}" for end in dict.fromkeys([ends[0], ends[-1]]))
@@ -167,12 +167,12 @@ class Coefficients:
         known = ~np.isnan(self.own_variance.std_error[among])
         if not known.any():
             return CriticalValues(value, error, 0)
-        law = self._joint_law(np.eye(len(self.targets.index))[among[known]])
-        if law is not None:
-            found = law.band(alpha)
+        reference = self._joint_reference(np.eye(len(self.targets.index))[among[known]])
+        if reference is not None:
+            found = reference.band(alpha)
             value[known], error[known] = found.value, found.error
             return CriticalValues(value, error, found.n_draws)
-        common = self.kind.critical_value(self.material(self.kind), among[known], alpha)
+        common = self.kind.critical_value(self.inputs(self.kind), among[known], alpha)
         value[known], error[known] = common.value, common.error
         return CriticalValues(value, error, common.n_draws)
 
@@ -207,33 +207,33 @@ class Coefficients:
         distance = combine(self.targets.estimates.full[None], weights)[0] - values
         covariance = self.covariance(self.kind, weights)
         df = float(self.variance(self.kind, weights).df.min())
-        return joint_tests.wald(distance, covariance, df, self._joint_law(weights))
+        return joint_tests.wald(distance, covariance, df, self._joint_reference(weights))
 
     def model_covariance(self, weights: Floats) -> Floats | None:
         """Return a draw of the covariance of (L, M) combinations under the working model.
 
-        None where they have no joint law.
+        None where they have no joint reference distribution.
         """
-        law = self._joint_law(weights) if len(weights) else None
-        return None if law is None else law.covariance
+        reference = self._joint_reference(weights) if len(weights) else None
+        return None if reference is None else reference.covariance
 
-    def _joint_law(self, weights: Floats) -> JointLaw | None:
-        """Return the joint law of (L, M) combinations under the working model, if there is one."""
-        key = ("joint law", key_of(weights))
-        return self._memo.get(key, partial(self._new_joint_law, weights))
+    def _joint_reference(self, weights: Floats) -> JointReference | None:
+        """Return the joint null distribution of (L, M) combinations, if there is one."""
+        key = ("joint reference", key_of(weights))
+        return self._memo.get(key, partial(self._new_joint_reference, weights))
 
-    def _new_joint_law(self, weights: Floats) -> JointLaw | None:
-        law = self.variance(self.kind, weights).law
-        if not isinstance(law, Reference):
+    def _new_joint_reference(self, weights: Floats) -> JointReference | None:
+        reference = self.variance(self.kind, weights).reference
+        if not isinstance(reference, Reference):
             return None
-        of = self.material(self.kind, weights)
-        loadings = [of.loadings(number) for number in range(len(weights))]
+        inputs = self.inputs(self.kind, weights)
+        loadings = [inputs.loadings(number) for number in range(len(weights))]
         found = [one for one in loadings if one is not None]
         if len(found) < len(loadings):
             return None
-        kept = np.asarray(~np.isnan(Replicates(of.rows).deleted).any(axis=1))
-        targets = Together(found, kept, law.scale, self.kind.centre_on_mean)
-        return JointLaw.of(self.evidence.design, targets, self.evidence.options.seed)
+        kept = np.asarray(~np.isnan(Replicates(inputs.rows).deleted).any(axis=1))
+        targets = JointTargets(found, kept, reference.scale, self.kind.centre_on_mean)
+        return JointReference.from_design(self.evidence.design, targets, self.evidence.options.seed)
 
     def _untestable(self, weights: Floats) -> str:
         """Say why restrictions cannot be tested, if so."""
@@ -245,14 +245,14 @@ class Coefficients:
         if bare.any():
             return (
                 f"{plural(int(bare.sum()), 'coefficient')} without a standard error: "
-                f"{name_labels(targets.index[np.flatnonzero(bare)], 5)}; name the others in R, as "
+                f"{name_labels(targets.index[np.flatnonzero(bare)], 2)}; name the others in R, as "
                 "a list of labels"
             )
         if not (weights[:, ~targets.base] != 0).any(axis=1).all():
             return "a restriction is on base periods alone, which are zero by construction"
         rank = int(np.linalg.matrix_rank(weights))
-        parts = self.kind.n_independent(self.material(self.kind, weights))
-        most = parts - (1 if self.own_variance.law is None else 2)
+        parts = self.kind.n_independent(self.inputs(self.kind, weights))
+        most = parts - (1 if self.own_variance.reference is None else 2)
         if rank > most:
             return (
                 f"{rank} restrictions with {parts} {self.kind.parts}, which allow {max(most, 0)} "

@@ -14,7 +14,7 @@ from didjack.inference.reference.lines import Line, Moments, axes_on, on_common_
 from didjack.inference.reference.t_statistics import Reference, collect
 from didjack.inference.statistics import Variance
 from didjack.inference.targets import combine
-from didjack.inference.variance.base import Material
+from didjack.inference.variance.base import VarianceInputs
 from didjack.inference.variance.jackknife import jackknife
 from didjack.leave_one_out import Replicates
 from didjack.memo import Memo, key_of
@@ -52,7 +52,7 @@ class Combinations:
 
     def __init__(self, coefficients: Coefficients, vectors: Floats) -> None:
         self._coefficients, self._vectors = coefficients, vectors
-        self._rows = combine(coefficients.material(coefficients.kind).rows, vectors)
+        self._rows = combine(coefficients.inputs(coefficients.kind).rows, vectors)
         self.estimates = combine(coefficients.targets.estimates.full[None], vectors)[0]
         self._memo = Memo()
 
@@ -67,8 +67,8 @@ class Combinations:
         values = self.estimates[first] + x * np.where(alone, 0.0, self.estimates[second])
         made = self._reference(rows, weights, first, second, x)
         reference, expected = (None, np.full(x.size, np.nan)) if made is None else made
-        material = Material(rows, self._coefficients.evidence, weights, reference)
-        return Sums(values, self._coefficients.variance_of(material), expected)
+        inputs = VarianceInputs(rows, self._coefficients.evidence, weights, reference)
+        return Sums(values, self._coefficients.variance_of(inputs), expected)
 
     def _reference(
         self, rows: Floats, weights: Floats, first: Ints, second: Ints, x: Floats
@@ -112,16 +112,16 @@ class Combinations:
             lines = [
                 self._memo.get(
                     ("line", key_of(kept), a, b),
-                    partial(Line.of, moments[a], moments[b], centre_on_mean),
+                    partial(Line.through, moments[a], moments[b], centre_on_mean),
                 )
                 for a, b in pairs.tolist()
             ]
             axes, spread = axes_on(lines, which.ravel(), x)
         rows = np.empty((0, 0))  # only what shocks do to the combinations is asked for
-        material = Material(rows, self._coefficients.evidence, weights)
+        inputs = VarianceInputs(rows, self._coefficients.evidence, weights)
         for at, one in enumerate(axes):
             if one is None:  # too many replicates, or a statistic that is t or a constant
-                loadings = material.loadings(at)
+                loadings = inputs.loadings(at)
                 axes[at] = design.t_axes(loadings, kept, centre_on_mean)
                 if loadings is not None:
                     spread[at] = loadings.parts(design.variance, np.flatnonzero(kept)).estimate
@@ -133,10 +133,10 @@ class Combinations:
 
     def _new_moments(self, kept: Bools) -> list[Moments] | None:
         evidence = self._coefficients.evidence
-        material = Material(np.empty((0, 0)), evidence, self._vectors)
-        loadings = [material.loadings(number) for number in range(len(self._vectors))]
+        inputs = VarianceInputs(np.empty((0, 0)), evidence, self._vectors)
+        loadings = [inputs.loadings(number) for number in range(len(self._vectors))]
         known = [one for one in loadings if one is not None]
         if len(known) < len(loadings):
             return None
         v, rows = evidence.design.variance, np.flatnonzero(kept)
-        return [Moments.of(one, v, rows) for one in on_common_means(known)]
+        return [Moments.from_loadings(one, v, rows) for one in on_common_means(known)]

@@ -18,11 +18,11 @@ from didjack.errors import (
 from didjack.estimation.fit import Fit
 from didjack.inference.targets import LEAST_REPLICATES, ROUNDING, Targets, target_size
 from didjack.inference.variance import KINDS
-from didjack.inference.variance.base import Evidence, Material
+from didjack.inference.variance.base import Evidence, VarianceInputs
 from didjack.inference.variance.jackknife import deviations
 from didjack.leave_one_out import Replicates
 from didjack.options import Vcov
-from didjack.wording import name_labels, name_some, plural
+from didjack.wording import label_text, name_labels, plural, short
 
 # ---- what each cluster does ----------------------------------------------------------------------
 
@@ -36,7 +36,7 @@ def clusters(fit: Fit, overall: Targets | None) -> pd.DataFrame:
     """
     layout, sample = fit.layout, fit.options.sample
     theta = overall_theta(fit, overall)
-    law = OverallLaw.of(fit, overall)
+    reference = OverallReference.from_fit(fit, overall)
     return pd.DataFrame(
         {
             "n_obs": layout.n_rows,
@@ -46,7 +46,9 @@ def clusters(fit: Fit, overall: Targets | None) -> pd.DataFrame:
             "treated_share": shares(treated_weight(fit)),
             "influence": theta.full - theta.deleted,
             "variance_share": overall_share(fit, overall),
-            "partial_leverage": np.full(layout.n_clusters, np.nan) if law is None else law.leverage,
+            "partial_leverage": np.full(layout.n_clusters, np.nan)
+            if reference is None
+            else reference.leverage,
         },
         index=layout.cluster_labels.rename(sample.cluster or sample.idname),
     )
@@ -86,10 +88,10 @@ def treated_cohorts(fit: Fit) -> Bools:
 def treated_clusters(fit: Fit, targets: Targets) -> Ints:
     """Count the clusters of the cohorts that each coefficient is an effect on, (M,)."""
     there, position = fit.layout.n_units > 0, fit.cell_cohort_position
-    if targets.averages is None:
+    if targets.aggregated is None:
         return np.asarray(there[:, position].sum(axis=0))
     cohorts = np.unique(position)
-    moves = np.array([targets.averages.loading.touches(position == c) for c in cohorts])
+    moves = np.array([targets.aggregated.loading.touches(position == c) for c in cohorts])
     return np.asarray((there[:, cohorts].astype(np.int64) @ moves > 0).sum(axis=0))
 
 
@@ -144,21 +146,21 @@ def effective_number(weights: Floats) -> float:
 
 
 def at_a_glance(fit: Fit, overall: Targets | None) -> dict[str, object]:
-    """Tell what the overall ATT hinges on, for `glance`.
+    """Tell what the overall ATT is driven by, for `glance`.
 
     Parameters
     ----------
     overall : Targets whose last coefficient is the overall ATT, if there is one
     """
-    law = OverallLaw.of(fit, overall)
+    reference = OverallReference.from_fit(fit, overall)
     return {
         "n_empty_clusters": int((fit.layout.n_units.sum(axis=1) == 0).sum()),
         "effective_clusters": effective_number(fit.layout.share.sum(axis=1)),
         "effective_treated_clusters": effective_number(treated_weight(fit)),
-        "g_star": np.nan if law is None else effective_number(law.leverage),
-        "critical_value": np.nan if law is None else law.critical_value,
-        "critical_value_t": np.nan if law is None else law.student,
-        "reference_method": "" if law is None else law.method,
+        "g_star": np.nan if reference is None else effective_number(reference.leverage),
+        "critical_value": np.nan if reference is None else reference.critical_value,
+        "critical_value_t": np.nan if reference is None else reference.student,
+        "reference_method": "" if reference is None else reference.method,
         "composition_share": composition_share(fit, overall),
     }
 
@@ -167,15 +169,15 @@ def at_a_glance(fit: Fit, overall: Targets | None) -> dict[str, object]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OverallLaw:
-    """The law of the t statistic of the overall ATT, of M coefficients the last.
+class OverallReference:
+    """The reference distribution of the t statistic of the overall ATT, the last of M coefficients.
 
     Attributes
     ----------
     critical_value : of the working model
     student : of t(df)
     df : R - 1
-    method : how the law is computed, in words
+    method : how it is computed, in words
     leverage : (H,) share of each cluster in the variance of the estimate
     """
 
@@ -186,8 +188,8 @@ class OverallLaw:
     leverage: Floats
 
     @classmethod
-    def of(cls, fit: Fit, overall: Targets | None) -> OverallLaw | None:
-        """Compute it; None where there is no standard error or no law.
+    def from_fit(cls, fit: Fit, overall: Targets | None) -> OverallReference | None:
+        """Compute it; None where there is no standard error or no reference distribution.
 
         Parameters
         ----------
@@ -196,9 +198,9 @@ class OverallLaw:
         if overall is None or not fit.options.inference.jackknife:
             return None
         evidence = Evidence(fit.under(reference="model"), overall)
-        material = _last(evidence)
-        variance = KINDS[fit.options.inference.vcov].variance(material)
-        loadings = material.loadings(0)
+        inputs = _last(evidence)
+        variance = KINDS[fit.options.inference.vcov].variance(inputs)
+        loadings = inputs.loadings(0)
         if np.isnan(variance.std_error[0]) or loadings is None:
             return None
         alpha = evidence.options.alpha
@@ -206,20 +208,20 @@ class OverallLaw:
             critical_value=float(variance.critical_value(alpha)[0]),
             student=float(variance.student(alpha)[0]),
             df=int(variance.df[0]),
-            method=variance.law.method if variance.law else "",
+            method=variance.reference.method if variance.reference else "",
             leverage=loadings.leverage(evidence.design.variance),
         )
 
 
-def _last(evidence: Evidence) -> Material:
+def _last(evidence: Evidence) -> VarianceInputs:
     """Return what the variance of the last coefficient is made from."""
     weights = np.zeros((1, evidence.targets.theta.shape[1]))
     weights[0, -1] = 1.0
-    return Material(evidence.targets.theta[:, [-1]], evidence, weights)
+    return VarianceInputs(evidence.targets.theta[:, [-1]], evidence, weights)
 
 
 def composition_share(fit: Fit, overall: Targets | None) -> float:
-    """Return the share of the overall ATT's variance from replicates that average other cells."""
+    """Return the share of the overall ATT's variance from replicates that aggregate other cells."""
     if overall is None or not fit.options.inference.jackknife:
         return np.nan
     centre_on_mean = KINDS[fit.options.inference.vcov].centre_on_mean
@@ -231,7 +233,7 @@ def composition_share(fit: Fit, overall: Targets | None) -> float:
 # ---- warnings ------------------------------------------------------------------------------------
 
 FEW = 5
-"""Fewer treated clusters than this, or clusters to compare with, are worth a warning."""
+"""Fewer treated clusters than this, or clusters with control units, are worth a warning."""
 ONE_TREATED = " (see placebo_test())"
 MOST = 0.5
 """So is one cluster with more than this share of the treated weight."""
@@ -247,17 +249,19 @@ def report_missing(fit: Fit, targets: Targets, title: str) -> None:
     first = int(np.flatnonzero(columns)[0])
     gone = np.flatnonzero(missing[:, first])
     why = targets.why_missing(first, int(gone[0]))
+    name, label = name_labels(targets.index[[first]], most=1), short(labels[gone[0]])
+    without = f"cluster {label} ({why})"
+    if clusters.size > 1:
+        without = f"{clusters.size:,} clusters (first: {label}, {why})"
     what = (
         f"{int(columns.sum())} of {columns.size} coefficients of the {title} "
-        f"({name_labels(targets.index[np.flatnonzero(columns)], most=1)}) cannot be computed "
-        f"without {'cluster' if clusters.size == 1 else 'some clusters:'} "
-        f"{name_some(labels[clusters], most=1)} ({why})"
+        f"({'first: ' if columns.sum() > 1 else ''}{name}) cannot be computed without {without}"
     )
     match options.missing_replicates:
         case "raise":
             raise UndefinedReplicateError(
-                what + "; undefined='impute' imputes the missing replicates, 'nan' gives these no "
-                "standard error, 'skip' leaves the replicates out"
+                what + "; undefined='impute' imputes the missing jackknife replicates, 'nan' gives "
+                "these no standard error, 'skip' leaves the replicates out"
             )
         case "impute":
             consequence = _imputed(targets.beyond_imputation()[columns])
@@ -272,35 +276,34 @@ def report_missing(fit: Fit, targets: Targets, title: str) -> None:
 
 def _imputed(beyond: Bools) -> str:
     """Say what is imputed, given for which coefficients it cannot be."""
-    none = f"fewer than {LEAST_REPLICATES['impute']} replicates are left"
+    least = LEAST_REPLICATES["impute"]
     if beyond.all():
-        return f"; they have no standard error: {none}"
-    said = "; these replicates are imputed"
-    lost = int(beyond.sum())
-    return said + (
-        f"; {lost} {'has' if lost == 1 else 'have'} no standard error: {none}" if lost else ""
-    )
+        return f"; no standard error with fewer than {least} replicates"
+    if beyond.any():
+        return f"; imputed where {least} replicates are left"
+    return "; these jackknife replicates are imputed"
 
 
 def report_design(fit: Fit) -> None:
-    """Warn of a design in which inference hinges on few clusters, as their counts tell."""
+    """Warn of a design in which inference is driven by few clusters, by their counts."""
     if not treated_weight(fit).any():
         return
     options, counts = fit.options.inference, _counts(fit)
-    found = [*_few(fit.layout.n_clusters, *counts), *_unequal(fit)]
-    if not options.jackknife:
-        found += _alone(fit)
+    few, alone = _few(fit.layout.n_clusters, *counts), [] if options.jackknife else _alone(fit)
+    found = [*few, *(alone or _unequal(fit))]
     if not found:
         return
     use = ": t tests can reject far too often"
-    if options.jackknife and options.reference == "model":
+    if alone:
+        use = ": standard errors miss variation between treated clusters"
+    elif options.jackknife and options.reference == "model":
         n_left = fit.layout.n_clusters - counts.count(1)  # without the only one, nothing is
         use = ": tests and intervals allow for it" if n_left >= LEAST_REPLICATES["impute"] else ""
     warn(f"{'; '.join(found)}{use}; see result.clusters()", FewClustersWarning)
 
 
 def _counts(fit: Fit) -> tuple[int, int]:
-    """Count the treated clusters, and those to compare with."""
+    """Count the treated clusters, and those with control units."""
     made = zip(fit.estimates.cells, ~fit.estimates.empty, strict=True)
     compared = sorted({cohort for cell, there in made if there for cohort in cell.others})
     n_compared = (fit.layout.n_units[:, compared] > 0).any(axis=1).sum()
@@ -308,16 +311,17 @@ def _counts(fit: Fit) -> tuple[int, int]:
 
 
 def _few(n: int, n_treated: int, n_compared: int) -> list[str]:
-    """Say how many of n clusters are treated, and how many there are to compare with, if few."""
+    """Say how many of n clusters are treated, and how many have control units, if few."""
     found = []
     if n_treated < FEW:
-        are = "is" if n_treated == 1 else "are"
-        tests = ONE_TREATED if n_treated == 1 else ""
-        found.append(f"{n_treated} of {plural(n, 'cluster')} {are} treated{tests}")
+        found.append(f"{'is' if n_treated == 1 else 'are'} treated")
     if n_compared < FEW:
-        have = "has" if n_compared == 1 else "have"
-        found.append(f"{n_compared} of {plural(n, 'cluster')} {have} units to compare with")
-    return found
+        found.append(f"{'has' if n_compared == 1 else 'have'} control units")
+    if not found:
+        return []
+    first = f"{n_treated if n_treated < FEW else n_compared} of {plural(n, 'cluster')} {found[0]}"
+    tests = ONE_TREATED if n_treated == 1 else ""
+    return [first + tests + "".join(f", {n_compared} {more}" for more in found[1:])]
 
 
 def _unequal(fit: Fit) -> list[str]:
@@ -327,7 +331,7 @@ def _unequal(fit: Fit) -> list[str]:
     if not ((weight > 0).sum() > 1 and share.max() > MOST):
         return []
     largest = fit.layout.cluster_labels[int(share.argmax())]
-    return [f"cluster {largest} holds {share.max():.0%} of the weight of treated units"]
+    return [f"cluster {short(largest)} has {share.max():.0%} of the treated weight"]
 
 
 def _alone(fit: Fit) -> list[str]:
@@ -338,11 +342,7 @@ def _alone(fit: Fit) -> list[str]:
         return []
     cohorts = fit.layout.axis.labels(fit.layout.cohorts[alone])
     clusters = fit.layout.cluster_labels[(n_units[:, alone] > 0).argmax(axis=0)]
-    pairs = [f"cohort {g} in cluster {h}" for g, h in zip(cohorts, clusters, strict=True)]
-    where, their = "lie in one cluster each", "their"
+    cohort, cluster = label_text(cohorts[0]), short(clusters[0])
     if alone.size == 1:
-        where, their = "lies in one cluster", "its"
-    return [
-        f"{plural(alone.size, 'cohort')} {where} ({name_some(pairs, 3)}): standard errors of "
-        f"{their} effects hold no variation between treated clusters"
-    ]
+        return [f"cohort {cohort} is in cluster {cluster} only"]
+    return [f"{alone.size:,} cohorts are in one cluster each (first: {cohort})"]

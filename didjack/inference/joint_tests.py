@@ -192,8 +192,8 @@ def untested(reason: str) -> JointTest:
     return JointTest(none, none, none, none, none, reason, none)
 
 
-class WaldLaw(Protocol):
-    """The law of a Wald statistic, where it is not F or chi square."""
+class WaldReference(Protocol):
+    """The null distribution of a Wald statistic, where it is not F or chi square."""
 
     @property
     def n_draws(self) -> int:
@@ -207,26 +207,28 @@ class WaldLaw(Protocol):
         """Return the probability of a statistic as large."""
 
 
-def wald(distance: Floats, covariance: Floats, df: float, law: WaldLaw | None = None) -> JointTest:
+def wald(
+    distance: Floats, covariance: Floats, df: float, reference: WaldReference | None = None
+) -> JointTest:
     r"""Test that L linear combinations have the values they should have.
 
     With d the distance of the combinations from these values and V their covariance,
 
     .. math:: F = d' V^+ d / k
 
-    is compared with F(k, df), or k F with :math:`\chi^2_k` where df is infinite, unless its law
-    is known. k is the rank of V: the number of eigenvalues of the correlation matrix that are at
-    least 1e-10 times the largest, and :math:`V^+` the inverse on their eigenvectors. So redundant
-    restrictions count once. There is no test, and the values are NaN, where V is singular and d
-    not zero in the same direction, or where V has a higher rank than under its law, which is one
-    without covariates: what these alone contribute is tiny, and F huge.
+    is compared with F(k, df), or k F with :math:`\chi^2_k` where df is infinite, unless its
+    null distribution is known. k is the rank of V: the number of eigenvalues of the correlation
+    matrix that are at least 1e-10 times the largest, and :math:`V^+` the inverse on their
+    eigenvectors. So redundant restrictions count once. There is no test, and the values are NaN,
+    where V is singular and d not zero in the same direction, or where V has a higher rank than in
+    the draws, which are without covariates: what these alone contribute is tiny, and F huge.
 
     Parameters
     ----------
     distance : (L,)
     covariance : (L, L)
     df : degrees of freedom of the denominator; infinite for the normal
-    law : WaldLaw of k F, if it is another
+    reference : WaldReference of k F, if it is another
 
     Returns
     -------
@@ -245,20 +247,20 @@ def wald(distance: Floats, covariance: Floats, df: float, law: WaldLaw | None = 
             f"the covariance of the {plural(distance.size, 'restriction')} has rank {rank} only, "
             "and they do not hold in its null space; test fewer at a time",
         )
-    if law is not None and law.rank < rank:
+    if reference is not None and reference.rank < rank:
         return untested(
             f"the covariance of the {plural(distance.size, 'restriction')} has rank {rank}, but "
-            f"{law.rank} without covariates, in which the law of the statistic is computed; test "
-            "fewer at a time",
+            f"{reference.rank} without covariates, where its reference distribution is computed; "
+            "test fewer at a time",
         )
     special = load("scipy.special")
 
     total = float((along[kept] ** 2 / values[kept]).sum())
     error_of_p = 0.0
-    if law is not None:
-        p_value = law.wald_p_value(total)
-        if law.n_draws:
-            error_of_p = float(np.sqrt(p_value * (1.0 - p_value) / law.n_draws))
+    if reference is not None:
+        p_value = reference.wald_p_value(total)
+        if reference.n_draws:
+            error_of_p = float(np.sqrt(p_value * (1.0 - p_value) / reference.n_draws))
     elif np.isinf(df):
         p_value = float(special.chdtrc(rank, total))
     else:

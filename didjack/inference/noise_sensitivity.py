@@ -23,7 +23,7 @@ from didjack.inference.coefficients import Coefficients
 from didjack.inference.diagnostics import treated_weight
 from didjack.inference.reference.working_model import Design, Movements
 from didjack.inference.statistics import Variance, statistics
-from didjack.inference.variance.base import Material
+from didjack.inference.variance.base import VarianceInputs
 from didjack.inference.variance.jackknife import CV3
 from didjack.memo import Memo
 
@@ -64,7 +64,8 @@ def need_reference(coefficients: Coefficients, treated: Bools) -> CV3:
         )
     if treated.all():
         raise OptionError(
-            f"noise_sensitivity() needs never-treated clusters; all {treated.size} are treated"
+            "noise_sensitivity() needs never-treated clusters, that is clusters without treated "
+            f"units; all {treated.size} have some"
         )
     return kind
 
@@ -81,19 +82,19 @@ class NoiseRatios:
         self._coefficients = coefficients
         self.treated = treated_weight(coefficients.evidence.fit) > 0
         self._kind = need_reference(coefficients, self.treated)
-        self._rows = coefficients.material(self._kind).rows
+        self._rows = coefficients.inputs(self._kind).rows
 
     def variance(self, ratio: float, at: int | None = None) -> Variance:
         """Return standard errors and reference distributions; of one coefficient, or of all."""
         evidence, rows, weights = self._coefficients.evidence, self._rows, None
         if at is not None:
             rows, weights = rows[:, [at]], np.eye(rows.shape[1])[[at]]
-        material = Material(rows, evidence, weights)
+        inputs = VarianceInputs(rows, evidence, weights)
         design = evidence.design
         v = np.where(self.treated, ratio**2, 1.0) * design.variance
         noisier = replace(design, variance=v, _memo=Memo())
-        reference = self._kind.reference_under(noisier, material)
-        return self._coefficients.variance_of(replace(material, reference=reference))
+        reference = self._kind.reference_under(noisier, inputs)
+        return self._coefficients.variance_of(replace(inputs, reference=reference))
 
     def table(self, ratios: Floats, at: list[int], labels: list[Any], alpha: float) -> pd.DataFrame:
         """Build intervals and p-values of some coefficients, one after the other, by ratio."""

@@ -27,8 +27,8 @@ STATISTICS = [
 """The columns of every coefficient table, after its labels."""
 
 
-class Law(Protocol):
-    """The laws of M statistics, where these are not t."""
+class ReferenceDistribution(Protocol):
+    """The null distributions of M statistics, where these are not t."""
 
     @property
     def method(self) -> str:
@@ -43,7 +43,7 @@ class Law(Protocol):
     def df(self, alpha: float) -> Floats:
         """Degrees of freedom of the t with these critical values, (M,)."""
 
-    def take(self, rows: Ints) -> Law:
+    def take(self, rows: Ints) -> ReferenceDistribution:
         """Select statistics."""
 
 
@@ -56,31 +56,35 @@ class Variance:
     std_error : (M,) NaN where it cannot be had
     df : (M,) degrees of freedom of t; infinite for the normal
     n_replicates : (M,) replicates used; 0 where none are
-    law : Law that the statistics have instead of t, if any
+    reference : ReferenceDistribution that the statistics have instead of t, if any
     """
 
     std_error: Floats
     df: Floats
     n_replicates: Ints
-    law: Law | None = None
+    reference: ReferenceDistribution | None = None
 
     def take(self, rows: Ints) -> Variance:
         """Select coefficients."""
-        law = None if self.law is None else self.law.take(rows)
-        return Variance(self.std_error[rows], self.df[rows], self.n_replicates[rows], law)
+        reference = None if self.reference is None else self.reference.take(rows)
+        return Variance(self.std_error[rows], self.df[rows], self.n_replicates[rows], reference)
 
     def p_value(self, statistic: Floats) -> Floats:
-        """Two-sided p-values, (M,)."""
-        return p_value(statistic, self.df) if self.law is None else self.law.p_value(statistic)
+        """Two-sided p-values, (M,); never smaller than those of t(df)."""
+        student = p_value(statistic, self.df)
+        if self.reference is None:
+            return student
+        return np.maximum(self.reference.p_value(statistic), student)
 
     def critical_value(self, alpha: float) -> Floats:
-        """Two-sided critical values, (M,)."""
-        if self.law is None:
-            return critical_value(alpha, self.df)
-        return self.law.critical_value(alpha)
+        """Two-sided critical values, (M,); never smaller than those of t(df)."""
+        student = self.student(alpha)
+        if self.reference is None:
+            return student
+        return np.maximum(self.reference.critical_value(alpha), student)
 
     def detectable(self, alpha: float, power: float) -> Floats:
-        """Return the effects that tests find with a probability, (M,); the laws are symmetric."""
+        """Return the effects that tests find with a probability, (M,), by symmetry."""
         quantile = np.zeros(self.std_error.size)
         if power != 0.5:
             tails = self.critical_value(2.0 * min(power, 1.0 - power))
@@ -88,14 +92,14 @@ class Variance:
         return np.asarray((self.critical_value(alpha) + quantile) * self.std_error)
 
     def student(self, alpha: float) -> Floats:
-        """Two-sided critical values of t, (M,), whatever the law."""
+        """Two-sided critical values of t, (M,), whatever the reference distribution."""
         return critical_value(alpha, self.df)
 
     def df_at(self, alpha: float) -> Floats:
         """Degrees of freedom of the t that has the same critical values, (M,)."""
-        if self.law is None:
+        if self.reference is None:
             return self.df
-        return np.where(np.isnan(self.std_error), np.nan, self.law.df(alpha))
+        return np.minimum(self.reference.df(alpha), self.df)
 
 
 def with_diagonal(matrix: Floats, error: Floats) -> Floats:

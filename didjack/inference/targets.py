@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.aggregation.aggregate import Averages
+from didjack.aggregation.aggregate import AggregatedEffects
 from didjack.aggregation.schemes import SCHEMES, CellTable
 from didjack.aggregation.shares import CombinedShares, Shares
 from didjack.errors import EstimationWarning, warn
@@ -22,7 +22,7 @@ from didjack.estimation.sums import SumSource
 from didjack.leave_one_out import Replicates
 from didjack.options import Undefined
 from didjack.status import BASE, OK, Status, StatusCode
-from didjack.wording import label_text, name_some
+from didjack.wording import label_text, name_some, short
 
 # ---- cell table ----------------------------------------------------------------------------------
 
@@ -65,18 +65,18 @@ REMEDIES = {
 def unestimated(fit: Fit, targets: Targets) -> Ints:
     """Return which ATT(g,t) that coefficients are about have rows but no estimate, sorted."""
     bare = np.flatnonzero(np.isnan(Replicates(fit.estimates.att).full))
-    if targets.averages is not None:
-        bare = targets.averages.missing
+    if targets.aggregated is not None:
+        bare = targets.aggregated.missing
     return bare[~fit.estimates.empty[bare]]
 
 
 def absent(fit: Fit, targets: Targets) -> Bools:
     """Return which coefficients, (M,), are about ATT(g,t) without rows alone."""
-    empty, averages = fit.estimates.empty, targets.averages
-    if averages is None:
+    empty, aggregated = fit.estimates.empty, targets.aggregated
+    if aggregated is None:
         return empty
-    gone = np.asarray((averages.n_cells > 0) & (averages.n_estimated == 0))
-    of_failed = averages.loading.component[unestimated(fit, targets)]
+    gone = np.asarray((aggregated.n_cells > 0) & (aggregated.n_estimated == 0))
+    of_failed = aggregated.loading.component[unestimated(fit, targets)]
     gone[of_failed[of_failed >= 0]] = False
     return gone
 
@@ -85,7 +85,10 @@ def with_status(fit: Fit, cells: Ints) -> list[str]:
     """Write ATT(g,t) and why they have no estimate."""
     labels, status = fit.layout.axis.labels, fit.cell_status()
     keys = zip(labels(fit.cell_cohort[cells]), labels(fit.cell_time[cells]), strict=True)
-    return [f"({label_text(key)}): {status[j]}" for key, j in zip(keys, cells, strict=True)]
+    return [
+        f"({label_text(key)}): {short(str(status[j]), 50)}"
+        for key, j in zip(keys, cells, strict=True)
+    ]
 
 
 def skipped(fit: Fit, targets: Targets) -> Bools:
@@ -107,8 +110,8 @@ def report_empty(fit: Fit) -> None:
         have = "has" if empty.size == 1 else "have"
         warn(
             f"{empty.size:,} of {fit.estimates.empty.size:,} ATT(g,t) {have} no rows of the cohort "
-            f"or of its control group: {names}; averages leave {'it' if have == 'has' else 'them'} "
-            "out (see result.cells)",
+            f"or of its control group: {names}; aggregated effects leave "
+            f"{'it' if have == 'has' else 'them'} out (see result.cells)",
             EstimationWarning,
         )
 
@@ -119,30 +122,27 @@ def report_failures(fit: Fit, targets: Targets) -> None:
     if bad.size:
         warn(
             f"{bad.size:,} of {fit.estimates.att.shape[1]:,} ATT(g,t) could not be estimated and "
-            f"{'is' if bad.size == 1 else 'are'} NaN: {name_some(with_status(fit, bad), most=3)} "
+            f"{'is' if bad.size == 1 else 'are'} NaN: {name_some(with_status(fit, bad), most=1)} "
             f"({_remedy(fit, bad)})",
             EstimationWarning,
         )
 
 
 def report_partial(fit: Fit, targets: Targets, title: str) -> None:
-    """Warn of averages that lack some of the ATT(g,t) that they are about."""
-    averages, bad = targets.averages, unestimated(fit, targets)
-    if averages is None or not bad.size:
+    """Warn of aggregated effects that lack some of their ATT(g,t)."""
+    aggregated, bad = targets.aggregated, unestimated(fit, targets)
+    if aggregated is None or not bad.size:
         return
-    n_cells, n_left = averages.n_cells, averages.n_estimated
+    n_cells, n_left = aggregated.n_cells, aggregated.n_estimated
     parts = [
         f"{bad.size:,} of {n_cells[targets.components].sum():,} ATT(g,t) of the {title} could not "
-        f"be estimated: {name_some(with_status(fit, bad), most=3)}"
+        "be estimated"
     ]
-    for what, which in (
-        ("averages of the others alone, of fewer cohorts or periods", n_left > 0),
-        ("NaN, as none is left", n_left == 0),
-    ):
+    for what, which in (("aggregated without them", n_left > 0), ("NaN", n_left == 0)):
         keys = targets.index[np.flatnonzero(which & (n_left < n_cells))]
         if len(keys):
-            parts.append(f"{what}: {name_some(map(label_text, keys))}")
-    warn(f"{'; '.join(parts)} ({_remedy(fit, bad)})", EstimationWarning)
+            parts.append(f"{what}: {name_some(map(label_text, keys), most=2)}")
+    warn(f"{'; '.join(parts)} (see result.cells)", EstimationWarning)
 
 
 def _remedy(fit: Fit, cells: Ints) -> str:
@@ -174,7 +174,7 @@ class Targets:
     status : why the full sample has an estimate or not, M of them
     shares : how much each ATT(g,t) counts in each coefficient, in every replicate
     code : (R, M) `Code` of each replicate, or None where all cells have to be missing
-    averages : Averages, for aggregates
+    aggregated : AggregatedEffects, for aggregations
     """
 
     labels: pd.DataFrame
@@ -185,7 +185,7 @@ class Targets:
     status: list[Status]
     shares: Shares
     code: Codes | None = None
-    averages: Averages | None = None
+    aggregated: AggregatedEffects | None = None
 
     def __post_init__(self) -> None:
         """Let nobody write to the arrays, of which users may come to see parts."""
@@ -201,7 +201,7 @@ class Targets:
 
     @property
     def components(self) -> Ints:
-        """Positions of the coefficients that are no average of the others."""
+        """Positions of the coefficients that do not aggregate the others."""
         return np.arange(len(self.labels))
 
     def missing(self) -> Bools:
@@ -251,10 +251,10 @@ class Targets:
         return found
 
     def with_coverage(self, statuses: list[Status]) -> list[Status]:
-        """Add to the status of averages of fewer ATT(g,t) than there are how many they have."""
-        if self.averages is None:
+        """Add to the status of aggregated effects that lack ATT(g,t) how many they have."""
+        if self.aggregated is None:
             return statuses
-        counts = zip(statuses, self.averages.n_estimated, self.averages.n_cells, strict=True)
+        counts = zip(statuses, self.aggregated.n_estimated, self.aggregated.n_cells, strict=True)
         return [
             replace(status, detail=f"{some:,} of {n:,} ATT(g,t)")
             if some < n and status.code in (StatusCode.OK, StatusCode.COMPOSITION)
@@ -359,9 +359,9 @@ def _cell_size(fit: Fit) -> Floats:
 def target_size(fit: Fit, targets: Targets) -> Floats:
     """Return the size of what each coefficient is made of, (M,)."""
     of_cells = cell_size(fit)
-    if targets.averages is None:
+    if targets.aggregated is None:
         return of_cells
-    return np.asarray(targets.averages.loading.magnitude().times(of_cells[None])[0])
+    return np.asarray(targets.aggregated.loading.magnitude().times(of_cells[None])[0])
 
 
 def varies(error: Floats, size: Floats) -> Bools:

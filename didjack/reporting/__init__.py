@@ -1,4 +1,4 @@
-"""Results -> tables and pictures."""
+"""Results -> tables and plots."""
 
 from didjack.reporting.plots.coefplot import coefplot
 from didjack.reporting.tables.etable import etable

@@ -1,4 +1,4 @@
-"""The words of tables and pictures: for options, and for coefficients."""
+"""The words of tables and plots: for options, and for coefficients."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
-class Averaging:
+class Aggregation:
     """What `aggregate` was asked for."""
 
     type: AggregationType
@@ -122,7 +122,7 @@ class Deletions:
     name : of the coefficient
     estimate : with all clusters
     without : (H,) NaN where it cannot be computed
-    composition : (H,) whether it then averages other ATT(g,t)
+    composition : (H,) whether it then aggregates other ATT(g,t)
     share : (H,) share of each cluster in the jackknife variance
     """
 
@@ -150,7 +150,7 @@ class ResultView(Protocol):
 
     @property
     def scheme(self) -> Scheme | None:
-        """What the coefficients are averages over; None for ATT(g,t) themselves."""
+        """How ATT(g,t) are aggregated; None for ATT(g,t) themselves."""
 
     @property
     def index(self) -> pd.Index:
@@ -158,7 +158,7 @@ class ResultView(Protocol):
 
     @property
     def components(self) -> Ints:
-        """Positions of the coefficients that are no average of the others."""
+        """Positions of the coefficients that do not aggregate the others."""
 
     @property
     def before(self) -> Bools:
@@ -197,7 +197,7 @@ class ResultView(Protocol):
         """How many ATT(g,t) the coefficients are about, and how many of them are estimated."""
 
     @property
-    def averaging(self) -> Averaging | None:
+    def aggregation(self) -> Aggregation | None:
         """What `aggregate` was asked for; None for ATT(g,t) themselves."""
 
     @property
@@ -262,7 +262,7 @@ class Viewed(Protocol):
         """What tables and plots read."""
 
 
-def seen(result: Any) -> ResultView | None:
-    """Return what is seen of a result; None of anything that is none."""
+def as_view(result: Any) -> ResultView | None:
+    """Return the view of a result; None of anything that is none."""
     view: ResultView | None = getattr(result, "_view", None)
     return view if hasattr(view, "statistics") else None

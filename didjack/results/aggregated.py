@@ -1,4 +1,4 @@
-"""Averages of ATT(g,t) as results."""
+"""Aggregated effects as results."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Ints
-from didjack.aggregation.aggregate import Averages, aggregate
+from didjack.aggregation.aggregate import AggregatedEffects, aggregate
 from didjack.aggregation.schemes import SCHEMES, Scheme, Window
-from didjack.aggregation.shares import AverageShares
+from didjack.aggregation.shares import AggregatedShares
 from didjack.errors import OptionError
 from didjack.estimation.fit import Fit
 from didjack.inference.permutation.permuted import Overall
@@ -22,10 +22,10 @@ from didjack.options import (
     Vcov,
     check_count,
     check_listed,
-    told_apart,
+    validate_keywords,
 )
 from didjack.reporting.export.honest import CriticalValues, HonestInputs, honest_inputs
-from didjack.reporting.plots.coefficient_plots import draw_averages
+from didjack.reporting.plots.coefficient_plots import draw_aggregated
 from didjack.reporting.plots.points import Finish, Style
 from didjack.results import permutation
 from didjack.results.estimates import MOST_CLUSTERS, N_PERMUTATIONS
@@ -43,7 +43,7 @@ OVERALL = "overall"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AggregateResult(Result):
-    """Averages of ATT(g,t): by event time, cohort or period, and overall."""
+    """Aggregated effects: by event time, cohort or period, and overall."""
 
     type: AggregationType
     window: Window
@@ -63,10 +63,10 @@ class AggregateResult(Result):
 
     @property
     def _before(self) -> Ints:
-        averages = self._targets.averages
-        if averages is None or not self._scheme.leads:
+        aggregated = self._targets.aggregated
+        if aggregated is None or not self._scheme.leads:
             return np.empty(0, dtype=np.int64)
-        before = averages.keys < -self.options.anticipation
+        before = aggregated.keys < -self.options.anticipation
         return np.flatnonzero(before & ~self._targets.base[: before.size])
 
     @property
@@ -85,14 +85,14 @@ class AggregateResult(Result):
         return self._statistics().iloc[-1].rename(OVERALL)
 
     @property
-    def _average(self) -> AggregateResult:
+    def _aggregation(self) -> AggregateResult:
         return self
 
     @property
     def _overall(self) -> Overall:
         return Overall(self.type, self.window, self.weights == "cell")
 
-    @told_apart
+    @validate_keywords
     def compare_vcov(
         self,
         which: Literal["overall", "all"] = "overall",
@@ -152,7 +152,7 @@ class AggregateResult(Result):
             tests = permutation.rows_to_compare(fit, self._overall, n_permutations)
         return side_by_side(self._view, at, fit.options.inference.alpha, which == "all", tests)
 
-    @told_apart
+    @validate_keywords
     def honest_inputs(
         self, critical_values: CriticalValues = "normal", alpha: float | None = None
     ) -> HonestInputs:
@@ -164,8 +164,8 @@ class AggregateResult(Result):
         These analyses take estimates for normal and their covariance for known. With few treated
         clusters neither holds, and their sets are too small. ``critical_values="own"`` stretches
         sigma so that normal intervals made from it are those of `confint`: an approximation, which
-        says nothing about weights that a method chooses by looking at sigma. The page "Hand-overs"
-        has numbers.
+        says nothing about weights that a method chooses by looking at sigma. The page
+        "Interoperability" has numbers.
 
         Parameters
         ----------
@@ -206,8 +206,8 @@ class AggregateResult(Result):
         """
         return honest_inputs(self._view, critical_values, self._level(alpha))
 
-    @told_apart
-    def plot(  # noqa: PLR0913 (a picture has the options that it has)
+    @validate_keywords
+    def plot(  # noqa: PLR0913 (a plot has the options that it has)
         self,
         ax: Axes | None = None,
         kind: PlotKind = "coefficients",
@@ -243,7 +243,7 @@ class AggregateResult(Result):
             Label of a coefficient, for "replicates" and "variance"; default: the overall ATT.
         label : str, optional
             Name of this result in the legend. Without one, the legend tells coefficients before
-            treatment from those after. Give one where a picture shows several results.
+            treatment from those after. Give one where a plot shows several results.
         color : matplotlib colour, optional
             Of all coefficients; default: one colour before and another after treatment, or with
             `label` the next of seven that colour-blind readers and grey print tell apart.
@@ -306,7 +306,7 @@ class AggregateResult(Result):
                 f"a {self.title} is one number; plot another aggregation, kind='replicates', or "
                 "several results with coefplot"
             )
-        return draw_averages([asked.series(self._view)], self._scheme, ax, asked.finish)
+        return draw_aggregated([asked.series(self._view)], self._scheme, ax, asked.finish)
 
     @property
     def _overall_targets(self) -> Targets:
@@ -316,7 +316,7 @@ class AggregateResult(Result):
 def aggregate_result(
     fit: Fit, kind: AggregationType, window: Window, weights: AggregationWeights
 ) -> AggregateResult:
-    """Average the cells of a fit.
+    """Aggregate the cells of a fit.
 
     Parameters
     ----------
@@ -349,19 +349,19 @@ def aggregate_result(
         composition=found.composition,
         base=base,
         status=status,
-        shares=AverageShares(table, kind, window, by_cell),
-        averages=found,
+        shares=AggregatedShares(table, kind, window, by_cell),
+        aggregated=found,
     )
     return AggregateResult(fit, targets, kind, window, weights)
 
 
-def _missing(averages: Averages) -> list[str]:
-    """Say of each average why there is none, if so, (M + 1,)."""
-    window = " in the window" if str(averages.window) else ""
+def _missing(aggregated: AggregatedEffects) -> list[str]:
+    """Say of each aggregated effect why there is none, if so, (M + 1,)."""
+    window = " in the window" if str(aggregated.window) else ""
     # Without any ATT(g,t) it is the overall of an event study of leads alone.
     return [
         "none of its ATT(g,t) is estimated" if n_cells else f"no event time >= 0{window}"
-        for n_cells in averages.n_cells
+        for n_cells in aggregated.n_cells
     ]
 
 

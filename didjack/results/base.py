@@ -24,7 +24,7 @@ from didjack.options import (
     Undefined,
     Vcov,
     check_alpha,
-    told_apart,
+    validate_keywords,
 )
 from didjack.results.result_view import View, own_frame, report_inference
 
@@ -50,7 +50,7 @@ class BaseResult(ABC):
 
     @property
     def alpha(self) -> float:
-        """One minus the level of intervals, in all methods that are not told another."""
+        """One minus the level of intervals, in all methods that are not given another."""
         return self.options.inference.alpha
 
     @property
@@ -75,17 +75,17 @@ class BaseResult(ABC):
     @property
     @abstractmethod
     def _overall(self) -> Overall:
-        """Which average the overall ATT is."""
+        """Which aggregation the overall ATT is."""
 
     @property
     @abstractmethod
-    def _average(self) -> BaseResult:
+    def _aggregation(self) -> BaseResult:
         """The aggregation that sensitivity is asked of: its own, or the simple average."""
 
     @property
     @abstractmethod
     def _scheme(self) -> Scheme | None:
-        """What the coefficients are averages over."""
+        """How ATT(g,t) are aggregated."""
 
     @property
     @abstractmethod
@@ -106,7 +106,7 @@ class BaseResult(ABC):
         fit = self._fit.under(**options)
         return self if fit.options == self.options else self._on(fit)
 
-    @told_apart
+    @validate_keywords
     def with_options(
         self,
         *,

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from didjack.inference import diagnostics
-from didjack.options import told_apart
+from didjack.options import validate_keywords
 from didjack.results.base import BaseResult
 from didjack.results.result_view import labelled, own_frame
 from didjack.wording import encodable
 
 
-@told_apart
+@validate_keywords
 def replicates(self: BaseResult) -> pd.DataFrame:
     """Return the estimates without each cluster.
 
@@ -46,7 +46,7 @@ def replicates(self: BaseResult) -> pd.DataFrame:
     return labelled(self._targets.estimates.deleted, labels, self._targets.index)
 
 
-@told_apart
+@validate_keywords
 def influence(self: BaseResult) -> pd.DataFrame:
     """Return what each cluster does to the estimates.
 
@@ -79,7 +79,7 @@ def influence(self: BaseResult) -> pd.DataFrame:
     return pd.DataFrame(table.iloc[order])
 
 
-@told_apart
+@validate_keywords
 def clusters(self: BaseResult) -> pd.DataFrame:
     """Describe the clusters, one row each.
 
@@ -116,7 +116,7 @@ def clusters(self: BaseResult) -> pd.DataFrame:
     return own_frame(diagnostics.clusters(self._fit, self._overall_targets))
 
 
-@told_apart
+@validate_keywords
 def glance(self: BaseResult) -> pd.DataFrame:
     r"""Return one row about sample and options.
 
@@ -134,7 +134,7 @@ def glance(self: BaseResult) -> pd.DataFrame:
     :math:`(\sum_h \gamma_h)^2 / \sum_h \gamma_h^2` with the partial leverages of `clusters`;
     critical_value and critical_value_t, of the overall ATT under the model and of t(R - 1);
     reference_method, how its reference distribution was computed; composition_share, the share
-    of the overall ATT's variance that comes from replicates that average other ATT(g,t) than
+    of the overall ATT's variance that comes from replicates that aggregate other ATT(g,t) than
     the full sample. NaN where there is no reference distribution.
 
     Returns

@@ -16,12 +16,19 @@ from didjack.inference.diagnostics import treated_clusters
 from didjack.inference.statistics import Variance
 from didjack.inference.variance import KINDS
 from didjack.inference.variance.base import Evidence
-from didjack.options import Reference, Vcov, check_choice, check_flag, reject_unknown, told_apart
+from didjack.options import (
+    Reference,
+    Vcov,
+    check_choice,
+    check_flag,
+    reject_unknown,
+    validate_keywords,
+)
 from didjack.results.base import BaseResult
 from didjack.results.result_view import View, labelled, own_frame, own_index
 
 
-@told_apart
+@validate_keywords
 def tidy(
     self: BaseResult, alpha: float | None = None, overall: bool = False, joint: bool = False
 ) -> pd.DataFrame:
@@ -32,7 +39,7 @@ def tidy(
     alpha : float, optional
         One minus the level of the intervals; default: that of the result.
     overall : bool
-        Add the row "overall" of an average, the last. That of a simple average, which is
+        Add the row "overall" of an aggregation, the last. That of a simple average, which is
         nothing else, gets this label.
     joint : bool
         Add the columns joint_low and joint_high, the simultaneous band of `confint`.
@@ -42,7 +49,7 @@ def tidy(
     DataFrame
         Labels, then estimate, std_error, statistic, df, p_value, conf_low, conf_high (in
         units of the outcome), n_replicates (used), n_composition and status. Labels are group,
-        time and event_time of ATT(g,t), and the event_time, group or time of an average.
+        time and event_time of ATT(g,t), and the event_time, group or time of an aggregated effect.
 
     Raises
     ------
@@ -74,7 +81,7 @@ def tidy(
         table = table.iloc[: len(labels)]
     elif self._scheme is None:
         raise OptionError(
-            "overall=True needs an average: result.aggregate('simple').tidy(overall=True)"
+            "overall=True needs aggregated effects: result.aggregate('simple').tidy(overall=True)"
         )
     else:
         labels = labels.astype(object)
@@ -109,7 +116,7 @@ def confint(
     Notes
     -----
     Intervals are :math:`\hat\theta_m \pm c_m SE_m`. For pointwise ones :math:`c_m` is the
-    1 - `alpha` quantile of the absolute t statistic, of the law that tests use. For bands:
+    1 - `alpha` quantile of the absolute t statistic in its reference distribution. For bands:
 
     - jackknife with ``reference="model"``: from draws of the working model; each :math:`c_m` is
       exceeded equally often, and any of them with probability `alpha`;
@@ -162,7 +169,7 @@ def confint(
     return table
 
 
-@told_apart
+@validate_keywords
 def vcov(self: BaseResult, kind: Vcov | None = None) -> pd.DataFrame:
     r"""Return the covariance matrix of the coefficients.
 
@@ -226,7 +233,7 @@ def _column(self: BaseResult, name: str) -> pd.Series:
     return pd.Series(values, index=own_index(self._targets.index), name=name)
 
 
-@told_apart
+@validate_keywords
 def coef(self: BaseResult) -> pd.Series:
     """Return the estimates by coefficient, as pyfixest does; also ``params``.
 
@@ -256,7 +263,7 @@ def params(self: BaseResult) -> pd.Series:
     return coef(self)
 
 
-@told_apart
+@validate_keywords
 def se(self: BaseResult) -> pd.Series:
     """Return the standard errors by coefficient, as pyfixest does; also ``bse``.
 
@@ -275,7 +282,7 @@ def se(self: BaseResult) -> pd.Series:
     return _column(self, "std_error")
 
 
-@told_apart
+@validate_keywords
 def tstat(self: BaseResult) -> pd.Series:
     """Return the t statistics by coefficient, as pyfixest does; also ``tvalues``.
 
@@ -286,7 +293,7 @@ def tstat(self: BaseResult) -> pd.Series:
     return _column(self, "statistic")
 
 
-@told_apart
+@validate_keywords
 def pvalue(self: BaseResult) -> pd.Series:
     """Return the p-values by coefficient, as pyfixest does; also ``pvalues``.
 
@@ -297,7 +304,7 @@ def pvalue(self: BaseResult) -> pd.Series:
     return _column(self, "p_value")
 
 
-@told_apart
+@validate_keywords
 def conf_int(self: BaseResult, alpha: float | None = None) -> pd.DataFrame:
     """Return pointwise confidence intervals, as statsmodels does; see `confint`.
 
@@ -314,7 +321,7 @@ def conf_int(self: BaseResult, alpha: float | None = None) -> pd.DataFrame:
     return confint(self, alpha)
 
 
-@told_apart
+@validate_keywords
 def cov_params(self: BaseResult) -> pd.DataFrame:
     """Return the covariance matrix of the coefficients, as statsmodels does; see `vcov`.
 
@@ -366,7 +373,7 @@ def compare(
     own = found.get("CV3, model")
     table["ratio"] = np.nan if own is None else table["std_error"] / own.std_error[which]
     alone = treated_clusters(view.fit, view.targets)[which] == 1
-    modelled = np.tile([one.law is not None for one in found.values()], at.size)
+    modelled = np.tile([one.reference is not None for one in found.values()], at.size)
     table["invalid"] = np.where(alone & ~modelled & ~table["std_error"].isna(), ONE_TREATED, "")
     further = pd.DataFrame(list(tests.values()), columns=table.columns).astype(table.dtypes)
     further["invalid"] = ""

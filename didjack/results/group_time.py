@@ -1,4 +1,4 @@
-"""Results: group-time effects, and the averages that they make."""
+"""Results: group-time effects, and their aggregation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from didjack.options import (
     Vcov,
     aggregation_type,
     check_choice,
-    told_apart,
+    validate_keywords,
 )
 from didjack.reporting.plots.coefficient_plots import draw_cells
 from didjack.reporting.plots.points import Finish, Style
@@ -60,7 +60,7 @@ class GroupTimeResult(Result):
         return None
 
     @property
-    def _average(self) -> AggregateResult:
+    def _aggregation(self) -> AggregateResult:
         return self._simple
 
     @property
@@ -93,7 +93,7 @@ class GroupTimeResult(Result):
         """
         return self._fit.cells()
 
-    @told_apart
+    @validate_keywords
     def aggregate(
         self,
         type: AggregationType = "simple",
@@ -124,8 +124,8 @@ class GroupTimeResult(Result):
             First and last event time, in periods ("event"); `max_e` also bounds t - g in
             "simple" and "group".
         balance_e : float, optional
-            Only cohorts seen for at least so many periods after treatment, and only event times
-            that all of them have ("event").
+            Only cohorts observed for at least this many periods after treatment, and only event
+            times that all of them have ("event").
         weights : {"cohort", "cell"}
             Weights of cells: that of their cohort, or the weight of their own treated rows, in
             both periods together (what Stata's ``csdid`` up to 1.82 and ``csdidjack`` use for
@@ -145,7 +145,7 @@ class GroupTimeResult(Result):
         Warns
         -----
         EstimationWarning
-            Some of the ATT(g,t) could not be estimated; averages are of the others alone.
+            Some of the ATT(g,t) could not be estimated; the others alone are aggregated.
         InferenceWarning
             A standard error is missing or leaves clusters out.
 
@@ -173,7 +173,7 @@ class GroupTimeResult(Result):
         report_inference(result._view)
         return result
 
-    @told_apart
+    @validate_keywords
     def compare_vcov(
         self,
         type: AggregationType | None = "simple",
@@ -181,7 +181,7 @@ class GroupTimeResult(Result):
         alpha: float | None = None,
         n_permutations: int = N_PERMUTATIONS,
     ) -> pd.DataFrame:
-        """Put the variance estimators side by side, for an average of ATT(g,t).
+        """Put the variance estimators side by side, for an aggregated effect.
 
         Parameters
         ----------
@@ -225,8 +225,8 @@ class GroupTimeResult(Result):
             return average.compare_vcov(which, alpha, n_permutations)
         return side_by_side(self._view, self._view.components, self._level(alpha), True)
 
-    @told_apart
-    def plot(  # noqa: PLR0913 (a picture has the options that it has)
+    @validate_keywords
+    def plot(  # noqa: PLR0913 (a plot has the options that it has)
         self,
         ax: Axes | NDArray[Any] | Figure | SubFigure | None = None,
         kind: PlotKind = "coefficients",
@@ -267,7 +267,7 @@ class GroupTimeResult(Result):
             treatment on.
         label : str, optional
             Name of this result in the legend. Without one, the legend tells coefficients before
-            treatment from those after. Give one where a picture shows several results.
+            treatment from those after. Give one where a plot shows several results.
         color : matplotlib colour, optional
             Of all coefficients; default: one colour before and another after treatment, or with
             `label` the next of seven that colour-blind readers and grey print tell apart.

@@ -16,12 +16,12 @@ from didjack.inference import pretest as pre_trends
 from didjack.inference.joint_tests import JointTest
 from didjack.inference.pretest import PreTest
 from didjack.inference.targets import absent
-from didjack.options import check_listed, check_share, told_apart
+from didjack.options import check_listed, check_share, validate_keywords
 from didjack.results.base import BaseResult
 from didjack.results.result_view import own_index
 
 
-@told_apart
+@validate_keywords
 def wald_test(self: BaseResult, R: Any = None, q: ArrayLike | None = None) -> JointTest:
     r"""Test linear restrictions on the coefficients jointly.
 
@@ -105,7 +105,7 @@ def _wald(self: BaseResult, weights: Floats, values: Floats) -> JointTest:
     return _tested(self._coefficients.test(weights, values))
 
 
-@told_apart
+@validate_keywords
 def pretest(self: BaseResult, missing: Literal["drop", "nan"] = "drop") -> PreTest:
     r"""Test that what comes before treatment is zero: pre-treatment ATT(g,t), or event times.
 
@@ -168,13 +168,13 @@ def pretest(self: BaseResult, missing: Literal["drop", "nan"] = "drop") -> PreTe
     return _tested(test)
 
 
-@told_apart
+@validate_keywords
 def mde(self: BaseResult, power: float = 0.8, alpha: float | None = None) -> pd.Series:
     r"""Return the minimum detectable effects: how small an effect the design can find.
 
     .. math:: MDE = (c_{1 - \alpha / 2} + c_{power})\, SE
 
-    with the quantiles of the law that tests of the coefficient use. An effect of that size is
+    with the quantiles of its reference distribution. An effect of that size is
     found, by a two-sided test, with that probability.
 
     Parameters
@@ -212,7 +212,7 @@ def mde(self: BaseResult, power: float = 0.8, alpha: float | None = None) -> pd.
     return pd.Series(found, index=own_index(self._targets.index), name="mde")
 
 
-@told_apart
+@validate_keywords
 def lincomb(
     self: BaseResult,
     weights: Mapping[Any, float] | pd.Series | Sequence[float] | Floats,

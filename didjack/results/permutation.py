@@ -20,9 +20,9 @@ from didjack.inference.permutation.randomization import (
     Statistic,
 )
 from didjack.inference.reference.working_model import Design
-from didjack.options import MOST_SEED, check_count, check_listed, told_apart
+from didjack.options import MOST_SEED, check_count, check_listed, must_be, validate_keywords
 from didjack.results.base import BaseResult
-from didjack.wording import brief, plural
+from didjack.wording import plural
 
 MOST_PERMUTATIONS = 1_000_000
 
@@ -40,7 +40,7 @@ def draws(fit: Fit, n_permutations: int, seed: int, strata: Any) -> Draws:
 
 def placebos(fit: Fit, overall: Overall) -> PlaceboTest:
     """Run a placebo test."""
-    v = Design.of(fit).variance
+    v = Design.from_fit(fit).variance
     return placebo.placebo_test(fit, overall, one_cohort_each(fit, "placebo_test()"), v)
 
 
@@ -69,7 +69,7 @@ def _warn_of_few(what: str, number: str, test: RandomizationTest | PlaceboTest, 
     alpha, smallest = fit.options.inference.alpha, test.smallest_p
     if smallest > alpha:
         warn(
-            f"{what} has {number}: the smallest p-value there can be is {smallest:.3g}, so it "
+            f"{what} has {number}: the smallest possible p-value is {smallest:.3g}, so it "
             f"never rejects at {alpha:g}, and its interval is wide or infinite",
             InferenceWarning,
         )
@@ -81,13 +81,13 @@ def _warn_of_failures(test: RandomizationTest) -> None:
         total = test.n_assignments + test.n_failed
         warn(
             f"no p-value: {test.n_failed} of {total} assignments have no statistic, more than "
-            f"{MOST_UNDEFINED:.0%}: the effect, or a replicate of it, cannot be estimated in "
-            "them; statistic='estimate' needs no replicates",
+            f"{MOST_UNDEFINED:.0%}: a jackknife replicate of the effect cannot be estimated; "
+            "statistic='estimate' needs no replicates",
             InferenceWarning,
         )
 
 
-@told_apart
+@validate_keywords
 def randomization_test(
     self: BaseResult,
     statistic: Statistic = "t",
@@ -164,24 +164,24 @@ def randomization_test(
     check_listed("statistic", statistic, get_args(Statistic))
     number = isinstance(null, (int, float, np.integer, np.floating)) and not isinstance(null, bool)
     if not number or not np.isfinite(null):
-        raise OptionError(f"null={brief(null)} is not allowed; it must be a finite number")
+        raise must_be("null", "a finite number", null)
     test = randomization.randomization_test(fit, self._overall, drawn, statistic, float(null))
     _warn_of_failures(test)
     _warn_of_few("randomization_test()", plural(test.n_assignments, "assignment"), test, fit)
     return test
 
 
-@told_apart
+@validate_keywords
 def placebo_test(self: BaseResult, alpha: float | None = None) -> PlaceboTest:
     r"""Test the overall ATT of one treated cluster by placebos.
 
     Without the treated cluster, its cohort is given to each never-treated cluster in turn and
-    the same average is estimated: what there is where there is no effect. The p-value is the
+    the same effect is estimated: what there is where there is no effect. The p-value is the
     share of these and the actual estimate that are as large in absolute value. Placebos are
-    scaled by :math:`\sqrt{v(n) / v(n_j)}`, the standard deviations of shocks in clusters as
+    scaled by :math:`\sqrt{v(n) / v(n_j)}`, the standard deviations of the errors in clusters as
     large as the treated one and as theirs, which a working model fits to untreated rows.
 
-    It assumes that the shocks of the treated cluster are like those of the others but for its
+    It assumes that the errors of the treated cluster are like those of the others but for its
     size. No test can check that.
 
     Parameters

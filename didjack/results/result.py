@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from didjack.errors import OptionError
-from didjack.options import CHOICES, Vcov, check_flag, check_listed, told_apart
+from didjack.options import CHOICES, Vcov, check_flag, check_listed, validate_keywords
 from didjack.reporting.export import maketables
 from didjack.reporting.plots import cluster_plots
 from didjack.reporting.plots.points import Finish, Style
@@ -122,7 +122,7 @@ class Result(BaseResult):
     glance = clusters.glance
     clusters = clusters.clusters  # the last, as it takes the name of the module
 
-    @told_apart
+    @validate_keywords
     def summary(self, alpha: float | None = None) -> Table:
         """Return the printed table: the design, the coefficients, and what to know about them.
 
@@ -155,7 +155,7 @@ class Result(BaseResult):
         """
         return summary(self._view, self._level(alpha))
 
-    @told_apart
+    @validate_keywords
     def to_html(self) -> str:
         """Return the summary as HTML.
 
@@ -173,7 +173,7 @@ class Result(BaseResult):
         """
         return self.summary().to_html()
 
-    @told_apart
+    @validate_keywords
     def to_latex(self) -> str:
         r"""Return the summary as LaTeX.
 

@@ -23,7 +23,7 @@ from didjack.inference.targets import Targets
 from didjack.inference.variance.base import VarianceKind
 from didjack.options import Options
 from didjack.reporting.view import (
-    Averaging,
+    Aggregation,
     Cells,
     Clusters,
     Coverage,
@@ -41,7 +41,7 @@ class View:
     ----------
     coefficients : Coefficients
     title : what the table of coefficients is called
-    scheme : what the coefficients are averages over; None for ATT(g,t) themselves
+    scheme : how ATT(g,t) are aggregated; None for ATT(g,t) themselves
     overall : gives the Targets whose last coefficient is the overall ATT, if there is one
     under : gives the view of the same coefficients with another variance
     positions_before : (m,) coefficients before treatment, and before any anticipation of it
@@ -81,18 +81,18 @@ class View:
 
     @property
     def components(self) -> Ints:
-        """Positions of the coefficients that are no average of the others."""
+        """Positions of the coefficients that do not aggregate the others."""
         return self.targets.components
 
     @property
     def before(self) -> Bools:
         """Which of the components come before treatment, (m,)."""
-        averages = self.targets.averages
-        if self.scheme is None or averages is None:
+        aggregated = self.targets.aggregated
+        if self.scheme is None or aggregated is None:
             return self.fit.cell_time < self.fit.cell_cohort
         if self.scheme.keys == "none":
             return np.zeros(self.components.size, dtype=bool)
-        return self.scheme.before(averages.keys)
+        return self.scheme.before(aggregated.keys)
 
     @property
     def short(self) -> Bools:
@@ -136,19 +136,19 @@ class View:
     @property
     def coverage(self) -> Coverage:
         """How many ATT(g,t) the coefficients are about, and how many of them are estimated."""
-        averages = self.targets.averages
-        if averages is not None:
-            return Coverage(averages.n_cells, averages.n_estimated)
+        aggregated = self.targets.aggregated
+        if aggregated is not None:
+            return Coverage(aggregated.n_cells, aggregated.n_estimated)
         there = ~np.isnan(self.targets.estimates.full)
         return Coverage(np.ones_like(there, dtype=np.int64), there.astype(np.int64))
 
     @property
-    def averaging(self) -> Averaging | None:
+    def aggregation(self) -> Aggregation | None:
         """What `aggregate` was asked for; None for ATT(g,t) themselves."""
-        found = self.targets.averages
+        found = self.targets.aggregated
         if found is None:
             return None
-        return Averaging(found.kind, found.window, "cell" if found.by_cell else "cohort")
+        return Aggregation(found.kind, found.window, "cell" if found.by_cell else "cohort")
 
     @property
     def estimator(self) -> str:

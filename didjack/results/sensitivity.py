@@ -15,7 +15,7 @@ from didjack.fields import Fields
 from didjack.inference import noise_sensitivity as noise
 from didjack.inference import trend_sensitivity as trends
 from didjack.inference.trend_sensitivity import METHODS, Restriction
-from didjack.options import check_listed, told_apart
+from didjack.options import check_listed, validate_keywords
 from didjack.reporting.plots.points import Finish
 from didjack.reporting.plots.sensitivity_plots import SensitivityPanel, draw_sensitivity
 from didjack.reporting.view import effect
@@ -230,7 +230,7 @@ class NoiseSensitivity(Sensitivity):
         return [*super()._notes(), self.observation()]
 
 
-@told_apart
+@validate_keywords
 def trend_sensitivity(
     self: BaseResult,
     restriction: Restriction = "relative_magnitudes",
@@ -313,13 +313,13 @@ def trend_sensitivity(
         )
     values = None if m is None else _numbers("m", m, 0.0)
     coefficients, targets = self._coefficients, self._targets
-    averages, options = targets.averages, self.options.estimation
-    assert averages is not None  # an event study is of averages
+    effects, options = targets.aggregated, self.options.estimation
+    assert effects is not None  # of an event study
     _check_periods(self)
     known = ~np.isnan(coefficients.own_variance.std_error)
-    size = averages.keys.size
+    size = effects.keys.size
     steps = trends.steps_of(
-        averages.keys,
+        effects.keys,
         known[:size],
         known.size,
         options.anticipation,
@@ -330,7 +330,7 @@ def trend_sensitivity(
         coefficients,
         steps,
         trends.targets_of(
-            averages.keys, estimated, known[:size], bool(known[-1]), options.anticipation
+            effects.keys, estimated, known[:size], bool(known[-1]), options.anticipation
         ),
         restriction,
         values,
@@ -347,7 +347,7 @@ def trend_sensitivity(
     )
 
 
-@told_apart
+@validate_keywords
 def noise_sensitivity(
     self: BaseResult,
     ratios: float | Sequence[float] | Floats | None = None,
@@ -406,8 +406,8 @@ def noise_sensitivity(
     Before treatment they are ...
     """
     values = noise.RATIOS if ratios is None else _numbers("ratios", ratios, None)
-    level, average = self._level(alpha), self._average
-    coefficients, targets = average._coefficients, average._targets
+    level, result = self._level(alpha), self._aggregation
+    coefficients, targets = result._coefficients, result._targets
     analysis = noise.NoiseRatios(coefficients)
     at = np.flatnonzero(~targets.base).tolist()
     labels = [targets.index[m] for m in at]
@@ -421,7 +421,7 @@ def noise_sensitivity(
         table,
         pd.Series(breakdown, index, name="breakdown"),
         level,
-        effect(average._view),
+        effect(result._view),
         seen.ratio,
         seen.percentile,
         seen.n_sets,

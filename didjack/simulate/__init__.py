@@ -14,7 +14,7 @@ from one model. With :math:`s = t - t_1`, unit `i` of cluster `h`, cohort `g` ha
 Here :math:`a_i \sim N(0, \sigma_a^2)`, and :math:`\varepsilon_{it}`, :math:`\eta_{ht}` and
 :math:`\nu_{h 1}` are standard normal. The options of the two functions are the letters above:
 ``effect`` :math:`\tau`, ``effect_slope`` :math:`\delta`, ``icc`` :math:`\iota`, ``rho``
-:math:`\rho`, ``shock_sd`` :math:`\sigma`, ``unit_sd`` :math:`\sigma_a`, ``covariate_trend``
+:math:`\rho`, ``error_sd`` :math:`\sigma`, ``unit_sd`` :math:`\sigma_a`, ``covariate_trend``
 :math:`\gamma`.
 """
 
@@ -100,12 +100,12 @@ def panel(model: Model) -> pd.DataFrame:
         Change of the effect per period since treatment. The true effect of cohort `g` in period
         ``t >= g`` is ``effect + effect_slope * (t - g)`` for every unit.
     icc : float, default 0.2
-        Intra-cluster correlation: the share, between 0 and 1, of the shocks' variance that is
+        Intra-cluster correlation: the share, between 0 and 1, of the errors' variance that is
         common to a cluster in a period.
     rho : float, default 0.5
-        Autocorrelation of the common shocks, between -1 and 1. They start stationary.
-    shock_sd : float, default 1
-        Standard deviation of the shocks, common and own parts together.
+        Autocorrelation of the common errors, between -1 and 1. They start stationary.
+    error_sd : float, default 1
+        Standard deviation of the errors, common and own parts together.
     unit_sd : float, default 1
         Standard deviation of the unit effects.
     n_covariates : int, default 0

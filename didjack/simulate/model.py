@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from didjack.errors import OptionError
-from didjack.options import check_count
-from didjack.wording import brief, plural
+from didjack.options import check_count, check_flag, must_be
+from didjack.wording import plural
 
 Column = NDArray[np.int64] | NDArray[np.float64]
 
@@ -27,7 +27,7 @@ _RANGES = {
     "effect_slope": (-math.inf, math.inf),
     "icc": (0.0, 1.0),
     "rho": (-1.0, 1.0),
-    "shock_sd": (0.0, math.inf),
+    "error_sd": (0.0, math.inf),
     "unit_sd": (0.0, math.inf),
     "covariate_shift": (-math.inf, math.inf),
     "covariate_trend": (-math.inf, math.inf),
@@ -50,7 +50,7 @@ class Model:
     effect_slope: float = 0.0
     icc: float = 0.2
     rho: float = 0.5
-    shock_sd: float = 1.0
+    error_sd: float = 1.0
     unit_sd: float = 1.0
     n_covariates: int = 0
     n_dummies: int = 0
@@ -73,12 +73,9 @@ class Model:
             number = isinstance(value, int | float | np.integer | np.floating)
             if not (number and math.isfinite(value) and low <= value <= high):
                 bounds = f" between {low:g} and {high:g}" if math.isfinite(low) else ""
-                allowed = f"it must be a number{bounds}"
-                raise OptionError(f"{name}={brief(value)} is not allowed; {allowed}")
+                raise must_be(name, f"a number{bounds}", value)
         for name in ("never", "weights"):
-            value = getattr(self, name)
-            if not isinstance(value, bool | np.bool_):
-                raise OptionError(f"{name}={brief(value)} is not allowed; use True or False")
+            check_flag(name, getattr(self, name))
 
     @property
     def periods(self) -> NDArray[np.int64]:
@@ -90,10 +87,8 @@ class Model:
         try:
             return np.random.default_rng(self.seed)
         except (TypeError, ValueError) as error:
-            raise OptionError(
-                f"seed={brief(self.seed)} is not allowed; use a whole number >= 0, "
-                "a numpy Generator or None"
-            ) from error
+            what = "a whole number >= 0, a numpy Generator or None"
+            raise must_be("seed", what, self.seed) from error
 
     def draw_sizes(self, rng: np.random.Generator) -> NDArray[np.int64]:
         """Draw the number of units of each cluster : (H,)."""
@@ -183,13 +178,13 @@ class Model:
         cohorts[: sum(counts.values())] = np.repeat(list(counts), list(counts.values()))
         return rng.permutation(cohorts)
 
-    def draw_shocks(self, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draw the cluster shocks, a stationary AR(1) of variance 1 in each cluster : (H, T)."""
-        shocks = rng.standard_normal((self.n_clusters, self.n_periods))
-        shocks[:, 1:] *= math.sqrt(1 - self.rho**2)
+    def draw_errors(self, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw cluster-level errors, a stationary AR(1) of variance 1 in each cluster : (H, T)."""
+        errors = rng.standard_normal((self.n_clusters, self.n_periods))
+        errors[:, 1:] *= math.sqrt(1 - self.rho**2)
         for period in range(1, self.n_periods):
-            shocks[:, period] += self.rho * shocks[:, period - 1]
-        return shocks
+            errors[:, period] += self.rho * errors[:, period - 1]
+        return errors
 
     def effects(self, cohort: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the true effect in each cluster and period : (H, T)."""
@@ -213,9 +208,9 @@ class Model:
         elapsed = np.arange(self.n_periods)
 
         common = self.effects(cohort) + _TREND * elapsed
-        common += self.shock_sd * math.sqrt(self.icc) * self.draw_shocks(rng)
+        common += self.error_sd * math.sqrt(self.icc) * self.draw_errors(rng)
         y = rng.standard_normal(wide)
-        y *= self.shock_sd * math.sqrt(1 - self.icc)
+        y *= self.error_sd * math.sqrt(1 - self.icc)
         y += common[cluster]
         y += self.unit_sd * rng.standard_normal(kept)
 

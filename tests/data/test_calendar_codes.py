@@ -39,7 +39,7 @@ def test_codes_are_counted_as_numbers_with_a_warning(df, kind, dtype):
     assert len(texts) == 1
     assert gap in texts[0]
     assert texts[0].startswith("tname 't' looks like year")
-    assert "pandas Periods" in texts[0]
+    assert "Use Periods" in texts[0]
     assert max(result.tidy()["event_time"]) == codes[-1] - codes[2]
     assert len(sample_warnings(coded, panel=False, idname=None)[1]) == 1
 

@@ -75,9 +75,7 @@ def test_no_treated_cohort(df):
 def test_no_comparison_unit(df):
     for g in (2001, 2003, 2005):
         for control_group in ("nevertreated", "notyettreated"):
-            refusal(
-                df.assign(g=g), f"cohort {g}", "no comparison unit", control_group=control_group
-            )
+            refusal(df.assign(g=g), f"cohort {g}", "no control unit", control_group=control_group)
     # All never-treated units are incomplete: the last cohort serves as comparison.
     gaps = df[(df["g"] > 0) | (df["t"] > 2001)]
     for control_group in ("nevertreated", "notyettreated"):

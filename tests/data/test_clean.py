@@ -134,7 +134,7 @@ def test_rules_agree_with_an_independent_version(options):
         want = outcome_of_brute_force(df, options)
         if got is None or want is None:
             refused += 1
-            # The package also refuses a sample without comparison units, and a single cohort.
+            # The package also refuses a sample without control units, and a single cohort.
             assert got is None
             if want is not None:
                 assert not np.isinf(want["g"]).any() or np.isinf(want["g"]).all()

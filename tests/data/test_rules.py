@@ -110,8 +110,8 @@ def test_rule_3_nevertreated(df):
         "6": ("kept", 192, 48),
     }
     assert texts[0].startswith(f"recoded {last.sum()} rows of {last.sum() // 5} units: no never-tr")
-    assert "the last cohort (2005) serves as comparison" in texts[0]
-    assert "dropped 48 rows of 48 units: no comparison unit is left from period 2005" in texts[1]
+    assert "the last cohort (2005) is the control group, periods from 2005 on are dr" in texts[0]
+    assert len(texts) == 1
     same = none.assign(g=none["g"].replace(2005, 0))
     assert_same(result, fit(same[same["t"] < 2005]))
 
@@ -121,13 +121,13 @@ def test_rule_3_notyettreated(df):
     result, texts = sample_warnings(none, control_group="notyettreated")
     assert ledger(result)["3"][1] == ("dropped", 48, 48)
     assert len(texts) == 1
-    assert "no comparison unit is left from period 2005 on" in texts[0]
+    assert "no control unit is left from period 2005 on" in texts[0]
 
 
 def test_rule_3_anticipation(df):
     none = df.assign(g=df["g"].replace(0, 2004))
     _, texts = sample_warnings(none, anticipation=1)
-    assert any("from period 2004 on" in text for text in texts)
+    assert any("periods from 2004 on are dropped" in text for text in texts)
 
 
 def test_rule_4_already_treated(df):
@@ -304,7 +304,7 @@ def test_rule_three_applies_again_after_balancing_alone():
     names = {"yname": "y", "tname": "t", "gname": "g", "cluster": "s", "panel": False}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", didjack.DidjackWarning)
-        with pytest.raises(didjack.DataError, match="no comparison unit is left"):
+        with pytest.raises(didjack.DataError, match="no control unit is left"):
             didjack.csdid(df, **names)
         cells = didjack.csdid(df, **names, control_group="notyettreated").cells
     assert cells[["group", "time"]].to_numpy().tolist() == [[3, 2], [3, 3], [4, 2]]

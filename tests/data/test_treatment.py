@@ -144,19 +144,19 @@ def test_treatment_that_ends(df):
 def test_always_treated_units_are_told_about(df):
     unit = df.loc[df["g"] == 2003, "id"].min()
     found, text = said(df.assign(d=df["d"].mask(df["id"] == unit, 1)))
-    assert text.startswith("1 unit of 'id' is treated whenever seen: ")
+    assert text.startswith("the cohort of 1 unit of 'id' may be wrong: 1 treated whenever observed")
     assert text.endswith(f"(first: {unit})")
     assert (found[df["id"] == unit] == 2001).all()
     assert found.attrs["n_always_treated"] == 1
     _, text = said(df.assign(d=(df["g"] > 0) * 1))
-    assert "if 'd' marks units that are ever treated, it does not say when" in text
+    assert "'d' must be 0 before treatment" in text
 
 
 def test_gaps_are_told_about_where_they_may_hide_the_first_period(df):
     units = np.sort(df.loc[df["g"] == 2003, "id"].unique())
     gap = df[~((df["id"] == units[0]) & (df["t"] == 2002))]
     found, text = said(gap)
-    assert text.startswith("1 unit of 'id' is not seen in the period before the first one seen")
+    assert text.startswith("the cohort of 1 unit of 'id' may be wrong: 1 unobserved just before")
     assert f"(first: {units[0]})" in text
     assert found.attrs["n_unseen_before"] == 1
     # A later gap hides nothing, nor does one that all units have.
@@ -167,7 +167,7 @@ def test_gaps_are_told_about_where_they_may_hide_the_first_period(df):
 def test_units_that_leave_may_be_treated_later(df):
     unit = df.loc[df["g"] == 2005, "id"].min()
     found, text = said(df[(df["id"] != unit) | (df["t"] < 2005)])
-    assert text.startswith("1 unit of 'id' is never seen treated, but not seen in the last period")
+    assert text.startswith("the cohort of 1 unit of 'id' may be wrong: 1 unobserved in the last")
     assert text.endswith(f"(first: {unit})")
     assert found.attrs["n_unseen_last"] == 1
     assert found[df["id"] == unit].isna().all()
@@ -195,7 +195,7 @@ def test_missing_values(df, name):
 
 
 def test_columns(df):
-    refusal(df, "treatment: df has no column 'D'", "did you mean 'd'", treatment="D")
+    refusal(df, "treatment: data has no column 'D'", "did you mean 'd'", treatment="D")
     refusal(
         df,
         "tname must be the name of a column",

@@ -37,11 +37,15 @@ def both(df: pd.DataFrame, **options: object) -> tuple[GroupTimeResult, GroupTim
         | options
     )
     sample = clean(df, checked.sample, checked.estimation)
-    sources = [SumSource.of(sample, checked.estimation, collapse) for collapse in (True, False)]
+    sources = [
+        SumSource.from_sample(sample, checked.estimation, collapse) for collapse in (True, False)
+    ]
     collapsed, rows = (source.rows for source in sources)
     assert collapsed.y.shape[0] < 0.7 * rows.y.shape[0]
     assert collapsed.count.sum() == rows.y.shape[0] == len(df)
-    return tuple(group_time_result(Fit.of(source, checked, sample.ledger)) for source in sources)
+    return tuple(
+        group_time_result(Fit.from_source(source, checked, sample.ledger)) for source in sources
+    )
 
 
 @pytest.mark.parametrize("weights", [None, "w"])

@@ -56,7 +56,7 @@ def case(request):
 def fit_of(df, options):
     """Estimate in all replicates."""
     checked, clean, source = stages(df, **options)
-    return Fit.of(source, checked, clean.ledger)
+    return Fit.from_source(source, checked, clean.ledger)
 
 
 def relabelled(fit, cohorts, of_treatment=False):
@@ -64,7 +64,7 @@ def relabelled(fit, cohorts, of_treatment=False):
     position = {int(g): at for at, g in enumerate(fit.layout.cohorts)}
     labels = np.array([position[int(g) or int(NEVER)] for g in cohorts])
     source = fit.source.of_treatment() if of_treatment else fit.source
-    return Fit.of(source.relabelled(labels), fit.options, fit.ledger)
+    return Fit.from_source(source.relabelled(labels), fit.options, fit.ledger)
 
 
 def permutations(n=6):
@@ -111,4 +111,6 @@ def test_the_source_stays_what_it_was(case):
     fit = fit_of(df, options)
     before = averages(fit).copy()
     relabelled(fit, COHORTS[::-1])
-    np.testing.assert_array_equal(averages(Fit.of(fit.source, fit.options, fit.ledger)), before)
+    np.testing.assert_array_equal(
+        averages(Fit.from_source(fit.source, fit.options, fit.ledger)), before
+    )

@@ -302,7 +302,7 @@ def test_sums_are_kept(case, monkeypatch):
 def test_put_together_or_not_the_sums_are_the_same():
     df = data("repeated")
     options, sample, one = stages(df, panel=False, xformla="~ x2", weightsname="w")
-    other = SumSource.of(sample, options.estimation, collapse=False).replicated(True)
+    other = SumSource.from_sample(sample, options.estimation, collapse=False).replicated(True)
     assert one.rows.y.shape[0] < 0.6 * other.rows.y.shape[0]
     assert other.rows.y.shape[0] == len(df)
     arms = one.layout.arms(1, 3)

@@ -83,7 +83,7 @@ def fit_of_classes(df, **options):
     )
     cohorts = np.array([4, 4, NEVER, NEVER])
     rows = replace(source.rows, layout=replace(source.layout, cohorts=cohorts))
-    return Fit.of(SumSource(rows, jackknife=False), checked, clean.ledger)
+    return Fit.from_source(SumSource(rows, jackknife=False), checked, clean.ledger)
 
 
 def apart(df, wanted, monkeypatch, **options):
@@ -159,13 +159,13 @@ def test_the_reference_distribution_is_that_of_the_sum(sample, wanted, monkeypat
     df = data(options)
     result = group_time_result(fit_of_classes(df, **options))
     clusters, n_periods = result.replicates().index, 6
-    design, last = Design.of(result._fit), len(result.tidy()) - 1
+    design, last = Design.from_fit(result._fit), len(result.tidy()) - 1
     found = dense(
         design.loadings(result._targets.shares, last), clusters, np.arange(len(clusters)), n_periods
     )
     want = 0.0
     for sign, one in apart(df, wanted, monkeypatch, **options):
-        loadings = Design.of(one._fit).loadings(one._targets.shares, last)
+        loadings = Design.from_fit(one._fit).loadings(one._targets.shares, last)
         at = clusters.get_indexer(one.replicates().index)
         want = want + sign * dense(loadings, clusters, at, n_periods)
     np.testing.assert_allclose(found, want, atol=1e-12)

@@ -92,13 +92,13 @@ def test_clustered_analytic_errors_have_one_degree_less_than_clusters(kind):
 def test_joint_p_values_count_the_actual_statistic():
     event = small([0, 0, 0, 0, 4, 4, 5, 5, 5]).aggregate("event")
     at = np.flatnonzero(event._targets.index.isin([0, 1]))
-    law = event._coefficients._joint_law(np.eye(len(event._targets.index))[at])
-    n = law.n_draws
-    drawn = np.sort(law._both[1])
-    assert law.wald_p_value(np.inf) == 1 / (n + 1)
-    assert law.wald_p_value(0.0) == 1.0
+    reference = event._coefficients._joint_reference(np.eye(len(event._targets.index))[at])
+    n = reference.n_draws
+    drawn = np.sort(reference._both[1])
+    assert reference.wald_p_value(np.inf) == 1 / (n + 1)
+    assert reference.wald_p_value(0.0) == 1.0
     for larger in (1, 7, n // 2):  # a draw that is as large counts
-        assert law.wald_p_value(drawn[-larger]) == (1 + larger) / (n + 1)
+        assert reference.wald_p_value(drawn[-larger]) == (1 + larger) / (n + 1)
     far = event.wald_test([0, 1], [1e6, -1e6])
     assert far["p_value"] == 1 / (n + 1)
 

@@ -32,19 +32,19 @@ class CV1(VarianceKind):
         n = len(evidence.influence)
         return evidence.influence * np.sqrt(n / (n - 1))
 
-    def variance(self, of):
-        error = np.sqrt((of.rows**2).sum(axis=0))
-        df = np.full(error.size, len(of.rows) - 1.0)
+    def variance(self, inputs):
+        error = np.sqrt((inputs.rows**2).sum(axis=0))
+        df = np.full(error.size, len(inputs.rows) - 1.0)
         return Variance(error, df, np.zeros(error.size, dtype=np.int64))
 
-    def covariance(self, of):
-        return of.rows.T @ of.rows
+    def covariance(self, inputs):
+        return inputs.rows.T @ inputs.rows
 
-    def n_independent(self, of):
-        return len(of.rows)
+    def n_independent(self, inputs):
+        return len(inputs.rows)
 
-    def note(self, of):
-        return f"CV1 with {len(of.rows)} {self.parts}."
+    def note(self, inputs):
+        return f"CV1 with {len(inputs.rows)} {self.parts}."
 
 
 @pytest.fixture(autouse=True)
@@ -121,8 +121,8 @@ def test_a_toy_kind_from_replicates(df, monkeypatch):
     class Squares(type(KINDS["CV3"])):
         name = "squares"
 
-        def note(self, of):
-            return f"Sum of {len(of.rows) - 1} squares."
+        def note(self, inputs):
+            return f"Sum of {len(inputs.rows) - 1} squares."
 
     with KINDS.temporarily(Squares()):
         result = fit(df, vcov="squares").aggregate("event")

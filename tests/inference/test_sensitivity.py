@@ -278,7 +278,7 @@ def test_periods_with_gaps_are_refused():
 
 def slow_noise(result, position, ratio):
     """P-value and standard error's factor from loadings written out, and plain integration."""
-    design = Design.of(result._fit)
+    design = Design.from_fit(result._fit)
     loadings = design.loadings(result._targets.shares, position)
     indicator = (loadings.period[:, None] == loadings.periods).astype(float)
     full = np.einsum("rq,qh,qt->rht", loadings.beta.stacked, loadings.weight, indicator)
@@ -406,9 +406,8 @@ def test_bad_arguments_of_noise(options, given, message):
 
 
 def test_noise_needs_never_treated_clusters():
-    df = didjack.simulate.panel(
-        n_clusters=8, treated_clusters=8, never=False, cohorts=[3, 5], n_periods=6, seed=8
-    )
-    result = didjack.csdid(df, *NAMES, cluster="cluster", control_group="notyettreated")
-    with pytest.raises(OptionError, match="needs never-treated clusters; all 8 are treated"):
-        result.aggregate("simple").noise_sensitivity()
+    df = didjack.simulate.panel(n_clusters=8, cluster_size=6, n_periods=6, seed=8)
+    df["cohort"] = np.where(df["id"] % 2 == 0, 4, 0)  # in every cluster
+    result = didjack.csdid(df, *NAMES, cluster="cluster").aggregate("simple")
+    with pytest.raises(OptionError, match="clusters without treated units; all 8 have some"):
+        result.noise_sensitivity()

@@ -184,13 +184,13 @@ def partial(df):
 
 
 def test_an_average_counts_its_cells(partial):
-    assert footer.counted(footer.Column.of(partial._view)) == "4 of 8"
+    assert footer.counted(footer.Column.from_view(partial._view)) == "4 of 8"
     for kind in ("simple", "event", "group", "calendar"):
         average = partial.aggregate(kind)
         coverage = average._view.coverage
         cells = partial.tidy()
         used = cells if kind == "event" else cells[cells["event_time"] >= 0]
-        together = footer.Column.of(average._view)
+        together = footer.Column.from_view(average._view)
         assert together.n_cells == len(used)
         assert together.n_estimated == used["estimate"].count()
         if kind != "simple":
@@ -207,7 +207,7 @@ def test_a_summary_counts_the_cells_of_averages(df, partial):
     lines = partial.summary().notes
     assert "4 of 8 ATT(g,t) have an estimate." in lines
     (line,) = [one for one in partial.aggregate("event").summary().notes if "ATT(g,t) have" in one]
-    assert line.startswith("4 of 8 ATT(g,t) have an estimate. Averages of what is left: ")
+    assert line.startswith("4 of 8 ATT(g,t) have an estimate. Aggregated from what is left: ")
     assert "event time 0 (1 of 2)" in line
     assert line.endswith("overall ATT (3 of 4).")
     assert not any("have an estimate" in one for one in quiet_fit(df).summary().notes)
@@ -222,7 +222,7 @@ def test_those_of_some_coefficients(partial):
         (["event time -1", "event time 0", "event time 7"], "2 of 4"),
         (["event time 1"], "1"),
     ):
-        assert footer.counted(footer.Column.of(view, names)) == text
+        assert footer.counted(footer.Column.from_view(view, names)) == text
     found = dict(footer.rows([view], ["event time 1"]))
     assert "ATT(g,t)" not in found
     cells = partial._view
@@ -257,8 +257,8 @@ def test_clusters_whose_variation_is_missing(alone):
     overall = written(*(one.aggregate("simple") for one in results))
     assert not {"SE without cluster", "Missing replicates"} & set(overall)
     notes = results[0].aggregate("group").summary().notes
-    want = "1 replicate undefined (left out): 1 standard error without the variation of cluster "
-    assert f"{want}{cluster}." in notes
+    want = "1 jackknife replicate undefined (left out): 1 standard error without the variation of"
+    assert f"{want} cluster {cluster}." in notes
     assert not any("without the variation" in one for one in results[2].summary().notes)
 
 

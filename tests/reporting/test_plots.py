@@ -184,7 +184,7 @@ def test_replicates_that_cannot_be_had(drawn):
     cluster = missing[missing].index[0]
     assert f"without {cluster})" in " ".join(ax.get_title(loc="left").split())
     overall = drawn[1].plot(kind="replicates")
-    assert "leaves other ATT(g,t) to average" in labels_of(overall)
+    assert "leaves other ATT(g,t) to aggregate" in labels_of(overall)
 
 
 @pytest.mark.parametrize("n_clusters", [10, 200])
@@ -210,7 +210,7 @@ def test_mistakes(drawn):
         analytic.plot(kind="replicates")
     with pytest.raises(didjack.OptionError, match=r"compare must be .* got 'HC1'"):
         result.plot(compare="HC1")
-    with pytest.raises(didjack.OptionError, match=r"ax=<PolarAxes.*rectilinear"):
+    with pytest.raises(didjack.OptionError, match=r"ax must be rectilinear .* got <PolarAxes"):
         result.aggregate("event").plot(plt.subplot(projection="polar"))
 
 

@@ -46,8 +46,8 @@ def test_a_cohort_without_rows_in_a_period():
     assert none == []
     result, (text,) = fit(without(drawn(), 3, 4))
     assert text == (
-        "1 of 8 ATT(g,t) has no rows of the cohort or of its control group: ATT(3, 4); averages "
-        "leave it out (see result.cells)"
+        "1 of 8 ATT(g,t) has no rows of the cohort or of its control group: ATT(3, 4); "
+        "aggregated effects leave it out (see result.cells)"
     )
     assert status(result)[(3, 4)] == "no treated rows: period 4"
     row = result.cells.set_index(["group", "time"]).loc[(3, 4)]
@@ -63,7 +63,7 @@ def test_a_cohort_without_rows_in_a_period():
 def test_a_control_group_without_rows():
     result, (text,) = fit(without(drawn(), 0, 2))
     assert text.startswith("6 of 8 ATT(g,t) have no rows of the cohort or of its control group: ")
-    assert "ATT(3, 2), ATT(3, 3), ATT(3, 4) and 3 more; averages leave them out" in text
+    assert "ATT(3, 2), ATT(3, 3), ATT(3, 4) and 3 more; aggregated effects leave them out" in text
     assert len(text.split()) <= 32
     assert status(result)[(3, 2)] == "no control rows: period 2"
     assert status(result)[(3, 5)] == "no control rows: base period 2"

@@ -69,7 +69,7 @@ def test_nothing_is_said_to_be_imputed_where_too_few_replicates_are_left(df):
         result = didjack.csdid(df[df["cluster"].isin([*two, *one])], **NAMES)
     texts = " ".join(str(each.message) for each in said)
     assert result.tidy()["std_error"].isna().all()
-    assert "they have no standard error: fewer than 3 replicates" in texts
+    assert "no standard error with fewer than 3 replicates" in texts
     assert "is imputed" not in texts
     assert "allow for it" not in texts
     assert "undefined (too few are left to impute them)" in " ".join(str(result.summary()).split())

@@ -156,7 +156,7 @@ def test_the_true_effect_is_what_the_effect_options_add(draw):
 def test_intra_cluster_correlation(draw, icc):
     size = 40
     df = draw(
-        n_clusters=300, cluster_size=size, icc=icc, effect=0.0, unit_sd=0.0, shock_sd=2.0, seed=6
+        n_clusters=300, cluster_size=size, icc=icc, effect=0.0, unit_sd=0.0, error_sd=2.0, seed=6
     )
     within = df.groupby(["cluster", "period"])["y"].var().mean()
     between = cell_means(df).var() - within / size
@@ -166,7 +166,7 @@ def test_intra_cluster_correlation(draw, icc):
 
 @BOTH
 @pytest.mark.parametrize("rho", [-0.4, 0.0, 0.8, 1.0])
-def test_serial_correlation_of_the_cluster_shocks(draw, rho):
+def test_serial_correlation_of_the_cluster_level_errors(draw, rho):
     df = draw(n_clusters=2000, cluster_size=1, icc=1.0, rho=rho, unit_sd=0.0, effect=0.0, seed=7)
     correlation = np.corrcoef(cell_means(df), rowvar=False)
     for lag in (1, 2, 3):
@@ -176,10 +176,10 @@ def test_serial_correlation_of_the_cluster_shocks(draw, rho):
 
 def test_unit_effects_stay_in_a_panel_and_vary_in_cross_sections():
     options = {"n_clusters": 2, "cluster_size": 5000, "n_periods": 2, "icc": 0.0, "seed": 8}
-    df = panel(unit_sd=2.0, shock_sd=1.0, **options)
+    df = panel(unit_sd=2.0, error_sd=1.0, **options)
     wide = df.pivot_table(index="id", columns="period", values="y")
     assert np.cov(wide, rowvar=False)[0, 1] == pytest.approx(4.0, rel=0.15)
-    df = repeated_cross_section(unit_sd=2.0, shock_sd=1.0, **options)
+    df = repeated_cross_section(unit_sd=2.0, error_sd=1.0, **options)
     assert df.groupby(["cluster", "period"])["y"].var().to_numpy() == pytest.approx(5.0, rel=0.1)
 
 
@@ -241,16 +241,16 @@ def test_conditioning_on_covariates_matters(draw):
         ({"first_period": 0}, "first_period must be .* got 0"),
         ({"n_covariates": -1}, "n_covariates must be .* got -1"),
         ({"n_dummies": True}, "n_dummies must be .* got True"),
-        ({"icc": 1.2}, "icc=1.2 .* between 0 and 1"),
-        ({"rho": -1.5}, "rho=-1.5 .* between -1 and 1"),
-        ({"rho": float("nan")}, "rho=nan"),
-        ({"shock_sd": -1}, "shock_sd=-1"),
-        ({"unit_sd": "big"}, "unit_sd='big'"),
-        ({"effect": float("inf")}, "effect=inf"),
-        ({"weights": "w"}, "weights='w' .* True or False"),
-        ({"never": 1}, "never=1"),
-        ({"seed": "a"}, "seed='a'"),
-        ({"seed": -1}, "seed=-1"),
+        ({"icc": 1.2}, "icc must be a number between 0 and 1; got 1.2"),
+        ({"rho": -1.5}, "rho must be a number between -1 and 1; got -1.5"),
+        ({"rho": float("nan")}, "rho must be .* got nan"),
+        ({"error_sd": -1}, "error_sd must be .* got -1"),
+        ({"unit_sd": "big"}, "unit_sd must be .* got 'big'"),
+        ({"effect": float("inf")}, "effect must be a number; got inf"),
+        ({"weights": "w"}, "weights must be True or False; got 'w'"),
+        ({"never": 1}, "never must be True or False; got 1"),
+        ({"seed": "a"}, "seed must be a whole number .* got 'a'"),
+        ({"seed": -1}, "seed must be .* got -1"),
         ({"cluster_size": 0}, "cluster_size must be"),
         ({"cluster_size": "large"}, "cluster_size must be"),
         ({"cluster_size": [5, 5]}, r"shape \(2,\); with n_clusters=20"),

@@ -36,7 +36,7 @@ def with_moments(used: Used, rows: int) -> tuple[Used, Terms]:
     """
     if used.covariates.formula is None or used.estimation.est_method != "reg":
         raise too_many(used, rows)
-    terms = Terms.of(used, rows)
+    terms = Terms.from_table(used, rows)
     columns, products = len(terms.columns), count_products(terms.dummies)
     if columns > _MOST_COLUMNS or products > _MOST_PRODUCTS:
         raise DataError(

@@ -10,9 +10,10 @@ from typing import Any
 
 import narwhals as nw
 
-from didjack.errors import DataError, OptionError
+from didjack.errors import DataError
 from didjack.imports import load
-from didjack.wording import brief, name_some
+from didjack.options import must_be
+from didjack.wording import name_some
 
 # ---- files ---------------------------------------------------------------------------------------
 
@@ -95,10 +96,7 @@ def files_of(path: str, engine: str) -> Files:
     if os.path.isdir(path):
         path = os.path.join(path, "**", "*.parquet")
     if not path.lower().endswith(_ENDINGS):
-        raise OptionError(
-            f"path={brief(path)} is not allowed; it must end in {', '.join(_ENDINGS)}, or be a "
-            "folder"
-        )
+        raise must_be("path", f"a folder, or a file that ends in {', '.join(_ENDINGS)}", path)
     module = load(engine)
     # A connection of its own: nothing is left in the one that the user may have.
     source = module.connect() if engine == "duckdb" else module

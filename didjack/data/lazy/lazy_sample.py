@@ -15,7 +15,7 @@ from didjack.data.clean import UnitRules, UnitsInRows, apply_rules, roles
 from didjack.data.clean import clean as clean_in_memory
 from didjack.data.frames import LABELS, read_columns
 from didjack.data.lazy.design import with_moments
-from didjack.data.lazy.lazy_table import LazyTable, engine_name, told_by
+from didjack.data.lazy.lazy_table import LazyTable, engine_errors, engine_name
 from didjack.data.lazy.moments import spread
 from didjack.data.lazy.panel import PanelUnits
 from didjack.data.lazy.patterns import Patterns
@@ -69,7 +69,7 @@ class FirstRows:
     n_zero: int
 
     @classmethod
-    def of(cls, used: Used, kept: Used) -> FirstRows:
+    def from_tables(cls, used: Used, kept: Used) -> FirstRows:
         """Look at them; raise for columns that are of another kind than they have to be.
 
         Parameters
@@ -151,10 +151,10 @@ def clean(
     """
     with Progress(show_progress, _QUERIES) as progress:
         labels = {name for name, role in roles(options, []).items() if role in LABELS}
-        table = LazyTable.of(df, progress, labels)
+        table = LazyTable.from_frame(df, progress, labels)
         # Some engines look at a table whenever a query is written down.
-        with told_by(engine_name(table.frame), "read df"):
-            return _clean(Used.of(table, options, estimation))
+        with engine_errors(engine_name(table.frame), "read data"):
+            return _clean(Used.from_table(table, options, estimation))
 
 
 def _clean(used: Used) -> CleanData:
@@ -170,8 +170,8 @@ def _clean(used: Used) -> CleanData:
     check_dates(used)
     check_collation(used)
     kept = with_weight(used)
-    first = FirstRows.of(used, kept)
-    patterns = None if first.differ else Patterns.of(kept, first.centre)
+    first = FirstRows.from_tables(used, kept)
+    patterns = None if first.differ else Patterns.from_table(kept, first.centre)
     if patterns is None and few_enough(rows := n_rows(used)):
         return clean_in_memory(
             arrow_table(used, rows), options, used.estimation, used.table.package
@@ -185,7 +185,7 @@ def _clean(used: Used) -> CleanData:
 def _from_moments(used: Used, rows: int, centre: float, dropped: list[Entry]) -> CleanData:
     """Put rows together that differ in covariates, for a regression on these."""
     used, terms = with_moments(used, rows)
-    patterns = Patterns.of(used, centre)
+    patterns = Patterns.from_table(used, centre)
     if patterns is None:
         raise too_many(used, rows)
     sample = _ruled(used, patterns, centre, dropped)

@@ -80,11 +80,11 @@ def changed(before: int | None = None, after: int | None = None) -> DataError:
     """Return the error for a table that is not what it was, perhaps with its numbers of rows."""
     rows = "" if before == after else f" ({before:,} rows, then {after:,})"
     return DataError(
-        f"df changed while it was read{rows}; give a table that stays as it is, such as a copy"
+        f"data changed while it was read{rows}; give a table that stays as it is, such as a copy"
     )
 
 
-def check_rows(keys: dict[str, Ints], count: Ints, kinds: dict[str, Ints], seen: Bools) -> None:
+def check_rows(keys: dict[str, Ints], count: Ints, kinds: dict[str, Ints], observed: Bools) -> None:
     """Raise unless rows are as many as the units that are seen, by period and other keys.
 
     Parameters
@@ -92,9 +92,9 @@ def check_rows(keys: dict[str, Ints], count: Ints, kinds: dict[str, Ints], seen:
     keys : name -> (N,), what rows are told apart by; "period" is the place of their period
     count : (N,) number of rows
     kinds : name -> (K,), the same of units, without "period"; "number" is how many units these are
-    seen : (K, T) in which periods they are seen
+    observed : (K, T) in which periods they are seen
     """
-    kind, period = np.nonzero(seen)
+    kind, period = np.nonzero(observed)
     units = pd.DataFrame({name: column[kind] for name, column in kinds.items()})
     names = [*(name for name in kinds if name != "number"), "period"]
     there = units.assign(period=period).groupby(names)["number"].sum()
@@ -189,12 +189,12 @@ class LazyTable:
     prefix: str = field(default="didjack_")
 
     @classmethod
-    def of(cls, df: Any, progress: Progress, labels: Collection[str] = ()) -> LazyTable:
+    def from_frame(cls, df: Any, progress: Progress, labels: Collection[str] = ()) -> LazyTable:
         """Wrap a table and look at its columns; labels are those whose decimals stay exact."""
         import narwhals as nw
 
         frame = nw.from_native(df, pass_through=False)
-        with told_by(engine_name(frame), "list its columns"):
+        with engine_errors(engine_name(frame), "list its columns"):
             schema = dict(frame.collect_schema())
         prefix = "didjack_"
         while any(name.lower().startswith(prefix) for name in schema):
@@ -273,7 +273,7 @@ class LazyTable:
         """
         # polars would otherwise read whole columns at once.
         options = {"engine": "streaming"} if query.implementation.is_polars() else {}
-        with told_by(engine_name(query), what):
+        with engine_errors(engine_name(query), what):
             found = query.collect("pyarrow", **options).to_native()
         self.progress.advance(1)
         return found
@@ -313,7 +313,7 @@ def _with_exact_text(frame: nw.LazyFrame[Any], schema: dict[str, Any]) -> nw.Laz
         return frame
     quoted = ['"' + name.replace('"', '""') + '"' for name in text]
     exact = ", ".join(f'CAST({name} AS VARCHAR) COLLATE "binary" AS {name}' for name in quoted)
-    with told_by("duckdb", "compare its text"):
+    with engine_errors("duckdb", "compare its text"):
         compared: nw.LazyFrame[Any] = nw.from_native(
             nw.to_native(frame).project(f"* REPLACE ({exact})")
         )
@@ -326,7 +326,7 @@ def engine_name(frame: nw.LazyFrame[Any]) -> str:
 
 
 @contextmanager
-def told_by(engine: str, what: str) -> Iterator[None]:
+def engine_errors(engine: str, what: str) -> Iterator[None]:
     """Say in words what an engine could not do, and what it says itself."""
     try:
         yield

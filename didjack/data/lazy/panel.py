@@ -43,7 +43,7 @@ def match(used: Used, patterns: Patterns, finer: Patterns, complete: Bools) -> I
     keys = _keys(used, finer)
     found = keys.merge(own, on=used.keys, how="left")["place"]
     if len(found) != len(keys):
-        raise DataError(f"df has values of {name_some(used.keys, 8)} that cannot be told apart")
+        raise DataError(f"data has values of {name_some(used.keys, 8)} that cannot be told apart")
     return np.asarray(found.fillna(-1), dtype=np.int64)
 
 
@@ -191,7 +191,7 @@ class PanelUnits:
             chosen = self.units.incomplete
             frame = self.queries.rows().filter(~nw.col(self._own("complete")))
         else:
-            chosen = np.asarray((self.units.seen & self._cells(sample, rows)).any(axis=1))
+            chosen = np.asarray((self.units.observed & self._cells(sample, rows)).any(axis=1))
             frame = self._rows_of(sample, place)
         if rule is None:
             return self._number(chosen), self._first.named(frame)
@@ -248,10 +248,10 @@ class PanelUnits:
             raise_for_clusters(queries, sample, self._number(units.in_clusters))
         if units.twice.any():
             raise_for_duplicates(queries, sample)
-        self._check_rows(sample, units.seen, {}, {})
+        self._check_rows(sample, units.observed, {}, {})
 
     def _check_rows(
-        self, sample: Sample, seen: Bools, more: dict[str, Ints], of_units: dict[str, Ints]
+        self, sample: Sample, observed: Bools, more: dict[str, Ints], of_units: dict[str, Ints]
     ) -> None:
         """Raise unless the sample has the rows that units have by where they are seen, (K, T).
 
@@ -264,12 +264,12 @@ class PanelUnits:
         period = np.searchsorted(self._periods, sample.periods[rows.period])
         keys = {"cohort": self._first_cohort[rows.unit], "period": period}
         kinds = {"cohort": self._cohorts, "number": self.units.number}
-        check_rows(keys | more, rows.count, kinds | of_units, seen)
+        check_rows(keys | more, rows.count, kinds | of_units, observed)
 
     def balance(self, sample: Sample) -> bool:
         """Make a balanced panel, or return False for an unbalanced one."""
         everything = np.ones(sample.rows.y.size, dtype=bool)
-        self._kept = self.units.seen & self._cells(sample, everything)
+        self._kept = self.units.observed & self._cells(sample, everything)
         n_kept = self._kept.sum(axis=1)
         self._short = (n_kept > 0) & (n_kept < sample.periods.size)
         self._kept_rows = self._rows_of(sample, sample.rows.unit)

@@ -73,7 +73,7 @@ class Patterns:
     numbers: Values
 
     @classmethod
-    def of(cls, used: Used, centre: float) -> Patterns | None:
+    def from_table(cls, used: Used, centre: float) -> Patterns | None:
         """Let the engine put rows together by pattern; None if there are too many patterns."""
         found = used.table.fetch(grouped(used, used.flagged(), centre), "group its rows")
         return None if found.num_rows > most_patterns(used) else cls.read(used, found, centre)

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import narwhals as nw
 
 from didjack.data.lazy.files import files_of, together
-from didjack.data.lazy.lazy_table import told_by
-from didjack.errors import DataError, OptionError
+from didjack.data.lazy.lazy_table import engine_errors
+from didjack.errors import DataError
 from didjack.imports import load
-from didjack.options import check_listed
+from didjack.options import check_listed, must_be
 from didjack.wording import brief
 
 # ---- csv columns ---------------------------------------------------------------------------------
@@ -158,10 +158,10 @@ def scan(path: str | os.PathLike[str], engine: str | None = None) -> Any:
     True
     """
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
-        raise OptionError(f"path={brief(path)} is not allowed: the name of a file, as a string")
+        raise must_be("path", "the name of a file, as a string", path)
     name = os.fspath(path)
     chosen = _installed(engine)
-    with told_by(chosen, f"read {brief(name)}"):
+    with engine_errors(chosen, f"read {brief(name)}"):
         files = files_of(name, chosen)
         table = together([files.part(names) for names in files.alike()])
         return (typed(table) if files.text else table).to_native()

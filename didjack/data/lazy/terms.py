@@ -184,7 +184,7 @@ class Terms:
     columns: list[Product]
 
     @classmethod
-    def of(cls, used: Used, rows: int) -> Terms:
+    def from_table(cls, used: Used, rows: int) -> Terms:
         """Ask for the levels of categories, and find the columns.
 
         Parameters
@@ -320,7 +320,7 @@ def _levels(categories: dict[str, str], values: dict[str, pd.Series]) -> dict[st
 
 
 def _shape(formula: Covariates, values: dict[str, pd.Series]) -> tuple[list[Term], list[str]]:
-    """Let formulaic find the terms, and name their columns, on a few rows that are made up."""
+    """Let formulaic find the terms, and name their columns, on a few rows of constants."""
     n_rows = max((len(own) for own in values.values()), default=1)
     numbers = dict.fromkeys(formula.names.columns, pd.Series(np.ones(n_rows)))
     categories = {

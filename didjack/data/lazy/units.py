@@ -38,7 +38,7 @@ class Units:
     Attributes
     ----------
     cohort : (K,) raw first treated period; missing where never-treated
-    seen : (K, T) in which periods of complete rows such a unit is seen
+    observed : (K, T) in which periods of complete rows such a unit is seen
     n_rows : (K,) complete rows of one such unit
     incomplete : (K,) whether it has incomplete rows
     in_cohorts, in_clusters, varies : (K,) whether it is in several cohorts or clusters, or
@@ -47,7 +47,7 @@ class Units:
     """
 
     cohort: pd.Series
-    seen: Bools
+    observed: Bools
     n_rows: Ints
     incomplete: Bools
     in_cohorts: Bools
@@ -58,12 +58,12 @@ class Units:
     @property
     def twice(self) -> Bools:
         """(K,) whether a unit is seen more than once in some period."""
-        return np.asarray(self.n_rows > self.seen.sum(axis=1))
+        return np.asarray(self.n_rows > self.observed.sum(axis=1))
 
 
-def packed(seen: Bools) -> list[Ints]:
+def packed(observed: Bools) -> list[Ints]:
     """Return the sums of powers of two, (K,) each, that stand for periods, (K, T)."""
-    parts = (seen[:, start : start + _BITS] for start in range(0, seen.shape[1], _BITS))
+    parts = (observed[:, start : start + _BITS] for start in range(0, observed.shape[1], _BITS))
     return [(part.astype(np.int64) << np.arange(part.shape[1])).sum(axis=1) for part in parts]
 
 
@@ -185,10 +185,10 @@ class UnitQueries:
         def column(name: str) -> Any:
             return found[own(name)].to_numpy().astype(np.int64)
 
-        seen = [column(f"bits{j}")[:, None] >> np.arange(_BITS) & 1 for j in range(self.n_sums)]
+        observed = [column(f"bits{j}")[:, None] >> np.arange(_BITS) & 1 for j in range(self.n_sums)]
         return Units(
             cohort=cohort,
-            seen=np.hstack(seen)[:, : len(self.periods)].astype(bool),
+            observed=np.hstack(observed)[:, : len(self.periods)].astype(bool),
             n_rows=column("n"),
             incomplete=column("incomplete") > 0,
             in_cohorts=column("in_cohorts") > 0,
@@ -230,8 +230,8 @@ def raise_for_cohorts(queries: UnitQueries, sample: Sample, n_units: int) -> NoR
     cohort = pd.Series(as_times(queries.periods, rows[options.gname]).cohort)
     shown = []
     for unit, own in cohort.groupby(rows[options.idname].to_numpy()):
-        seen = name_some(map(sample.label, own.drop_duplicates().sort_values()))
-        shown.append(f"{short(unit)} ({seen})")
+        observed = name_some(map(sample.label, own.drop_duplicates().sort_values()))
+        shown.append(f"{short(unit)} ({observed})")
     raise moved_units(sample, f"cohort ({options.gname!r})", n_units, shown)
 
 

@@ -50,7 +50,9 @@ class Used:
     moments: Moments | None = None
 
     @classmethod
-    def of(cls, table: LazyTable, options: SampleOptions, estimation: EstimationOptions) -> Used:
+    def from_table(
+        cls, table: LazyTable, options: SampleOptions, estimation: EstimationOptions
+    ) -> Used:
         """Find the columns; raise for those that are not there."""
         formula, present = parse(options.xformla), table.columns
         named = formula.columns(table.frame, present) if formula is not None else []
@@ -153,7 +155,7 @@ def too_many(used: Used, rows: int) -> DataError:
         regression = "use est_method='reg', for which sums over different rows will do, "
     most = plural(most_patterns(used), "different row")
     return DataError(
-        f"df has more than {most} in {name_some(used.keys, 8)}, by "
+        f"data has more than {most} in {name_some(used.keys, 8)}, by "
         f"which lazy tables are grouped: {classes}{regression}or {remedy(used, rows)}"
     )
 

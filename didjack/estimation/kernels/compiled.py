@@ -97,7 +97,7 @@ class DiskCache:
     for its folder when the function is compiled, not when it is imported.
     """
 
-    told = False
+    warned = False
     """Whether it was said that there is no folder; once is enough for all functions."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -151,13 +151,12 @@ class DiskCache:
 
 def _tell() -> None:
     """Say, once, that functions are compiled anew in every process, and how to change that."""
-    if not DiskCache.told:
-        DiskCache.told = True
+    if not DiskCache.warned:
+        DiskCache.warned = True
         warn(
-            "compiled functions cannot be kept on disk, as neither the folder of didjack nor a "
-            "cache folder in the home directory can be written: each new process compiles them "
-            "again, which takes some seconds. Set the environment variable NUMBA_CACHE_DIR to a "
-            "folder that can be written, before didjack is imported, to have them kept",
+            "compiled functions cannot be cached: neither didjack's folder nor the home directory "
+            "is writable, so each process compiles again. Set NUMBA_CACHE_DIR to a writable folder "
+            "before importing didjack",
             DidjackWarning,
         )
 

@@ -56,12 +56,12 @@ def sum_draws(
                     draws[b, j] += v * influence[g, j]
 
 
-# ---- shocks --------------------------------------------------------------------------------------
+# ---- cluster-level shocks ------------------------------------------------------------------------
 
 
 @jit
 def mean_shocks(model: ShockModel, u: Floats, z: Floats) -> None:
-    """Add up shocks, (T, H), with the weights of each mean, (Q,)."""
+    """Add up cluster-level shocks, (T, H), with the weights of each mean, (Q,)."""
     for q in range(z.size):
         z[q] = 0.0
         for h in range(u.shape[1]):

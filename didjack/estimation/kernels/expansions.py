@@ -77,7 +77,7 @@ def odds_moments(
     terms: Monomials,
     into: OddsMoments,
 ) -> None:
-    """Sum w p/(1-p) x^g (x, y) over comparison rows.
+    """Sum w p/(1-p) x^g (x, y) over control rows.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def odds_expanded(
     beta: Floats,
     into: OddsSums,
 ) -> None:
-    """Sum w p/(1-p) (x, y) of comparison rows without a cluster's, replicates lo:hi.
+    """Sum w p/(1-p) (x, y) of control rows without a cluster's, replicates lo:hi.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ class MomentRows(NamedTuple):
 
 
 class LogitRows(NamedTuple):
-    """The rows of a logit: some strata, each of treated or of comparison rows.
+    """The rows of a logit: some strata, each of treated or of control rows.
 
     Attributes
     ----------
@@ -62,14 +62,14 @@ class LogitRows(NamedTuple):
 
 
 class OddsRows(NamedTuple):
-    """Comparison rows whose covariates and outcomes are weighted by odds of treatment.
+    """Control rows whose covariates and outcomes are weighted by odds of treatment.
 
     Attributes
     ----------
     x, w, start : as of `Rows`
     y : (n, O)
     outcomes : (o,) columns of y to sum
-    chosen : (c,) strata of comparison rows, ordered by cluster
+    chosen : (c,) strata of control rows, ordered by cluster
     cluster : (S,) cluster of each stratum
     """
 
@@ -100,7 +100,7 @@ class OutcomeRows(NamedTuple):
 
 
 class ShockModel(NamedTuple):
-    """What M targets make of shocks of H clusters in T periods, by Q means of outcomes.
+    """What M targets make of cluster-level shocks, (H, T), by Q means of outcomes.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Logits of treated against comparison rows, odds-weighted sums, and derivatives by rows."""
+"""Logits of treated against control rows, odds-weighted sums, and derivatives by rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from didjack.estimation.kernels.inputs import (
 from didjack.estimation.kernels.linear_algebra import factor_one, substitute
 
 TRIM = 0.995
-"""Comparison rows with a fitted propensity at or above this get no weight."""
+"""Control rows with a fitted propensity at or above this get no weight."""
 MAX_ITERATIONS = 60
 STEP_TOLERANCE = 1e-7
 """Newton converges quadratically: once a step moves no linear predictor by more than this, the
@@ -107,7 +107,7 @@ def fit_logits(lo: int, hi: int, rows: LogitRows, deleted: Ints, keep: Bools, fi
     """Fit logits on all chosen strata but a deleted cluster's, for replicates lo:hi.
 
     Newton steps, halved where the deviance rises. A fit converges when its step is small. Where a
-    covariate predicts the comparison status of some rows perfectly, coefficients grow without end
+    covariate predicts the control status of some rows perfectly, coefficients grow without end
     while deviance and all other fitted values settle; such a fit counts as converged too.
 
     Parameters
@@ -206,7 +206,7 @@ def logit_steps(sums: Floats, keep: Bools) -> tuple[Floats, Bools]:
 
 @jit
 def add_odds(rows: OddsRows, s: int, beta: Floats, sums: Floats) -> None:
-    """Add w p/(1-p) times (x, y) of a stratum of comparison rows to `sums` (k + o,).
+    """Add w p/(1-p) times (x, y) of a stratum of control rows to `sums` (k + o,).
 
     Rows with p >= `TRIM` count nothing.
     """
@@ -225,7 +225,7 @@ def add_odds(rows: OddsRows, s: int, beta: Floats, sums: Floats) -> None:
 
 @jit
 def odds_sums(lo: int, hi: int, rows: OddsRows, deleted: Ints, beta: Floats, sums: Floats) -> None:
-    """Sum w p/(1-p) times (x, y) over comparison rows but a deleted cluster's, replicates lo:hi.
+    """Sum w p/(1-p) times (x, y) over control rows but a deleted cluster's, replicates lo:hi.
 
     Parameters
     ----------
@@ -245,7 +245,7 @@ def odds_sums(lo: int, hi: int, rows: OddsRows, deleted: Ints, beta: Floats, sum
 
 @jit
 def odds_gradient(rows: OutcomeRows, contrast: Contrast) -> Floats:
-    """Sum w p/(1-p) x (y - x'beta - centre) over comparison rows; (k,)."""
+    """Sum w p/(1-p) x (y - x'beta - centre) over control rows; (k,)."""
     x, logit = rows.x, contrast.logit
     k = logit.size
     result = np.zeros(k)
@@ -279,7 +279,7 @@ def linear_influence(rows: OutcomeRows, linear: Linear, psi: Floats) -> None:
 
 @jit
 def odds_influence(rows: OutcomeRows, contrast: Contrast, by_odds: float, psi: Floats) -> None:
-    """Add by_odds w p/(1-p) (y - x'beta - centre) of comparison rows to psi (n,).
+    """Add by_odds w p/(1-p) (y - x'beta - centre) of control rows to psi (n,).
 
     Rows with p >= `TRIM` count nothing.
     """

@@ -181,7 +181,7 @@ def ql_steps(d: Floats, e: Floats, z: Floats) -> None:
                 e[m] = 0.0
 
 
-# ---- law -----------------------------------------------------------------------------------------
+# ---- null distribution ---------------------------------------------------------------------------
 
 STEP = 0.15
 """Distance of the points in y; the error falls as exp(-const / STEP)."""

@@ -24,8 +24,8 @@ from didjack.estimation.fit import Fit
 from didjack.estimation.sums import SumSource
 from didjack.inference.targets import cell_table
 from didjack.leave_one_out import Replicates
-from didjack.options import AggregationType
-from didjack.wording import brief, label_text, name_some, plural
+from didjack.options import AggregationType, must_be
+from didjack.wording import label_text, name_some, plural
 
 # ---- strata --------------------------------------------------------------------------------------
 
@@ -47,7 +47,7 @@ def strata_codes(strata: Any, clusters: pd.Index) -> Ints:
     if strata is None:
         return np.zeros(len(clusters), dtype=np.int64)
     if not isinstance(strata, (Mapping, pd.Series)):
-        raise OptionError(f"strata={brief(strata)} is not allowed: {HINT}")
+        raise must_be("strata", HINT, strata)
     given = strata if isinstance(strata, pd.Series) else _series(strata)
     given = given[given.index.isin(clusters)]
     table = pd.DataFrame({"cluster": given.index, "stratum": given.to_numpy(dtype=object)})
@@ -165,7 +165,7 @@ def _arrangements(values: list[int]) -> Iterator[list[int]]:
 
 @dataclass(frozen=True, slots=True)
 class Overall:
-    """Which average of ATT(g,t) it is.
+    """Which aggregated effect it is.
 
     Attributes
     ----------
@@ -176,20 +176,20 @@ class Overall:
     window: Window
     by_cell: bool
 
-    def of(self, fit: Fit) -> Replicates[np.float64]:
+    def estimate(self, fit: Fit) -> Replicates[np.float64]:
         """Return it in all replicates that the options of the fit need, (R,)."""
         table = cell_table(fit, self.by_cell)
         found = aggregate(table, self.kind, self.window, self.by_cell)
         return Replicates(found.theta).take(-1)
 
-    def of_source(self, fit: Fit, source: SumSource) -> Replicates[np.float64]:
+    def estimate_from(self, fit: Fit, source: SumSource) -> Replicates[np.float64]:
         """Return it for other sums under the options of a fit, (R,).
 
-        NaN if nothing can be estimated from them, or nothing that it averages.
+        NaN if nothing can be estimated from them, or nothing that it aggregates.
         """
         n_rep = 1 + source.layout.n_clusters * fit.options.inference.jackknife
         try:
-            return self.of(Fit(fit.options, fit.ledger, source))
+            return self.estimate(Fit(fit.options, fit.ledger, source))
         except (DataError, OptionError):  # no ATT(g,t), or none in the window
             return Replicates(np.full(n_rep, np.nan))
 

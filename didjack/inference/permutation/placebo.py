@@ -84,13 +84,13 @@ def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> Placebo
     Parameters
     ----------
     fit : Fit
-    overall : the average that is tested
+    overall : the aggregated effect that is tested
     cohort : (H,) positions of the cohorts of the clusters; -1 without units
-    v : (H,) relative variance of the shocks of each cluster
+    v : (H,) relative variance of the cluster-level shocks
     """
     treated = _treated(fit, cohort)
     silent = fit.under(vcov="CV3", progress=False)
-    estimate = float(overall.of(silent).full)
+    estimate = float(overall.estimate(silent).full)
     if np.isnan(estimate):
         raise OptionError("there is no estimate of the overall ATT to test")
     never = np.flatnonzero((cohort >= 0) & (fit.layout.cohorts[cohort] == NEVER))
@@ -99,7 +99,9 @@ def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> Placebo
         for position, cluster in enumerate(never.tolist()):
             other = cohort.copy()
             other[cluster] = cohort[treated]
-            found[position] = overall.of_source(silent, source.relabelled(other)).deleted[treated]
+            found[position] = overall.estimate_from(silent, source.relabelled(other)).deleted[
+                treated
+            ]
             progress.advance(1)
     known = ~np.isnan(found)
     labels = fit.layout.cluster_labels

@@ -157,7 +157,7 @@ def randomization_test(
     Parameters
     ----------
     fit : Fit; its options say how the jackknife is centred and what missing replicates do
-    overall : the average that is tested
+    overall : the aggregated effect that is tested
     draws : the assignments
     statistic : the t statistic with the jackknife standard error, or the estimate itself
     null : the effect under the null
@@ -179,7 +179,7 @@ def randomization_test(
     sources = source, source.of_treatment()
     with Progress(fit.options.inference.progress, draws.count) as progress:
         for row, cohort in zip(moments, draws, strict=True):
-            y, b = (overall.of_source(silent, one.relabelled(cohort)) for one in sources)
+            y, b = (overall.estimate_from(silent, one.relabelled(cohort)) for one in sources)
             row[:] = rule.moments(y, b, centre)
             progress.advance(1)
     return _compare(moments, centre, fit.options.inference.alpha, null)
@@ -187,7 +187,7 @@ def randomization_test(
 
 def _actual(fit: Fit, overall: Overall, rule: _Rule) -> float:
     """Return the actual estimate, or say why there is none or no t statistic."""
-    theta = overall.of(fit)
+    theta = overall.estimate(fit)
     if np.isnan(theta.full):
         raise OptionError("there is no estimate of the overall ATT to test")
     if not rule.studentised:

@@ -1,1 +1,1 @@
-"""Laws of jackknife statistics under a working model of the clusters' shocks."""
+"""Null distributions of jackknife statistics under a working model of cluster-level shocks."""

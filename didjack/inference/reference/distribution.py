@@ -122,7 +122,7 @@ NEGLIGIBLE = 1e-13
 """Eigenvalues below this share of the largest are zero."""
 CANCELLED = 1e-13
 """An estimate whose variance is below this share of what it would be if no shocks cancelled out is
-not moved by shocks of clusters: treated and comparison rows of each cluster are alike."""
+not moved by cluster-level shocks: treated and control rows of each cluster are alike."""
 NO_MOVEMENT = 1e-24
 """Replicates whose variance is below this share of the largest do not move: that is rounding."""
 MOST_EXACT = 128
@@ -172,7 +172,7 @@ def axes_of(parts: Parts, centre_on_mean: bool = False) -> Axes | None:
 
     Returns
     -------
-    Axes, or None where shocks of clusters do not move the estimate or any replicate, or move them
+    Axes, or None where cluster-level shocks do not move the estimate or any replicate, or move them
     in proportion only, so that the statistic is a constant
     """
     diagonal, count = parts.diagonal, parts.own.size
@@ -220,7 +220,7 @@ def _axes_of_many(parts: Parts, b: float) -> Axes:
     be a multiple of a chi square with the same mean and variance. Deviations are multiplied with
     1 - b 11'.
     """
-    moments = _Centred.of(parts, b)
+    moments = _Centred.from_parts(parts, b)
     order = np.argsort(-moments.diagonal, kind="stable")
     top = np.sort(order[:TOP])
     along = moments.cross.copy()
@@ -255,7 +255,7 @@ class _Centred:
     row: Floats
 
     @classmethod
-    def of(cls, parts: Parts, b: float) -> _Centred:
+    def from_parts(cls, parts: Parts, b: float) -> _Centred:
         """Add up the rows."""
         ones = np.ones(parts.own.size)
         return cls(parts, b, parts.times(ones) if b else np.zeros(ones.size))
@@ -294,7 +294,7 @@ class _Centred:
         return np.asarray(gram - row[:, None] - row + self.b**2 * self.row.sum())
 
 
-# ---- law -----------------------------------------------------------------------------------------
+# ---- null distribution ---------------------------------------------------------------------------
 
 PRECISION = 1e-9
 """Relative precision of P at a critical value."""
@@ -307,8 +307,8 @@ MOST_STEPS = 100
 
 
 @dataclass(frozen=True, eq=False)
-class Laws:
-    """Laws of the t statistics of M coefficients.
+class NullDistributions:
+    """Null distributions of the t statistics of M coefficients.
 
     Attributes
     ----------
@@ -360,9 +360,9 @@ class Laws:
         )
         return np.where(self.outside > 0, np.finfo(float).max, ratio.sum(axis=1))
 
-    def take(self, rows: Ints) -> Laws:
+    def take(self, rows: Ints) -> NullDistributions:
         """Select coefficients."""
-        return Laws(
+        return NullDistributions(
             self.delta[rows],
             self.square[rows],
             self.outside[rows],
@@ -412,7 +412,7 @@ def _excess(forms: Forms, log_x: Floats, alpha: float) -> Floats:
     return np.asarray(np.log(np.maximum(p_values, 1e-300) / alpha))
 
 
-def laws(axes: list[Axes], shrink: Floats) -> Laws:
+def null_distributions(axes: list[Axes], shrink: Floats) -> NullDistributions:
     """Put the axes of M coefficients together."""
     width = max((a.delta.size for a in axes), default=1)
     delta, square = np.zeros((2, len(axes), width))
@@ -420,7 +420,7 @@ def laws(axes: list[Axes], shrink: Floats) -> Laws:
         delta[m, : a.delta.size], square[m, : a.delta.size] = a.delta, a.square
     rest = np.array([a[2:] for a in axes]).reshape(-1, 3).T
     outside, bulk, bulk_df = np.ascontiguousarray(rest)
-    return Laws(delta, square, outside, bulk, bulk_df, shrink)
+    return NullDistributions(delta, square, outside, bulk, bulk_df, shrink)
 
 
 def equivalent_df(critical: Floats, alpha: float) -> Floats:

@@ -1,6 +1,6 @@
-"""Joint laws of several jackknife t statistics under the working model, by simulation.
+"""The joint null distribution of several jackknife t statistics under the working model, simulated.
 
-Draws of the clusters' shocks give draws of all estimates and replicates together, and these draws
+Draws of cluster-level shocks give draws of all estimates and replicates together, and these draws
 of whatever is computed from them: Wald statistics, largest t statistics.
 """
 
@@ -18,7 +18,7 @@ from didjack.estimation.kernels import compiled
 from didjack.estimation.kernels.draws import shocked
 from didjack.estimation.kernels.inputs import ShockModel
 from didjack.inference.bands import RANK_TOLERANCE, CriticalValues
-from didjack.inference.reference.distribution import Laws, laws
+from didjack.inference.reference.distribution import NullDistributions, null_distributions
 from didjack.inference.reference.loadings import Loadings
 from didjack.inference.reference.working_model import Design
 
@@ -27,15 +27,15 @@ LEAST_DRAWS = 1_999
 MOST_NUMBERS = 2e7
 """No more normals are drawn than this, unless that were fewer than `LEAST_DRAWS` draws."""
 MOST_WORK = 2e10
-"""Designs in which that takes more multiplications have no joint law: with so many clusters, t and
-F serve as well."""
+"""Designs in which that takes more multiplications use t and F, which serve as well with so many
+clusters."""
 AT_ONCE = 2**18
 """So many normals are drawn at a time."""
 GRID = 96
 
 
-class Together(NamedTuple):
-    """M coefficients, or combinations of them, that are looked at together.
+class JointTargets(NamedTuple):
+    """M coefficients, or combinations of them, that are tested jointly.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Together(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class JointLaw:
+class JointReference:
     """Draws of M estimates and of their jackknife covariance under the null.
 
     Attributes
@@ -60,20 +60,20 @@ class JointLaw:
     shocks : what the targets make of shocks
     centre_on_mean : whether deviations are from the mean of the replicates
     scale : (M,) what deviations are multiplied by, for the error
-    single : the laws of the M t statistics one by one
+    single : the null distributions of the M t statistics one by one
     n_draws, seed : number of draws, and their seed; no draws are needed for one target
     """
 
     shocks: ShockModel
     centre_on_mean: bool
     scale: Floats
-    single: Laws
+    single: NullDistributions
     n_draws: int
     seed: int
 
     @classmethod
-    def of(cls, design: Design, targets: Together, seed: int) -> JointLaw | None:
-        """Prepare the draws; None where a statistic has no law, or it takes too long."""
+    def from_design(cls, design: Design, targets: JointTargets, seed: int) -> JointReference | None:
+        """Prepare the draws; None where a statistic has no distribution, or it takes too long."""
         rows = np.flatnonzero(targets.kept)
         mean = targets.centre_on_mean
         axes = [design.axes(one, targets.kept, mean) for one in targets.loadings]
@@ -81,7 +81,7 @@ class JointLaw:
         if len(found) < len(axes):
             return None
         ratio = (rows.size - 1.0) / rows.size
-        single = laws(found, ratio * targets.scale**2)
+        single = null_distributions(found, ratio * targets.scale**2)
         shocks = shock_model(targets, design.variance, rows)
         n_shocks = shocks.root.size * (1 + int(shocks.period.max()))
         n_draws = int(min(N_DRAWS, max(MOST_NUMBERS // n_shocks, LEAST_DRAWS)))
@@ -206,7 +206,7 @@ def _on_axes(scaled: Floats, correlation: Floats) -> Floats:
     return np.asarray(terms.sum(axis=1))
 
 
-def shock_model(targets: Together, v: Floats, kept: Ints) -> ShockModel:
+def shock_model(targets: JointTargets, v: Floats, kept: Ints) -> ShockModel:
     """Bring several targets to the same means and periods."""
     parts = targets.loadings
     used, at = np.unique(np.concatenate([one.used for one in parts]), return_index=True)

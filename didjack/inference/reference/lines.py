@@ -44,7 +44,7 @@ class Moments:
     parts : Parts of the n replicates that are used
     half : (n, q) what is multiplied with `shift` for half of their covariance
     deleted : (n, T') loadings that deleting a cluster takes away
-    root : (n, 1) standard deviations of the clusters' shocks
+    root : (n, 1) standard deviations of the cluster-level shocks
     """
 
     parts: Parts
@@ -53,7 +53,7 @@ class Moments:
     root: Floats
 
     @classmethod
-    def of(cls, loadings: Loadings, v: Floats, kept: Ints) -> Moments:
+    def from_loadings(cls, loadings: Loadings, v: Floats, kept: Ints) -> Moments:
         """Take them from loadings, with variances v, (H,), for the kept replicates, (n,)."""
         parts = loadings.parts(v, kept)
         half = 0.5 * parts.shift @ parts.psi - parts.mixed
@@ -80,7 +80,7 @@ class Line:
     first: Floats
 
     @classmethod
-    def of(cls, a: Moments, b: Moments, centre_on_mean: bool) -> Line:
+    def through(cls, a: Moments, b: Moments, centre_on_mean: bool) -> Line:
         """Multiply out the moments of a + x b."""
         one, two, psi = a.parts, b.parts, a.parts.psi
         estimate = [one.estimate, 2.0 * one.first @ psi @ two.first, two.estimate]

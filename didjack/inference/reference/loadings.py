@@ -1,4 +1,4 @@
-"""Weights of clusters -> how much each cluster's shock of a period moves an estimate.
+"""Weights of clusters -> how much each cluster-level shock of a period moves an estimate.
 
 Without covariates ATT(g,t) is a difference of weighted means of the outcome, and an average of
 them is a sum of such means. Deleting a cluster changes the weights of these means and how much
@@ -27,7 +27,7 @@ from didjack.leave_one_out import Replicates
 from didjack.memo import key_of
 
 SIGNS = np.array([1.0, -1.0, -1.0, 1.0])
-"""Treated at `time`, comparison at `time`, treated at `base`, comparison at `base`."""
+"""Treated at `time`, control at `time`, treated at `base`, control at `base`."""
 
 
 class Mean(NamedTuple):
@@ -90,7 +90,7 @@ class Means:
     changed: tuple[Changed, ...]
 
     @classmethod
-    def of(
+    def from_versions(
         cls,
         versions: Sequence[Version],
         usual: Ints,
@@ -208,9 +208,9 @@ class Loadings:
 
     @property
     def key(self) -> Hashable:
-        """The same for targets that have the same law, such as ATT(g,t) that differ in t only.
+        """The same for targets with one null distribution, such as ATT(g,t) that differ in t only.
 
-        The law depends on the equality of periods, not on which they are, nor on the sign.
+        The distribution depends on the equality of periods, not on which they are, nor on the sign.
         """
         beta = self.beta.stacked
         beta = -beta if self.beta.full[:1].sum() < 0 else beta

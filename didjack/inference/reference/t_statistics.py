@@ -1,4 +1,4 @@
-"""Quadratic forms of coefficients -> the laws of their t statistics, and what errors are scaled by.
+"""Quadratic forms of coefficients -> null distributions of t statistics, scales of standard errors.
 
 With undefined replicates and "impute", the root of CV3 over the R' kept ones is multiplied by the a
 with a^2 = Var(theta) / ((R' - 1) / R' sum_j Var(theta_(j) - theta)), the variances those of the
@@ -14,7 +14,13 @@ from functools import partial
 import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.inference.reference.distribution import TOP, Axes, Laws, equivalent_df, laws
+from didjack.inference.reference.distribution import (
+    TOP,
+    Axes,
+    NullDistributions,
+    equivalent_df,
+    null_distributions,
+)
 from didjack.inference.reference.loadings import Loadings
 from didjack.inference.reference.working_model import Design
 from didjack.memo import Memo
@@ -22,27 +28,27 @@ from didjack.memo import Memo
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """The laws of the t statistics of M coefficients.
+    """The null distributions of the t statistics of M coefficients.
 
     Attributes
     ----------
-    laws : the distinct laws
-    which : (M,) the law of each coefficient; -1 where there is none
+    distributions : the distinct ones
+    which : (M,) that of each coefficient; -1 where there is none
     scale : (M,) what the root of CV3 over the kept replicates is multiplied by; 1 where all are
         defined
     """
 
-    laws: Laws
+    distributions: NullDistributions
     which: Ints
     scale: Floats
     _memo: Memo = field(default_factory=Memo, repr=False)
 
     @property
     def method(self) -> str:
-        """How the laws are computed, in words."""
-        if not (self.laws.bulk > 0).any():
+        """How the distributions are computed, in words."""
+        if not (self.distributions.bulk > 0).any():
             return "exact"
-        if not self.laws.delta.any():
+        if not self.distributions.delta.any():
             return "t(R - 1)"
         return f"the {TOP} largest deviations and the moments of the others"
 
@@ -54,7 +60,7 @@ class Reference:
         """Two-sided p-values of t statistics, (M,)."""
         some = self.which >= 0
         result = np.full(some.size, np.nan)
-        result[some] = self.laws.take(self.which[some]).p_value(statistic[some])
+        result[some] = self.distributions.take(self.which[some]).p_value(statistic[some])
         return result
 
     def critical_value(self, alpha: float) -> Floats:
@@ -66,11 +72,11 @@ class Reference:
         return self._spread(equivalent_df(self._critical(alpha), alpha))
 
     def _critical(self, alpha: float) -> Floats:
-        """Critical values of the laws; computed once."""
-        return self._memo.get(alpha, partial(self.laws.critical_value, alpha))
+        """Critical values of the distributions; computed once."""
+        return self._memo.get(alpha, partial(self.distributions.critical_value, alpha))
 
     def _spread(self, values: Floats) -> Floats:
-        """Give each coefficient the value of its law, (M,)."""
+        """Give each coefficient the value of its distribution, (M,)."""
         return np.append(values, np.nan)[self.which]
 
 
@@ -81,7 +87,7 @@ def reference(
     centre_on_mean: bool,
     scaled: bool,
 ) -> Reference:
-    """Find the laws of coefficients.
+    """Find the null distributions of coefficients.
 
     Parameters
     ----------
@@ -120,4 +126,4 @@ def collect(axes: Sequence[Axes | None], kept: Bools, scaled: bool) -> Reference
         if scaled and count < len(kept):
             scale[m] = np.sqrt(1.0 / (shrink[m] * one.total))
     first = np.array([(which == k).argmax() for k in range(len(found))], dtype=np.int64)
-    return Reference(laws(found, (shrink * scale**2)[first]), which, scale)
+    return Reference(null_distributions(found, (shrink * scale**2)[first]), which, scale)

@@ -1,6 +1,6 @@
-"""Sums by cluster, cohort and period -> the working variance of each cluster's shocks.
+"""Sums by cluster, cohort and period -> the working variance of cluster-level shocks.
 
-Shocks of cluster h have a variance in proportion to v(n_h) = a + b / n_h in every period: a for
+The shocks of cluster h have a variance in proportion to v(n_h) = a + b / n_h in every period: a for
 what its rows share, b / n_h for the mean of what they do not. a and b are fitted to how untreated
 rows move from one period to the next.
 """
@@ -75,7 +75,7 @@ class Movements:
     weight: Floats
 
     @classmethod
-    def of(cls, sums: PeriodSums, anticipation: int) -> Movements:
+    def from_sums(cls, sums: PeriodSums, anticipation: int) -> Movements:
         """Compare adjacent periods in which `LEAST_CLUSTERS` have untreated rows."""
         shape = (sums.periods.size - 1, len(sums.weight))
         change, weights = np.full(shape, np.nan), np.zeros(shape)
@@ -148,17 +148,17 @@ def working_variance(sums: PeriodSums, movements: Movements) -> Floats:
 
 NO_OUTCOME = np.empty(0, dtype=np.int64)
 MOST_NUMBERS = 2**26
-"""Coefficients of more numbers than this (shares of cells in all replicates) have no law."""
+"""Coefficients of more numbers than this (shares of cells in all replicates) are tested with t."""
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """What the laws of all coefficients of a fit have in common.
+    """What the reference distributions of all coefficients of a fit have in common.
 
     Attributes
     ----------
     means : what each cell is made of, in each replicate
-    variance : (H,) working variance of the shocks of each cluster, relative
+    variance : (H,) relative working variance of the cluster-level shocks
     movements : of untreated rows, to which it is fitted
     """
 
@@ -168,7 +168,7 @@ class Design:
     _memo: Memo = field(default_factory=Memo)
 
     @classmethod
-    def of(cls, fit: Fit) -> Design:
+    def from_fit(cls, fit: Fit) -> Design:
         """Derive it from a fit, once; whatever is made from it later is kept, too."""
         return fit.once("design", partial(_design, fit))
 
@@ -176,7 +176,7 @@ class Design:
         """Return the loadings of a coefficient; None where they would be too many."""
         if shares.n_numbers > MOST_NUMBERS:
             return None
-        share: Share = shares.of(position)
+        share: Share = shares.share(position)
         return self.means.target(share.share, share.cells)
 
     def axes(self, loadings: Loadings, kept: Bools, centre_on_mean: bool) -> Axes | None:
@@ -213,9 +213,9 @@ def _design(fit: Fit) -> Design:
     usual[len(estimated.shown.cells) :] = -1
     usual[np.flatnonzero(estimated.shown.empty)] = -1
     changed = list(_changed(estimated, cells, usual, tables, number))
-    means = Means.of(list(number), usual, changed, tables.weights)
+    means = Means.from_versions(list(number), usual, changed, tables.weights)
     sums = _period_sums(source)
-    movements = Movements.of(sums, fit.options.estimation.anticipation)
+    movements = Movements.from_sums(sums, fit.options.estimation.anticipation)
     return Design(means, working_variance(sums, movements), movements)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from didjack._typing import Floats
 from didjack.inference.statistics import Variance, with_diagonal
-from didjack.inference.variance.base import Evidence, Material, VarianceKind
+from didjack.inference.variance.base import Evidence, VarianceInputs, VarianceKind
 
 
 def analytic(influence: Floats, df: float) -> Variance:
@@ -43,21 +43,21 @@ class Analytic(VarianceKind):
         """Return H - 1 if clustered, infinity by units."""
         return np.inf if evidence.fit.by_unit else evidence.n_clusters - 1.0
 
-    def variance(self, of: Material) -> Variance:
+    def variance(self, inputs: VarianceInputs) -> Variance:
         """Return `analytic`."""
-        return analytic(of.rows, self._df(of.evidence))
+        return analytic(inputs.rows, self._df(inputs.evidence))
 
-    def covariance(self, of: Material) -> Floats:
+    def covariance(self, inputs: VarianceInputs) -> Floats:
         """Return `analytic_covariance`."""
-        return analytic_covariance(of.rows)
+        return analytic_covariance(inputs.rows)
 
-    def n_independent(self, of: Material) -> int:
+    def n_independent(self, inputs: VarianceInputs) -> int:
         """Count the units or clusters."""
-        return len(of.rows)
+        return len(inputs.rows)
 
-    def note(self, of: Material) -> str:
+    def note(self, inputs: VarianceInputs) -> str:
         """Say what is taken to be independent."""
-        evidence = of.evidence
+        evidence = inputs.evidence
         if evidence.fit.by_unit:
             unit = evidence.fit.options.sample.idname
             what = f"units ({unit})" if unit else "rows"

@@ -62,24 +62,26 @@ class Evidence:
         The derivative with respect to their weight; standard errors are root sums of squares.
         """
         on_att = self.fit.influence
-        averages = self.targets.averages
-        if averages is None:
+        aggregated = self.targets.aggregated
+        if aggregated is None:
             return on_att
-        on_weight = self.fit.weight_influence(averages.by_cell)
-        return averages.loading.times(on_att) + averages.weight_loading.times(on_weight)
+        on_weight = self.fit.weight_influence(aggregated.by_cell)
+        return aggregated.loading.times(on_att) + aggregated.weight_loading.times(on_weight)
 
-    def laws(self, name: str, weights: Floats | None, make: Callable[[], Reference]) -> Reference:
-        """Return the laws that a kind of variance makes of coefficients or combinations, once."""
+    def reference(
+        self, name: str, weights: Floats | None, make: Callable[[], Reference]
+    ) -> Reference:
+        """Return the null distributions of coefficients or combinations; computed once."""
         return self._memo.get((name, key_of(weights)), make)
 
     @property
     def design(self) -> Design:
-        """What the laws of all coefficients have in common."""
-        return Design.of(self.fit)
+        """What the reference distributions of all coefficients have in common."""
+        return Design.from_fit(self.fit)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Material:
+class VarianceInputs:
     """What the variance of L coefficients, or of combinations of them, is made from.
 
     Attributes
@@ -96,7 +98,7 @@ class Material:
     reference: Reference | None = None
 
     def loadings(self, position: int) -> Loadings | None:
-        """Return what shocks do to one of the L; None where that is too much to write down."""
+        """Return the loadings of one of the L; None where they are too many."""
         design, shares = self.evidence.design, self.evidence.targets.shares
         if self.weights is None:
             return design.loadings(shares, position)
@@ -151,19 +153,19 @@ class VarianceKind(ABC):
         return np.vstack([theta.full, np.where(gone, np.nan, theta.deleted)])
 
     @abstractmethod
-    def variance(self, of: Material) -> Variance:
+    def variance(self, inputs: VarianceInputs) -> Variance:
         """Return standard errors and degrees of freedom, (L,)."""
 
     @abstractmethod
-    def covariance(self, of: Material) -> Floats:
+    def covariance(self, inputs: VarianceInputs) -> Floats:
         """Return the covariance matrix, (L, L); its diagonal is that of `variance`."""
 
     @abstractmethod
-    def n_independent(self, of: Material) -> int:
+    def n_independent(self, inputs: VarianceInputs) -> int:
         """Count the independent parts: covariances have a rank of one less at most."""
 
     @abstractmethod
-    def note(self, of: Material) -> str:
+    def note(self, inputs: VarianceInputs) -> str:
         """Say in one sentence, for the foot of a table, how standard errors were made."""
 
     def short(self, by_unit: bool) -> str:
@@ -175,7 +177,7 @@ class VarianceKind(ABC):
         short = self.short(by_unit)
         return short if short == self.name else f"{self.name}, {short}"
 
-    def critical_value(self, of: Material, among: Ints, alpha: float) -> CriticalValue:
+    def critical_value(self, inputs: VarianceInputs, among: Ints, alpha: float) -> CriticalValue:
         """Return the critical value of a simultaneous band over some coefficients.
 
         Parameters
@@ -183,9 +185,9 @@ class VarianceKind(ABC):
         among : (m,) positions of coefficients with a standard error, one at least
         alpha : one minus the level
         """
-        variance = self.variance(of)
+        variance = self.variance(inputs)
         error = variance.std_error[among]
-        correlation = self.covariance(of)[np.ix_(among, among)]
+        correlation = self.covariance(inputs)[np.ix_(among, among)]
         correlation = correlation / np.outer(error, error)
         df = float(variance.df[among].min())
-        return max_t(correlation, df, alpha, of.evidence.options.seed)
+        return max_t(correlation, df, alpha, inputs.evidence.options.seed)

@@ -23,7 +23,7 @@ from didjack.estimation.kernels.draws import sum_draws
 from didjack.inference.bands import CriticalValue
 from didjack.inference.statistics import Variance, with_diagonal
 from didjack.inference.variance.analytic import analytic
-from didjack.inference.variance.base import Evidence, Material, VarianceKind
+from didjack.inference.variance.base import Evidence, VarianceInputs, VarianceKind
 from didjack.wording import plural
 
 Weights = Literal["rademacher", "webb"]
@@ -191,26 +191,26 @@ class Bootstrap(VarianceKind):
         options = evidence.options
         return multiplier_draws(evidence.influence, options.n_boot, options.seed)
 
-    def variance(self, of: Material) -> Variance:
+    def variance(self, inputs: VarianceInputs) -> Variance:
         """Return `variance` of the draws."""
-        return variance(of.rows)
+        return variance(inputs.rows)
 
-    def covariance(self, of: Material) -> Floats:
+    def covariance(self, inputs: VarianceInputs) -> Floats:
         """Return `covariance` of the draws."""
-        return covariance(of.rows)
+        return covariance(inputs.rows)
 
-    def n_independent(self, of: Material) -> int:
+    def n_independent(self, inputs: VarianceInputs) -> int:
         """Count the units or clusters."""
-        return len(of.evidence.influence)
+        return len(inputs.evidence.influence)
 
-    def critical_value(self, of: Material, among: Ints, alpha: float) -> CriticalValue:
+    def critical_value(self, inputs: VarianceInputs, among: Ints, alpha: float) -> CriticalValue:
         """Return `uniform_critical_value` of the draws."""
-        value = uniform_critical_value(of.rows[:, among], alpha)
-        return CriticalValue(value, np.nan, len(of.rows))
+        value = uniform_critical_value(inputs.rows[:, among], alpha)
+        return CriticalValue(value, np.nan, len(inputs.rows))
 
-    def note(self, of: Material) -> str:
+    def note(self, inputs: VarianceInputs) -> str:
         """Say how the draws were made."""
-        evidence, options = of.evidence, of.evidence.options
+        evidence, options = inputs.evidence, inputs.evidence.options
         weights = default_weights(len(evidence.influence)).capitalize()
         return (
             f"Multiplier bootstrap by {evidence.independent}: {options.n_boot:,} draws of "

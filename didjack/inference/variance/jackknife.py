@@ -15,7 +15,7 @@ from didjack.inference.reference.t_statistics import Reference, reference
 from didjack.inference.reference.working_model import Design
 from didjack.inference.statistics import Variance, with_diagonal
 from didjack.inference.targets import LEAST_REPLICATES, combine
-from didjack.inference.variance.base import Evidence, Material, VarianceKind
+from didjack.inference.variance.base import Evidence, VarianceInputs, VarianceKind
 from didjack.leave_one_out import Replicates
 from didjack.options import Undefined
 
@@ -102,63 +102,65 @@ class CV3(VarianceKind):
         """Return the estimates in all replicates, the full sample first."""
         return evidence.targets.theta
 
-    def variance(self, of: Material) -> Variance:
-        """Return `jackknife`, with the laws of the statistics under the working model.
+    def variance(self, inputs: VarianceInputs) -> Variance:
+        """Return `jackknife`, with the null distributions under the working model.
 
         Where undefined replicates are imputed, errors are scaled to be unbiased under it.
         """
-        options = of.evidence.options
-        found = jackknife(Replicates(of.rows), options.missing_replicates, self.centre_on_mean)
+        options = inputs.evidence.options
+        found = jackknife(Replicates(inputs.rows), options.missing_replicates, self.centre_on_mean)
         if options.reference == "t":
             return found
-        law = of.reference
-        if law is None:
-            law = of.evidence.laws(self.name, of.weights, partial(self._law, of))
-        none = law.which < 0
+        distribution = inputs.reference
+        if distribution is None:
+            distribution = inputs.evidence.reference(
+                self.name, inputs.weights, partial(self._reference, inputs)
+            )
+        none = distribution.which < 0
         return Variance(
-            np.where(none, np.nan, law.scale * found.std_error),
+            np.where(none, np.nan, distribution.scale * found.std_error),
             np.where(none, np.nan, found.df),
             found.n_replicates,
-            law,
+            distribution,
         )
 
-    def _law(self, of: Material) -> Reference:
-        """Find the laws of the statistics of coefficients."""
-        return self.reference_under(of.evidence.design, of)
+    def _reference(self, inputs: VarianceInputs) -> Reference:
+        """Find the null distributions of coefficients."""
+        return self.reference_under(inputs.evidence.design, inputs)
 
-    def reference_under(self, design: Design, of: Material) -> Reference:
+    def reference_under(self, design: Design, inputs: VarianceInputs) -> Reference:
         """Find them under a working model, each with all its own replicates."""
-        theta, rule = of.evidence.targets.estimates, of.evidence.options.missing_replicates
-        if of.weights is not None:
-            theta = theta.map(partial(combine, weights=of.weights))
+        theta, rule = inputs.evidence.targets.estimates, inputs.evidence.options.missing_replicates
+        if inputs.weights is not None:
+            theta = theta.map(partial(combine, weights=inputs.weights))
         error = jackknife(theta, rule, self.centre_on_mean).std_error
         kept = ~np.isnan(theta.deleted) & ~np.isnan(error)
-        loadings = [partial(of.loadings, m) for m in range(error.size)]
+        loadings = [partial(inputs.loadings, m) for m in range(error.size)]
         scaled = rule == "impute"
         return reference(design, loadings, kept, self.centre_on_mean, scaled)
 
-    def covariance(self, of: Material) -> Floats:
+    def covariance(self, inputs: VarianceInputs) -> Floats:
         """Return `jackknife_covariance`, scaled as the errors are."""
-        rule, found = of.evidence.options.missing_replicates, self.variance(of)
-        matrix = jackknife_covariance(Replicates(of.rows), rule, self.centre_on_mean)
-        if isinstance(found.law, Reference):
-            matrix *= found.law.scale[:, None] * found.law.scale
+        rule, found = inputs.evidence.options.missing_replicates, self.variance(inputs)
+        matrix = jackknife_covariance(Replicates(inputs.rows), rule, self.centre_on_mean)
+        if isinstance(found.reference, Reference):
+            matrix *= found.reference.scale[:, None] * found.reference.scale
         return with_diagonal(matrix, found.std_error)
 
-    def n_independent(self, of: Material) -> int:
+    def n_independent(self, inputs: VarianceInputs) -> int:
         """Count the replicates that have all of the coefficients or combinations."""
-        return int((~np.isnan(Replicates(of.rows).deleted)).all(axis=1).sum())
+        return int((~np.isnan(Replicates(inputs.rows).deleted)).all(axis=1).sum())
 
-    def note(self, of: Material) -> str:
+    def note(self, inputs: VarianceInputs) -> str:
         """Say how many replicates are used, and what they are centred on."""
-        found, evidence = self.variance(of), of.evidence
+        found, evidence = self.variance(inputs), inputs.evidence
         most = int(found.n_replicates[~np.isnan(found.std_error)].max(initial=0))
-        law = f"t({most - 1})"
+        distribution = f"t({most - 1})"
         if evidence.options.reference == "model":
-            law = "laws under the working model of clusters' shocks"
+            distribution = "null distributions under the working model of cluster-level shocks"
         return (
             f"{self.name}: cluster jackknife by {evidence.independent}, {most} of "
-            f"{evidence.n_clusters} replicates, centred on the {self.centre}; {law}."
+            f"{evidence.n_clusters} replicates, centred on the {self.centre}; {distribution}."
         )
 
 

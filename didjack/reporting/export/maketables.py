@@ -14,7 +14,7 @@ STATISTICS = {
     "clusters": "Clusters",
     "treated_clusters": "Treated clusters",
     "se_type": "Standard errors",
-    "control_group": "Comparison group",
+    "control_group": "Control group",
     "est_method": "Estimator",
 }
 """What `maketables` can show below the coefficients."""

@@ -1,4 +1,4 @@
-"""What all pictures share: colours, new axes, titles, and where treatment begins."""
+"""What all plots share: colours, new axes, titles, and where treatment begins."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from didjack.errors import OptionError
-from didjack.wording import brief, encodable
+from didjack.options import must_be
+from didjack.wording import encodable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,10 +54,7 @@ def check_axes(ax: Any) -> None:
     from matplotlib.axes import Axes
 
     if not isinstance(ax, Axes) or ax.name != "rectilinear":
-        raise OptionError(
-            f"ax={brief(ax)} is not allowed: matplotlib Axes (rectilinear ones), or None for a new "
-            "figure"
-        )
+        raise must_be("ax", "rectilinear matplotlib Axes, or None for a new figure", ax)
 
 
 def root(within: Axes | Figure | SubFigure) -> Figure:

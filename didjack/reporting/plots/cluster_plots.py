@@ -1,4 +1,4 @@
-"""Results -> matplotlib pictures of what each cluster does to an estimate."""
+"""Results -> plots of what each cluster does to an estimate."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def replicates(view: ResultView, deletions: Deletions, ax: Axes | None, finish: 
             )
     ring = deletions.composition[order]
     if ring.any():
-        name = "leaves other ATT(g,t) to average"
+        name = "leaves other ATT(g,t) to aggregate"
         ax.plot(value[ring], y[ring], "o", color=ink(ax), mfc="none", ms=size + 4, label=name)
     ax.set_xlabel(wrapped(ax, f"estimate without the cluster ({effect(view)})"))
     ax.set_ylabel(plain(one_line(clusters.name)))
@@ -156,7 +156,7 @@ def _percentages(ax: Axes, y: Ints, width: Floats, equal: float) -> Floats:
 
 
 def finish_clusters(ax: Axes, finish: Finish, title: str | None, boxes: Floats) -> None:
-    """Add title and legend to a picture of clusters, where `boxes`, (n, 4), are drawn."""
+    """Add title and legend to a plot of clusters, where `boxes`, (n, 4), are drawn."""
     if title is not None:
         set_title(ax, finish.words(_capital(title)))
     ax.spines[["top", "right"]].set_visible(False)

@@ -1,4 +1,4 @@
-"""Results -> matplotlib pictures of averages, or of ATT(g,t) in panels, with their intervals."""
+"""Results -> plots of aggregated effects, or of ATT(g,t) in panels, with their intervals."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def add(
     drawn: tuple[Points, str | None],
     places: Places,
     rows: Bools | None = None,
-    told_apart: bool = True,
+    pre_post: bool = True,
 ) -> None:
     """Draw a result, or some rows of it, and remember it with the axes."""
     from didjack.reporting.plots.drawn import Drawn, records
@@ -64,7 +64,7 @@ def add(
     if rows is not None:
         points = points.take(rows)
     taken = sum(record.style.n_colours for record in earlier)
-    paint = one.style.paint(taken, ink(ax), told_apart, (one.view.errors, second))
+    paint = one.style.paint(taken, ink(ax), pre_post, (one.view.errors, second))
     draw(ax, points, paint)
     facts = Facts(
         f"{100 * (1 - one.intervals.alpha):g}%",
@@ -83,7 +83,7 @@ def add(
     ax.add_container(Drawn(ax.lines[-1:], record))
 
 
-def draw_averages(
+def draw_aggregated(
     series: Sequence[Series], scheme: Scheme, ax: Axes | None, finish: Finish
 ) -> Axes:
     """Draw the components of an aggregation, of one or several results.
@@ -91,7 +91,7 @@ def draw_averages(
     Parameters
     ----------
     series : results, all with this scheme
-    scheme : what they average over
+    scheme : how they are aggregated
     ax : where to draw; None: a new figure
     finish : title and legend
     """
@@ -109,7 +109,7 @@ def draw_averages(
     if not records(ax):
         zero_line(ax)
     for one, drawn in zip(series, points, strict=True):
-        add(ax, one, drawn, places, told_apart=scheme.leads)
+        add(ax, one, drawn, places, pre_post=scheme.leads)
         if scheme.leads:
             anticipation = one.view.options.anticipation
             treatment_line(ax, 0.0, -float(anticipation))
@@ -136,7 +136,7 @@ def draw_overall(series: Sequence[Series], ax: Axes | None, finish: Finish) -> A
         ax = new_axes(float(np.clip(2.0 + 0.8 * len(series), 4.0, 10.0)), 4.0)
     zero_line(ax)
     for one, drawn in zip(series, points, strict=True):
-        add(ax, one, drawn, places, told_apart=False)
+        add(ax, one, drawn, places, pre_post=False)
     ax.set_ylabel(plain(common_effect(series, records(ax))))
     _ticks(ax, places)
     finish_axes(ax, finish, named=True)

@@ -1,4 +1,4 @@
-"""Several results in one picture."""
+"""Several results in one plot."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 from didjack._typing import Floats
 from didjack.errors import OptionError
-from didjack.options import check_alpha, check_flag, told_apart
+from didjack.options import check_alpha, check_flag, must_be, validate_keywords
 from didjack.reporting.plots.axes import plain
-from didjack.reporting.plots.coefficient_plots import draw_averages, draw_cells, draw_overall
+from didjack.reporting.plots.coefficient_plots import draw_aggregated, draw_cells, draw_overall
 from didjack.reporting.plots.points import Finish, Style, check_color, check_marker
 from didjack.reporting.plots.series import Intervals, Series
-from didjack.reporting.view import ResultView, Viewed, seen
-from didjack.wording import brief, name_some, plural
+from didjack.reporting.view import ResultView, Viewed, as_view
+from didjack.wording import name_some, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,8 +29,8 @@ WIDE = 0.7
 """All of them together take no more than this."""
 
 
-@told_apart
-def coefplot(  # noqa: PLR0913 (a picture has the options that it has)
+@validate_keywords
+def coefplot(  # noqa: PLR0913 (a plot has the options that it has)
     results: Viewed | Sequence[Viewed] | Mapping[str, Viewed],
     ax: Axes | NDArray[Any] | Figure | SubFigure | None = None,
     alpha: float | None = None,
@@ -40,10 +40,10 @@ def coefplot(  # noqa: PLR0913 (a picture has the options that it has)
     title: str | None = None,
     legend: bool = True,
 ) -> Axes | NDArray[Any]:
-    """Draw several results in one picture, side by side.
+    """Draw several results in one plot, side by side.
 
     All have to be of one kind: event studies, effects by cohort, by period, simple averages, or
-    ATT(g,t). They are in the picture in their order in ``results``, and a coefficient is where its
+    ATT(g,t). They are in the plot in their order in ``results``, and a coefficient is where its
     label is, also if some results lack it.
 
     Parameters
@@ -123,33 +123,28 @@ def coefplot(  # noqa: PLR0913 (a picture has the options that it has)
     single: Any = ax
     if alone:
         return draw_overall(series, single, finish)
-    return draw_averages(series, kind, single, finish)
+    return draw_aggregated(series, kind, single, finish)
 
 
 def _views(results: Any) -> dict[str, ResultView]:
-    """Check that results are of one kind, and return what is seen of them by name."""
-    if (one := seen(results)) is not None:
+    """Check that results are of one kind, and return their views by name."""
+    if (one := as_view(results)) is not None:
         results = {one.options.yname: results}
     elif isinstance(results, Sequence) and not isinstance(results, str):
         results = {f"({i + 1})": result for i, result in enumerate(results)}
     if not isinstance(results, Mapping) or not results:
-        raise OptionError(
-            f"results={brief(results)} is not allowed: a result, a list of results, or a mapping "
-            "of names to results, for example {'reg': a, 'dr': b}"
-        )
+        what = "a result, a list of results, or a mapping such as {'reg': a, 'dr': b}"
+        raise must_be("results", what, results)
     views = {}
     for name, result in results.items():
-        view = seen(result)
-        if not isinstance(name, str) or view is None:
-            raise OptionError(
-                f"results: {brief(name)}: {brief(result)} is not allowed; names are texts, results "
-                "are what csdid() and aggregate() return"
-            )
+        view = as_view(result)
+        if not isinstance(name, str):
+            raise must_be("names of results", "strings", name)
+        if view is None:
+            raise must_be(f"results[{name!r}]", "what csdid() or aggregate() returns", result)
         if not name or name.startswith("_"):
-            raise OptionError(
-                f"results: the name {name!r} is not allowed: matplotlib leaves names that are "
-                "empty, or begin with an underscore, out of legends"
-            )
+            hint = ", which matplotlib leaves out of legends"
+            raise must_be("names of results", "without leading underscore, not empty", name, hint)
         views[name] = view
     kinds = {view.title: name for name, view in views.items()}
     if len(kinds) > 1:
@@ -170,10 +165,8 @@ def _for_each(name: str, given: Any, names: list[str], check: Any) -> dict[str, 
     else:
         listed = [] if isinstance(given, str) or not np.iterable(given) else list(given)
         if len(listed) != len(names):
-            raise OptionError(
-                f"{name}={brief(given)} is not allowed: one for each of "
-                f"{plural(len(names), 'result')}, in a list or by name"
-            )
+            what = f"a list or mapping with one for each of {plural(len(names), 'result')}"
+            raise must_be(name, what, given)
         found = dict(zip(names, listed, strict=True))
     for value in found.values():
         if value is not None:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from didjack._typing import Bools, Floats
-from didjack.errors import OptionError
-from didjack.options import check_flag
+from didjack.options import check_flag, check_listed, must_be
 from didjack.reporting.plots.axes import AFTER, BEFORE, GREY, ink, paper, root
-from didjack.wording import brief, one_line
+from didjack.wording import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,11 +30,11 @@ FURTHEST = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
-    """Title and legend of a picture.
+    """Title and legend of a plot.
 
     Attributes
     ----------
-    title : None for what the picture says of itself, "" for none
+    title : None for what the plot says of itself, "" for none
     legend : whether there is one
     """
 
@@ -77,26 +76,24 @@ class Style:
             check_marker("marker", self.marker)
         check_offset(self.offset)
 
-    def paint(
-        self, taken: int, ink: Any, told_apart: bool, errors: tuple[str, str | None]
-    ) -> Paint:
+    def paint(self, taken: int, ink: Any, pre_post: bool, errors: tuple[str, str | None]) -> Paint:
         """Choose what was not asked for.
 
         Parameters
         ----------
         taken : number of colours that are there already
         ink : the colour that the axes are written in
-        told_apart : whether a legend without a name is about before and after treatment
+        pre_post : whether a legend without a name is about before and after treatment
         errors : names of the variance estimators, the second may be none
         """
         if self.label is None:
             before = Mark(self.marker or "s", BEFORE if self.color is None else self.color)
             after = Mark(self.marker or "o", AFTER if self.color is None else self.color)
-            return Paint(before, after, None, told_apart, *errors)
+            return Paint(before, after, None, pre_post, *errors)
         chosen = PALETTE[taken % len(PALETTE)]
         colour = (ink if chosen == INK else chosen) if self.color is None else self.color
         mark = Mark(self.marker or MARKERS[taken % len(MARKERS)], colour)
-        return Paint(mark, mark, self.label, told_apart, *errors)
+        return Paint(mark, mark, self.label, pre_post, *errors)
 
     @property
     def n_colours(self) -> int:
@@ -105,9 +102,9 @@ class Style:
 
 
 def check_text(name: str, value: Any) -> None:
-    """Raise for anything but a text or None."""
+    """Raise for anything but a string or None."""
     if value is not None and not isinstance(value, str):
-        raise OptionError(f"{name}={brief(value)} is not allowed: a text, or None")
+        raise must_be(name, "a string or None", value)
 
 
 def check_color(name: str, value: Any) -> None:
@@ -115,29 +112,23 @@ def check_color(name: str, value: Any) -> None:
     from matplotlib.colors import is_color_like
 
     if not is_color_like(value):
-        raise OptionError(
-            f"{name}={brief(value)} is not allowed: a colour as matplotlib knows them, for example "
-            "'black', '#0072B2' or (0.0, 0.4, 0.7)"
-        )
+        what = "a colour of matplotlib, such as 'black', '#0072B2' or (0.0, 0.4, 0.7)"
+        raise must_be(name, what, value)
 
 
 def check_marker(name: str, value: Any) -> None:
     """Raise for a marker that cannot be both filled and open."""
     from matplotlib.lines import Line2D
 
-    if not isinstance(value, str) or value not in Line2D.filled_markers:
-        listed = ", ".join(map(repr, Line2D.filled_markers))
-        raise OptionError(f"{name}={brief(value)} is not allowed; allowed: {listed}")
+    check_listed(name, value, Line2D.filled_markers)
 
 
 def check_offset(value: Any) -> None:
     """Raise unless it is less than half the way to the next coefficient."""
     number = isinstance(value, (int, float, np.integer, np.floating))
     if not number or isinstance(value, bool) or not abs(value) < FURTHEST:
-        raise OptionError(
-            f"offset={brief(value)} is not allowed: a number between {-FURTHEST} and {FURTHEST}; "
-            "neighbouring coefficients are 1 apart"
-        )
+        hint = "; neighbouring coefficients are 1 apart"
+        raise must_be("offset", f"a number between {-FURTHEST} and {FURTHEST}", value, hint)
 
 
 # ---- points --------------------------------------------------------------------------------------
@@ -206,14 +197,14 @@ class Paint(NamedTuple):
     ----------
     before, after : markers before and after treatment
     label : the result's name in the legend
-    told_apart : whether the legend, without a name, is about before and after treatment
+    pre_post : whether the legend, without a name, is about before and after treatment
     first, second : what it calls the variance estimators, if there are two
     """
 
     before: Mark
     after: Mark
     label: str | None
-    told_apart: bool
+    pre_post: bool
     first: str
     second: str | None
 
@@ -295,7 +286,7 @@ def _explain(ax: Axes, points: Points, paint: Paint) -> None:
         entry(ax, paint.after, paint.after.colour, paint.label)
         if (effects.short & np.isfinite(effects.low)).any():
             entry(ax, Mark("o", GREY), paper(ax), SHORT)
-    elif paint.told_apart:
+    elif paint.pre_post:
         _explain_times(ax, effects, paint)
     elif paint.second is not None:
         entry(ax, paint.after, paint.after.colour, paint.first)

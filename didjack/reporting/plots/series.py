@@ -160,7 +160,7 @@ def union(indexes: Sequence[pd.Index]) -> pd.Index:
     for other in indexes[1:]:
         if not len(together.intersection(other)):
             raise OptionError(
-                "results have no label in common, and no picture: one has "
+                "results have no label in common, and no plot: one has "
                 f"{name_some(map(label_text, together), 3)}, another "
                 f"{name_some(map(label_text, other), 3)}"
             )

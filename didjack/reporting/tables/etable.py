@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from didjack.errors import OptionError
-from didjack.options import check_count, check_flag, check_listed, told_apart
+from didjack.options import check_count, check_flag, check_listed, must_be, validate_keywords
 from didjack.reporting.tables import footer
 from didjack.reporting.tables.grid import BELOW, Style, check_stars, decimals_of, number
 from didjack.reporting.tables.table import Table, check_path, write
-from didjack.reporting.view import ResultView, Viewed, columns, seen
+from didjack.reporting.view import ResultView, Viewed, as_view, columns
 from didjack.wording import brief, did_you_mean, encodable, name_some, nearest, plural
 
 # ---- selection -----------------------------------------------------------------------------------
@@ -52,7 +52,7 @@ def renamed(known: Sequence[str], rename: Any) -> dict[str, str]:
     if rename is None:
         return {name: name for name in known}
     if not isinstance(rename, Mapping) or not all(isinstance(new, str) for new in rename.values()):
-        raise OptionError(f"rename={brief(rename)} is not allowed: a dict from names to texts")
+        raise must_be("rename", "a dict from names to strings", rename)
     found: dict[str, str] = {}
     for pattern, new in rename.items():
         names = _matching("rename", pattern, known)
@@ -65,7 +65,8 @@ def _replaced(pattern: str, new: str, name: str) -> str:
     try:
         return re.sub(pattern, new, name)
     except (re.error, IndexError) as error:
-        raise OptionError(f"rename={brief({pattern: new})} is not allowed: {error}") from error
+        what = "names, or regular expressions and their replacements"
+        raise must_be("rename", what, {pattern: new}, f": {error}") from error
 
 
 def _matching(option: str, patterns: Any, known: Sequence[str]) -> list[str]:
@@ -76,10 +77,7 @@ def _matching(option: str, patterns: Any, known: Sequence[str]) -> list[str]:
     """
     patterns = [patterns] if isinstance(patterns, str) else patterns
     if not isinstance(patterns, Sequence) or not all(isinstance(one, str) for one in patterns):
-        raise OptionError(
-            f"{option}={brief(patterns)} is not allowed: names of coefficients, or regular "
-            "expressions"
-        )
+        raise must_be(option, "names of coefficients, or regular expressions", patterns)
     found: list[str] = []
     for pattern in patterns:
         names = [pattern] if pattern in known else _searched(option, pattern, known)
@@ -110,11 +108,9 @@ def named(results: Any, names: Any) -> tuple[list[str], list[ResultView]]:
     if isinstance(results, Mapping):
         names = list(results) if names is None else names
         results = list(results.values())
-    results = [results] if seen(results) else results
+    results = [results] if as_view(results) else results
     if not isinstance(results, Sequence) or isinstance(results, str):
-        raise OptionError(
-            f"results={brief(results)} is not allowed: a result, or a list or dict of results"
-        )
+        raise must_be("results", "a result, or a list or dict of results", results)
     views = [_view(one) for one in results]
     names = [f"({i + 1})" for i in range(len(results))] if names is None else names
     names = texts("names", list(names) if isinstance(names, pd.Index) else names)
@@ -127,24 +123,24 @@ def named(results: Any, names: Any) -> tuple[list[str], list[ResultView]]:
 
 
 def _view(result: Any) -> ResultView:
-    view = seen(result)
+    view = as_view(result)
     if view is None:
         raise OptionError(f"results has {brief(result)}, which is no result of csdid")
     return view
 
 
 def texts(option: str, value: Any) -> list[str]:
-    """Return a list of texts, or raise."""
+    """Return a list of strings, or raise."""
     listed = isinstance(value, Sequence) and not isinstance(value, str)
     if not listed or not all(isinstance(one, str) for one in value):
-        raise OptionError(f"{option}={brief(value)} is not allowed: a list of texts")
+        raise must_be(option, "a list of strings", value)
     return [encodable(one) for one in value]
 
 
 def check_text(option: str, value: Any) -> str:
-    """Return a text, or raise."""
+    """Return a string, or raise."""
     if not isinstance(value, str):
-        raise OptionError(f"{option}={brief(value)} is not allowed: a text")
+        raise must_be(option, "a string", value)
     return encodable(value)
 
 
@@ -158,9 +154,7 @@ def sentences(notes: Any) -> list[str]:
 def check_label(label: Any) -> str:
     """Return a label that LaTeX and typst can refer to, or raise."""
     if not isinstance(label, str) or not re.fullmatch(r"[\w:.-]*", label, re.ASCII):
-        raise OptionError(
-            f"label={brief(label)} is not allowed: letters, digits and : . - _, such as 'tab:main'"
-        )
+        raise must_be("label", "of letters, digits and : . - _, such as 'tab:main'", label)
     return label
 
 
@@ -178,7 +172,7 @@ def grouped(groups: Any, names: list[str]) -> list[str]:
     found = texts("groups", named)
     if len(found) != len(names):
         raise OptionError(
-            f"groups={brief(groups)} has {plural(len(found), 'text')}, and there are "
+            f"groups={brief(groups)} has {plural(len(found), 'string')}, and there are "
             f"{plural(len(names), 'column')}"
         )
     runs = [text for text, _ in groupby(found) if text]
@@ -210,13 +204,11 @@ def further_rows(rows: Any, count: int, places: int) -> list[list[str]]:
     if rows is None:
         return []
     if not isinstance(rows, Mapping) or not all(isinstance(label, str) for label in rows):
-        raise OptionError(f"extra_rows={brief(rows)} is not allowed: a dict from labels to lists")
+        raise must_be("extra_rows", "a dict from labels to lists", rows)
     for label, values in rows.items():
         if not isinstance(values, (list, tuple, pd.Series, np.ndarray)) or len(values) != count:
-            raise OptionError(
-                f"extra_rows[{label!r}]={brief(values)} is not allowed: a list with one text or "
-                f"number for each of {plural(count, 'column')}"
-            )
+            what = f"a list with one string or number for each of {plural(count, 'column')}"
+            raise must_be(f"extra_rows[{label!r}]", what, values)
     return [[label, *(_written(label, one, places) for one in row)] for label, row in rows.items()]
 
 
@@ -229,7 +221,7 @@ def _written(label: str, value: Any, places: int) -> str:
         return f"{int(value):,}"
     if isinstance(value, Real):
         return number(float(value), places)
-    raise OptionError(f"extra_rows[{label!r}] has {brief(value)}: neither a text nor a number")
+    raise OptionError(f"extra_rows[{label!r}] has {brief(value)}: neither a string nor a number")
 
 
 # ---- etable --------------------------------------------------------------------------------------
@@ -237,7 +229,7 @@ def _written(label: str, value: Any, places: int) -> str:
 MOST_DIGITS = 20
 
 
-@told_apart
+@validate_keywords
 def etable(
     results: Viewed | Sequence[Viewed] | Mapping[str, Viewed],
     names: Sequence[str] | None = None,
@@ -382,7 +374,7 @@ def _by_name(view: ResultView, head: str, which: str) -> pd.DataFrame:
         return table
     if view.scheme is None:
         raise OptionError(
-            f"which='overall' is not allowed: {head!r} has ATT(g,t), and no overall; aggregate it"
+            f"which='overall' needs aggregated effects; {head!r} has ATT(g,t): aggregate() it"
         )
     return table.iloc[-1:]
 

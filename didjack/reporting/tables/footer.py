@@ -18,7 +18,7 @@ from didjack.options import (
     Reference,
     Undefined,
 )
-from didjack.reporting.view import Averaging, ResultView, coefficient_names
+from didjack.reporting.view import Aggregation, ResultView, coefficient_names
 from didjack.wording import name_some, one_line
 
 COMPARISONS: dict[ControlGroup, str] = {"nevertreated": "never", "notyettreated": "not yet"}
@@ -52,7 +52,7 @@ class Column:
     at: Ints
 
     @classmethod
-    def of(cls, view: ResultView, names: Collection[str] | None = None) -> Column:
+    def from_view(cls, view: ResultView, names: Collection[str] | None = None) -> Column:
         """Select coefficients by the names that tables give them; default: all."""
         at = np.arange(len(view.index))
         if names is not None:
@@ -78,7 +78,7 @@ class Column:
     def _apart(self) -> Ints:
         """Coefficients that have no ATT(g,t) in common: the overall has those of many others."""
         overall = len(self.view.index) - 1
-        if self.view.averaging is None or overall not in self.at:
+        if self.view.aggregation is None or overall not in self.at:
             return self.at
         apart = np.append(self.view.before[:overall], True)
         return np.compress(apart[self.at], self.at)
@@ -144,13 +144,13 @@ def rows(views: Sequence[ResultView], names: Collection[str] | None = None) -> l
     list of lists of str
         A label, and V texts; "" where something does not apply to a result.
     """
-    columns = [Column.of(view, names) for view in views]
+    columns = [Column.from_view(view, names) for view in views]
     return [[row.label, *map(row.write, columns)] for row in ROWS if row.belongs(columns)]
 
 
 def unusual(view: ResultView) -> list[list[str]]:
     """Return labels and texts of what was asked for beyond the usual."""
-    column = Column.of(view)
+    column = Column.from_view(view)
     asked = [row for row in ROWS if row.shown == "different" and row.is_notable(column)]
     return [[row.label, row.write(column)] for row in asked]
 
@@ -187,9 +187,9 @@ def _where(applies: Callable[[Column], object], write: Write) -> Write:
     return lambda column: write(column) if applies(column) else ""
 
 
-def _averaged(write: Callable[[Averaging], str], otherwise: str = "") -> Write:
-    """Write how ATT(g,t) are averaged, if they are."""
-    return lambda c: otherwise if c.view.averaging is None else write(c.view.averaging)
+def _aggregated(write: Callable[[Aggregation], str], otherwise: str = "") -> Write:
+    """Write how ATT(g,t) are aggregated, if they are."""
+    return lambda c: otherwise if c.view.aggregation is None else write(c.view.aggregation)
 
 
 def _event_times(window: Window) -> str:
@@ -257,14 +257,14 @@ ROWS = (
         _where(lambda c: c.options.xformla, lambda c: COLLINEAR[c.options.collinear]),
         usual=COLLINEAR["nan"],
     ),
-    Row("Comparison group", ("control_group",), lambda c: COMPARISONS[c.options.control_group]),
+    Row("Control group", ("control_group",), lambda c: COMPARISONS[c.options.control_group]),
     Row("Base period", ("base_period",), lambda c: c.options.base_period),
     Row("Anticipation", ("anticipation",), lambda c: f"{c.options.anticipation}"),
-    # the averages
-    Row("Aggregation", ("type",), _averaged(lambda a: a.type, "none")),
-    Row("Event times", ("min_e", "max_e"), _averaged(lambda a: _event_times(a.window)), "all"),
-    Row("Balanced cohorts", ("balance_e",), _averaged(lambda a: _balance(a.window)), "no"),
-    Row("Cell weights", ("weights",), _averaged(lambda a: a.weights), "cohort"),
+    # the aggregation
+    Row("Aggregation", ("type",), _aggregated(lambda a: a.type, "none")),
+    Row("Event times", ("min_e", "max_e"), _aggregated(lambda a: _event_times(a.window)), "all"),
+    Row("Balanced cohorts", ("balance_e",), _aggregated(lambda a: _balance(a.window)), "no"),
+    Row("Cell weights", ("weights",), _aggregated(lambda a: a.weights), "cohort"),
     # inference
     Row("Clustered by", ("cluster",), lambda c: one_line(c.view.about["cluster"] or "row")),
     Row(

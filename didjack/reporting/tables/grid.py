@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from didjack.errors import OptionError
-from didjack.options import check_share
+from didjack.options import check_share, must_be
 from didjack.reporting.view import ResultView
 from didjack.status import BASE
-from didjack.wording import brief, name_some, one_line
+from didjack.wording import name_some, one_line
 
 # ---- numbers -------------------------------------------------------------------------------------
 
@@ -82,10 +82,11 @@ def check_stars(stars: Any) -> Stars:
 
 
 def _refused(stars: Any) -> OptionError:
-    return OptionError(
-        f"stars={brief(stars)} is not allowed: True, False, cut-offs such as (0.1, 0.05, 0.01), or "
-        "a dict from marks without digits, brackets or spaces to different cut-offs"
+    what = (
+        "True, False, cut-offs such as (0.1, 0.05, 0.01), or a dict from marks without digits, "
+        "brackets or spaces to different cut-offs"
     )
+    return must_be("stars", what, stars)
 
 
 def mark(p_value: float, stars: Stars) -> str:
@@ -230,12 +231,12 @@ class Style:
             "p": f"p-values in brackets, from {kind}.",
             "ci": f"{' and '.join(levels)} confidence intervals in brackets, from {kind}.",
         }
-        told = [lines[self.below]]
+        notes = [lines[self.below]]
         if self.below == "se":
-            told = [told[0][0].upper() + told[0][1:]]
+            notes = [notes[0][0].upper() + notes[0][1:]]
         if self.stars:
-            told.append(legend(self.stars))
-        return told + _gaps(heads, tables)
+            notes.append(legend(self.stars))
+        return notes + _gaps(heads, tables)
 
 
 def _gaps(heads: list[str], tables: list[pd.DataFrame]) -> list[str]:

@@ -43,7 +43,7 @@ def _design_rows(view: ResultView) -> list[list[str]]:
         ["Outcome", options.yname],
         ["Estimator", view.estimator],
         ["Covariates", str(about["xformla"])],
-        ["Comparison group", COMPARISONS[options.control_group]],
+        ["Control group", COMPARISONS[options.control_group]],
         ["Base period", options.base_period],
         ["Anticipation", plural(options.anticipation, "period")],
     ]
@@ -103,14 +103,14 @@ def _status_notes(view: ResultView) -> list[str]:
 
 
 def notes(view: ResultView, alpha: float) -> list[str]:
-    """Say how the variance was made, and which clusters it hinges on."""
-    told = (view.note, view.critical_values(alpha), view.pretest(alpha))
-    lines = [line for line in told if line]
+    """Say how the variance was made, and which clusters drive it."""
+    sentences = (view.note, view.critical_values(alpha), view.pretest(alpha))
+    lines = [line for line in sentences if line]
     empty = int((view.clusters.n_units == 0).sum())
     if empty:
         counted = "" if view.normal else " (counted in the degrees of freedom)"
         lines.append(f"{plural(empty, 'cluster')} without units in the sample{counted}.")
-    column = Column.of(view)
+    column = Column.from_view(view)
     if column.n_estimated < column.n_cells:
         lines.append(_partial(column))
     if not view.options.jackknife:
@@ -118,8 +118,8 @@ def notes(view: ResultView, alpha: float) -> list[str]:
     if without := skipped_clusters(column, most=8):
         errors = plural(int(view.skipped.any(axis=0).sum()), "standard error")
         lines.append(
-            f"{plural(int(view.skipped.sum()), 'replicate')} undefined (left out): {errors} "
-            f"without the variation of cluster {without}."
+            f"{plural(int(view.skipped.sum()), 'jackknife replicate')} undefined (left out): "
+            f"{errors} without the variation of cluster {without}."
         )
     beyond = view.beyond_imputation
     for what, where in (
@@ -134,7 +134,7 @@ def notes(view: ResultView, alpha: float) -> list[str]:
             continue
         clusters = view.clusters.labels[np.flatnonzero(where.any(axis=1))]
         lines.append(
-            f"{plural(int(where.sum()), 'replicate')} {what}, "
+            f"{plural(int(where.sum()), 'jackknife replicate')} {what}, "
             f"{plural(int(where.any(axis=0).sum()), 'coefficient')}, without cluster "
             f"{name_some(clusters, most=8)}."
         )
@@ -142,12 +142,12 @@ def notes(view: ResultView, alpha: float) -> list[str]:
 
 
 def _partial(column: Column) -> str:
-    """Say how many ATT(g,t) have an estimate, and which averages lack some of theirs."""
+    """Say how many ATT(g,t) have an estimate, and which aggregated effects lack some of theirs."""
     view, coverage = column.view, column.view.coverage
     line = f"{counted(column)} ATT(g,t) have an estimate."
-    if view.averaging is None:
+    if view.aggregation is None:
         return line
     names = coefficient_names(view)
     short = np.flatnonzero(coverage.n_estimated < coverage.n_cells)
     parts = [f"{names[m]} ({coverage.n_estimated[m]} of {coverage.n_cells[m]})" for m in short]
-    return f"{line} Averages of what is left: {name_some(parts, most=8)}."
+    return f"{line} Aggregated from what is left: {name_some(parts, most=8)}."

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from didjack.errors import OptionError
-from didjack.options import check_flag
+from didjack.options import check_flag, must_be
 from didjack.reporting.tables.documents import latex, typst, word
 from didjack.reporting.tables.grid import Grid
 from didjack.reporting.tables.plain import html, markdown, text
@@ -218,18 +218,16 @@ def check_path(name: str, path: Any, suffixes: tuple[str, ...] = SUFFIXES) -> Pa
     """Return a path to a file of an allowed kind, in a folder that is there, or raise."""
     known = isinstance(path, (str, Path)) and "\0" not in str(path)
     if not known or Path(path).suffix not in suffixes:
-        raise OptionError(
-            f"{name}={brief(path)} is not allowed: a file whose name ends in {', '.join(suffixes)}"
-        )
+        raise must_be(name, f"a file whose name ends in {', '.join(suffixes)}", path)
     file = Path(path)
     try:
         there, folder = file.parent.is_dir(), file.is_dir()
     except OSError as error:
-        raise OptionError(f"{name}={brief(path)} is not allowed: {error}") from error
+        raise must_be(name, "a file that can be written", path, f": {error}") from error
     if not there:
-        raise OptionError(f"{name}={brief(path)} is not allowed: there is no such folder")
+        raise must_be(name, "a file in a folder that exists", path)
     if folder:
-        raise OptionError(f"{name}={brief(path)} is not allowed: it is a folder")
+        raise must_be(name, "a file, not a folder", path)
     return file
 
 

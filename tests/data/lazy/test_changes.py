@@ -69,20 +69,20 @@ def short():
 @pytest.mark.parametrize("change", COUNTED)
 def test_before_units_are_counted(changing, change):
     message = refused(changing(panel(), COUNTED[change], after=2), **OPTIONS)
-    assert message.startswith("df changed while it was read")
+    assert message.startswith("data changed while it was read")
 
 
 @pytest.mark.parametrize("change", COUNTED | SUMMED)
 def test_before_rows_are_grouped_again(changing, change):
     table = changing(short(), (COUNTED | SUMMED)[change], after=3)
     message = refused(table, **OPTIONS, allow_unbalanced_panel="row" in change)
-    assert message.startswith("df changed while it was read")
+    assert message.startswith("data changed while it was read")
 
 
 def test_numbers_of_rows_are_said(changing):
     message = refused(changing(panel(), COUNTED["a unit less"], after=2), **OPTIONS)
     assert message == (
-        "df changed while it was read (240 rows, then 235); give a table that stays as it is, "
+        "data changed while it was read (240 rows, then 235); give a table that stays as it is, "
         "such as a copy"
     )
 
@@ -97,11 +97,13 @@ def test_what_was_read_is_what_counts(changing, change):
 @pytest.mark.parametrize("after", [1, 2, 3])
 def test_tables_that_are_gone(changing, after):
     message = refused(changing(short(), "DROP TABLE a", after=after), **OPTIONS)
-    assert message.startswith("duckdb could not read df: Catalog Error: Table with name a does not")
+    assert message.startswith(
+        "duckdb could not read data: Catalog Error: Table with name a does not"
+    )
 
 
 def test_random_rows():
     connection, df = duckdb.connect(), panel()
     connection.register("df", df)
     table = connection.sql("SELECT * FROM df WHERE random() < 0.9")
-    assert refused(table, **OPTIONS).startswith("df changed while it was read")
+    assert refused(table, **OPTIONS).startswith("data changed while it was read")

@@ -157,7 +157,7 @@ def test_names_that_differ_in_case():
     options = OPTIONS | {"idname": "G"}
     assert_same_answer(df, df.lazy(), **options)
     message = refused(ENGINES["duckdb"](df), **options)  # which gives one of them another name
-    assert message.startswith("gname: df has no column 'g' (did you mean 'G'?); columns: ")
+    assert message.startswith("gname: data has no column 'g' (did you mean 'G'?); columns: ")
     assert "g_1" in message
 
 

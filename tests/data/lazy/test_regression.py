@@ -271,7 +271,7 @@ def test_other_estimators_need_rows(engine):
 def test_too_many_groups(engine, monkeypatch):
     monkeypatch.setattr("didjack.data.lazy.used._MOST_NUMBERS", 300)
     message = refused(ENGINES[engine](survey()), **REG, xformla="~ z")
-    assert message.startswith("df has more than 25 different rows in cl, g, t, by which lazy")
+    assert message.startswith("data has more than 25 different rows in cl, g, t, by which lazy")
     assert "est_method" not in message
 
 

@@ -167,7 +167,7 @@ def test_connections_that_are_closed(connection):
 @BY_ENGINE
 @pytest.mark.parametrize("sample", [{}, CROSS_SECTIONS])
 def test_tables_without_rows(engine, sample):
-    assert refused(ENGINES[engine](panel()[:0]), **FEW | sample) == "df has no rows"
+    assert refused(ENGINES[engine](panel()[:0]), **FEW | sample) == "data has no rows"
 
 
 @BY_ENGINE
@@ -277,7 +277,7 @@ def test_collect_is_a_flag():
 
 def test_scan_says_what_it_takes(tmp_path):
     for path in (3, "", "a.xlsx"):
-        with pytest.raises(didjack.OptionError, match="path="):
+        with pytest.raises(didjack.OptionError, match="path must be"):
             didjack.scan(path)
     with pytest.raises(didjack.OptionError, match=r"engine must be .* got 'spark'"):
         didjack.scan("a.parquet", engine="spark")

@@ -130,7 +130,7 @@ def test_a_folder_that_is_lost_meanwhile(kernel, tmp_path):
 
 def test_without_a_folder_one_warning_names_the_remedy(kernel, monkeypatch):
     monkeypatch.setattr(numba.core.caching.CacheImpl, "_locator_classes", [])
-    monkeypatch.setattr(DiskCache, "told", False)
+    monkeypatch.setattr(DiskCache, "warned", False)
     with pytest.warns(didjack.DidjackWarning, match="NUMBA_CACHE_DIR") as caught:
         assert [kernel(), kernel()] == [(0, 1), (0, 1)]
     assert len(caught) == 1

@@ -84,20 +84,20 @@ def test_singular_covariances_in_draws():
 
 
 @pytest.mark.parametrize("vcov", ["CV3", "CV3J"])
-def test_joint_laws_are_those_of_the_estimator(few, vcov):
+def test_joint_reference_distributions_are_those_of_the_estimator(few, vcov):
     """Outcomes are drawn from the working model, and everything estimated from them."""
     design = fit(few)
     layout, v = design._fit.layout, None
     from didjack.inference.reference.working_model import Design
 
-    v = Design.of(design._fit).variance
+    v = Design.from_fit(design._fit).variance
     rng = np.random.default_rng(0)
     place = few["cluster"].map({label: h for h, label in enumerate(layout.cluster_labels)})
     when = few["period"] - few["period"].min()
     labels, n_draws, found = [-3, -2, 0, 1], 150, []
-    law = design.with_options(vcov=vcov).aggregate("event")
-    at = np.flatnonzero(law._targets.index.isin(labels))
-    law = law._coefficients._joint_law(np.eye(len(law._targets.index))[at])
+    reference = design.with_options(vcov=vcov).aggregate("event")
+    at = np.flatnonzero(reference._targets.index.isin(labels))
+    reference = reference._coefficients._joint_reference(np.eye(len(reference._targets.index))[at])
     for _ in range(n_draws):
         u = rng.normal(size=(20, few["period"].nunique())) * np.sqrt(v)[:, None]
         moved = few.assign(y=u[place, when])
@@ -106,7 +106,7 @@ def test_joint_laws_are_those_of_the_estimator(few, vcov):
         centre = theta[1:].mean(axis=0) if vcov == "CV3J" else theta[0]
         deviation = theta[1:] - centre
         variance = 19 / 20 * deviation.T @ deviation
-        found.append(law.wald_p_value(wald_statistics(theta[:1], variance[None])[0]))
+        found.append(reference.wald_p_value(wald_statistics(theta[:1], variance[None])[0]))
     assert stats.kstest(found, "uniform").pvalue > 1e-3
 
 
@@ -131,11 +131,11 @@ def test_bands_cover_all_at_once(few):
     """Of draws from the working model, so many leave the band."""
     average = fit(few).aggregate("event")
     which = average._targets.components
-    law = average._coefficients._joint_law(np.eye(len(average._targets.index))[which])
-    found = law.band(0.1)
-    outside = (law.statistic > found.value).any(axis=1).mean()
+    reference = average._coefficients._joint_reference(np.eye(len(average._targets.index))[which])
+    found = reference.band(0.1)
+    outside = (reference.statistic > found.value).any(axis=1).mean()
     assert outside == pytest.approx(0.1, abs=0.005)
-    each = (law.statistic > found.value).mean(axis=0)
+    each = (reference.statistic > found.value).mean(axis=0)
     np.testing.assert_allclose(each, each.mean(), atol=0.006)
 
 
@@ -185,7 +185,7 @@ def test_undefined_replicates_in_joint_tests():
     theta = average._targets.theta[:, at]
     deviation = (theta[1:] - theta[0])[~np.isnan(theta[1:]).any(axis=1)]
     n = len(deviation)
-    scale = own.law.scale[at]
+    scale = own.reference.scale[at]
     variance = (n - 1) / n * np.outer(scale, scale) * (deviation.T @ deviation)
     want = wald_statistics(theta[:1], variance[None])[0] / len(at)
     assert test["statistic"] == pytest.approx(want, rel=1e-8)

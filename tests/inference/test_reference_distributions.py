@@ -1,4 +1,4 @@
-"""Laws of t statistics under the working model: golden values, refits, simulation, identities."""
+"""Null distributions under the working model: golden values, refits, simulation, identities."""
 
 import itertools
 import pickle
@@ -12,7 +12,13 @@ from slow_variance import slow_variance
 
 import didjack
 from didjack.inference.reference import distribution as axes_module
-from didjack.inference.reference.distribution import Axes, Laws, equivalent_df, laws, student
+from didjack.inference.reference.distribution import (
+    Axes,
+    NullDistributions,
+    equivalent_df,
+    null_distributions,
+    student,
+)
 from didjack.inference.reference.working_model import Design
 
 # The designs are awkward on purpose; their warnings have tests of their own.
@@ -33,7 +39,7 @@ def results_of(result, **options):
 
 
 def design_of(result):
-    return Design.of(result._fit)
+    return Design.from_fit(result._fit)
 
 
 def loadings_of(result, position):
@@ -67,13 +73,13 @@ def row_of(result, key):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_laws_equal_those_by_brute_force(name):
+def test_null_distributions_equal_those_by_brute_force(name):
     result = fit_few_clusters(CASES[name])
-    law = CASES[name]["law"]
+    reference = CASES[name]["law"]
     labels = result._fit.layout.cluster_labels.astype(str)
     got = dict(zip(labels, design_of(result).variance, strict=True))
-    assert got == pytest.approx(law["v"], rel=1e-12)
-    for key, want in law["targets"].items():
+    assert got == pytest.approx(reference["v"], rel=1e-12)
+    for key, want in reference["targets"].items():
         row = row_of(result, key)
         if want["p_value"] is None:
             assert np.isnan(row["std_error"])
@@ -207,7 +213,7 @@ def test_second_moments_are_those_of_loadings(data):
             np.testing.assert_allclose(loadings.leverage(v), leverage / leverage.sum())
 
 
-# The law --------------------------------------------------------------------------------------
+# The null distribution ------------------------------------------------------------------------
 
 
 def imhof(weights):
@@ -225,7 +231,9 @@ def imhof(weights):
 def test_probability_is_that_of_imhof(q):
     root = np.random.default_rng(3).normal(size=(7, 30))
     m = root @ root.T
-    one = laws([axes_module._decompose(m[0, 0], m[0, 1:], m[1:, 1:])], np.array([0.9]))
+    one = null_distributions(
+        [axes_module._decompose(m[0, 0], m[0, 1:], m[1:, 1:])], np.array([0.9])
+    )
     half = np.linalg.cholesky(m)
     weights = np.linalg.eigvalsh(half.T @ np.diag([1.0] + [-0.9 * q**2] * 6) @ half)
     assert one.p_value(np.array([q]))[0] == pytest.approx(imhof(weights), abs=2e-8)
@@ -235,7 +243,7 @@ def test_probability_is_that_of_imhof(q):
 def test_t_distributions_are_laws(df):
     equal = Axes(np.full(df, 1.0 / df), np.zeros(df), 1.0, 0.0, 0.0)
     shrink = np.array([1.0, df / (df + 1.0)])
-    both = laws([equal, student(df + 1)], shrink)
+    both = null_distributions([equal, student(df + 1)], shrink)
     for q in (1e-4, 0.3, 2.0, 7.0):
         got = both.p_value(np.full(2, q))
         np.testing.assert_allclose(got, 2 * stats.t.sf(q, df), rtol=1e-6)
@@ -252,15 +260,15 @@ def test_extreme_laws():
         square = rng.dirichlet(np.ones(k + 1), 4)
         none, one = np.zeros(4), np.ones(4)
         inside = square[:, 1:] / square[:, 1:].sum(axis=1, keepdims=True)
-        for law in (
-            Laws(delta, square[:, 1:], square[:, 0], none, none, one),
-            Laws(delta, inside, none, none, none, one),
+        for reference in (
+            NullDistributions(delta, square[:, 1:], square[:, 0], none, none, one),
+            NullDistributions(delta, inside, none, none, none, one),
         ):
             for q in (0, 1e-12, 1e-5, 0.1, 1, 10, 1e4, 1e10, 1e100, np.inf):
-                p = law.p_value(np.full(4, q))
+                p = reference.p_value(np.full(4, q))
                 assert ((p >= 0) & (p <= 1)).all()
-            for alpha in (0.999, 0.5, 0.05, 1e-3, 1e-8) if law.outside.any() else (0.5, 0.05):
-                p = law.p_value(law.critical_value(alpha))
+            for alpha in (0.999, 0.5, 0.05, 1e-3, 1e-8) if reference.outside.any() else (0.5, 0.05):
+                p = reference.p_value(reference.critical_value(alpha))
                 np.testing.assert_allclose(p, alpha, rtol=1e-6)
 
 
@@ -279,7 +287,7 @@ def test_statistics_have_their_laws(name, vcov):
         replicates = drawn[:, 1 + kept]
         centre = replicates.mean(axis=1) if vcov == "CV3J" else drawn[:, 0]
         error = np.sqrt((1 - 1 / kept.size) * ((replicates - centre[:, None]) ** 2).sum(axis=1))
-        t = np.abs(drawn[:, 0]) / error / variance.law.scale[m]
+        t = np.abs(drawn[:, 0]) / error / variance.reference.scale[m]
         for alpha in (0.3, 0.05):
             share = (t > variance.critical_value(alpha)[m]).mean()
             assert share == pytest.approx(alpha, abs=4 * np.sqrt(alpha / 40_000))
@@ -474,7 +482,9 @@ def one_treated():
 
 def test_one_treated_cluster_has_an_answer(one_treated):
     label = one_treated.loc[one_treated["cohort"] > 0, "cluster"].iloc[0]
-    with pytest.warns(didjack.InferenceWarning, match="these replicates are imputed") as seen:
+    with pytest.warns(
+        didjack.InferenceWarning, match="these jackknife replicates are imputed"
+    ) as seen:
         result = fit(one_treated)
     assert sum("without cluster" in str(w.message) for w in seen) == 1
     table = result.tidy()
@@ -532,7 +542,7 @@ def test_no_reference_distribution_is_computed_for_a_warning(monkeypatch):
     def never(*_args, **_kwargs):
         raise AssertionError("a reference distribution was computed")
 
-    monkeypatch.setattr(Design, "of", never)  # what all reference distributions begin with
+    monkeypatch.setattr(Design, "from_fit", never)  # what all reference distributions begin with
     two = didjack.simulate.panel(n_clusters=20, cluster_size=5, treated_clusters=2, seed=2)
     with pytest.warns(didjack.FewClustersWarning):
         fit(two)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -123,6 +124,19 @@ def brief(value: object, most: int = 60) -> str:
     """
     text = _NUMPY_SCALAR.sub(r"\1", " ".join(repr(value).split()))
     return _cut(encodable(text), most)
+
+
+def p_text(value: float) -> str:
+    """Write a p-value; none is zero.
+
+    Examples
+    --------
+    >>> p_text(0.0123), p_text(7e-14), p_text(0.00099)
+    ('0.012', '<0.001', '<0.001')
+    """
+    if math.isnan(value):
+        return ""
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def nearest(

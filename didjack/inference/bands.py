@@ -50,6 +50,60 @@ class CriticalValues:
     n_draws: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LargestT:
+    """Distribution of the largest absolute value of a multivariate t, see `max_t`.
+
+    The probability along a direction u is a smooth function of max_m (A u)_m^2: it is computed at
+    the means of 2,048 bins of equal size.
+
+    Attributes
+    ----------
+    points : (2048,) these means
+    k : rank of the correlation matrix
+    df : degrees of freedom; infinite for the normal
+    n_draws : number of simulated directions
+    """
+
+    points: Floats
+    k: int
+    df: float
+    n_draws: int
+
+    def p_value(self, statistic: Floats) -> Floats:
+        """Return the probability that the largest |t| is larger, (n,)."""
+        return np.array([self._outside(float(c)).mean() for c in statistic])
+
+    def critical_value(self, alpha: float) -> CriticalValue:
+        """Find the c exceeded with probability `alpha`, and its error by the delta method."""
+        optimize = load("scipy.optimize")
+
+        def surplus(c: float) -> float:
+            return float(self._outside(c).mean()) / alpha - 1.0
+
+        most = 1e6
+        while surplus(most) > 0.0 and most < FARTHEST:  # 1 degree of freedom has long tails
+            most *= 1e3
+        if surplus(most) > 0.0:
+            return CriticalValue(np.inf, np.nan, self.n_draws)
+        value = float(optimize.brentq(surplus, 1e-3, most))
+        step = 1e-4 * value
+        slope = (surplus(value - step) - surplus(value + step)) / (2.0 * step)
+        spread = self._outside(value).std() / alpha / np.sqrt(self.n_draws)
+        error = float(spread / slope) if slope > 0.0 else float("nan")
+        return CriticalValue(value, error, self.n_draws)
+
+    def _outside(self, c: float) -> Floats:
+        """Probability that the vector leaves what is within c along each direction."""
+        special = load("scipy.special")
+
+        ratio, k = c**2 / self.points, self.k
+        outside = (
+            special.chdtrc(k, ratio) if np.isinf(self.df) else special.fdtrc(k, self.df, ratio / k)
+        )
+        return np.asarray(outside)
+
+
 def max_t(correlation: Floats, df: float, alpha: float = 0.05, seed: int = 0) -> CriticalValue:
     r"""Critical value of the largest absolute value of a multivariate t.
 
@@ -91,20 +145,26 @@ def max_t(correlation: Floats, df: float, alpha: float = 0.05, seed: int = 0) ->
     >>> round(max_t(np.eye(5), np.inf).value, 2)  # exact: 2.569
     2.57
     """
+    return largest_t(correlation, df, alpha, seed).critical_value(alpha)
+
+
+def largest_t(correlation: Floats, df: float, alpha: float, seed: int = 0) -> LargestT:
+    """Simulate directions until the critical value of `max_t` is precise; parameters as there."""
     values, vectors = np.linalg.eigh(correlation)
     kept = values > RANK_TOLERANCE * values[-1]
     root = vectors[:, kept] * np.sqrt(values[kept])
     root /= np.sqrt((root**2).sum(axis=1, keepdims=True))
-    k = root.shape[1]
     rng = np.random.default_rng(seed)
     largest, size = np.empty(0), _LEAST
     while True:
         new = [_largest(root, rng) for _ in range((size - largest.size) // _BATCH)]
         largest = np.concatenate([largest, *new])
-        result = _solve(largest, k, df, alpha)
-        needed = largest.size * (result.error / TARGET_ERROR) ** 2
-        if not result.error >= TARGET_ERROR or size == _MOST:
-            return result
+        points = np.sort(largest).reshape(_BINS, -1).mean(axis=1)
+        found = LargestT(points, root.shape[1], df, largest.size)
+        error = found.critical_value(alpha).error
+        needed = largest.size * (error / TARGET_ERROR) ** 2
+        if not error >= TARGET_ERROR or size == _MOST:
+            return found
         size = min(_BATCH * int(np.ceil(1.1 * needed / _BATCH)), _MOST)
 
 
@@ -113,38 +173,3 @@ def _largest(root: Floats, rng: np.random.Generator) -> Floats:
     direction = rng.standard_normal((_BATCH, root.shape[1]))
     length = (direction**2).sum(axis=1)
     return np.asarray(((direction @ root.T) ** 2).max(axis=1) / length)
-
-
-def _solve(largest: Floats, k: int, df: float, alpha: float) -> CriticalValue:
-    """Find the c exceeded with probability `alpha`, and its error by the delta method.
-
-    The probability along a direction is a smooth function of `largest`: it is computed at the means
-    of 2,048 bins of equal size.
-    """
-    optimize = load("scipy.optimize")
-
-    points = np.sort(largest).reshape(_BINS, -1).mean(axis=1)
-
-    def surplus(c: float) -> float:
-        return float(_outside(c, points, k, df).mean()) / alpha - 1.0
-
-    most = 1e6
-    while surplus(most) > 0.0 and most < FARTHEST:  # 1 degree of freedom has long tails
-        most *= 1e3
-    if surplus(most) > 0.0:
-        return CriticalValue(np.inf, np.nan, largest.size)
-    value = float(optimize.brentq(surplus, 1e-3, most))
-    step = 1e-4 * value
-    slope = (surplus(value - step) - surplus(value + step)) / (2.0 * step)
-    spread = _outside(value, points, k, df).std() / alpha / np.sqrt(largest.size)
-    error = float(spread / slope) if slope > 0.0 else float("nan")
-    return CriticalValue(value, error, largest.size)
-
-
-def _outside(c: float, largest: Floats, k: int, df: float) -> Floats:
-    """Probability that the vector leaves what is within c along each direction, (n,)."""
-    special = load("scipy.special")
-
-    ratio = c**2 / largest
-    outside = special.chdtrc(k, ratio) if np.isinf(df) else special.fdtrc(k, df, ratio / k)
-    return np.asarray(outside)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,25 @@ from didjack.wording import name_labels, plural
 
 WITH_ERROR = (StatusCode.OK, StatusCode.COMPOSITION, StatusCode.SKIPPED, StatusCode.IMPUTED)
 """With one of these a coefficient has a standard error, unless nothing varies."""
+
+
+class Largest(NamedTuple):
+    """The largest absolute t statistic of some coefficients.
+
+    Attributes
+    ----------
+    position : of the coefficient that has the smallest p-value
+    statistic : its |t|
+    critical_value : of its band
+    p_value : probability that some coefficient is as far out if all are zero
+    simulation_error : of the p-value
+    """
+
+    position: int
+    statistic: float
+    critical_value: float
+    p_value: float
+    simulation_error: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +160,7 @@ class Coefficients:
         return targets.with_coverage(found)
 
     def critical_words(self, alpha: float) -> str:
-        """Say which critical values the model has, and which t; of the overall if there is one."""
+        """Say which critical values are used, and which t has; of the overall if there is one."""
         variance, targets = self.own_variance, self.targets
         known = np.flatnonzero(~np.isnan(variance.std_error))
         if variance.reference is None or not known.size:
@@ -148,12 +168,10 @@ class Coefficients:
         last = len(targets.index) - 1
         one = last in known and targets.aggregated is not None
         at = np.array([last]) if one else known
-        ends = np.unique(np.round(variance.critical_value(alpha)[at], 2))
-        values = " to ".join(f"{end:.2f}" for end in dict.fromkeys([ends[0], ends[-1]]))
-        df = int(variance.df[at].max())
-        student = variance.student(alpha)[at].min()
+        values = _range(variance.critical_value(alpha)[at])
+        student, df = _range(variance.student(alpha)[at]), _range(variance.df[at], "d")
         what = "Overall ATT: critical value" if one else "Critical values"
-        return f"{what} {values} (model), {student:.2f} (t({df}))."
+        return f"{what} {values} (t({df}): {student})."
 
     def critical_values(self, among: Ints, alpha: float) -> CriticalValues:
         """Return critical values of a band over some coefficients, (m,) positions.
@@ -176,6 +194,31 @@ class Coefficients:
         value[known], error[known] = common.value, common.error
         return CriticalValues(value, error, common.n_draws)
 
+    def largest(self, among: Ints, alpha: float) -> Largest:
+        """Test that all of some coefficients, (m,) positions, are zero, by the largest |t|.
+
+        Each has to have a standard error. The p-value is below `alpha` where the band of one of
+        them, see `critical_values`, excludes zero.
+        """
+        variance = self.own_variance
+        statistic = np.abs(self.targets.estimates.full / variance.std_error)
+        pointwise = variance.p_value(statistic)[among]
+        reference = self._joint_reference(np.eye(len(self.targets.index))[among])
+        if reference is not None:
+            joint, n_draws = reference.largest_p_value(statistic[among]), reference.n_draws
+        else:
+            inputs = self.inputs(self.kind)
+            joint, n_draws = self.kind.largest_p_value(inputs, among, alpha, statistic[among])
+        p_value = np.maximum(joint, pointwise)
+        at = int(np.lexsort([-statistic[among], pointwise, p_value])[0])
+        critical = np.fmax(
+            self.critical_values(among, alpha).value, variance.critical_value(alpha)[among]
+        )
+        p = float(p_value[at])
+        error = float(np.sqrt(p * (1.0 - p) / n_draws)) if n_draws else 0.0
+        position = int(among[at])
+        return Largest(position, float(statistic[position]), float(critical[at]), p, error)
+
     def intervals(self, alpha: float) -> Floats:
         """Return the ends of pointwise intervals, (M, 2)."""
         return self.table(alpha)[["conf_low", "conf_high"]].to_numpy(copy=True)
@@ -197,7 +240,7 @@ class Coefficients:
 
     def test(self, weights: Floats, values: Floats) -> JointTest:
         """Test that (L, M) linear combinations have the values (L,), or say why not; once."""
-        key = ("test", key_of(weights), key_of(values))
+        key = ("test", key_of(weights), key_of(values), self.evidence.options.alpha)
         return self._memo.get(key, partial(self._test, weights, values))
 
     def _test(self, weights: Floats, values: Floats) -> JointTest:
@@ -207,7 +250,9 @@ class Coefficients:
         distance = combine(self.targets.estimates.full[None], weights)[0] - values
         covariance = self.covariance(self.kind, weights)
         df = float(self.variance(self.kind, weights).df.min())
-        return joint_tests.wald(distance, covariance, df, self._joint_reference(weights))
+        return joint_tests.wald(
+            distance, covariance, df, self.evidence.options.alpha, self._joint_reference(weights)
+        )
 
     def model_covariance(self, weights: Floats) -> Floats | None:
         """Return a draw of the covariance of (L, M) combinations under the working model.
@@ -259,3 +304,10 @@ class Coefficients:
                 "at most; test fewer at a time"
             )
         return ""
+
+
+def _range(values: Floats, form: str = ".2f") -> str:
+    """Write the smallest and the largest value, or the one that there is."""
+    ends = [float(values.min()), float(values.max())]
+    texts = [format(int(end) if form == "d" else end, form) for end in ends]
+    return " to ".join(dict.fromkeys(texts))

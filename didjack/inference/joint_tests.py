@@ -167,8 +167,10 @@ class JointTest(Fields):
     Attributes
     ----------
     statistic : F
+    critical_value : what F is beyond with probability alpha if the restrictions hold
     df_num : rank of the covariance matrix of the restrictions
-    df_denom : degrees of freedom of the denominator; infinite for the normal distribution
+    df_denom : degrees of freedom of the denominator, infinite for the normal distribution; None
+        where F is not compared with an F distribution, but with draws under the working model
     p_value : float
     rank : the same as `df_num`
     reason : why there is no test; empty where there is one
@@ -178,8 +180,9 @@ class JointTest(Fields):
     _title: ClassVar[str] = "Joint test"
 
     statistic: float
+    critical_value: float
     df_num: float
-    df_denom: float
+    df_denom: float | None
     p_value: float
     rank: float
     reason: str
@@ -189,7 +192,7 @@ class JointTest(Fields):
 def untested(reason: str) -> JointTest:
     """Return a Wald test that cannot be made."""
     none = np.nan
-    return JointTest(none, none, none, none, none, reason, none)
+    return JointTest(none, none, none, none, none, none, reason, none)
 
 
 class WaldReference(Protocol):
@@ -206,9 +209,16 @@ class WaldReference(Protocol):
     def wald_p_value(self, wald: float) -> float:
         """Return the probability of a statistic as large."""
 
+    def wald_critical_value(self, alpha: float) -> float:
+        """Return what a statistic is beyond where the p-value is below `alpha`."""
+
 
 def wald(
-    distance: Floats, covariance: Floats, df: float, reference: WaldReference | None = None
+    distance: Floats,
+    covariance: Floats,
+    df: float,
+    alpha: float,
+    reference: WaldReference | None = None,
 ) -> JointTest:
     r"""Test that L linear combinations have the values they should have.
 
@@ -228,6 +238,7 @@ def wald(
     distance : (L,)
     covariance : (L, L)
     df : degrees of freedom of the denominator; infinite for the normal
+    alpha : level of the critical value
     reference : WaldReference of k F, if it is another
 
     Returns
@@ -253,16 +264,27 @@ def wald(
             f"{reference.rank} without covariates, where its reference distribution is computed; "
             "test fewer at a time",
         )
-    special = load("scipy.special")
-
     total = float((along[kept] ** 2 / values[kept]).sum())
-    error_of_p = 0.0
+    p_value, critical = _of_f(total / rank, rank, df, alpha)
+    error_of_p, df_denom = 0.0, None if reference is not None else df
     if reference is not None:
-        p_value = reference.wald_p_value(total)
+        p_model = reference.wald_p_value(total)
+        critical_model = reference.wald_critical_value(alpha) / rank
+        # A single restriction has a t statistic, and is never less conservative than t(df).
+        p_value = p_model if reference.n_draws else max(p_model, p_value)
+        critical = critical_model if reference.n_draws else max(critical_model, critical)
         if reference.n_draws:
             error_of_p = float(np.sqrt(p_value * (1.0 - p_value) / reference.n_draws))
-    elif np.isinf(df):
-        p_value = float(special.chdtrc(rank, total))
-    else:
-        p_value = float(special.fdtrc(rank, df, total / rank))
-    return JointTest(total / rank, rank, df, p_value, rank, "", error_of_p)
+    return JointTest(total / rank, critical, rank, df_denom, p_value, rank, "", error_of_p)
+
+
+def _of_f(statistic: float, rank: int, df: float, alpha: float) -> tuple[float, float]:
+    """Return p-value and critical value of F(rank, df), or of chi square / rank."""
+    special = load("scipy.special")
+
+    if np.isinf(df):
+        critical = special.chdtri(rank, alpha) / rank
+        return float(special.chdtrc(rank, statistic * rank)), float(critical)
+    # Of the upper tail, by the lower one of the inverse ratio, as alpha may be small.
+    critical = 1.0 / special.fdtri(df, rank, alpha)
+    return float(special.fdtrc(rank, df, statistic)), float(critical)

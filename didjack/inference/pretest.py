@@ -1,78 +1,140 @@
-"""Coefficients before treatment -> their joint test, and the largest violation not excluded."""
+"""Coefficients before treatment -> a test that they are zero, and the largest violation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from didjack._typing import Floats, Ints
+from didjack._typing import Bools, Floats, Ints
+from didjack.fields import Fields
 from didjack.inference.bands import RANK_TOLERANCE
 from didjack.inference.coefficients import Coefficients
-from didjack.inference.joint_tests import JointTest
+from didjack.inference.targets import coefficient_names
+from didjack.wording import name_labels, p_text, plural
+
+Statistic = Literal["max", "wald"]
 
 NO_ERROR = "no standard error"
 REDUNDANT = "redundant: beyond the rank of the covariance"
 
 
 @dataclass(frozen=True, repr=False)
-class PreTest(JointTest):
+class PreTest(Fields):
     """A test that coefficients before treatment are zero.
 
     Attributes
     ----------
+    statistic : the largest absolute t statistic, or F
+    critical_value : what it is compared with
+    p_value : float
+    lead : label of the coefficient with the largest t statistic; None for F
+    df_num, df_denom : degrees of freedom of F; None where the statistic has no F distribution
+    n_tested, n_leads : number of coefficients tested, and before treatment
     left_out : labels of the coefficients that are not tested
     left_out_reasons : why, one each
-    n_tested, n_leads : number of coefficients tested, and before treatment
     largest_violation : the largest absolute end of the simultaneous band of all coefficients before
         treatment that have a standard error
+    simulation_error : standard error of a p-value from draws; 0 where nothing is simulated
+    reason : why there is no test; empty where there is one
     """
 
     _title: ClassVar[str] = "Test for pre-trends"
 
-    left_out: tuple[Any, ...]
-    left_out_reasons: tuple[str, ...]
+    statistic: float
+    critical_value: float
+    p_value: float
+    lead: Any
+    df_num: float | None
+    df_denom: float | None
     n_tested: int
     n_leads: int
+    left_out: tuple[Any, ...]
+    left_out_reasons: tuple[str, ...]
     largest_violation: float
+    simulation_error: float
+    reason: str
 
 
-def pretest(coefficients: Coefficients, before: Ints, drop: bool, alpha: float) -> PreTest:
+def pretest(
+    coefficients: Coefficients, before: Ints, statistic: Statistic, drop: bool, alpha: float
+) -> PreTest:
     """Test that coefficients are zero.
 
     Parameters
     ----------
     before : (m,) their positions
-    drop : whether those without a standard error, or that follow from the others, if only under
-        the working model, are left out
-    alpha : one minus the level of the band
-
-    Returns
-    -------
-    PreTest
-        Of redundant coefficients the first are kept: which are tested depends on their order.
+    statistic : "max": the largest absolute t statistic of all; "wald": F
+    drop : whether those without a standard error are left out; of F also those that follow from the
+        others, if only under the working model
+    alpha : one minus the level of the band, and of the critical value
     """
-    variance, index = coefficients.own_variance, coefficients.targets.index
-    bare = np.isnan(variance.std_error[before])
+    bare = np.isnan(coefficients.own_variance.std_error[before])
+    if statistic == "wald":
+        return _wald(coefficients, before, bare, drop, alpha)
+    with_error = before[~bare]
+    reason = ""
+    if not with_error.size:
+        reason = "no coefficient before treatment has a standard error"
+    elif bare.any() and not drop:
+        labels = coefficients.targets.index[before[bare]]
+        reason = (
+            f"{plural(int(bare.sum()), 'coefficient')} without a standard error: "
+            f"{name_labels(labels, 5)}"
+        )
+    found: dict[str, Any] = dict.fromkeys(
+        ("statistic", "critical_value", "p_value", "simulation_error"), np.nan
+    )
+    lead = None
+    if not reason:
+        largest = coefficients.largest(with_error, alpha)
+        found = {name: getattr(largest, name) for name in found}
+        lead = coefficients.targets.index[[largest.position]].tolist()[0]
+    return PreTest(
+        **found,
+        lead=lead,
+        df_num=None,
+        df_denom=None,
+        n_tested=0 if reason else with_error.size,
+        reason=reason,
+        **_about(coefficients, before, bare, bare),
+        largest_violation=_largest(coefficients, with_error if drop else before, alpha),
+    )
+
+
+def _wald(
+    coefficients: Coefficients, before: Ints, bare: Bools, drop: bool, alpha: float
+) -> PreTest:
+    """Test by F; of redundant coefficients the first are kept, so that it depends on the order."""
+    identity = np.eye(len(coefficients.targets.index))
     tested = before
     if drop:
         tested = before[~bare]
-        covariance = coefficients.covariance(coefficients.kind, np.eye(len(index))[tested])
+        covariance = coefficients.covariance(coefficients.kind, identity[tested])
         tested = tested[independent(covariance)]
-        model = coefficients.model_covariance(np.eye(len(index))[tested])
+        model = coefficients.model_covariance(identity[tested])
         tested = tested if model is None else tested[independent(model)]
-    weights = np.eye(len(index))[tested]
-    test = coefficients.test(weights, np.zeros(tested.size))
+    test = coefficients.test(identity[tested], np.zeros(tested.size))
     out = ~np.isin(before, tested) | bare
+    names = ("statistic", "critical_value", "p_value", "simulation_error", "reason", "df_denom")
     return PreTest(
-        **test.to_dict(),
-        left_out=tuple(index[before[out]].tolist()),
-        left_out_reasons=tuple(NO_ERROR if none else REDUNDANT for none in bare[out]),
+        **{name: getattr(test, name) for name in names},
+        lead=None,
+        df_num=None if test.df_denom is None else test.df_num,
         n_tested=0 if test.reason else int((~out).sum()),
-        n_leads=before.size,
+        **_about(coefficients, before, bare, out),
         largest_violation=_largest(coefficients, before[~bare] if drop else before, alpha),
     )
+
+
+def _about(coefficients: Coefficients, before: Ints, bare: Bools, out: Bools) -> dict[str, Any]:
+    """Name what is left out, and why."""
+    return {
+        "n_leads": before.size,
+        "left_out": tuple(coefficients.targets.index[before[out]].tolist()),
+        "left_out_reasons": tuple(NO_ERROR if none else REDUNDANT for none in bare[out]),
+    }
 
 
 def independent(covariance: Floats) -> Ints:
@@ -100,19 +162,13 @@ def _largest(coefficients: Coefficients, tested: Ints, alpha: float) -> float:
 
 def pretest_words(coefficients: Coefficients, before: Ints, alpha: float) -> str:
     """Say in one sentence, for the foot of a table, how the test ends."""
-    test = pretest(coefficients, before, True, alpha)
-    reasons = test.left_out_reasons
-    counts = [
-        f"{reasons.count(reason)} left out ({reason})"
-        for reason in (NO_ERROR, REDUNDANT)
-        if reason in reasons
-    ]
-    without = "".join(f"; {count}" for count in counts)
+    test = pretest(coefficients, before, "max", True, alpha)
     if test.reason:
-        return f"No joint test of what comes before treatment: {test.reason}{without}."
-    tested = f"{test.n_tested} of {test.n_leads}" if counts else test.df_num
+        return f"No test of pre-trends: {test.reason}."
+    names = coefficient_names(coefficients.targets.index)
+    lead = names[list(coefficients.targets.index).index(test.lead)]
     return (
-        f"Before treatment: {tested} coefficients jointly zero, F {test.statistic:.2f}, "
-        f"p {test.p_value:.3f}; violations up to {test.largest_violation:.3g} are not "
-        f"excluded{without}."
+        f"Pre-trends ({test.n_tested} of {test.n_leads} leads): largest |t| {test.statistic:.2f} "
+        f"({lead}), critical value {test.critical_value:.2f}, p {p_text(test.p_value)}; "
+        f"violations up to {test.largest_violation:.3g} are not excluded."
     )

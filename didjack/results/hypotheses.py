@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from didjack.errors import InferenceWarning, OptionError, warn
 from didjack.inference import joint_tests
 from didjack.inference import pretest as pre_trends
 from didjack.inference.joint_tests import JointTest
-from didjack.inference.pretest import PreTest
+from didjack.inference.pretest import PreTest, Statistic
 from didjack.inference.targets import absent
 from didjack.options import check_listed, check_share, validate_keywords
 from didjack.results.base import BaseResult
@@ -52,8 +52,9 @@ def wald_test(self: BaseResult, R: Any = None, q: ArrayLike | None = None) -> Jo
     Returns
     -------
     JointTest
-        Fields: statistic (F), df_num, df_denom, p_value, rank, reason, and simulation_error, the
-        standard error of a p-value from draws. NaN, with the reason, if a coefficient has no
+        Fields: statistic (F); critical_value, for the level of the result; df_num; df_denom, None
+        where F is compared with draws; p_value; rank; reason; and simulation_error, the standard
+        error of a p-value from draws. NaN, with the reason, if a coefficient has no
         standard error or if there are more restrictions than independent replicates (clusters,
         units) less one.
 
@@ -106,26 +107,35 @@ def _wald(self: BaseResult, weights: Floats, values: Floats) -> JointTest:
 
 
 @validate_keywords
-def pretest(self: BaseResult, missing: Literal["drop", "nan"] = "drop") -> PreTest:
+def pretest(
+    self: BaseResult, statistic: Statistic = "max", missing: Literal["drop", "nan"] = "drop"
+) -> PreTest:
     r"""Test that what comes before treatment is zero: pre-treatment ATT(g,t), or event times.
 
-    These are those with t < g less `anticipation`; the periods from there up to g may have
+    These leads are those with t < g less `anticipation`; the periods from there up to g may have
     effects already and are left out, as are the base periods of a universal base.
 
     Parameters
     ----------
+    statistic : {"max", "wald"}
+        - "max": the largest absolute t statistic of all leads that have a standard error, compared
+          with its distribution if all of them are zero. Leads whose t statistics have different
+          reference distributions are balanced: what counts is the smallest p-value. It rejects
+          where the simultaneous band of the leads, see `confint`, excludes zero for one of them.
+        - "wald": the F statistic of `wald_test`, of leads whose covariances are independent; the
+          first ones are kept.
     missing : {"drop", "nan"}
-        If some have no standard error: test the others, less those that follow from them
-        ("drop"), or no test ("nan").
+        If some have no standard error: test the others ("drop"), or no test ("nan").
 
     Returns
     -------
     PreTest
-        Fields as of `wald_test`: statistic, df_num, df_denom, p_value, rank, reason,
-        simulation_error; left_out, the labels of those not tested, and left_out_reasons, why
-        (no standard error, or redundant: the first ones are kept); n_tested and n_leads, how
-        many; largest_violation, the largest absolute end of the simultaneous band of all that
-        have a standard error: so large a violation the data do not exclude.
+        Fields: statistic; critical_value, for the level of the result; p_value; lead, the label of
+        the lead that is farthest out ("max"); df_num and df_denom, None where the statistic has no
+        F distribution; n_tested and n_leads, how many; left_out, the labels of those not tested,
+        and left_out_reasons, why (no standard error, or redundant); largest_violation, the largest
+        absolute end of the simultaneous band of the leads: so large a violation the data do not
+        exclude; simulation_error, of the p-value; reason, why there is no test.
 
     Raises
     ------
@@ -140,9 +150,9 @@ def pretest(self: BaseResult, missing: Literal["drop", "nan"] = "drop") -> PreTe
     Notes
     -----
     With a varying base the pre-treatment ATT(g,t) are changes from one period to the next,
-    with a universal base changes up to the last period before treatment; the test is the same.
-    R's `did` also tests periods of anticipation. A test that does not reject is no evidence of
-    parallel trends where it has little power: look at largest_violation.
+    with a universal base changes up to the last period before treatment. R's `did` also tests
+    periods of anticipation. A test that does not reject is no evidence of parallel trends where it
+    has little power: look at largest_violation, and at `trend_sensitivity`.
 
     References
     ----------
@@ -155,16 +165,22 @@ def pretest(self: BaseResult, missing: Literal["drop", "nan"] = "drop") -> PreTe
     >>> df = didjack.datasets.load_mpdta()
     >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
     >>> test = res.pretest()
-    >>> test["df_num"], round(test["p_value"], 2)
-    (5, 0.18)
+    >>> test.lead, round(test.statistic, 2), round(test.critical_value, 2), test.n_tested
+    ((2007, 2006), 1.98, 2.57, 5)
+    >>> wald = res.pretest("wald")
+    >>> round(wald["statistic"], 2), round(wald["p_value"], 2)
+    (1.54, 0.18)
     """
+    check_listed("statistic", statistic, get_args(Statistic))
     check_listed("missing", missing, ("drop", "nan"))
     if self._scheme is not None and not self._scheme.leads:
         raise OptionError(
             f"pretest() needs event times or ATT(g,t), not {self.title}: "
             "result.pretest() or result.aggregate('event').pretest()"
         )
-    test = pre_trends.pretest(self._coefficients, self._before, missing == "drop", self.alpha)
+    test = pre_trends.pretest(
+        self._coefficients, self._before, statistic, missing == "drop", self.alpha
+    )
     return _tested(test)
 
 
@@ -258,11 +274,12 @@ def lincomb(
     return table.iloc[0].rename("lincomb")
 
 
-T = TypeVar("T", bound=JointTest)
+T = TypeVar("T", JointTest, PreTest)
 
 
 def _tested(test: T) -> T:
     """Warn if a test could not be made."""
     if test.reason:
-        warn(f"no Wald test: {test.reason}", InferenceWarning)
+        what = "Wald test" if isinstance(test, JointTest) else "pre-test"
+        warn(f"no {what}: {test.reason}", InferenceWarning)
     return test

@@ -127,6 +127,13 @@ class JointReference:
         larger = (self._both[1] >= wald).sum()
         return float((1.0 + larger) / (self.n_draws + 1.0))
 
+    def wald_critical_value(self, alpha: float) -> float:
+        """Return what a Wald statistic is beyond where its p-value is below `alpha`."""
+        if not self.n_draws:
+            return float(self.single.critical_value(alpha)[0] ** 2)
+        position = self.n_draws - 1 - self._position(alpha)
+        return float(np.partition(self._both[1], position)[position])
+
     @cached_property
     def _both(self) -> tuple[Floats, Floats]:
         """(B, M) absolute t statistics and (B,) Wald statistics."""
@@ -171,10 +178,34 @@ class JointReference:
         if not self.n_draws:
             return CriticalValues(self.single.critical_value(alpha), np.zeros(1), 0)
         spread = np.sqrt(alpha * (1.0 - alpha) / self.n_draws)
-        around = np.clip([alpha, alpha - spread, alpha + spread], 1.0 / self.n_draws, 1.0)
-        levels = np.quantile(self.smallest_p, around)
-        value, wide, narrow = (self.single.critical_value(float(level)) for level in levels)
+        value, wide, narrow = (
+            self.single.critical_value(self._level(near))
+            for near in (alpha, alpha - spread, alpha + spread)
+        )
         return CriticalValues(value, (wide - narrow) / 2.0, self.n_draws)
+
+    def _level(self, alpha: float) -> float:
+        """Return the p-value below which `largest_p_value` is below `alpha`."""
+        position = self._position(alpha)
+        return float(np.partition(self.smallest_p, position)[position])
+
+    def _position(self, alpha: float) -> int:
+        """Return which of the draws, from the most extreme one, is where p reaches `alpha`."""
+        position = int(np.ceil(alpha * (self.n_draws + 1.0) - 1e-9)) - 2
+        return min(max(position, 0), self.n_draws - 1)
+
+    def largest_p_value(self, statistic: Floats) -> Floats:
+        """Return the share of draws in which some coefficient is as far out, (M,).
+
+        Parameters
+        ----------
+        statistic : (M,) absolute t statistics, each taken to be the one that is farthest out
+        """
+        own = self.single.p_value(statistic)
+        if not self.n_draws:
+            return own
+        as_far = (self.smallest_p <= own[:, None]).sum(axis=1)
+        return np.asarray((1.0 + as_far) / (self.n_draws + 1.0))
 
 
 def wald_statistics(estimate: Floats, variance: Floats) -> Floats:

@@ -12,7 +12,7 @@ import numpy as np
 from didjack._typing import Floats, Ints
 from didjack.aggregation.shares import CombinedShares
 from didjack.estimation.fit import Fit
-from didjack.inference.bands import CriticalValue, max_t
+from didjack.inference.bands import CriticalValue, LargestT, largest_t
 from didjack.inference.reference.loadings import Loadings
 from didjack.inference.reference.t_statistics import Reference
 from didjack.inference.reference.working_model import Design
@@ -185,9 +185,27 @@ class VarianceKind(ABC):
         among : (m,) positions of coefficients with a standard error, one at least
         alpha : one minus the level
         """
+        return self._largest(inputs, among, alpha).critical_value(alpha)
+
+    def largest_p_value(
+        self, inputs: VarianceInputs, among: Ints, alpha: float, statistic: Floats
+    ) -> tuple[Floats, int]:
+        """Return p-values of the largest |t| of some coefficients, (m,), and the number of draws.
+
+        Those below `alpha` belong to statistics beyond the critical value of the band.
+
+        Parameters
+        ----------
+        among, alpha : as of `critical_value`
+        statistic : (m,) absolute t statistics, each taken to be the largest
+        """
+        largest = self._largest(inputs, among, alpha)
+        return largest.p_value(statistic), largest.n_draws
+
+    def _largest(self, inputs: VarianceInputs, among: Ints, alpha: float) -> LargestT:
         variance = self.variance(inputs)
         error = variance.std_error[among]
         correlation = self.covariance(inputs)[np.ix_(among, among)]
         correlation = correlation / np.outer(error, error)
         df = float(variance.df[among].min())
-        return max_t(correlation, df, alpha, inputs.evidence.options.seed)
+        return largest_t(correlation, df, alpha, inputs.evidence.options.seed)

@@ -164,17 +164,21 @@ def covariance(draws: Floats) -> Floats:
     return with_diagonal(matrix, error)
 
 
-def uniform_critical_value(draws: Floats, alpha: float) -> float:
-    """Return the 1 - alpha quantile of the largest absolute t statistic of the draws.
+def largest_statistics(draws: Floats) -> Floats:
+    """Return the largest absolute t statistic of each draw, (n_boot,).
 
     Estimates without a standard error are left out; NaN where all are.
     """
     error = variance(draws).std_error
     known = ~np.isnan(error)
     if not known.any():
-        return float("nan")
-    largest = np.abs(draws[:, known] / error[known]).max(axis=1)
-    return float(_quantile(largest[:, None], 1.0 - alpha)[0])
+        return np.full(len(draws), np.nan)
+    return np.asarray(np.abs(draws[:, known] / error[known]).max(axis=1))
+
+
+def uniform_critical_value(draws: Floats, alpha: float) -> float:
+    """Return the 1 - alpha quantile of the largest absolute t statistic of the draws."""
+    return float(_quantile(largest_statistics(draws)[:, None], 1.0 - alpha)[0])
 
 
 class Bootstrap(VarianceKind):
@@ -207,6 +211,18 @@ class Bootstrap(VarianceKind):
         """Return `uniform_critical_value` of the draws."""
         value = uniform_critical_value(inputs.rows[:, among], alpha)
         return CriticalValue(value, np.nan, len(inputs.rows))
+
+    def largest_p_value(  # the draws do not depend on the level
+        self,
+        inputs: VarianceInputs,
+        among: Ints,
+        alpha: float,  # noqa: ARG002
+        statistic: Floats,
+    ) -> tuple[Floats, int]:
+        """Return shares of draws whose largest |t| is as large."""
+        largest = np.sort(largest_statistics(inputs.rows[:, among]))
+        larger = largest.size - np.searchsorted(largest, statistic)
+        return np.maximum(larger, 1) / (largest.size + 1.0), largest.size
 
     def note(self, inputs: VarianceInputs) -> str:
         """Say how the draws were made."""

@@ -26,7 +26,7 @@ from didjack.reporting.plots.axes import (
 from didjack.reporting.plots.guides import legend
 from didjack.reporting.plots.points import Finish
 from didjack.reporting.view import Clusters, Deletions, ResultView, effect
-from didjack.wording import label_text, name_some, one_line, plural
+from didjack.wording import label_text, name_some, one_line, p_text, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -243,7 +243,7 @@ def draw_placebos(test: PlaceboTest, view: ResultView, ax: Axes | None, finish: 
     finish_clusters(
         ax,
         finish,
-        f"Estimate and {number}: p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{test.p_value:.3f}",
+        f"Estimate and {number}: p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{p_text(test.p_value)}",
         boxes,
     )
     # The treated cluster is named first of all, then those with the largest placebos.

@@ -16,7 +16,7 @@ from didjack.errors import OptionError
 from didjack.options import check_share, must_be
 from didjack.reporting.view import ResultView
 from didjack.status import BASE
-from didjack.wording import name_some, one_line
+from didjack.wording import name_some, one_line, p_text
 
 # ---- numbers -------------------------------------------------------------------------------------
 
@@ -214,7 +214,7 @@ class Style:
             case "se":
                 return f"({number(row['std_error'], self.places)})"
             case "p":
-                return f"[{number(row['p_value'], 3)}]"
+                return f"[{p_text(row['p_value'])}]"
             case _:
                 low, high = (number(row[end], self.places) for end in BELOW["ci"])
                 return f"[{low}, {high}]"

@@ -10,7 +10,7 @@ from didjack.reporting.tables.grid import decimals_of, number
 from didjack.reporting.tables.table import Table
 from didjack.reporting.view import COMPARISONS, ResultView, coefficient_names
 from didjack.status import StatusCode
-from didjack.wording import name_some, plural
+from didjack.wording import name_some, p_text, plural
 
 MISSING: dict[Undefined, str] = {
     "impute": "imputed under the working model",
@@ -81,13 +81,16 @@ def _coefficient_rows(view: ResultView, alpha: float) -> tuple[list[str], list[l
         ("estimate", places),
         ("std_error", places),
         ("statistic", 2),
-        ("p_value", 3),
+        ("p_value", None),
         ("conf_low", places),
         ("conf_high", places),
     ]
     columns = [
         coefficient_names(view),
-        *([number(value, digits) for value in table[name]] for name, digits in numbers),
+        *(
+            [p_text(value) if digits is None else number(value, digits) for value in table[name]]
+            for name, digits in numbers
+        ),
         [status.code.value for status in view.statuses],
     ]
     return header, [list(row) for row in zip(*columns, strict=True)]

@@ -50,7 +50,7 @@ class Draws:
             raise DataError(
                 "there is but one assignment of cohorts to clusters"
                 + (" within strata" if self.strata.any() else "")
-                + ": the smallest p-value there can be is 1"
+                + ": the smallest possible p-value is 1"
             )
 
     @property

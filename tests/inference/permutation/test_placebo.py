@@ -133,7 +133,7 @@ def test_clusters_without_a_placebo_are_counted():
 
 def test_fewer_than_19_placebos_never_reject_at_5_percent():
     agg = fit(draw(COHORTS, 8, range(1, 6), 3)).aggregate("simple")
-    message = r"placebo_test\(\) has 6 placebos: the smallest p-value there can be is 0.143, so it"
+    message = r"placebo_test\(\) has 6 placebos: the smallest possible p-value is 0.143, so it"
     with pytest.warns(InferenceWarning, match=message):
         test = agg.placebo_test()
     assert (test["conf_low"], test["conf_high"]) == (-np.inf, np.inf)

@@ -80,8 +80,8 @@ def test_statistic_and_lead_are_found_in_the_table(kind):
     assert test.statistic == abs(leads["statistic"][test.lead])
     assert test.p_value >= leads["p_value"].min()
     one = result.pretest()
-    group, time = one.lead
-    row = result.tidy().query("group == @group and time == @time").iloc[0]
+    assert one.lead in result.tidy().set_index(["group", "time"]).index
+    row = result.tidy().set_index(["group", "time"]).loc[one.lead]
     assert one.statistic == abs(row["statistic"])
     assert (one.df_num, one.df_denom) == (None, None)
     assert "df" not in repr(one)

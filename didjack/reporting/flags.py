@@ -55,7 +55,7 @@ def _explained(view: ResultView, at: int, status: Status) -> tuple[str, str, str
     """Return what a sentence says before the name of one coefficient, and after one or several."""
     match status.code:
         case StatusCode.IMPUTED:
-            then = " not identified: its part of the variance is imputed under the working model"
+            then = " not identified: that part of the variance is imputed under the working model"
         case StatusCode.SKIPPED:
             then = " not identified: standard errors leave its variation out"
         case StatusCode.UNDEFINED:

@@ -205,8 +205,16 @@ class Style:
         written = number(row["estimate"], self.places)
         if not written:
             return "none"
-        imputed = FLAGS[StatusCode.IMPUTED] if row["status"].code is StatusCode.IMPUTED else ""
-        return written + mark(row["p_value"], self.stars) + imputed
+        imputed = row["status"].code is StatusCode.IMPUTED
+        return written + mark(row["p_value"], self.stars) + imputed * self.imputed
+
+    @property
+    def imputed(self) -> str:
+        """The mark of standard errors that are imputed in part, another one than of stars."""
+        taken = {text for _, text in self.stars}
+        return next(
+            text for text in (FLAGS[StatusCode.IMPUTED], "‡", "§", "¶") if text not in taken
+        )
 
     def _below(self, row: pd.Series) -> str:
         if np.isnan(row["estimate"]):
@@ -241,10 +249,10 @@ class Style:
             notes = [notes[0][0].upper() + notes[0][1:]]
         if self.stars:
             notes.append(legend(self.stars))
-        return [*notes, *_imputed(views, tables), *_gaps(heads, tables)]
+        return [*notes, *_imputed(self.imputed, views, tables), *_gaps(heads, tables)]
 
 
-def _imputed(views: Sequence[ResultView], tables: list[pd.DataFrame]) -> list[str]:
+def _imputed(mark: str, views: Sequence[ResultView], tables: list[pd.DataFrame]) -> list[str]:
     """Explain the mark of coefficients whose standard error is imputed in part."""
     clusters: dict[str, None] = {}
     for view, table in zip(views, tables, strict=True):
@@ -255,7 +263,7 @@ def _imputed(views: Sequence[ResultView], tables: list[pd.DataFrame]) -> list[st
     if not clusters:
         return []
     return [
-        f"{FLAGS[StatusCode.IMPUTED]} Not identified without {name_some(clusters, most=5)}: the "
+        f"{mark} Not identified without {name_some(clusters, most=5)}: the "
         "standard error is imputed in part, under the working model."
     ]
 

@@ -9,6 +9,7 @@ from didjack.reporting.tables.footer import Column, counted, unusual
 from didjack.reporting.tables.grid import decimals_of, number
 from didjack.reporting.tables.table import Table
 from didjack.reporting.view import COMPARISONS, ResultView, coefficient_names
+from didjack.status import BASE
 from didjack.wording import name_some, p_text, plural
 
 
@@ -75,7 +76,9 @@ def _coefficient_rows(view: ResultView, alpha: float) -> tuple[list[str], list[l
         ("conf_low", places),
         ("conf_high", places),
     ]
-    marks = [f" {flag(status)}".rstrip() for status in view.statuses]
+    marks = [
+        " (base)" if status == BASE else f" {flag(status)}".rstrip() for status in view.statuses
+    ]
     columns = [
         [name + mark for name, mark in zip(coefficient_names(view), marks, strict=True)],
         *(

@@ -274,6 +274,7 @@ def _flags(ax: Axes, part: Points) -> None:
             ha="center",
             va="bottom",
             fontsize="small",
+            color=ink(ax),
         )
 
 

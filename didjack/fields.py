@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from didjack.errors import OptionError
-from didjack.wording import did_you_mean, nearest
+from didjack.wording import did_you_mean, nearest, p_text
 
 
 class Fields:
@@ -60,7 +60,11 @@ class Fields:
     def _shown(self) -> list[tuple[str, str]]:
         """Return what is printed of each field that says something."""
         values = [(name, getattr(self, name)) for name in self.keys()]
-        return [(name, written(value)) for name, value in values if not _empty(value)]
+        return [
+            (name, p_text(value) if name == "p_value" and value < 0.001 else written(value))
+            for name, value in values
+            if not _empty(value)
+        ]
 
     def __repr__(self) -> str:
         rows = self._shown()

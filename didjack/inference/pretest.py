@@ -75,7 +75,9 @@ def pretest(
         return _wald(coefficients, before, bare, drop, alpha)
     with_error = before[~bare]
     reason = ""
-    if not with_error.size:
+    if not before.size:
+        reason = "there is no coefficient before treatment"
+    elif not with_error.size:
         reason = "no coefficient before treatment has a standard error"
     elif bare.any() and not drop:
         labels = coefficients.targets.index[before[bare]]

@@ -17,8 +17,8 @@ from didjack.inference.bands import max_t
 from didjack.inference.permutation.placebo import PlaceboTest
 from didjack.inference.permutation.randomization import Draws, _compare
 from didjack.inference.reference.working_model import (
+    Movements,
     PeriodSums,
-    squared_movements,
     working_variance,
 )
 from didjack.inference.statistics import Variance
@@ -109,7 +109,7 @@ def test_joint_p_values_count_the_actual_statistic():
 @pytest.mark.parametrize(("gap", "holds"), [(1e-3, False), (1e-5, False), (1e-8, True), (0, True)])
 def test_restrictions_hold_in_the_null_space_of_their_covariance(gap, holds):
     """Of d = (1, 1 + gap), about half of the gap lies where V = [[1, 1], [1, 1]] has nothing."""
-    test = joint_tests.wald(np.array([1.0, 1.0 + gap]), np.ones((2, 2)), 9.0)
+    test = joint_tests.wald(np.array([1.0, 1.0 + gap]), np.ones((2, 2)), 9.0, 0.05)
     assert (test["reason"] == "") == holds
     assert np.isfinite(test["p_value"]) == holds
     event = small([0, 0, 0, 4, 4, 5, 5, 5]).aggregate("event")
@@ -153,9 +153,17 @@ def period_sums(n_clusters, n_periods=3):
     return PeriodSums(weight, weight.copy(), weight * y[:, None, :], never, periods)
 
 
+def squares(sums):
+    return Movements.from_sums(sums, 0).squares()
+
+
+def fitted(sums):
+    return working_variance(sums, Movements.from_sums(sums, 0))
+
+
 def test_pairs_of_periods_with_two_clusters_are_passed_over():
     sums = period_sums(4)
-    assert np.isfinite(squared_movements(sums, 0)).all()
+    assert np.isfinite(squares(sums)).all()
     for part in (sums.weight, sums.square, sums.cross):
         part[2:, 0, 2] = 0.0  # clusters 0 and 1 only are in both of the last two periods
     first = PeriodSums(
@@ -163,15 +171,15 @@ def test_pairs_of_periods_with_two_clusters_are_passed_over():
         sums.cohorts,
         sums.periods[:2],
     )
-    np.testing.assert_array_equal(squared_movements(sums, 0), squared_movements(first, 0))
+    np.testing.assert_array_equal(squares(sums), squares(first))
     for part in (sums.weight, sums.square, sums.cross):
         part[2:, 0, 1] = 0.0
-    assert np.isnan(squared_movements(sums, 0)).all()
+    assert np.isnan(squares(sums)).all()
 
 
 def test_three_clusters_that_move_are_needed():
-    assert np.ptp(working_variance(period_sums(3), 0)) > 0
-    assert (working_variance(period_sums(2), 0) == 1.0).all()
+    assert np.ptp(fitted(period_sums(3))) > 0
+    assert (fitted(period_sums(2)) == 1.0).all()
 
 
 # Placebos -----------------------------------------------------------------------------------------

@@ -295,12 +295,14 @@ def test_wald_of_a_known_covariance():
     rng = np.random.default_rng(1)
     root = rng.normal(size=(5, 5))
     covariance, distance = root @ root.T, rng.normal(size=5)
-    test = hypotheses.wald(distance, covariance, np.inf)
+    test = hypotheses.wald(distance, covariance, np.inf, 0.05)
     want = distance @ np.linalg.solve(covariance, distance)
     np.testing.assert_allclose(test["statistic"] * 5, want)
     np.testing.assert_allclose(test["p_value"], stats.chi2.sf(want, 5))
-    finite = hypotheses.wald(distance, covariance, 12.0)
+    np.testing.assert_allclose(test["critical_value"], stats.chi2.isf(0.05, 5) / 5)
+    finite = hypotheses.wald(distance, covariance, 12.0, 0.05)
     np.testing.assert_allclose(finite["p_value"], stats.f.sf(want / 5, 5, 12))
+    np.testing.assert_allclose(finite["critical_value"], stats.f.isf(0.05, 5, 12))
 
 
 # ---- pre-tests ----------------------------------------------------------------------------------
@@ -317,7 +319,7 @@ REFERENCE_W = {
 def test_pretest_agrees_with_did(name, data):
     case = reference_cases()[name]
     options = case["options"] | {"cluster": None, "vcov": "analytic"}
-    test = didjack.csdid(data(case["data"]), **options).pretest()
+    test = didjack.csdid(data(case["data"]), **options).pretest("wald")
     np.testing.assert_allclose(test["statistic"] * test["df_num"], REFERENCE_W[name], rtol=1e-9)
     np.testing.assert_allclose(test["p_value"], stats.chi2.sf(REFERENCE_W[name], 5), rtol=1e-9)
 
@@ -325,7 +327,7 @@ def test_pretest_agrees_with_did(name, data):
 def test_pretest_does_not_depend_on_the_base_period(whole):
     df, varying = whole
     universal = fit(df, base_period="universal")
-    one, other = varying.pretest(), universal.pretest()
+    one, other = varying.pretest("wald"), universal.pretest("wald")
     np.testing.assert_allclose(one["statistic"], other["statistic"], rtol=1e-8)
     assert one["df_num"] == other["df_num"] == 2 + 4
 
@@ -335,16 +337,23 @@ def test_pretest_leaves_out_anticipation(whole):
     result = fit(df, anticipation=1)
     table = result.tidy()
     before = table[table["event_time"] < -1]
-    want = result.wald_test(list(before[["group", "time"]].itertuples(index=False, name=None)))
-    pd.testing.assert_series_equal(
-        result.pretest().to_series()[list(want)], want.to_series(), check_names=False
-    )
+    leads = list(before[["group", "time"]].itertuples(index=False, name=None))
+    test, want = result.pretest("wald"), result.wald_test(leads)
+    for name in set(want) & set(test):
+        assert test[name] == want[name]
+    assert test["n_tested"] == test["n_leads"] == want["rank"] == len(leads)
+    assert result.pretest()["n_leads"] == len(leads)
+    assert result.pretest()["lead"] in leads
 
 
 def test_pretest_without_pre_treatment_periods():
     df = didjack.simulate.panel(n_clusters=10, n_periods=3, cohorts=[2], seed=0)
-    with pytest.warns(didjack.InferenceWarning, match="no coefficient to test"):
-        assert np.isnan(fit(df).pretest()["p_value"])
+    for statistic, reason in (
+        ("max", "there is no coefficient before treatment"),
+        ("wald", "there is no coefficient to test"),
+    ):
+        with pytest.warns(didjack.InferenceWarning, match=f"no pre-test: {reason}"):
+            assert np.isnan(fit(df).pretest(statistic)["p_value"])
 
 
 # ---- linear combinations ------------------------------------------------------------------------
@@ -548,12 +557,17 @@ def test_a_jump_in_a_lead_that_is_not_tested_is_a_violation(options):
     data["id"], data["g"] = 4 * data.s + data.i, data.s.map(cohort).fillna(0).astype(int)
     data["y"] = draws.normal(size=len(data))
     jump = data.assign(y=data.y + 100.0 * ((data.g == 13) & (data.t == 5)))
-    calm, test = (
-        didjack.csdid(one, "y", "t", "g", "id", cluster="s", **options).pretest()
-        for one in (data, jump)
+    calm, loud = (
+        didjack.csdid(one, "y", "t", "g", "id", cluster="s", **options) for one in (data, jump)
     )
+    test = loud.pretest("wald")
     assert (13, 5) in test["left_out"]
     assert test["n_leads"] == 30
     assert test["n_tested"] == 30 - len(test["left_out"]) == test["df_num"]
     assert len(test["left_out_reasons"]) == len(test["left_out"])
-    assert calm["largest_violation"] < 20 < 90 < test["largest_violation"]
+    assert calm.pretest("wald")["largest_violation"] < 20 < 90 < test["largest_violation"]
+    largest = loud.pretest()
+    assert largest["n_tested"] == 30
+    assert largest["lead"] in ((13, 5), (13, 6))  # the change there, and the one back
+    assert largest["statistic"] > largest["critical_value"]
+    assert largest["p_value"] < 1e-3

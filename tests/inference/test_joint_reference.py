@@ -199,14 +199,22 @@ def test_pretest_of_an_event_study(few):
     result = fit(few)
     average = result.aggregate("event")
     before = [e for e in average._targets.index[:-1] if e < 0]
-    test, want = average.pretest(), average.wald_test(before)
+    test, want = average.pretest("wald"), average.wald_test(before)
     assert test["p_value"] == want["p_value"]
+    assert test["critical_value"] == want["critical_value"]
     assert test["left_out"] == ()
     band = average._coefficients.critical_values(np.arange(len(before)), 0.05).value
     table = average.tidy().iloc[: len(before)]
     ends = table["estimate"].abs() + band * table["std_error"]
     assert test["largest_violation"] == pytest.approx(ends.max(), rel=0.02)
-    assert "coefficients jointly zero, F" in str(average.summary()).replace("\n", " ")
+    largest = average.pretest()
+    assert largest["largest_violation"] == test["largest_violation"]
+    n = len(before)
+    assert (
+        f"Pre-trends ({n} of {n} leads): largest |t| {largest['statistic']:.2f} "
+        f"(event time {largest['lead']}), critical value {largest['critical_value']:.2f}, "
+        f"p {largest['p_value']:.3f}"
+    ) in str(average.summary()).replace("\n", " ")
     with pytest.raises(didjack.OptionError, match="needs event times"):
         result.aggregate("group").pretest()
     with pytest.raises(didjack.OptionError, match="missing must be"):
@@ -219,14 +227,17 @@ def test_pretest_leaves_out_what_has_no_error():
     )
     for options in ({"undefined": "nan"}, {"reference": "t"}):
         result = fit(df, **options)
-        test = result.pretest()
-        assert test["left_out"] == ((4, 2), (4, 3))
-        assert test["reason"] == ""
-        assert test["df_num"] == 4
-        assert np.isnan(result.pretest(missing="nan")["p_value"])
-    made_up = fit(df).pretest()
-    assert made_up["left_out"] == ()
-    assert made_up["df_num"] == 6
+        for statistic in ("max", "wald"):
+            test = result.pretest(statistic)
+            assert test["left_out"] == ((4, 2), (4, 3))
+            assert test["reason"] == ""
+            assert test["n_tested"] == 4
+            assert np.isnan(result.pretest(statistic, missing="nan")["p_value"])
+    imputed = fit(df)
+    for statistic in ("max", "wald"):
+        test = imputed.pretest(statistic)
+        assert test["left_out"] == ()
+        assert test["n_tested"] == 6
 
 
 def apart(theta, before):
@@ -277,7 +288,7 @@ def test_pretest_leaves_out_what_only_covariates_tell_apart():
         seed=5,
     )
     plain, adjusted = fit(df), fit(df, est_method="dr", xformla="~ x1 + x2")
-    assert plain.pretest()["rank"] == adjusted.pretest()["rank"] < 9
+    assert plain.pretest("wald")["n_tested"] == adjusted.pretest("wald")["n_tested"] < 9
     before = adjusted.tidy().query("event_time < 0")
     test = adjusted.wald_test(list(zip(before["group"], before["time"], strict=True)))
     assert np.isnan(test["p_value"])
@@ -288,9 +299,10 @@ def test_pretest_leaves_out_what_only_covariates_tell_apart():
     cohorts = df.groupby("cluster")["cohort"].first().to_numpy()
     drawn = wald_by_hand(simulated_changes(cohorts, cells, n_draws=20_000))
     for result in (plain, adjusted):
-        found = result.pretest()
+        found = result.pretest("wald")
         actual = wald_by_hand(result._targets.theta[None][:, :, leads])[0]
-        assert found["rank"] == len(leads)
+        assert found["n_tested"] == len(leads)
+        assert result.pretest()["n_tested"] == found["n_leads"] == 12
         assert found["statistic"] == pytest.approx(actual / len(leads), rel=1e-6)
         want = (drawn >= actual).mean()
         error = np.sqrt(want * (1 - want) * (1 / drawn.size + 1 / 9_999))

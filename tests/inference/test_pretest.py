@@ -140,7 +140,7 @@ def test_wald_has_the_critical_value_of_its_draws():
 
 
 def test_a_statistic_that_does_not_exist():
-    with pytest.raises(didjack.OptionError, match="statistic must be .*'max', 'wald'"):
+    with pytest.raises(didjack.OptionError, match=r"statistic must be .*'max', 'wald'"):
         fit(panel()).pretest("F")
 
 

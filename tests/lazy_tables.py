@@ -59,7 +59,7 @@ def refused(df, **options):
 
 def with_neutral_remedy(text):
     """What is proposed for tables of pandas has code."""
-    return re.sub(r"Use pandas Periods, such as .*, or number", "Number", text)
+    return re.sub(r"Use Periods, such as .*", "Number the periods 1, 2, 3, ...", text)
 
 
 def without_row_numbers(text):

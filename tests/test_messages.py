@@ -68,9 +68,9 @@ def tables():
         "boolean": (df.assign(g=df["g"] > 0), {}),
         "one period": (fl[fl["t"] == 2001], {}),
         "one cluster": (fl.assign(cl=1.0), {}),
-        "two clusters": (df.assign(cl=df["cl"] % 2), {}),
-        "one treated": (df.assign(g=one), {}),
-        "one treated, skip": (df.assign(g=one), {"undefined": "skip"}),
+        "two clusters": (df.assign(cl=df["cl"] % 2), {"reference": "t"}),
+        "one treated": (df.assign(g=one), {"vcov": "analytic"}),
+        "one treated, skip": (df.assign(g=one), {"undefined": "skip", "reference": "t"}),
         "one treated, raise": (df.assign(g=one), {"undefined": "raise"}),
         "negative": (where(df, [3], "w", -1.0), {"weightsname": "w"}),
         "no weight": (df.assign(w=0.0), {"weightsname": "w"}),
@@ -123,7 +123,9 @@ def unusual():
     quarters = dict(zip(range(2001, 2006), [20154, 20161, 20162, 20163, 20164], strict=True))
     calls = {
         "weekends": lambda: fit(df.assign(t=df["t"].map(days), g=df["g"].map(days))),
-        "dominant": lambda: fit(df.assign(w=np.where(df["cl"] == first, 50.0, 1)), weightsname="w"),
+        "dominant": lambda: fit(
+            df.assign(w=np.where(df["cl"] == first, 50.0, 1)), weightsname="w", reference="t"
+        ),
         "zero weights": lambda: fit(where(df, range(25), "w", 0.0), weightsname="w"),
         "first treated": lambda: didjack.first_treated(gaps, **keys),
         "ever treated": lambda: didjack.first_treated(df.assign(d=(df["g"] > 0) * 1), **keys),

@@ -240,9 +240,14 @@ MOST = 0.5
 
 
 def report_missing(fit: Fit, targets: Targets, title: str) -> None:
-    """Warn of standard errors that are missing or skip replicates, or raise."""
+    """Warn of standard errors that are missing, imputed or skip replicates, or raise.
+
+    Of ATT(g,t), which few people read one by one, the status and the summary say it.
+    """
     options, missing = fit.options.inference, targets.missing()
     if not options.jackknife or not missing.any():
+        return
+    if targets.aggregated is None and options.missing_replicates != "raise":
         return
     columns, clusters = missing.any(axis=0), np.flatnonzero(missing.any(axis=1))
     labels = fit.layout.cluster_labels
@@ -286,9 +291,9 @@ def _imputed(beyond: Bools) -> str:
 
 def report_design(fit: Fit) -> None:
     """Warn of a design in which inference is driven by few clusters, by their counts."""
-    if not treated_weight(fit).any():
-        return
     options, counts = fit.options.inference, _counts(fit)
+    if not treated_weight(fit).any() or (options.jackknife and options.reference == "model"):
+        return  # nothing is treated, or tests and intervals allow for it
     few, alone = _few(fit.layout.n_clusters, *counts), [] if options.jackknife else _alone(fit)
     found = [*few, *(alone or _unequal(fit))]
     if not found:
@@ -296,9 +301,6 @@ def report_design(fit: Fit) -> None:
     use = ": t tests can reject far too often"
     if alone:
         use = ": standard errors miss variation between treated clusters"
-    elif options.jackknife and options.reference == "model":
-        n_left = fit.layout.n_clusters - counts.count(1)  # without the only one, nothing is
-        use = ": tests and intervals allow for it" if n_left >= LEAST_REPLICATES["impute"] else ""
     warn(f"{'; '.join(found)}{use}; see result.clusters()", FewClustersWarning)
 
 

@@ -128,11 +128,11 @@ def report_failures(fit: Fit, targets: Targets) -> None:
         )
 
 
-def report_partial(fit: Fit, targets: Targets, title: str) -> None:
-    """Warn of aggregated effects that lack some of their ATT(g,t)."""
+def report_partial(fit: Fit, targets: Targets, title: str) -> bool:
+    """Warn of aggregated effects that lack some of their ATT(g,t); say whether there are any."""
     aggregated, bad = targets.aggregated, unestimated(fit, targets)
     if aggregated is None or not bad.size:
-        return
+        return False
     n_cells, n_left = aggregated.n_cells, aggregated.n_estimated
     parts = [
         f"{bad.size:,} of {n_cells[targets.components].sum():,} ATT(g,t) of the {title} could not "
@@ -143,6 +143,7 @@ def report_partial(fit: Fit, targets: Targets, title: str) -> None:
         if len(keys):
             parts.append(f"{what}: {name_some(map(label_text, keys), most=2)}")
     warn(f"{'; '.join(parts)} (see result.cells)", EstimationWarning)
+    return True
 
 
 def _remedy(fit: Fit, cells: Ints) -> str:

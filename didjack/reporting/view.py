@@ -226,6 +226,9 @@ class ResultView(Protocol):
     def critical_values(self, alpha: float) -> str:
         """Say which critical values the working model has, and which t, if it is used."""
 
+    def few_treated(self, alpha: float) -> list[str]:
+        """Say what else tells about the overall ATT where few clusters are treated."""
+
     @property
     def normal(self) -> bool:
         """Whether tests use the normal distribution, not t."""

@@ -165,7 +165,8 @@ class AggregateResult(Result):
         clusters neither holds, and their sets are too small. ``critical_values="own"`` stretches
         sigma so that normal intervals made from it are those of `confint`: an approximation, which
         says nothing about weights that a method chooses by looking at sigma. The page
-        "Interoperability" has numbers.
+        "Interoperability" has numbers. `trend_sensitivity` has the same restrictions, and allows
+        for few treated clusters.
 
         Parameters
         ----------

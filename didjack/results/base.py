@@ -192,12 +192,17 @@ class BaseResult(ABC):
             scheme=self._scheme,
             overall=lambda: self._overall_targets,
             under=lambda kind: self._under(vcov=kind)._view,
+            few_treated=self._few_treated,
             positions_before=self._before,
         )
 
     def _statistics(self, alpha: float | None = None) -> pd.DataFrame:
         """Build the table of all coefficients without labels."""
         return self._coefficients.table(self._level(alpha))
+
+    @abstractmethod
+    def _few_treated(self, alpha: float) -> list[str]:
+        """Say what else tells about the overall ATT where few clusters are treated."""
 
     def _need_replicates(self, what: str) -> None:
         if not self.options.inference.jackknife:

@@ -169,8 +169,8 @@ class GroupTimeResult(Result):
             result = self._simple
         else:
             result = aggregate_result(self._fit, kind, window, weights)
-        report_partial(self._fit, result._view.targets, result.title)
-        report_inference(result._view)
+        if not report_partial(self._fit, result._view.targets, result.title):
+            report_inference(result._view)
         return result
 
     @validate_keywords

@@ -17,7 +17,14 @@ from didjack.reporting.plots.series import Intervals, Series
 from didjack.reporting.tables.summary import summary
 from didjack.reporting.tables.table import Table
 from didjack.reporting.view import ResultView, columns
-from didjack.results import clusters, estimates, hypotheses, permutation, sensitivity
+from didjack.results import (
+    clusters,
+    estimates,
+    few_treated,
+    hypotheses,
+    permutation,
+    sensitivity,
+)
 from didjack.results.base import BaseResult
 from didjack.wording import brief, plural
 
@@ -205,6 +212,9 @@ class Result(BaseResult):
                 return cluster_plots.variance(self._view, deletions, ax, finish)
             case _:
                 assert_never(kind)
+
+    def _few_treated(self, alpha: float) -> list[str]:
+        return few_treated.sentences(self, alpha)
 
     def _plot_placebos(self, ax: Axes | None, alpha: float | None, finish: Finish) -> Axes:
         test = permutation.placebos(self._fit.under(alpha=self._level(alpha)), self._overall)

@@ -44,6 +44,7 @@ class View:
     scheme : how ATT(g,t) are aggregated; None for ATT(g,t) themselves
     overall : gives the Targets whose last coefficient is the overall ATT, if there is one
     under : gives the view of the same coefficients with another variance
+    few_treated : gives sentences on what else tells about the overall ATT with few treated clusters
     positions_before : (m,) coefficients before treatment, and before any anticipation of it
     """
 
@@ -52,6 +53,7 @@ class View:
     scheme: Scheme | None
     overall: Callable[[], Targets | None]
     under: Callable[[str], View]
+    few_treated: Callable[[float], list[str]]
     positions_before: Ints
 
     @property

@@ -46,8 +46,9 @@ def result(df):
 def in_a_folder(tmp_path, monkeypatch, df):
     monkeypatch.chdir(tmp_path)
     df.to_csv("data.csv", index=False)
+    before = plt.get_fignums()
     yield
-    assert not plt.get_fignums()
+    assert plt.get_fignums() == before
 
 
 def run(*arguments, code=0):

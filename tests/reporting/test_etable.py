@@ -136,6 +136,12 @@ def test_stars_only_on_request(fits, stars, cutoffs):
     table = etable([fits.universal], stars=stars)
     values = fits.universal.tidy()["p_value"]
     shown = [row[1] for row in table.body[0] if row[0].startswith("event")]
+    imputed = fits.universal.tidy()["status"].str.startswith("imputed")
+    flag = "‡" if "†" in cutoffs else "†"
+    assert imputed.any()
+    assert [flag in text for text in shown] == imputed.tolist()
+    assert any(note.startswith(f"{flag} Not identified without") for note in table.notes)
+    shown = [text.replace(flag, "") for text in shown]
     for text, p in zip(shown, values, strict=True):
         marks = [mark for mark, level in cutoffs.items() if p < level]  # NaN: none
         assert re.sub(r"[-\d.]", "", text) == (marks[0] if marks else "")

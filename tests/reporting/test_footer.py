@@ -257,9 +257,12 @@ def test_clusters_whose_variation_is_missing(alone):
     overall = written(*(one.aggregate("simple") for one in results))
     assert not {"SE without cluster", "Missing replicates"} & set(overall)
     notes = results[0].aggregate("group").summary().notes
-    want = "1 jackknife replicate undefined (left out): 1 standard error without the variation of"
-    assert f"{want} cluster {cluster}." in notes
-    assert not any("without the variation" in one for one in results[2].summary().notes)
+    want = f"Without cl {cluster}, cohort 2004 is not identified: "
+    assert f"‡ {want}standard errors leave its variation out." in notes
+    notes = results[1].aggregate("group").summary().notes
+    assert f"‡ {want}no standard error." in notes
+    notes = results[2].aggregate("group").summary().notes
+    assert f"† {want}that part of the variance is imputed under the working model." in notes
 
 
 def test_too_few_replicates_are_not_left_out():
@@ -270,5 +273,5 @@ def test_too_few_replicates_are_not_left_out():
         result = quiet_fit(table, undefined="skip", reference="t").aggregate("simple")
         assert np.isnan(result.overall["std_error"]) == error
         assert ("SE without cluster" in written(result)) != error
-        undefined = [one for one in result.summary().notes if "undefined (" in one]
-        assert ["no standard error" in one for one in undefined] == [error]
+        flagged = [one for one in result.summary().notes if one.startswith("‡")]
+        assert ["no standard error" in one for one in flagged] == [error]

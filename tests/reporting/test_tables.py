@@ -78,7 +78,7 @@ def test_html(fits):
         design, coefficients = pd.read_html(StringIO(text))
         assert design.iloc[:, 1].dropna().tolist()[:2] == ["lemp", "doubly robust"]
         assert list(coefficients.columns)[1:3] == ["ATT", "std. error"]
-        rows = coefficients.dropna(subset=["status"]).iloc[:-1]  # the last has the notes
+        rows = coefficients.dropna(subset=["ATT"]).iloc[:-1]  # the last has the notes
         estimates = rows["ATT"].str.replace("\N{MINUS SIGN}", "-").astype(float)
         np.testing.assert_allclose(estimates, result._view.statistics()["estimate"], atol=5e-5)
         assert result._repr_html_() == text
@@ -110,11 +110,10 @@ def test_latex(fits):
         assert "Outcome: lemp; " in text
 
 
-def test_statuses_are_notes_in_papers(fits):
-    text = fits[3].to_latex()
-    assert "Base: event time $-$1." in text
-    assert "Base: event time -1." in fits[3].summary().to_markdown()
-    assert ">base<" in fits[3].to_html()
+def test_base_periods_are_named(fits):
+    assert "event time $-$1 (base) &" in fits[3].to_latex()
+    assert "event time \N{MINUS SIGN}1 (base)" in fits[3].to_html()
+    assert "event time -1 (base)" in str(fits[3].summary())
 
 
 def test_latex_escapes():

@@ -153,8 +153,8 @@ def caught(call):
 def test_warnings_are_those_of_the_new_inference(data):
     begun = fit(data, "mpdta", vcov="analytic", xformla=None)  # one state holds a cohort
     average = begun.aggregate("event")
-    for result in (begun, average):
-        assert caught(lambda at=result: at.with_options(vcov="CV3")) == [didjack.InferenceWarning]
+    assert caught(lambda: begun.with_options(vcov="CV3")) == []
+    assert caught(lambda: average.with_options(vcov="CV3")) == [didjack.InferenceWarning]
     assert caught(lambda: average.with_options(n_boot=99)) == []
     again = average.with_options(vcov="CV3")
     assert caught(lambda: again.with_options(alpha=0.1, seed=2)) == []

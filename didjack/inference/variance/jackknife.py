@@ -155,12 +155,16 @@ class CV3(VarianceKind):
         """Say how many replicates are used, and what they are centred on."""
         found, evidence = self.variance(inputs), inputs.evidence
         most = int(found.n_replicates[~np.isnan(found.std_error)].max(initial=0))
-        distribution = f"t({most - 1})"
+        tests = f"P-values use t({most - 1})."
         if evidence.options.reference == "model":
-            distribution = "null distributions under the working model of cluster-level shocks"
+            tests = (
+                "P-values use the null distribution implied by the design, and are never below "
+                f"those of t({most - 1})."
+            )
         return (
             f"{self.name}: cluster jackknife by {evidence.independent}, {most} of "
-            f"{evidence.n_clusters} replicates, centred on the {self.centre}; {distribution}."
+            f"{evidence.n_clusters} leave-one-cluster-out estimates, centred on the {self.centre}. "
+            f"{tests}"
         )
 
 

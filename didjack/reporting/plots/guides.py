@@ -9,7 +9,7 @@ import numpy as np
 
 from didjack._typing import Floats
 from didjack.reporting.plots.axes import GREY, ink, paper, plain, root
-from didjack.reporting.plots.points import BASE, NO_ERROR, SHORT, Mark, entry
+from didjack.reporting.plots.points import BASE, IMPUTED, NO_ERROR, SHORT, Mark, entry
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -208,7 +208,7 @@ def _beyond(ax: Axes) -> Sequence[tuple[float, float, Any, bool]]:
 # ---- legends -------------------------------------------------------------------------------------
 
 
-LAST = [SHORT, NO_ERROR, BASE, "anticipation", "overall ATT", BEYOND]
+LAST = [SHORT, NO_ERROR, IMPUTED, BASE, "anticipation", "overall ATT", BEYOND]
 """These come after the names of results, in this order."""
 CORNERS: tuple[Literal["upper left", "upper right", "lower left", "lower right"], ...] = (
     "upper left",

@@ -9,7 +9,9 @@ import numpy as np
 
 from didjack._typing import Bools, Floats
 from didjack.options import check_flag, check_listed, must_be
+from didjack.reporting.flags import FLAGS
 from didjack.reporting.plots.axes import AFTER, BEFORE, GREY, ink, paper, root
+from didjack.status import StatusCode
 from didjack.wording import one_line
 
 if TYPE_CHECKING:
@@ -139,6 +141,7 @@ CROWDED = 4.0
 SHIFT = 0.11
 """Two variance estimators are drawn so far to the left and to the right."""
 BASE, NO_ERROR, SHORT = "base period", "no standard error", "one-period change"
+IMPUTED = "standard error imputed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,7 @@ class Points:
     joint_low, joint_high : simultaneous interval, NaN where there is none
     before, base : pre-treatment coefficients, and those that are zero by construction
     short : those that are changes since the period before, not since one before treatment
+    imputed : those whose standard error is imputed in part
     second : (m, 2) interval of a second variance estimator, NaN where there is none
     """
 
@@ -163,6 +167,7 @@ class Points:
     before: Bools
     base: Bools
     short: Bools
+    imputed: Bools
     second: Floats
 
     def take(self, rows: Bools) -> Points:
@@ -234,6 +239,7 @@ def draw(ax: Axes, points: Points, paint: Paint) -> None:
         _estimates(ax, part.take(known & part.short), mark, paper(ax), pen)
         _estimates(ax, part.take(~known), Mark("x", mark.colour), mark.colour, pen)
     _estimates(ax, points.take(points.base), Mark("D", GREY), paper(ax), pen)
+    _flags(ax, points.take(points.imputed & estimated).moved(-shift))
     if paint.second is not None:
         known = np.asarray(np.isfinite(points.second).all(axis=1))
         _second(ax, points.take(known).moved(shift), pen)
@@ -256,6 +262,22 @@ def _intervals(ax: Axes, part: Points, colour: Any, pen: Pen) -> None:
     ax.vlines(part.x, part.low, part.high, color=colour, lw=1.5 * pen.line, zorder=3)
 
 
+def _flags(ax: Axes, part: Points) -> None:
+    """Put the mark that tables have of coefficients with imputed standard errors above these."""
+    tops = np.fmax(np.fmax(part.high, part.joint_high), part.estimate)
+    for x, top in zip(part.x, tops, strict=True):
+        ax.annotate(
+            FLAGS[StatusCode.IMPUTED],
+            (x, top),
+            xytext=(0, 1),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize="small",
+            color=ink(ax),
+        )
+
+
 def _second(ax: Axes, part: Points, pen: Pen) -> None:
     """Draw the intervals of a second variance estimator."""
     low, high = part.second.T
@@ -269,7 +291,8 @@ def entry(ax: Axes, mark: Mark, fill: Any, label: str) -> None:
         ax.plot(
             [],
             [],
-            mark.shape,
+            marker=mark.shape,
+            ls="none",
             color=mark.colour,
             mfc=fill,
             ms=5.0,
@@ -294,6 +317,8 @@ def _explain(ax: Axes, points: Points, paint: Paint) -> None:
         entry(ax, Mark("x", GREY), GREY, NO_ERROR)
     if points.base.any():
         entry(ax, Mark("D", GREY), paper(ax), BASE)
+    if points.imputed.any():
+        entry(ax, Mark(r"$\dagger$", ink(ax)), ink(ax), IMPUTED)
     if paint.second is not None:
         name = f"{paint.second}, pointwise"
         entry(ax, Mark("+", ink(ax)), ink(ax), f"{paint.label}: {name}" if paint.label else name)

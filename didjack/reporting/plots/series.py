@@ -14,6 +14,7 @@ from didjack.errors import OptionError
 from didjack.options import Vcov
 from didjack.reporting.plots.points import Points, Style
 from didjack.reporting.view import ResultView
+from didjack.status import StatusCode
 from didjack.wording import label_text, name_some
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ class Intervals:
             before=view.before,
             base=view.base[which],
             short=view.short,
+            imputed=np.array(
+                [view.statuses[m].code is StatusCode.IMPUTED for m in which], dtype=bool
+            ),
             second=second,
         )
         return points, name

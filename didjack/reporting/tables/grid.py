@@ -14,9 +14,10 @@ import pandas as pd
 
 from didjack.errors import OptionError
 from didjack.options import check_share, must_be
+from didjack.reporting.flags import FLAGS
 from didjack.reporting.view import ResultView
-from didjack.status import BASE
-from didjack.wording import name_some, one_line, p_text
+from didjack.status import BASE, StatusCode
+from didjack.wording import label_text, name_some, one_line, p_text
 
 # ---- numbers -------------------------------------------------------------------------------------
 
@@ -201,7 +202,19 @@ class Style:
         ]
 
     def _estimate(self, row: pd.Series) -> str:
-        return (number(row["estimate"], self.places) or "none") + mark(row["p_value"], self.stars)
+        written = number(row["estimate"], self.places)
+        if not written:
+            return "none"
+        imputed = row["status"].code is StatusCode.IMPUTED
+        return written + mark(row["p_value"], self.stars) + imputed * self.imputed
+
+    @property
+    def imputed(self) -> str:
+        """The mark of standard errors that are imputed in part, another one than of stars."""
+        taken = {text for _, text in self.stars}
+        return next(
+            text for text in (FLAGS[StatusCode.IMPUTED], "‡", "§", "¶") if text not in taken
+        )
 
     def _below(self, row: pd.Series) -> str:
         if np.isnan(row["estimate"]):
@@ -236,7 +249,23 @@ class Style:
             notes = [notes[0][0].upper() + notes[0][1:]]
         if self.stars:
             notes.append(legend(self.stars))
-        return notes + _gaps(heads, tables)
+        return [*notes, *_imputed(self.imputed, views, tables), *_gaps(heads, tables)]
+
+
+def _imputed(mark: str, views: Sequence[ResultView], tables: list[pd.DataFrame]) -> list[str]:
+    """Explain the mark of coefficients whose standard error is imputed in part."""
+    clusters: dict[str, None] = {}
+    for view, table in zip(views, tables, strict=True):
+        for status in table["status"]:
+            if status.code is StatusCode.IMPUTED:
+                name = one_line(view.clusters.name)
+                clusters |= dict.fromkeys(f"{name} {label_text(one)}" for one in status.clusters)
+    if not clusters:
+        return []
+    return [
+        f"{mark} Not identified without {name_some(clusters, most=5)}: the "
+        "standard error is imputed in part, under the working model."
+    ]
 
 
 def _gaps(heads: list[str], tables: list[pd.DataFrame]) -> list[str]:
@@ -273,7 +302,6 @@ class Grid:
     aligned : "l", "r" or "c" for each column, in text; elsewhere numbers are centred
     groups : what stands above the names of the columns, one for each but the first; or empty
     label : by which documents refer to the table; may be empty
-    status_notes : the last column is of statuses, which papers have as these notes; None: it is not
     """
 
     title: str
@@ -284,13 +312,11 @@ class Grid:
     aligned: str
     groups: list[str] = field(default_factory=list)
     label: str = ""
-    status_notes: list[str] | None = None
 
     def __post_init__(self) -> None:
         """Have each cell in one line, whatever the names of columns and clusters are."""
-        for name in ("title", "head", "header", "body", "notes", "groups", "status_notes"):
-            if (part := getattr(self, name)) is not None:
-                object.__setattr__(self, name, _in_one_line(part))
+        for name in ("title", "head", "header", "body", "notes", "groups"):
+            object.__setattr__(self, name, _in_one_line(getattr(self, name)))
 
     def cells(self) -> list[list[list[Cell]]]:
         """Return the sections with the numbers of each column in line, but those at the left."""
@@ -371,21 +397,10 @@ class Grid:
         return pd.DataFrame([row[1:] for row in rows], index=labels, columns=columns)
 
     def for_paper(self) -> Grid:
-        """Return the table without head and column of statuses; both are said in notes."""
+        """Return the table without its head, which is said in a note."""
         pairs = [(row[i], row[i + 1]) for i in (0, 2) for row in self.head if row[i]]
         design = "; ".join(f"{name}: {value}" for name, value in pairs)
-        grid = replace(self, head=[], notes=[*([f"{design}."] if design else []), *self.notes])
-        if self.status_notes is None:
-            return grid
-        return replace(
-            grid,
-            header=self.header[:-1],
-            body=[[row[:-1] for row in section] for section in self.body],
-            notes=[*grid.notes, *self.status_notes],
-            aligned=self.aligned[:-1],
-            groups=self.groups[:-1],
-            status_notes=None,
-        )
+        return replace(self, head=[], notes=[*([f"{design}."] if design else []), *self.notes])
 
 
 def _in_one_line(part: Any) -> Any:

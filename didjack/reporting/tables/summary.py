@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from didjack.options import Undefined
-from didjack.reporting.tables.footer import Column, counted, skipped_clusters, unusual
+from didjack.reporting.flags import flag, flag_notes
+from didjack.reporting.tables.footer import Column, counted, unusual
 from didjack.reporting.tables.grid import decimals_of, number
 from didjack.reporting.tables.table import Table
 from didjack.reporting.view import COMPARISONS, ResultView, coefficient_names
-from didjack.status import StatusCode
+from didjack.status import BASE
 from didjack.wording import name_some, p_text, plural
-
-MISSING: dict[Undefined, str] = {
-    "impute": "imputed under the working model",
-    "nan": "no standard error",
-    "skip": "no standard error",
-    "raise": "no standard error",
-}
 
 
 def summary(view: ResultView, alpha: float) -> Table:
@@ -31,7 +24,6 @@ def summary(view: ResultView, alpha: float) -> Table:
         body=[section for section in (rows[:size], rows[size:]) if section],
         notes=notes(view, alpha),
         aligned="l" + "r" * (len(header) - 1),
-        status_notes=_status_notes(view),
     )
 
 
@@ -75,7 +67,6 @@ def _coefficient_rows(view: ResultView, alpha: float) -> tuple[list[str], list[l
         f"P>|{letter}|",
         f"[{100 * (1 - alpha):g}% conf.",
         "interval]",
-        "status",
     ]
     numbers = [
         ("estimate", places),
@@ -85,30 +76,23 @@ def _coefficient_rows(view: ResultView, alpha: float) -> tuple[list[str], list[l
         ("conf_low", places),
         ("conf_high", places),
     ]
+    marks = [
+        " (base)" if status == BASE else f" {flag(status)}".rstrip() for status in view.statuses
+    ]
     columns = [
-        coefficient_names(view),
+        [name + mark for name, mark in zip(coefficient_names(view), marks, strict=True)],
         *(
             [p_text(value) if digits is None else number(value, digits) for value in table[name]]
             for name, digits in numbers
         ),
-        [status.code.value for status in view.statuses],
     ]
     return header, [list(row) for row in zip(*columns, strict=True)]
 
 
-def _status_notes(view: ResultView) -> list[str]:
-    """Name the coefficients of each status, but those of which nothing is special."""
-    found: dict[str, list[str]] = {}
-    for name, status in zip(coefficient_names(view), view.statuses, strict=True):
-        if status.code is not StatusCode.OK:
-            found.setdefault(status.code.value.capitalize(), []).append(name)
-    return [f"{word}: {', '.join(found[word])}." for word in sorted(found)]
-
-
 def notes(view: ResultView, alpha: float) -> list[str]:
-    """Say how the variance was made, and which clusters drive it."""
+    """Say how the variance was made, what marks mean, and what the design asks a reader to know."""
     sentences = (view.note, view.critical_values(alpha), view.pretest(alpha))
-    lines = [line for line in sentences if line]
+    lines = [*flag_notes(view), *(line for line in sentences if line), *view.few_treated(alpha)]
     empty = int((view.clusters.n_units == 0).sum())
     if empty:
         counted = "" if view.normal else " (counted in the degrees of freedom)"
@@ -116,31 +100,6 @@ def notes(view: ResultView, alpha: float) -> list[str]:
     column = Column.from_view(view)
     if column.n_estimated < column.n_cells:
         lines.append(_partial(column))
-    if not view.options.jackknife:
-        return lines
-    if without := skipped_clusters(column, most=8):
-        errors = plural(int(view.skipped.any(axis=0).sum()), "standard error")
-        lines.append(
-            f"{plural(int(view.skipped.sum()), 'jackknife replicate')} undefined (left out): "
-            f"{errors} without the variation of cluster {without}."
-        )
-    beyond = view.beyond_imputation
-    for what, where in (
-        (
-            f"undefined ({MISSING[view.options.missing_replicates]})",
-            view.missing & ~view.skipped & ~beyond,
-        ),
-        ("undefined (too few are left to impute them)", beyond),
-        ("with another composition", view.composition),
-    ):
-        if not where.any():
-            continue
-        clusters = view.clusters.labels[np.flatnonzero(where.any(axis=1))]
-        lines.append(
-            f"{plural(int(where.sum()), 'jackknife replicate')} {what}, "
-            f"{plural(int(where.any(axis=0).sum()), 'coefficient')}, without cluster "
-            f"{name_some(clusters, most=8)}."
-        )
     return lines
 
 

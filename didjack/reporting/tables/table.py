@@ -34,7 +34,6 @@ class Table(Grid):
     aligned : "l", "r" or "c" for each column, in text; elsewhere numbers are centred
     groups : what stands above the names of the columns, one for each but the first; or empty
     label : by which documents refer to the table; may be empty
-    status_notes : notes that documents have instead of the last column, if it is of statuses
     fragment : whether `to_latex` leaves out what is around the tabular
     values : the numbers, unrounded, if the table was made from more than text
 

@@ -1,0 +1,62 @@
+"""What a summary says of the overall ATT where few clusters are treated."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import numpy as np
+
+from didjack.errors import DataError, OptionError
+from didjack.inference.diagnostics import treated_weight
+from didjack.inference.noise_sensitivity import NoiseRatios, observed
+from didjack.results.base import BaseResult
+from didjack.results.estimates import MOST_CLUSTERS
+from didjack.results.permutation import placebos
+from didjack.wording import p_text
+
+FEW = 5
+"""Fewer treated clusters than these do not tell how noisy they are."""
+
+
+def sentences(result: BaseResult, alpha: float) -> list[str]:
+    """Return the placebo test with one treated cluster, and with few how much noise decides."""
+    fit = result._fit
+    n_treated = int((treated_weight(fit) > 0).sum())
+    options = fit.options.inference
+    if not 0 < n_treated < FEW or not options.jackknife or result._overall_targets is None:
+        return []
+    overall = result._aggregation
+    if np.isnan(overall._coefficients.own_variance.std_error[-1]):
+        return []
+    placebo = _placebo(overall) if n_treated == 1 and fit.layout.n_clusters <= MOST_CLUSTERS else []
+    return [*placebo, *(_noise(overall, alpha) if options.reference == "model" else [])]
+
+
+def _placebo(result: BaseResult) -> list[str]:
+    """Say what placebos tell about one treated cluster."""
+    with suppress(DataError, OptionError):  # there is no such test here, as these say
+        test = placebos(result._fit, result._overall)
+        return [
+            f"Placebo test of the overall ATT: p {p_text(test.p_value)} (smallest attainable "
+            f"{p_text(test.smallest_p)}). The p-value in the table takes cluster-level shocks to "
+            "be normal."
+        ]
+    return []
+
+
+def _noise(result: BaseResult, alpha: float) -> list[str]:
+    """Say how much noisier treated clusters may be."""
+    with suppress(OptionError):  # no clusters without treated units
+        ratios = NoiseRatios(result._coefficients)
+        at = len(result._targets.index) - 1
+        value, level = ratios.breakdown(at, alpha), f"{100 * alpha:g}%"
+        seed = result.options.inference.seed
+        seen = observed(result._coefficients.evidence.design, ratios.treated, seed).ratio
+        before = "" if np.isnan(seen) else f"; before treatment they were {seen:.2g} times as noisy"
+        if value == 0.0:
+            return []
+        most = "however noisy treated clusters are"
+        if np.isfinite(value):
+            most = f"if treated clusters are at most {value:.2g} times as noisy as the others"
+        return [f"The overall ATT is significant at {level} {most}{before}."]
+    return []

@@ -65,6 +65,7 @@ def main(argv: list[str] | None = None) -> int:
         simple_model=said(simple.overall["p_value"]),
         pretest=said(pretest["p_value"]),
         statistic=pretest["statistic"],
+        critical=pretest["critical_value"],
         violation=pretest["largest_violation"],
         carriers=carriers(study),
         **errors(study, n_permutations=199),

@@ -12,6 +12,7 @@ warnings are results, too. The exit status is 1 if anything differs.
 
 import argparse
 import gzip
+import inspect
 import json
 import pickle
 import sys
@@ -48,7 +49,22 @@ def plain(value):
         return "nan" if np.isnan(value) else value.hex()
     if hasattr(value, "betahat"):
         return [plain(getattr(value, name)) for name in ("betahat", "sigma", "event_time")]
+    if hasattr(value, "to_dict"):
+        return {name: plain(item) for name, item in value.to_dict().items()}
     return str(value)
+
+
+def wald_test(result):
+    """Make the Wald test, with the fields of all versions."""
+    test = result.wald_test()
+    return {name: plain(test[name]) for name in ("statistic", "p_value", "rank")}
+
+
+def wald_pretest(result):
+    """Make the Wald pre-test, with the fields of all versions; once there was no other one."""
+    choice = "statistic" in inspect.signature(result.pretest).parameters
+    test = result.pretest("wald") if choice else result.pretest()
+    return {name: plain(test[name]) for name in ("statistic", "p_value", "n_tested", "left_out")}
 
 
 def methods(result):
@@ -65,13 +81,14 @@ def methods(result):
     yield "latex", result.to_latex
     yield "html", result.to_html
     yield "repr", lambda: repr(result)
-    yield "wald", result.wald_test
+    yield "wald", lambda: wald_test(result)
     yield "sample", lambda: result.sample
     yield "maketables", lambda: result.__maketables_coef_table__
     for kind in VARIANCES:
         yield f"vcov {kind}", lambda kind=kind: result.vcov(kind)
     if hasattr(result, "aggregate"):
         yield "pretest", result.pretest
+        yield "pretest wald", lambda: wald_pretest(result)
         yield "cells", lambda: result.cells
         yield "compare", lambda: result.compare_vcov(None)
     else:
@@ -80,6 +97,9 @@ def methods(result):
         yield "honest", result.honest_inputs
         n = len(result.tidy())
         yield "lincomb", lambda: result.lincomb(np.arange(1.0, n + 1))
+    for name in ("trend_sensitivity", "noise_sensitivity"):
+        if hasattr(result, name):
+            yield name, getattr(result, name)
 
 
 def attempt(call):

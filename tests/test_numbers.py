@@ -108,8 +108,8 @@ def example_of_readme():
     with pytest.warns(didjack.DidjackWarning):
         res, study = example()
     at = res.glance().iloc[0]
-    values = r"critical value ([\d.]+) \(model\), ([\d.]+) \((.*)\)"
-    law, t, name = re.search(values, str(study.summary())).groups()
+    values = r"critical value ([\d.]+) \((t\(\d+\)): ([\d.]+)\)"
+    law, name, t = re.search(values, words(str(study.summary()))).groups()
     ratio = study.compare_vcov(n_permutations=0)["ratio"]["clustered"]
     return [
         f"employment in {at['n_units']} counties",

@@ -166,7 +166,7 @@ def pretest(
     >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
     >>> test = res.pretest()
     >>> test.lead, round(test.statistic, 2), round(test.critical_value, 2), test.n_tested
-    ((2007, 2006), 1.98, 2.57, 5)
+    ((2007, 2004), 2.02, 2.54, 5)
     >>> wald = res.pretest("wald")
     >>> round(wald["statistic"], 2), round(wald["p_value"], 2)
     (1.54, 0.18)

@@ -157,7 +157,7 @@ class Result(BaseResult):
         >>> print(res.aggregate("group").summary(alpha=0.1))
         Callaway-Sant'Anna difference in differences: group effects
         ===...
-        cohort 2004  -0.0797      0.0275  -2.90  0.007     -0.1260    -0.0335      ok
+        cohort 2004  -0.0797      0.0275  -2.90  0.007     -0.1260    -0.0335
         ...
         """
         return summary(self._view, self._level(alpha))

@@ -161,9 +161,9 @@ def test_other_designs(cohorts, message):
 
 def test_the_warning_names_the_test():
     df = draw(COHORTS, 8, range(1, 6), 3)
-    for vcov in ("CV3", "analytic"):
+    for options in ({"reference": "t"}, {"vcov": "analytic"}):
         with pytest.warns(FewClustersWarning, match=r"1 of 7 clusters is treated \(see plac"):
-            fit(df, vcov=vcov)
+            fit(df, **options)
 
 
 def test_picture():

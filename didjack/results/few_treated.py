@@ -52,11 +52,11 @@ def _noise(result: BaseResult, alpha: float) -> list[str]:
         value, level = ratios.breakdown(at, alpha), f"{100 * alpha:g}%"
         seed = result.options.inference.seed
         seen = observed(result._coefficients.evidence.design, ratios.treated, seed).ratio
-        before = "" if np.isnan(seen) else f"; before treatment they were {seen:.2g} times as noisy"
+        before = "" if np.isnan(seen) else f"; before treatment they were {seen:.3g} times as noisy"
         if value == 0.0:
             return []
         most = "however noisy treated clusters are"
         if np.isfinite(value):
-            most = f"if treated clusters are at most {value:.2g} times as noisy as the others"
+            most = f"if treated clusters are at most {value:.3g} times as noisy as the others"
         return [f"The overall ATT is significant at {level} {most}{before}."]
     return []

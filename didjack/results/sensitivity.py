@@ -169,8 +169,9 @@ class TrendSensitivity(Sensitivity):
                 f"changes by more than {value:.3g} from one period to the next."
             )
         return (
-            f"The {name} remains significant at {level} unless a deviation from parallel trends "
-            f"after treatment is more than {value:.2g} times as large as the largest before."
+            f"The {name} remains significant at {level} unless a one-period deviation "
+            f"from parallel trends after treatment is more than {value:.3g} times as large as "
+            "the largest before."
         )
 
     def _notes(self) -> list[str]:
@@ -210,7 +211,7 @@ class NoiseSensitivity(Sensitivity):
         if np.isinf(value):
             return f"The {name} is significant at {level}, whatever the ratio."
         return (
-            f"The {name} is significant at {level} if treated clusters are at most {value:.2g} "
+            f"The {name} is significant at {level} if treated clusters are at most {value:.3g} "
             "times as noisy as the others."
         )
 
@@ -224,7 +225,7 @@ class NoiseSensitivity(Sensitivity):
                 f", more than in {self.observed_percentile:.0f}% of the sets of as many "
                 "never-treated clusters"
             )
-        return f"Before treatment they are {self.observed_ratio:.2g} times as noisy{more}."
+        return f"Before treatment they are {self.observed_ratio:.3g} times as noisy{more}."
 
     def _notes(self) -> list[str]:
         return [*super()._notes(), self.observation()]
@@ -303,7 +304,7 @@ def trend_sensitivity(
     >>> trends.breakdown.round(2).to_dict()
     {0: 0.0, 1: 0.22, 2: 0.48, 3: 0.18, 'overall': 0.33}
     >>> print(trends.reading(2))
-    The effect at event time 2 remains significant at 5% unless a deviation ...
+    The effect at event time 2 remains significant at 5% unless a one-period ...
     """
     check_listed("restriction", restriction, tuple(METHODS))
     if self._scheme is None or not self._scheme.leads:

@@ -357,7 +357,7 @@ def test_breakdown_values_of_noise():
         rows = result.noise_sensitivity(value * factor).table
         row = rows[rows["target"] == "overall"].iloc[0]
         assert (row["p_value"] <= 0.05) == significant
-    assert f"at most {value:.2g} times as noisy" in found.reading()
+    assert f"at most {value:.3g} times as noisy" in found.reading()
 
 
 def test_observed_ratio_by_hand():

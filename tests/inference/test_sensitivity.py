@@ -46,7 +46,11 @@ DESIGNS = {
     "clustered": {"vcov": "analytic"},
     "bootstrap": {"vcov": "bootstrap", "n_boot": 199},
 }
-BY_DESIGN = pytest.mark.parametrize("design", DESIGNS)
+FAST = ("varying base", "universal base", "one treated cluster", "clustered")
+BY_DESIGN = pytest.mark.parametrize(
+    "design",
+    [pytest.param(name, marks=[] if name in FAST else pytest.mark.slow) for name in DESIGNS],
+)
 
 
 def unit(result, label):

@@ -159,11 +159,23 @@ def test_other_designs(cohorts, message):
         agg.placebo_test()
 
 
-def test_the_warning_names_the_test():
+def test_warnings_and_summaries_name_the_test():
     df = draw(COHORTS, 8, range(1, 6), 3)
     for options in ({"reference": "t"}, {"vcov": "analytic"}):
         with pytest.warns(FewClustersWarning, match=r"1 of 7 clusters is treated \(see plac"):
             fit(df, **options)
+    result = fit(df)
+    test = result.aggregate("simple").placebo_test()
+    for one in (result, result.aggregate("simple")):
+        text = " ".join(str(one.summary()).split())
+        assert f"Placebo test of the overall ATT: p {test.p_value:.3f} (smallest attainable" in text
+        assert f"attainable {test.smallest_p:.3f})" in text
+    two = fit(
+        draw(COHORTS, 8, range(1, 6), 3).assign(
+            cohort=lambda d: d["cohort"] * (d["cluster"] < 0) + 3 * d["cluster"].isin([1, 2])
+        )
+    )
+    assert "Placebo" not in str(two.summary())
 
 
 def test_picture():

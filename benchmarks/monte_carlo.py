@@ -197,7 +197,8 @@ def joint_tests(design: Design, number: int, permute: bool) -> dict[str, float]:
     found = {}
     for name, more in (("model", {}), ("t(R-1)", {"reference": "t", "undefined": "skip"})):
         result = didjack.csdid(data, **options, **more)
-        found[f"pre-test, {name}"] = result.pretest()["p_value"]
+        found[f"pre-test, {name}"] = result.pretest("wald")["p_value"]
+        found[f"largest t, {name}"] = result.pretest()["p_value"]
         study = result.aggregate("event")
         band = study.confint(joint=True).iloc[:-1]
         covered = (band["conf_low"] <= 0.0) & (band["conf_high"] >= 0.0)

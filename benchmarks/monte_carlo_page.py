@@ -13,10 +13,20 @@ import pandas as pd
 import didjack
 
 SINGLE = ("clustered", "CV3, t(R-1)", "CV3, model", "randomization, t", "placebo")
-JOINT = ("pre-test, t(R-1)", "pre-test, model", "band, t(R-1)", "band, model")
+JOINT = (
+    "pre-test, t(R-1)",
+    "pre-test, model",
+    "largest t, t(R-1)",
+    "largest t, model",
+    "band, t(R-1)",
+    "band, model",
+)
 HEADS = {
     "clustered": "clustered analytic",
-    "pre-test, t(R-1)": "pre-test, F(k, R-1)",
+    "pre-test, t(R-1)": "Wald pre-test, F(k, R-1)",
+    "pre-test, model": "Wald pre-test, model",
+    "largest t, t(R-1)": "largest t of leads, t(R-1)",
+    "largest t, model": "largest t of leads, model",
     "band, t(R-1)": "band misses, t(R-1)",
     "band, model": "band misses, model",
 }
@@ -92,9 +102,9 @@ def reading(level: pd.DataFrame, power: pd.DataFrame, joint: pd.DataFrame) -> st
         "more, CV3 itself grows with the noise, and most of the problem goes away; the "
         "randomization test rejects in "
         f"{between(noisy, 'randomization, t')}.",
-        f"Pre-tests with F(k, R-1) reject in {between(joint, 'pre-test, t(R-1)')}, with the joint "
+        f"Wald pre-tests with F(k, R-1) reject in {between(joint, 'pre-test, t(R-1)')}, with the joint "
         f"law in {between(joint, 'pre-test, model')}; joint bands miss in "
-        f"{between(joint, 'band, t(R-1)')} and {between(joint, 'band, model')}. The pre-test with "
+        f"{between(joint, 'band, t(R-1)')} and {between(joint, 'band, model')}. The Wald pre-test with "
         f"its law is {outside(joint, 'pre-test, model')}. With two treated clusters each is a "
         "cohort of its own that cannot be left out; the covariance is then made of the other "
         "clusters, and the test errs on the safe side.",
@@ -174,7 +184,7 @@ def page(
         'the standard deviation; *covariates*: `est_method="dr"` with two covariates.',
         table(other, SINGLE, ("shocks", "treated")),
         "## Pre-tests and joint bands",
-        "The pre-test of all pre-treatment ATT(g,t), and the simultaneous band of an event study: "
+        "Pre-tests of all pre-treatment ATT(g,t), and the simultaneous band of an event study: "
         f"how often it misses a true value. Draws by column: {counts(joint, JOINT)}.",
         table(joint, JOINT, ("sizes", *labels)),
         "## Power",

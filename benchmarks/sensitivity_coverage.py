@@ -28,6 +28,7 @@ import numpy as np
 import pandas as pd
 
 import didjack
+from didjack.inference import trend_sensitivity
 
 SEED = 20261130
 ALPHA = 0.05
@@ -217,8 +218,15 @@ def draw(number: int, clusters: int, treated: int, name: str, n_honest: int) -> 
     return [(number, who, *one) for who, sets in found.items() for one in sets]
 
 
+def without_breakdown(method, alpha: float) -> float:
+    """Return no breakdown value: it is not needed here, and takes most of the time."""
+    return np.nan
+
+
 def quiet_draw(number: int, **cell) -> list[tuple]:
     """Draw without warnings: of few clusters, of grids and solvers."""
+    for method in trend_sensitivity.METHODS.values():
+        method.breakdown = without_breakdown
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", didjack.DidjackWarning)
         warnings.simplefilter("ignore", UserWarning)

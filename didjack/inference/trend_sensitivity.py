@@ -339,7 +339,7 @@ def _roots(
 ) -> Floats:
     """Return where functions that are positive at zero vanish, (L,); infinite where nowhere.
 
-    By secants of a bracket one end of which counts half if it stays (the Illinois method).
+    By secants of a bracket. An end that stays twice counts less (Anderson & Björck 1973).
 
     Parameters
     ----------
@@ -355,6 +355,7 @@ def _roots(
         high[some] = np.minimum(4.0 * high[some], most[some])
         f_high[some] = excess(which[0][some], which[1][some], high[some])
     found = np.where(f_high > 0, np.inf, np.nan)
+    last = np.zeros(start.size)  # which end was replaced last
     for _ in range(MOST_STEPS):
         some = np.flatnonzero(np.isnan(found))
         if not some.size:
@@ -363,9 +364,12 @@ def _roots(
         place = (a * f_b - b * f_a) / (f_b - f_a)
         value = excess(which[0][some], which[1][some], place)
         found[some] = np.where(np.abs(value) <= TOLERANCE * start[some], place, np.nan)
-        above = value > 0
-        f_low[some], f_high[some] = np.where(above, (value, f_b / 2.0), (f_a / 2.0, value))
-        low[some], high[some] = np.where(above, (place, b), (a, place))
+        side = np.sign(value)
+        less = 1.0 - value / np.where(side > 0, f_a, f_b)
+        less = np.where(side == last[some], np.where(less > 0, less, 0.5), 1.0)
+        low[some], high[some] = np.where(side > 0, (place, b), (a, place))
+        f_low[some], f_high[some] = np.where(side > 0, (value, f_b * less), (f_a * less, value))
+        last[some] = side
     return found
 
 
@@ -470,14 +474,13 @@ def analyse(
     method = METHODS[restriction](coefficients, steps, targets)
     if m is None:
         m = MULTIPLES if restriction == "relative_magnitudes" else _changes(coefficients, steps)
-    parts = []
-    for target, found in zip(targets, method.intervals(m, alpha), strict=True):
-        columns = {"target": target.label, "m": m, "conf_low": found.low, "conf_high": found.high}
-        columns |= {"p_value": found.p_value, "critical_value": found.critical_value}
-        parts.append(pd.DataFrame(columns).astype({"target": object}))
     index = pd.Index([target.label for target in targets], dtype=object, name="target")
+    columns = {"target": index.repeat(m.size), "m": np.tile(m, index.size)}
+    found = zip(*method.intervals(m, alpha), strict=True)
+    names = ("conf_low", "conf_high", "p_value", "critical_value")
+    columns |= dict(zip(names, map(np.concatenate, found), strict=True))
     breakdown = pd.Series(method.breakdown(alpha), index, name="breakdown")
-    return Analysis(pd.concat(parts, ignore_index=True), breakdown)
+    return Analysis(pd.DataFrame(columns), breakdown)
 
 
 def _changes(coefficients: Coefficients, steps: Steps) -> Floats:

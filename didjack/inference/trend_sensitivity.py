@@ -217,16 +217,16 @@ class RelativeMagnitudes:
 
     def intervals(self, m: Floats, alpha: float) -> list[Intervals]:
         """Return the intervals of each target at several m."""
-        axes = np.arange(self._n_targets), np.arange(self._n_steps), m[m > 0]
-        number, step, size = (x.ravel() for x in np.meshgrid(*axes, indexing="ij"))
-        found = self._corners(number, step, size, alpha)
-        hull = _hull(found, (self._n_targets, self._n_steps, axes[2].size))
+        positive = m[m > 0]
+        shape = (self._n_targets, self._n_steps, positive.size)
+        number, step, at = np.indices(shape).reshape(3, -1)
+        hull = _hull(self._corners(number, step, positive[at], alpha), shape)
         ends = []
         for alone, of_positive in zip(self._alone(alpha), hull, strict=True):
             values = np.repeat(alone[:, None], m.size, axis=1)
             values[:, m > 0] = of_positive
             ends.append(values)
-        return [Intervals(*(values[number] for values in ends)) for number in axes[0]]
+        return [Intervals(*one) for one in zip(*ends, strict=True)]
 
     def _alone(self, alpha: float) -> Intervals:
         """Return the intervals of all targets under parallel trends: those of `confint`."""
@@ -263,7 +263,7 @@ class RelativeMagnitudes:
         """
         parts = self._parts(number, step, m)
         error = np.max([part.variance.std_error for part in parts], axis=0)
-        return error * _beyond(_p_value(parts), alpha)
+        return np.asarray(error * _beyond(_p_value(parts), alpha))
 
     def breakdown(self, alpha: float) -> Floats:
         """Return the largest m at which the interval of each target excludes zero, (T,).

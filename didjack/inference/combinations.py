@@ -83,10 +83,12 @@ class Combinations:
         kept = ~np.isnan(theta.deleted) & ~np.isnan(error)
         axes: list[Axes | None] = [None] * x.size
         spread = np.zeros(x.size)
-        patterns, of = np.unique(kept, axis=1, return_inverse=True)
+        patterns, of = np.ones((len(kept), 1), dtype=bool), np.zeros(x.size, dtype=np.int64)
+        if not kept.all():
+            patterns, of = np.unique(kept, axis=1, return_inverse=True)
         for number, pattern in enumerate(patterns.T):
             at = np.flatnonzero(of.ravel() == number)
-            if pattern.any():
+            if pattern.any() and at.size:
                 found = self._axes(pattern, weights[at], first[at], second[at], x[at])
                 spread[at] = found[1]
                 for place, one in zip(at.tolist(), found[0], strict=True):
@@ -108,15 +110,17 @@ class Combinations:
         spread = np.zeros(x.size)
         moments = self._moments(kept)
         if moments is not None and kept.sum() <= MOST_EXACT:
-            pairs, which = np.unique(np.column_stack([first, second]), axis=0, return_inverse=True)
+            n = len(self._vectors)
+            key = key_of(kept)
+            pairs, which = np.unique(first * n + second, return_inverse=True)
             lines = [
                 self._memo.get(
-                    ("line", key_of(kept), a, b),
+                    ("line", key, a, b),
                     partial(Line.through, moments[a], moments[b], centre_on_mean),
                 )
-                for a, b in pairs.tolist()
+                for a, b in zip(*divmod(pairs, n), strict=True)
             ]
-            axes, spread = axes_on(lines, which.ravel(), x)
+            axes, spread = axes_on(lines, which, x)
         rows = np.empty((0, 0))  # only what shocks do to the combinations is asked for
         inputs = VarianceInputs(rows, self._coefficients.evidence, weights)
         for at, one in enumerate(axes):

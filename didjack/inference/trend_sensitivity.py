@@ -18,6 +18,7 @@ import pandas as pd
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.errors import OptionError
+from didjack.imports import load
 from didjack.inference.coefficients import Coefficients
 from didjack.inference.combinations import Combinations, Sums
 from didjack.wording import name_some
@@ -30,6 +31,7 @@ FARTHEST = 1e6
 """A breakdown value beyond this is infinite."""
 TOLERANCE = 1e-9
 """At a breakdown value, an interval ends at zero but for this share of where it ends at m = 0."""
+LEAST_P = 1e-300
 MOST_STEPS = 100
 
 # ---- steps and targets ---------------------------------------------------------------------------
@@ -213,17 +215,18 @@ class RelativeMagnitudes:
         estimate = coefficients.targets.estimates.full[at]
         self._own = Sums(estimate, coefficients.own_variance.take(at), np.full(at.size, np.nan))
 
-    def intervals(self, number: int, m: Floats, alpha: float) -> Intervals:
-        """Return the intervals of one target at several m."""
-        step, size = np.arange(self._n_steps), int((m > 0).sum())
-        steps, sizes = np.repeat(step, size), np.tile(m[m > 0], step.size)
-        found = self._corners(np.full(steps.size, number), steps, sizes, alpha)
-        hull = _hull(found, (step.size, size))
-        own = self._alone(alpha)
-        parts = [np.full(m.size, values[number]) for values in own]
-        for values, of_positive in zip(parts, hull, strict=True):
-            values[m > 0] = of_positive
-        return Intervals(*parts)
+    def intervals(self, m: Floats, alpha: float) -> list[Intervals]:
+        """Return the intervals of each target at several m."""
+        positive = m[m > 0]
+        shape = (self._n_targets, self._n_steps, positive.size)
+        number, step, at = np.indices(shape).reshape(3, -1)
+        hull = _hull(self._corners(number, step, positive[at], alpha), shape)
+        ends = []
+        for alone, of_positive in zip(self._alone(alpha), hull, strict=True):
+            values = np.repeat(alone[:, None], m.size, axis=1)
+            values[:, m > 0] = of_positive
+            ends.append(values)
+        return [Intervals(*one) for one in zip(*ends, strict=True)]
 
     def _alone(self, alpha: float) -> Intervals:
         """Return the intervals of all targets under parallel trends: those of `confint`."""
@@ -233,25 +236,34 @@ class RelativeMagnitudes:
         p_value = variance.p_value(estimate / variance.std_error)
         return Intervals(estimate - margin, estimate + margin, p_value, critical)
 
-    def _corners(self, number: Ints, step: Ints, m: Floats, alpha: float) -> Intervals:
-        """Return the hulls of lambda = -1, 0, 1 for targets, steps and values of m, (L,) each."""
+    def _parts(self, number: Ints, step: Ints, m: Floats) -> list[Sums]:
+        """Return lambda = -1, 0, 1 for targets, steps and values of m, (L,) each."""
         x, half = m * self._size[number], np.arange(m.size)
         first, second = np.tile(number, 2), self._n_targets + np.tile(step, 2)
         found = self._combinations.sums(first, second, np.concatenate([x, -x]))
-        parts = [found.take(half), found.take(half + m.size), self._own.take(number)]
+        return [found.take(half), found.take(half + m.size), self._own.take(number)]
+
+    def _corners(self, number: Ints, step: Ints, m: Floats, alpha: float) -> Intervals:
+        """Return the hulls of lambda = -1, 0, 1 for targets, steps and values of m, (L,) each."""
+        parts = self._parts(number, step, m)
         estimate = np.stack([part.estimate for part in parts])
         error = np.stack([part.variance.std_error for part in parts])
         critical = np.max([part.variance.critical_value(alpha) for part in parts], axis=0)
-        # Each interval excludes zero, on the same side, where the least |t| is beyond all three.
-        least = np.min(np.abs(estimate / error), axis=0)
-        p_value = np.max([part.variance.p_value(least) for part in parts], axis=0)
-        one_side = (estimate > 0).all(axis=0) | (estimate < 0).all(axis=0)
         return Intervals(
             (estimate - critical * error).min(axis=0),
             (estimate + critical * error).max(axis=0),
-            np.where(one_side | np.isnan(p_value), p_value, 1.0),
+            _p_value(parts),
             critical,
         )
+
+    def _excess(self, number: Ints, step: Ints, m: Floats, alpha: float) -> Floats:
+        """Return how far hulls are from zero, roughly; negative where they contain it, (L,).
+
+        P-values say the same as intervals, without a search for critical values.
+        """
+        parts = self._parts(number, step, m)
+        error = np.max([part.variance.std_error for part in parts], axis=0)
+        return np.asarray(error * _beyond(_p_value(parts), alpha))
 
     def breakdown(self, alpha: float) -> Floats:
         """Return the largest m at which the interval of each target excludes zero, (T,).
@@ -259,27 +271,24 @@ class RelativeMagnitudes:
         The step that is the largest in the data is likely to decide. Where it breaks down, the
         others are looked at, and what is worse is looked for below.
         """
-        low, high, *_ = self._alone(alpha)
+        low, high, p_value, _ = self._alone(alpha)
         best = np.where(np.isnan(low * high), np.nan, 0.0)
         number = np.flatnonzero(low * high > 0)
-        start = np.where(low > 0, low, -high)
-
-        def margin(number: Ints, step: Ints, m: Floats) -> Floats:
-            found = self._corners(number, step, m, alpha)
-            return np.where(low[number] > 0, found.low, -found.high)
-
+        error = self._own.variance.std_error
+        start = error * np.maximum(_beyond(p_value, alpha), TOLERANCE)
         step = np.abs(self._combinations.estimates[self._n_targets :]).argmax()
         step = np.full(number.size, step)
         left = np.ones((self._n_targets, self._n_steps), dtype=bool)
         most = np.full(number.size, np.inf)
         while number.size:
-            best[number] = _roots(partial(margin, number, step), start[number], most)
+            excess = partial(self._excess, alpha=alpha)
+            best[number] = _roots(excess, (number, step), start[number], most)
             left[number, step] = False
             number = number[np.isfinite(best[number])]
             pairs = np.argwhere(left[number])
             of, other = number[pairs[:, 0]], pairs[:, 1]
             values = np.full(left.shape, np.inf)
-            values[of, other] = margin(of, other, best[of])
+            values[of, other] = excess(of, other, best[of])
             best[np.isnan(values).any(axis=1)] = np.nan
             left &= values < -TOLERANCE * start[:, None]
             number = number[left[number].any(axis=1)]
@@ -287,47 +296,80 @@ class RelativeMagnitudes:
         return best
 
 
-def _hull(found: Intervals, shape: tuple[int, int]) -> Intervals:
-    """Take the hull over the first of two axes; the worst decides the p-value.
+def _p_value(parts: list[Sums]) -> Floats:
+    """Return the smallest levels at which hulls of three intervals exclude zero, (L,).
+
+    Each of the three excludes zero, on the same side, where the least |t| is beyond all three
+    critical values.
+    """
+    estimate = np.stack([part.estimate for part in parts])
+    error = np.stack([part.variance.std_error for part in parts])
+    least = np.min(np.abs(estimate / error), axis=0)
+    p_value = np.max([part.variance.p_value(least) for part in parts], axis=0)
+    one_side = (estimate > 0).all(axis=0) | (estimate < 0).all(axis=0)
+    return np.where(one_side | np.isnan(p_value), p_value, 1.0)
+
+
+def _beyond(p_value: Floats, alpha: float) -> Floats:
+    """Return how far a normal statistic with that p-value is beyond its critical value."""
+    special = load("scipy.special")
+
+    return np.asarray(
+        special.ndtri(alpha / 2.0) - special.ndtri(np.maximum(p_value, LEAST_P) / 2.0)
+    )
+
+
+def _hull(found: Intervals, shape: tuple[int, int, int]) -> Intervals:
+    """Take the hull over the second of three axes; the worst decides the p-value.
 
     All of the intervals contain the estimate under parallel trends.
     """
     low, high, p_value, critical = (x.reshape(shape) for x in found)
-    lowest, highest = low.min(axis=0), high.max(axis=0)
-    nearest = np.where(np.abs(lowest) <= np.abs(highest), low.argmin(axis=0), high.argmax(axis=0))
-    columns = np.arange(shape[1])
-    return Intervals(lowest, highest, p_value.max(axis=0), critical[nearest, columns])
+    lowest, highest = low.min(axis=1), high.max(axis=1)
+    nearest = np.where(np.abs(lowest) <= np.abs(highest), low.argmin(axis=1), high.argmax(axis=1))
+    decides = np.take_along_axis(critical, nearest[:, None], axis=1)[:, 0]
+    return Intervals(lowest, highest, p_value.max(axis=1), decides)
 
 
-def _roots(margin: Callable[[Floats], Floats], start: Floats, most: Floats) -> Floats:
+def _roots(
+    excess: Callable[[Ints, Ints, Floats], Floats],
+    which: tuple[Ints, Ints],
+    start: Floats,
+    most: Floats,
+) -> Floats:
     """Return where functions that are positive at zero vanish, (L,); infinite where nowhere.
 
-    By secants of a bracket one end of which counts half if it stays (the Illinois method).
+    By secants of a bracket. An end that stays twice counts less (Anderson & Björck 1973).
 
     Parameters
     ----------
-    margin : (L,) -> (L,)
+    excess : of targets, steps and values of m
+    which : targets and steps, (L,) each
     start : (L,) values at zero
     most : (L,) places where they are negative, or infinity
     """
     low, f_low, high = np.zeros(start.size), start.copy(), np.minimum(most, 1.0)
-    f_high = margin(high)
-    while (open_ := (f_high > 0) & (high < np.minimum(most, FARTHEST))).any():
-        low, f_low = np.where(open_, high, low), np.where(open_, f_high, f_low)
-        high = np.where(open_, np.minimum(4.0 * high, most), high)
-        f_high = np.where(open_, margin(high), f_high)
+    f_high = excess(*which, high)
+    while (some := np.flatnonzero((f_high > 0) & (high < np.minimum(most, FARTHEST)))).size:
+        low[some], f_low[some] = high[some], f_high[some]
+        high[some] = np.minimum(4.0 * high[some], most[some])
+        f_high[some] = excess(which[0][some], which[1][some], high[some])
     found = np.where(f_high > 0, np.inf, np.nan)
+    last = np.zeros(start.size)  # which end was replaced last
     for _ in range(MOST_STEPS):
-        if not np.isnan(found).any():
+        some = np.flatnonzero(np.isnan(found))
+        if not some.size:
             break
-        place = (low * f_high - high * f_low) / (f_high - f_low)
-        value = margin(np.where(np.isnan(found), place, high))
-        done = np.isnan(found) & (np.abs(value) <= TOLERANCE * start)
-        found = np.where(done, place, found)
-        above = value > 0
-        f_low = np.where(above, value, f_low / 2.0)
-        f_high = np.where(above, f_high / 2.0, value)
-        low, high = np.where(above, place, low), np.where(above, high, place)
+        a, f_a, b, f_b = low[some], f_low[some], high[some], f_high[some]
+        place = (a * f_b - b * f_a) / (f_b - f_a)
+        value = excess(which[0][some], which[1][some], place)
+        found[some] = np.where(np.abs(value) <= TOLERANCE * start[some], place, np.nan)
+        side = np.sign(value)
+        less = 1.0 - value / np.where(side > 0, f_a, f_b)
+        less = np.where(side == last[some], np.where(less > 0, less, 0.5), 1.0)
+        low[some], high[some] = np.where(side > 0, (place, b), (a, place))
+        f_low[some], f_high[some] = np.where(side > 0, (value, f_b * less), (f_a * less, value))
+        last[some] = side
     return found
 
 
@@ -375,8 +417,11 @@ class Smoothness:
             self._targets[number].bound(self._p),
         )
 
-    def intervals(self, number: int, m: Floats, alpha: float) -> Intervals:
-        """Return the intervals of one target at several m."""
+    def intervals(self, m: Floats, alpha: float) -> list[Intervals]:
+        """Return the intervals of each target at several m."""
+        return [self._intervals(number, m, alpha) for number in range(len(self._targets))]
+
+    def _intervals(self, number: int, m: Floats, alpha: float) -> Intervals:
         found, critical, half, bound = self._lengths(number, alpha)
         p = (half + m[:, None] * bound).argmin(axis=1)
         chosen = found.take(p)
@@ -429,15 +474,13 @@ def analyse(
     method = METHODS[restriction](coefficients, steps, targets)
     if m is None:
         m = MULTIPLES if restriction == "relative_magnitudes" else _changes(coefficients, steps)
-    parts = []
-    for number, target in enumerate(targets):
-        found = method.intervals(number, m, alpha)
-        columns = {"target": target.label, "m": m, "conf_low": found.low, "conf_high": found.high}
-        columns |= {"p_value": found.p_value, "critical_value": found.critical_value}
-        parts.append(pd.DataFrame(columns).astype({"target": object}))
     index = pd.Index([target.label for target in targets], dtype=object, name="target")
+    columns = {"target": index.repeat(m.size), "m": np.tile(m, index.size)}
+    found = zip(*method.intervals(m, alpha), strict=True)
+    names = ("conf_low", "conf_high", "p_value", "critical_value")
+    columns |= dict(zip(names, map(np.concatenate, found), strict=True))
     breakdown = pd.Series(method.breakdown(alpha), index, name="breakdown")
-    return Analysis(pd.concat(parts, ignore_index=True), breakdown)
+    return Analysis(pd.DataFrame(columns), breakdown)
 
 
 def _changes(coefficients: Coefficients, steps: Steps) -> Floats:

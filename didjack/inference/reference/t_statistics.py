@@ -114,6 +114,7 @@ def collect(axes: Sequence[Axes | None], kept: Bools, scaled: bool) -> Reference
     scale, shrink = np.ones((2, which.size))
     number: dict[int, int] = {}
     found: list[Axes] = []
+    counts = kept.sum(axis=0).tolist()
     for m, one in enumerate(axes):
         if one is None:
             continue
@@ -121,7 +122,7 @@ def collect(axes: Sequence[Axes | None], kept: Bools, scaled: bool) -> Reference
             number[id(one)] = len(found)
             found.append(one)
         which[m] = number[id(one)]
-        count = int(kept[:, m].sum())
+        count = counts[m]
         shrink[m] = (count - 1.0) / count
         if scaled and count < len(kept):
             scale[m] = np.sqrt(1.0 / (shrink[m] * one.total))

@@ -26,7 +26,7 @@ class Fields:
     def keys(self) -> list[str]:
         """Return the names of the fields."""
         named = [one.name for one in fields(self)]  # type: ignore[arg-type]  # of dataclasses
-        return [*named, *self._more]
+        return [*(name for name in named if not name.startswith("_")), *self._more]
 
     def __getitem__(self, name: str | list[str]) -> Any:
         names = self.keys()

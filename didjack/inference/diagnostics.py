@@ -257,10 +257,10 @@ def report_missing(fit: Fit, targets: Targets, title: str) -> None:
     name, label = name_labels(targets.index[[first]], most=1), short(labels[gone[0]])
     without = f"cluster {label} ({why})"
     if clusters.size > 1:
-        without = f"{clusters.size:,} clusters (first: {label}, {why})"
+        without = f"{clusters.size:,} clusters (first: {label})"
     what = (
         f"{int(columns.sum())} of {columns.size} coefficients of the {title} "
-        f"({'first: ' if columns.sum() > 1 else ''}{name}) cannot be computed without {without}"
+        f"({'first: ' if columns.size > 1 else ''}{name}) cannot be computed without {without}"
     )
     match options.missing_replicates:
         case "raise":

@@ -31,6 +31,7 @@ RATIOS = np.array([1.0, 1.25, 1.5, 2.0, 3.0, 5.0])
 """Standard deviation of treated clusters' shocks over the others', if nothing else is asked for."""
 GRID = 2.0 ** np.arange(-4, 11)
 """Between the last of these ratios at which p <= alpha and the next one is the breakdown value."""
+MOST_RATIO = 1e6
 N_SETS = 999
 COLUMNS = ["conf_low", "conf_high", "p_value"]
 

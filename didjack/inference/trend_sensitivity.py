@@ -32,7 +32,9 @@ FARTHEST = 1e6
 TOLERANCE = 1e-9
 """At a breakdown value, an interval ends at zero but for this share of where it ends at m = 0."""
 LEAST_P = 1e-300
-MOST_STEPS = 100
+MOST_STEPS, MOST_SECANTS = 100, 40
+MOST_MULTIPLE = 1e12
+"""Larger multiples of the largest step are refused: nothing is left of the effect."""
 
 # ---- steps and targets ---------------------------------------------------------------------------
 
@@ -191,10 +193,12 @@ class Analysis(NamedTuple):
     ----------
     table : DataFrame, n rows for each target
     breakdown : (T,) the largest m at which the interval of each excludes zero
+    nested : (T,) whether it does so at every smaller m that is looked at, zero among them
     """
 
     table: pd.DataFrame
     breakdown: pd.Series
+    nested: pd.Series
 
 
 class RelativeMagnitudes:
@@ -341,6 +345,8 @@ def _roots(
 
     By secants of a bracket. An end that stays twice counts less (Anderson & Björck 1973).
 
+    Where a function jumps below zero, that is the place: zero if it does so at once.
+
     Parameters
     ----------
     excess : of targets, steps and values of m
@@ -356,12 +362,13 @@ def _roots(
         f_high[some] = excess(which[0][some], which[1][some], high[some])
     found = np.where(f_high > 0, np.inf, np.nan)
     last = np.zeros(start.size)  # which end was replaced last
-    for _ in range(MOST_STEPS):
+    for number in range(MOST_STEPS):
         some = np.flatnonzero(np.isnan(found))
         if not some.size:
             break
         a, f_a, b, f_b = low[some], f_low[some], high[some], f_high[some]
-        place = (a * f_b - b * f_a) / (f_b - f_a)
+        # An end may jump, at zero above all: then secants do not find it.
+        place = (a * f_b - b * f_a) / (f_b - f_a) if number < MOST_SECANTS else (a + b) / 2.0
         value = excess(which[0][some], which[1][some], place)
         found[some] = np.where(np.abs(value) <= TOLERANCE * start[some], place, np.nan)
         side = np.sign(value)
@@ -370,7 +377,7 @@ def _roots(
         low[some], high[some] = np.where(side > 0, (place, b), (a, place))
         f_low[some], f_high[some] = np.where(side > 0, (value, f_b * less), (f_a * less, value))
         last[some] = side
-    return found
+    return np.where(np.isnan(found) & ~np.isnan(f_high), low, found)
 
 
 class Smoothness:
@@ -474,13 +481,22 @@ def analyse(
     method = METHODS[restriction](coefficients, steps, targets)
     if m is None:
         m = MULTIPLES if restriction == "relative_magnitudes" else _changes(coefficients, steps)
+    every = np.unique(np.append(m, 0.0))
     index = pd.Index([target.label for target in targets], dtype=object, name="target")
-    columns = {"target": index.repeat(m.size), "m": np.tile(m, index.size)}
-    found = zip(*method.intervals(m, alpha), strict=True)
+    columns = {"target": index.repeat(every.size), "m": np.tile(every, index.size)}
+    found = zip(*method.intervals(every, alpha), strict=True)
     names = ("conf_low", "conf_high", "p_value", "critical_value")
     columns |= dict(zip(names, map(np.concatenate, found), strict=True))
-    breakdown = pd.Series(method.breakdown(alpha), index, name="breakdown")
-    return Analysis(pd.DataFrame(columns), breakdown)
+    table = pd.DataFrame(columns)
+    value = method.breakdown(alpha)
+    outside = (table["conf_low"] * table["conf_high"] > 0).to_numpy().reshape(index.size, -1)
+    nested = (outside | (every >= value[:, None])).all(axis=1)
+    table = table[table["m"].isin(m)].reset_index(drop=True)
+    return Analysis(
+        table,
+        pd.Series(value, index, name="breakdown"),
+        pd.Series(nested, index, name="nested"),
+    )
 
 
 def _changes(coefficients: Coefficients, steps: Steps) -> Floats:

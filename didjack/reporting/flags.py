@@ -73,8 +73,9 @@ def _explained(view: ResultView, at: int, status: Status) -> tuple[str, str, str
 
 
 def _clusters(view: ResultView, clusters: Sequence[object]) -> str:
-    name = one_line(view.clusters.name)
-    return f"{name} {name_some(map(label_text, clusters), most=5)}"
+    labels = [label_text(one) for one in clusters]
+    text = name_some(labels, most=5) if len(labels) > 5 else " or ".join(labels)
+    return f"{one_line(view.clusters.name)} {text}"
 
 
 def joined(names: Sequence[str]) -> str:
@@ -91,11 +92,22 @@ def joined(names: Sequence[str]) -> str:
     heads = {name.rpartition(" ")[0] for name in single}
     head = heads.pop() if len(heads) == 1 else ""
     if len(single) > 1 and head in ("event time", "cohort", "period"):
-        text = f"{head}s {_listed([name.rpartition(' ')[2] for name in single])}"
+        labels = [name.rpartition(" ")[2] for name in single]
+        listed = f"{labels[0]} to {labels[-1]}" if _consecutive(labels) else _listed(labels)
+        text = f"{head}s {listed}"
     else:
         text = _listed(single)
     overall = "the overall ATT" if len(single) < len(names) else ""
     return " and ".join(part for part in (text, overall) if part)
+
+
+def _consecutive(labels: Sequence[str]) -> bool:
+    """Whether labels are more than two whole numbers, one after the other."""
+    try:
+        numbers = [int(label) for label in labels]
+    except ValueError:
+        return False
+    return len(numbers) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1))
 
 
 def _listed(items: Sequence[str]) -> str:

@@ -28,23 +28,28 @@ def sentences(result: BaseResult, alpha: float) -> list[str]:
     overall = result._aggregation
     if np.isnan(overall._coefficients.own_variance.std_error[-1]):
         return []
-    placebo = _placebo(overall) if n_treated == 1 and fit.layout.n_clusters <= MOST_CLUSTERS else []
-    return [*placebo, *(_noise(overall, alpha) if options.reference == "model" else [])]
+    what = "overall ATT" if overall is result else f"{overall.title} of ATT(g,t)"
+    found = []
+    if n_treated == 1 and fit.layout.n_clusters <= MOST_CLUSTERS:
+        found += _placebo(overall, what)
+    if options.reference == "model":
+        found += _noise(overall, what, alpha)
+    return found
 
 
-def _placebo(result: BaseResult) -> list[str]:
+def _placebo(result: BaseResult, what: str) -> list[str]:
     """Say what placebos tell about one treated cluster."""
     with suppress(DataError, OptionError):  # there is no such test here, as these say
         test = placebos(result._fit, result._overall)
         return [
-            f"Placebo test of the overall ATT: p {p_text(test.p_value)} (smallest attainable "
-            f"{p_text(test.smallest_p)}). The p-value in the table takes cluster-level shocks to "
-            "be normal."
+            f"Placebo test of the {what}: p {p_text(test.p_value)} (smallest attainable "
+            f"{p_text(test.smallest_p)}). P-values in the table take cluster-level shocks to be "
+            "normal."
         ]
     return []
 
 
-def _noise(result: BaseResult, alpha: float) -> list[str]:
+def _noise(result: BaseResult, what: str, alpha: float) -> list[str]:
     """Say how much noisier treated clusters may be."""
     with suppress(OptionError):  # no clusters without treated units
         ratios = NoiseRatios(result._coefficients)
@@ -53,10 +58,13 @@ def _noise(result: BaseResult, alpha: float) -> list[str]:
         seed = result.options.inference.seed
         seen = observed(result._coefficients.evidence.design, ratios.treated, seed).ratio
         before = "" if np.isnan(seen) else f"; before treatment they were {seen:.3g} times as noisy"
-        if value == 0.0:
+        if np.isnan(value) or value == 0.0:
             return []
-        most = "however noisy treated clusters are"
-        if np.isfinite(value):
-            most = f"if treated clusters are at most {value:.3g} times as noisy as the others"
-        return [f"The overall ATT is significant at {level} {most}{before}."]
+        if np.isinf(value):
+            return [f"The {what} is significant at {level} however noisy treated clusters are."]
+        verb, only, be = ("is", "", "are") if value >= 1.0 else ("would be", "only ", "were")
+        return [
+            f"The {what} {verb} significant at {level} {only}if treated clusters {be} at most "
+            f"{value:.3g} times as noisy as the others{before}."
+        ]
     return []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,7 +16,8 @@ from didjack.errors import OptionError
 from didjack.fields import Fields
 from didjack.inference import noise_sensitivity as noise
 from didjack.inference import trend_sensitivity as trends
-from didjack.inference.trend_sensitivity import METHODS, Restriction
+from didjack.inference.targets import coefficient_names
+from didjack.inference.trend_sensitivity import FARTHEST, METHODS, Restriction
 from didjack.options import check_listed, validate_keywords
 from didjack.reporting.plots.points import Finish
 from didjack.reporting.plots.sensitivity_plots import SensitivityPanel, draw_sensitivity
@@ -48,6 +51,8 @@ class Sensitivity(Fields):
     breakdown: pd.Series
     alpha: float
     effect: str
+    _names: Mapping[Any, str]
+    _before: frozenset[Any]
 
     def reading(self, target: Any = None) -> str:
         """Say in a sentence what a breakdown value means.
@@ -55,16 +60,21 @@ class Sensitivity(Fields):
         Parameters
         ----------
         target : optional
-            As in the table; default: the overall effect, or the only one.
+            As in the table, or as tables print it ("event time 0"); default: the overall effect.
+
+        Raises
+        ------
+        OptionError
+            There is no such target.
         """
-        label = self.breakdown.index[-1] if target is None else target
-        self._check_target(label)
-        return self._sentence(label)
+        return self._sentence(self.breakdown.index[-1] if target is None else self._find(target))
 
     def _name(self, label: Any) -> str:
         if label == "overall":
             return "overall effect"
-        return f"effect at event time {label}"
+        name = self._names[label]
+        how = {"event": "at", "cohort": "on", "period": "in"}
+        return f"effect {how.get(name.partition(' ')[0], 'of')} {name}"
 
     def _sentence(self, label: Any) -> str:
         raise NotImplementedError
@@ -72,7 +82,7 @@ class Sensitivity(Fields):
     def plot(
         self,
         ax: NDArray[Any] | Figure | SubFigure | None = None,
-        targets: Sequence[Any] | None = None,
+        targets: Any = None,
         title: str | None = None,
     ) -> NDArray[Any]:
         """Draw the intervals by m or ratio, one panel a target, with the breakdown values.
@@ -81,7 +91,7 @@ class Sensitivity(Fields):
         ----------
         ax : matplotlib Figure, SubFigure or array of Axes, optional
             Where to draw; default: a new figure.
-        targets : list, optional
+        targets : label or list of labels, optional
             Which of them; default: effects from treatment on.
         title : str, optional
             Of the figure; default: none.
@@ -95,25 +105,28 @@ class Sensitivity(Fields):
         OptionError
             A target that does not exist, or `ax` with too few Axes.
         """
-        shown = self._after() if targets is None else list(targets)
-        panels = [self._panel(label) for label in shown]
+        if targets is None:
+            targets = [label for label in self.breakdown.index if label not in self._before]
+        given = targets if isinstance(targets, (list, tuple, pd.Index, np.ndarray)) else [targets]
+        panels = [self._panel(self._find(label)) for label in given]
+        if not panels:
+            raise OptionError(f"targets must name one target at least; got {brief(targets)}")
         return draw_sensitivity(panels, self._label, self.effect, ax, Finish(title=title))
 
-    def _after(self) -> list[Any]:
-        """Return the targets that are no effects before treatment."""
-        return list(self.breakdown.index)
-
     def _panel(self, label: Any) -> SensitivityPanel:
-        self._check_target(label)
         rows = self.table[[one == label for one in self.table["target"]]]
         x, low, high = (rows[name].to_numpy() for name in (self._axis, "conf_low", "conf_high"))
         name = self._name(label)
         return SensitivityPanel(name[0].upper() + name[1:], x, low, high, self.breakdown[label])
 
-    def _check_target(self, label: Any) -> None:
-        if label not in self.breakdown.index:
-            listed = name_some(map(label_text, self.breakdown.index), 20)
-            raise OptionError(f"target must be one of {listed}; got {brief(label)}")
+    def _find(self, target: Any) -> Any:
+        """Return a label of the table by its value or by the way it is printed, or raise."""
+        if not isinstance(target, (bool, np.bool_)) and pd.api.types.is_hashable(target):
+            for label in self.breakdown.index:
+                if label == target or target in (self._names[label], label_text(label)):
+                    return label
+        listed = name_some(map(label_text, self.breakdown.index), 20)
+        raise OptionError(f"target must be one of {listed}; got {brief(target)}")
 
     def _wide(self) -> pd.DataFrame:
         """Return intervals as text, one row a target and one column a value of m or ratio."""
@@ -122,7 +135,9 @@ class Sensitivity(Fields):
         wide = self.table.assign(interval=text).pivot(
             index="target", columns=self._axis, values="interval"
         )
-        return wide.loc[self.breakdown.index].assign(breakdown=self.breakdown.round(2))
+        wide = wide.loc[self.breakdown.index].rename(columns="{:.3g}".format)
+        wide = wide.assign(breakdown=[f"{value:.3g}" for value in self.breakdown])
+        return wide.rename(index=label_text)
 
     def __repr__(self) -> str:
         return "\n".join([self._title, self._wide().to_string(), *self._notes()])
@@ -144,6 +159,8 @@ class TrendSensitivity(Sensitivity):
     restriction : "relative_magnitudes" or "smoothness"
     steps : event times at which the steps before treatment that are used end, the last one first
     left_out : those at which steps end that have no standard error
+    nested : Series by target: whether the interval excludes zero at every smaller m that was looked
+        at as well
     """
 
     _axis: ClassVar[str] = "m"
@@ -153,16 +170,24 @@ class TrendSensitivity(Sensitivity):
     restriction: Restriction
     steps: tuple[int, ...]
     left_out: tuple[int, ...]
+    nested: pd.Series
 
     def _sentence(self, label: Any) -> str:
         value = self.breakdown[label]
         name, level = self._name(label), f"{100 * self.alpha:g}%"
         if np.isnan(value):
             return f"The {name} has no interval under some of the deviations."
+        if value == 0 and not self.nested[label]:
+            return f"The {name} is not significant at {level} {self._strictest}."
         if value == 0:
-            return f"The {name} is not significant at {level} even without such deviations."
+            return f"The {name} is significant at {level} only {self._strictest[5:]}."
         if np.isinf(value):
-            return f"The {name} is significant at {level} whatever the size of deviations."
+            return f"The {name} is significant at {level} even with m = {FARTHEST:,.0f}."
+        if not self.nested[label]:
+            return (
+                f"The {name} is significant at {level} for some m up to {value:.3g}, but not for "
+                "all smaller ones: see the table."
+            )
         if self.restriction == "smoothness":
             return (
                 f"The {name} remains significant at {level} unless the slope of the deviation "
@@ -172,6 +197,13 @@ class TrendSensitivity(Sensitivity):
             f"The {name} remains significant at {level} unless a one-period deviation "
             f"from parallel trends after treatment is more than {value:.3g} times as large as "
             "the largest before."
+        )
+
+    @property
+    def _strictest(self) -> str:
+        """What m = 0 means."""
+        return "even if " + (
+            "the deviation is linear" if self.restriction == "smoothness" else "trends are parallel"
         )
 
     def _notes(self) -> list[str]:
@@ -312,7 +344,8 @@ def trend_sensitivity(
             f"trend_sensitivity() needs an event study, not {self.title}: "
             "result.aggregate('event').trend_sensitivity()"
         )
-    values = None if m is None else _numbers("m", m, 0.0)
+    most = trends.MOST_MULTIPLE if restriction == "relative_magnitudes" else np.inf
+    values = None if m is None else _numbers("m", m, 0.0, most)
     coefficients, targets = self._coefficients, self._targets
     effects, options = targets.aggregated, self.options.estimation
     assert effects is not None  # of an event study
@@ -342,9 +375,12 @@ def trend_sensitivity(
         found.breakdown,
         self._level(alpha),
         effect(self._view),
+        _names(self),
+        frozenset(),
         restriction,
         tuple(steps.event_time.tolist()),
         tuple(steps.left_out.tolist()),
+        found.nested,
     )
 
 
@@ -406,7 +442,7 @@ def noise_sensitivity(
     >>> print(noise.observation())
     Before treatment they are ...
     """
-    values = noise.RATIOS if ratios is None else _numbers("ratios", ratios, None)
+    values = noise.RATIOS if ratios is None else _numbers("ratios", ratios, None, noise.MOST_RATIO)
     level, result = self._level(alpha), self._aggregation
     coefficients, targets = result._coefficients, result._targets
     analysis = noise.NoiseRatios(coefficients)
@@ -423,10 +459,18 @@ def noise_sensitivity(
         pd.Series(breakdown, index, name="breakdown"),
         level,
         effect(result._view),
+        _names(result),
+        frozenset(targets.index[result._view.before.nonzero()[0]]),
         seen.ratio,
         seen.percentile,
         seen.n_sets,
     )
+
+
+def _names(result: BaseResult) -> dict[Any, str]:
+    """Return what tables call the coefficients, by their labels."""
+    index = result._targets.index
+    return dict(zip(index, coefficient_names(index), strict=True))
 
 
 def _check_periods(result: BaseResult) -> None:
@@ -442,17 +486,20 @@ def _check_periods(result: BaseResult) -> None:
         )
 
 
-def _numbers(name: str, given: Any, least: float | None) -> Floats:
+def _numbers(name: str, given: Any, least: float | None, most: float = np.inf) -> Floats:
     """Read numbers of at least `least`, or above zero, sorted, each once; or raise."""
+    items = np.atleast_1d(np.asarray(given, dtype=object)).ravel().tolist()
+    if not all(isinstance(one, (Real, Decimal)) and not isinstance(one, bool) for one in items):
+        raise OptionError(f"{name} must be numbers; got {brief(given)}")
     try:
-        if isinstance(given, (str, bytes, bool)) or given is None:
-            raise TypeError
-        values = np.unique(np.atleast_1d(np.asarray(given, dtype=float)).ravel())
-    except (TypeError, ValueError) as error:
-        raise OptionError(f"{name} must be numbers; got {brief(given)}") from error
-    bad = ~np.isfinite(values) | ((values <= 0) if least is None else (values < least))
+        values = np.unique(np.array([float(one) for one in items]))
+    except OverflowError as error:
+        raise OptionError(f"{name} must be finite numbers; got {brief(given)}") from error
+    bad = ~(np.isfinite(values) & (values <= most))
+    bad |= values <= 0 if least is None else values < least
     if not values.size or bad.any():
         what = "above 0" if least is None else f"of at least {least:g}"
+        what += "" if np.isinf(most) else f" and at most {most:g}"
         got = brief(given) if not values.size else name_some(values[bad].tolist(), 3)
         raise OptionError(f"{name} must be finite numbers {what}; got {got}")
     return np.asarray(values)

@@ -211,10 +211,9 @@ class Style:
     @property
     def imputed(self) -> str:
         """The mark of standard errors that are imputed in part, another one than of stars."""
-        taken = {text for _, text in self.stars}
-        return next(
-            text for text in (FLAGS[StatusCode.IMPUTED], "‡", "§", "¶") if text not in taken
-        )
+        taken = "".join(text for _, text in self.stars)
+        free = (text for text in (FLAGS[StatusCode.IMPUTED], "‡", "§", "¶") if text not in taken)
+        return next(free, "(imputed)")
 
     def _below(self, row: pd.Series) -> str:
         if np.isnan(row["estimate"]):

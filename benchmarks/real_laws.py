@@ -10,7 +10,7 @@ The outcomes are real: 15 series of states, countries and counties. In each samp
 drawn at random, adopt a fictitious law at random dates. The overall ATT (the simple average) is
 tested in several ways. Rejections are counted in benchmarks/real_laws.csv; the second script puts
 them into docs/real_laws.md. A sample's seed depends on its series, the number of treated clusters
-and its own number alone, so that any cell can be rerun by itself.
+and its own number alone, so that any cell can be rerun by itself: it replaces its rows in the CSV.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ SEED = 20240607
 WINDOW = 10
 TREATED = (1, 2, 3, 5, 10)
 OUTPUT = Path(__file__).with_suffix(".csv")
+TESTS = ("clustered", "CV3, t(R-1)", "CV3, model", "randomization", "placebo")
 COLUMNS = ["series", "clusters", "periods", "treated", "test", "drawn", "samples", "rejected"]
 
 
@@ -126,7 +127,13 @@ def read(series: Series) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Cell:
-    """A series, a number of treated clusters, and how many samples are drawn."""
+    """A series, a number of treated clusters, and how many samples are drawn.
+
+    Attributes
+    ----------
+    samples, permutation_samples : for tests without, and with permutations: the first ones
+    permutations : of each randomization test
+    """
 
     name: str
     data: pd.DataFrame
@@ -157,19 +164,15 @@ def draw(cell: Cell, number: int) -> tuple[pd.DataFrame, int]:
     return data.assign(period=period, cohort=cohort), int(rng.integers(2**31))
 
 
-def p_values(cell: Cell, number: int) -> dict[str, float]:
-    """Test the overall ATT of one sample."""
-    data, seed = draw(cell, number)
-    average = didjack.csdid(
-        data,
-        yname="y",
-        tname="period",
-        gname="cohort",
-        idname="cluster",
-        cluster="cluster",
-        est_method="reg",
-        progress=False,
-    ).aggregate("simple")
+def fit(data: pd.DataFrame) -> didjack.AggregateResult:
+    """Estimate the overall ATT of one sample."""
+    columns = {"yname": "y", "tname": "period", "gname": "cohort", "idname": "cluster"}
+    result = didjack.csdid(data, **columns, cluster="cluster", est_method="reg", progress=False)
+    return result.aggregate("simple")
+
+
+def quick_tests(cell: Cell, data: pd.DataFrame, average: didjack.AggregateResult) -> dict:
+    """p-values of tests without permutations."""
     analytic = average.overall["estimate"] / np.sqrt(average.vcov("analytic").to_numpy()[0, 0])
     published = average.with_options(reference="t", undefined="skip")
     found = {
@@ -179,23 +182,29 @@ def p_values(cell: Cell, number: int) -> dict[str, float]:
     }
     if cell.treated == 1:
         found["placebo"] = average.placebo_test()["p_value"]
-    elif number < cell.permutation_samples:
+    return found
+
+
+def p_values(cell: Cell, number: int) -> dict[str, float]:
+    """Test the overall ATT of one sample; one treated cluster has no randomization test of t."""
+    data, seed = draw(cell, number)
+    average = fit(data)
+    found = quick_tests(cell, data, average) if number < cell.samples else {}
+    if cell.treated > 1 and number < cell.permutation_samples:
         test = average.randomization_test(n_permutations=cell.permutations, seed=seed)
         found["randomization"] = test["p_value"]
     return found
 
 
 def run(cell: Cell) -> pd.DataFrame:
-    """Count rejections by test; a sample without p-value does not count as one."""
+    """Count rejections by test; a sample without p-value is not among them."""
     numba.set_num_threads(1)
     rows = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", didjack.DidjackWarning)
-        for number in range(cell.samples):
-            try:
+        for number in range(max(cell.samples, cell.permutation_samples)):
+            with contextlib.suppress(didjack.DidjackError):
                 rows.append(p_values(cell, number))
-            except didjack.DidjackError:
-                rows.append({})
     p = pd.DataFrame(rows)
     where = {
         "series": cell.name,
@@ -205,8 +214,17 @@ def run(cell: Cell) -> pd.DataFrame:
     }
     counts = {"samples": p.notna().sum(), "rejected": (p <= ALPHA + ROUNDING).sum()}
     found = pd.DataFrame(counts).rename_axis("test").reset_index().assign(**where)
-    drawn = {"randomization": min(cell.samples, cell.permutation_samples)}
-    return found.assign(drawn=found["test"].map(drawn).fillna(cell.samples).astype(int))[COLUMNS]
+    permuted = found["test"] == "randomization"
+    return found.assign(drawn=np.where(permuted, cell.permutation_samples, cell.samples))[COLUMNS]
+
+
+def update(path: Path, new: pd.DataFrame) -> None:
+    """Write rows into the CSV in the place of those of the same cells and tests."""
+    old = [pd.read_csv(path)] if path.exists() else []
+    rows = pd.concat([*old, new]).drop_duplicates(["series", "treated", "test"], keep="last")
+    order = {"series": NAMES.index, "treated": int, "test": TESTS.index}
+    rows = rows.sort_values(list(order), key=lambda column: column.map(order[column.name]))
+    rows.to_csv(path, index=False)
 
 
 # Command line ---------------------------------------------------------------------------------
@@ -227,7 +245,10 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--samples", type=int, default=1000, help="of each cell")
     parser.add_argument(
-        "--permutation-samples", type=int, default=300, help="of these, with randomization test"
+        "--permutation-samples",
+        type=int,
+        default=300,
+        help="the first of a cell, with randomization test",
     )
     parser.add_argument("--permutations", type=int, default=199, help="of each randomization test")
     parser.add_argument("--series", nargs="+", choices=NAMES, default=NAMES, metavar="NAME")
@@ -238,15 +259,15 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main(arguments_given: list[str] | None = None) -> None:
-    """Run the cells; the CSV grows with each, so that nothing is lost if the run is stopped."""
+    """Run the cells; each is written when it is done, so that a run can be stopped."""
     options = arguments().parse_args(arguments_given)
     start = time.perf_counter()
     todo = list(cells(options))
-    parts: list[pd.DataFrame] = []
     with multiprocessing.Pool(options.processes) as pool:
         for part in pool.imap(run, todo):
-            parts.append(part)
-            pd.concat(parts).to_csv(options.out, index=False)
+            if part.empty:
+                continue
+            update(options.out, part)
             rates = ", ".join(
                 f"{row.test} {100.0 * row.rejected / row.samples:.1f}%" for row in part.itertuples()
             )

@@ -1,4 +1,4 @@
-"""Put what real_laws.py found into the tables of docs/real_laws.md.
+"""Put what real_laws.py and real_laws_noise.py found into the tables of docs/real_laws.md.
 
 Run from the root of the repository: ``python benchmarks/real_laws_page.py``. Each table stands
 between ``<!-- its name -->`` and ``<!-- end -->``; the prose around them is written by hand, and
@@ -15,6 +15,7 @@ import pandas as pd
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).with_name("real_laws.csv")
+NOISE = Path(__file__).with_name("real_laws_noise.csv")
 PAGE = ROOT / "docs" / "real_laws.md"
 HEADS = {
     "clustered": "clustered analytic",
@@ -59,12 +60,16 @@ ABOUT = {
 """What each outcome is, of what, and where it is from."""
 
 
-def rates(path: Path = RESULTS) -> pd.DataFrame:
-    """Read rejections in percent, with their simulation standard errors."""
-    found = pd.read_csv(path)
+def with_rates(found: pd.DataFrame) -> pd.DataFrame:
+    """Add rejections in percent, with their simulation standard errors."""
     share = found["rejected"] / found["samples"]
     error = np.sqrt(share * (1.0 - share) / found["samples"])
     return found.assign(rate=100.0 * share, error=100.0 * error)
+
+
+def rates(path: Path = RESULTS) -> pd.DataFrame:
+    """Read the rejections by outcome, number of treated clusters and test."""
+    return with_rates(pd.read_csv(path))
 
 
 def markdown(heads: list[str], rows: list[list[str]], text_columns: int) -> str:
@@ -114,24 +119,47 @@ def data(found: pd.DataFrame) -> str:
     return markdown(heads, rows, 4)
 
 
-def tables(found: pd.DataFrame) -> dict[str, str]:
+def noise(path: Path = NOISE) -> pd.DataFrame:
+    """Read rejections by how noisy the treated clusters are, over all series."""
+    found = pd.read_csv(path)
+    sums = found.groupby(["treated", "fifth"], as_index=False).agg(
+        noise=("noise", "mean"), samples=("samples", "sum"), rejected=("rejected", "sum")
+    )
+    return with_rates(sums)
+
+
+def noise_table(found: pd.DataFrame) -> str:
+    """Rates of the default test by fifth of the noise of treated clusters."""
+    rows = []
+    for treated, part in found.groupby("treated"):
+        triples = zip(part["rate"], part["error"], part["noise"], strict=True)
+        rows.append([str(treated), *(f"{a:.1f} ({b:.1f}); {c:.1f}" for a, b, c in triples)])
+    return markdown(["treated", "quietest fifth", "second", "third", "fourth", "noisiest"], rows, 0)
+
+
+def tables(found: pd.DataFrame, noisy: pd.DataFrame) -> dict[str, str]:
     """All tables of the page by name."""
     details = {
         f"treated {treated}": detail(part) for treated, part in found.groupby("treated", sort=True)
     }
-    return {"data": data(found), "summary": summary(found), **details}
+    return {
+        "data": data(found),
+        "summary": summary(found),
+        "noise": noise_table(noisy),
+        **details,
+    }
 
 
 def section(name: str) -> re.Pattern[str]:
     """Find a table in the page."""
-    return re.compile(rf"(?<=<!-- {name} -->\n).*?(?=\n<!-- end -->)", re.DOTALL)
+    return re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
     """Write the tables into the page."""
     text = PAGE.read_text()
-    for name, table in tables(rates()).items():
-        text, n = section(name).subn(lambda _, table=table: table, text)
+    for name, table in tables(rates(), noise()).items():
+        text, n = section(name).subn(f"\n{table}\n\n", text)
         if n != 1:
             raise SystemExit(f"{PAGE}: '<!-- {name} -->' is there {n} times")
     PAGE.write_text(text)

@@ -58,7 +58,7 @@ def span(rates, digits=0):
 
 @cache
 def real_laws():
-    """Rejection rates in percent of fictitious laws: by outcome, and by noise of the treated."""
+    """Rejection rates in percent of fictitious laws, by number of treated clusters and outcome."""
     found = tables("real_laws.md")
     rates = {
         treated: found[f"{name} treated cluster{'s' * (treated > 1)}"]
@@ -67,8 +67,7 @@ def real_laws():
         .astype(float)
         for treated, name in {1: "One", 2: "Two", 3: "Three", 5: "Five", 10: "Ten"}.items()
     }
-    noise = found["What the tests miss, and why"].set_index("treated")
-    return pd.concat(rates, names=["treated"]), noise.replace(r" .*", "", regex=True).astype(float)
+    return pd.concat(rates, names=["treated"])
 
 
 def on_average(rates, digits=0):
@@ -78,7 +77,7 @@ def on_average(rates, digits=0):
 
 def rates_of_real_laws():
     """What README says of fictitious laws."""
-    few = real_laws()[0].loc[[1, 2, 3]]
+    few = real_laws().loc[[1, 2, 3]]
     outcomes = few.index.get_level_values("outcome").nunique()
     clustered, mean = on_average(few["clustered analytic"])
     default, mean_default = on_average(few["CV3, default"])

@@ -44,7 +44,10 @@ WINDOW = 10
 TREATED = (1, 2, 3, 5, 10)
 OUTPUT = Path(__file__).with_suffix(".csv")
 TESTS = ("clustered", "CV3, t(R-1)", "CV3, model", "randomization", "placebo")
-COLUMNS = ["series", "clusters", "periods", "treated", "test", "drawn", "samples", "rejected"]
+COLUMNS = [
+    *("series", "clusters", "periods", "treated", "test"),
+    *("permutations", "drawn", "samples", "rejected"),
+]
 
 
 @dataclass(frozen=True)
@@ -215,7 +218,9 @@ def run(cell: Cell) -> pd.DataFrame:
     counts = {"samples": p.notna().sum(), "rejected": (p <= ALPHA + ROUNDING).sum()}
     found = pd.DataFrame(counts).rename_axis("test").reset_index().assign(**where)
     permuted = found["test"] == "randomization"
-    return found.assign(drawn=np.where(permuted, cell.permutation_samples, cell.samples))[COLUMNS]
+    found["permutations"] = np.where(permuted, cell.permutations, 0)
+    found["drawn"] = np.where(permuted, cell.permutation_samples, cell.samples)
+    return found[COLUMNS]
 
 
 def update(path: Path, new: pd.DataFrame) -> None:

@@ -1,13 +1,14 @@
-"""Put what real_laws.py and real_laws_noise.py found into the tables of docs/real_laws.md.
+"""Put what real_laws.py and real_laws_noise.py found into docs/real_laws.md.
 
-Run from the root of the repository: ``python benchmarks/real_laws_page.py``. Each table stands
-between ``<!-- its name -->`` and ``<!-- end -->``; the prose around them is written by hand, and
-tests/test_numbers.py compares its numbers with the same CSV.
+Run from the root of the repository: ``python benchmarks/real_laws_page.py``. Tables, and all prose
+with numbers of the results, stand between ``<!-- name -->`` and ``<!-- end -->``; the rest of the
+page is written by hand.
 """
 
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,100 @@ def data(found: pd.DataFrame) -> str:
     return markdown(heads, rows, 4)
 
 
+# Prose -----------------------------------------------------------------------------------------
+
+
+def filled(text: str, bullet: bool = False) -> str:
+    """Break lines of a paragraph or of a point of a list."""
+    first, later = ("- ", "  ") if bullet else ("", "")
+    return textwrap.fill(
+        text, 130, initial_indent=first, subsequent_indent=later, break_on_hyphens=False
+    )
+
+
+def span(rate: pd.Series) -> str:
+    """The range of some rates, as prose has it."""
+    low, high = f"{rate.min():.0f}", f"{rate.max():.0f}"
+    return f"{low}%" if low == high else f"{low} to {high}%"
+
+
+def precision(found: pd.DataFrame) -> str:
+    """How large simulation standard errors are."""
+    found = found.assign(permuted=found["test"] == "randomization")
+    texts = {}
+    for permuted, part in found.groupby("permuted"):
+        means = part.groupby(["test", "treated"])["error"].agg(
+            lambda error: np.sqrt((error**2).sum()) / len(error)
+        )
+        texts[permuted] = (
+            f"{part['error'].max():.1f} points for one outcome and {means.max():.1f} for a mean"
+        )
+    more = f"; for the randomization test {texts[True]}" if True in texts else ""
+    return filled(f"Simulation standard errors are at most {texts[False]}{more}.")
+
+
+def conclusions(found: pd.DataFrame) -> str:
+    """What the tables say, with their numbers."""
+    rate = found.set_index(["test", "treated"])["rate"].sort_index()
+    clustered, t, default = (rate[name] for name in ("clustered", "CV3, t(R-1)", "CV3, model"))
+    placebo = rate["placebo"]
+    points = [
+        f"**One treated cluster.** Clustered standard errors find an effect in "
+        f"{span(clustered[1])} of the samples, and CV3 with $t(R-1)$ in {span(t[1])}. With a "
+        f"single treated cluster they measure the noise of the control clusters alone. The default "
+        f"rejects in {span(default[1])}, {default[1].mean():.1f}% on average, and the placebo test "
+        f"in {span(placebo)}, {placebo.mean():.1f}% on average.",
+        f"**Two or three treated clusters.** Clustered standard errors reject in "
+        f"{span(clustered[[2, 3]])}, and CV3 with $t(R-1)$ in {span(t[[2, 3]])}: the jackknife "
+        f"helps, but its critical value is still that of many treated clusters. The default "
+        f"rejects in {span(default[[2, 3]])}, {default[2].mean():.1f}% on average with two and "
+        f"{default[3].mean():.1f}% with three treated clusters.",
+        f"**Five or ten treated clusters.** Rates are {span(clustered[[5, 10]])} with clustered "
+        f"standard errors, {span(t[[5, 10]])} with CV3 and $t(R-1)$, and "
+        f"{span(default[[5, 10]])} by default; on average over outcomes and with ten treated "
+        f"clusters {clustered[10].mean():.1f}, {t[10].mean():.1f} and {default[10].mean():.1f}%.",
+    ]
+    if "randomization" in set(found["test"]):
+        means = rate["randomization"].groupby("treated").mean()
+        points.append(
+            f"**The randomization test** rejects in {means.min():.1f} to {means.max():.1f}% on "
+            "average over outcomes."
+        )
+    return "\n".join(filled(point, bullet=True) for point in points)
+
+
+def chance(found: pd.DataFrame) -> str:
+    """How many rates of the default are farther from 5% than chance would have them."""
+    default = found[found["test"] == "CV3, model"]
+    far = (default["rate"] - 5.0) / (100.0 * np.sqrt(0.05 * 0.95 / default["samples"]))
+    above, below = int((far > 2.0).sum()), int((far < -2.0).sum())
+    return filled(
+        f"Of the {len(far)} rates of the default, {above} are more than two simulation standard "
+        f"errors above 5%, and {below} are as far below. If all were exactly 5%, chance would put "
+        f"about {0.0455 * len(far):.0f} of them that far away."
+    )
+
+
+def runs(found: pd.DataFrame) -> str:
+    """The commands that gave the results."""
+    first = found[found["test"].isin(["clustered", "randomization"])]
+    lines = []
+    for (permutations, drawn), part in first.groupby(["permutations", "drawn"], sort=False):
+        names = part["series"].unique()
+        some = "".join(f' "{name}"' for name in names)
+        wanted = (
+            f"--samples 0 --permutation-samples {drawn} --permutations {permutations}"
+            if permutations
+            else f"--samples {drawn} --permutation-samples 0"
+        )
+        series = "" if len(names) == len(ABOUT) else f" \\\n    --series{some}"
+        lines.append(f"python benchmarks/real_laws.py {wanted}{series}")
+    return "\n".join(["```sh", *lines, "```"])
+
+
+# Noise -----------------------------------------------------------------------------------------
+
+
 def noise(path: Path = NOISE) -> pd.DataFrame:
     """Read rejections by how noisy the treated clusters are, over all series."""
     found = pd.read_csv(path)
@@ -137,32 +232,50 @@ def noise_table(found: pd.DataFrame) -> str:
     return markdown(["treated", "quietest fifth", "second", "third", "fourth", "noisiest"], rows, 0)
 
 
-def tables(found: pd.DataFrame, noisy: pd.DataFrame) -> dict[str, str]:
-    """All tables of the page by name."""
+def noise_reading(found: pd.DataFrame) -> str:
+    """What the table of noise says."""
+    rate = found.set_index(["treated", "fifth"])["rate"]
+    pairs = [f"{rate[k, 1]:.0f} and {rate[k, 5]:.0f}%" for k in (1, 2, 3)]
+    return filled(
+        f"In the quietest and in the noisiest fifth the default rejects in {pairs[0]} with one "
+        f"treated cluster, in {pairs[1]} with two, and in {pairs[2]} with three."
+    )
+
+
+# The page --------------------------------------------------------------------------------------
+
+
+def sections(found: pd.DataFrame, noisy: pd.DataFrame) -> dict[str, str]:
+    """All tables and paragraphs of the page that are made from results, by name."""
     details = {
         f"treated {treated}": detail(part) for treated, part in found.groupby("treated", sort=True)
     }
     return {
         "data": data(found),
         "summary": summary(found),
+        "precision": precision(found),
+        "conclusions": conclusions(found),
+        "chance": chance(found),
         "noise": noise_table(noisy),
+        "noise reading": noise_reading(noisy),
+        "runs": runs(found),
         **details,
     }
 
 
 def section(name: str) -> re.Pattern[str]:
-    """Find a table in the page."""
+    """Find the place of a table or paragraph in the page."""
     return re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
-    """Write the tables into the page."""
-    text = PAGE.read_text()
-    for name, table in tables(rates(), noise()).items():
-        text, n = section(name).subn(f"\n{table}\n\n", text)
+    """Write the page."""
+    page = PAGE.read_text()
+    for name, text in sections(rates(), noise()).items():
+        page, n = section(name).subn(lambda _, text=text: f"\n{text}\n\n", page)
         if n != 1:
             raise SystemExit(f"{PAGE}: '<!-- {name} -->' is there {n} times")
-    PAGE.write_text(text)
+    PAGE.write_text(page)
 
 
 if __name__ == "__main__":

@@ -137,6 +137,9 @@ def span(rate: pd.Series) -> str:
     return f"{low}%" if low == high else f"{low} to {high}%"
 
 
+WITHOUT = "The randomization test takes far longer, and was not run for this page."
+
+
 def precision(found: pd.DataFrame) -> str:
     """How large simulation standard errors are."""
     found = found.assign(permuted=found["test"] == "randomization")
@@ -148,8 +151,8 @@ def precision(found: pd.DataFrame) -> str:
         texts[permuted] = (
             f"{part['error'].max():.1f} points for one outcome and {means.max():.1f} for a mean"
         )
-    more = f"; for the randomization test {texts[True]}" if True in texts else ""
-    return filled(f"Simulation standard errors are at most {texts[False]}{more}.")
+    more = f"; for the randomization test {texts[True]}." if True in texts else f". {WITHOUT}"
+    return filled(f"Simulation standard errors are at most {texts[False]}{more}")
 
 
 def conclusions(found: pd.DataFrame) -> str:
@@ -213,9 +216,22 @@ def runs(found: pd.DataFrame) -> str:
 
 # Noise -----------------------------------------------------------------------------------------
 
+NOISE_LEGEND = (
+    "The next table sorts the samples of each outcome into fifths by the noise of the treated "
+    "clusters: the variance of their changes from year to year, less the mean change of all "
+    "clusters. Entries are rejections by the default in percent, their simulation standard errors "
+    "in parentheses, and the mean noise, which is 1 for the average cluster."
+)
+NOT_RUN = (
+    "How large this is here has not been measured: `benchmarks/real_laws_noise.py` counts "
+    "rejections by how noisy the treated clusters are, and was not run for this page."
+)
 
-def noise(path: Path = NOISE) -> pd.DataFrame:
-    """Read rejections by how noisy the treated clusters are, over all series."""
+
+def noise(path: Path = NOISE) -> pd.DataFrame | None:
+    """Read rejections by how noisy the treated clusters are, over all series, if they are there."""
+    if not path.exists():
+        return None
     found = pd.read_csv(path)
     sums = found.groupby(["treated", "fifth"], as_index=False).agg(
         noise=("noise", "mean"), samples=("samples", "sum"), rejected=("rejected", "sum")
@@ -223,29 +239,29 @@ def noise(path: Path = NOISE) -> pd.DataFrame:
     return with_rates(sums)
 
 
-def noise_table(found: pd.DataFrame) -> str:
-    """Rates of the default test by fifth of the noise of treated clusters."""
+def noise_section(found: pd.DataFrame | None) -> str:
+    """Rates of the default test by fifth of the noise of treated clusters, and what they say."""
+    if found is None:
+        return filled(NOT_RUN)
     rows = []
     for treated, part in found.groupby("treated"):
         triples = zip(part["rate"], part["error"], part["noise"], strict=True)
         rows.append([str(treated), *(f"{a:.1f} ({b:.1f}); {c:.1f}" for a, b, c in triples)])
-    return markdown(["treated", "quietest fifth", "second", "third", "fourth", "noisiest"], rows, 0)
-
-
-def noise_reading(found: pd.DataFrame) -> str:
-    """What the table of noise says."""
+    heads = ["treated", "quietest fifth", "second", "third", "fourth", "noisiest"]
     rate = found.set_index(["treated", "fifth"])["rate"]
     pairs = [f"{rate[k, 1]:.0f} and {rate[k, 5]:.0f}%" for k in (1, 2, 3)]
-    return filled(
+    reading = filled(
         f"In the quietest and in the noisiest fifth the default rejects in {pairs[0]} with one "
         f"treated cluster, in {pairs[1]} with two, and in {pairs[2]} with three."
     )
+    legend = filled(NOISE_LEGEND)
+    return f"{legend}\n\n{markdown(heads, rows, 0)}\n\n{reading}"
 
 
 # The page --------------------------------------------------------------------------------------
 
 
-def sections(found: pd.DataFrame, noisy: pd.DataFrame) -> dict[str, str]:
+def sections(found: pd.DataFrame, noisy: pd.DataFrame | None) -> dict[str, str]:
     """All tables and paragraphs of the page that are made from results, by name."""
     details = {
         f"treated {treated}": detail(part) for treated, part in found.groupby("treated", sort=True)
@@ -256,8 +272,7 @@ def sections(found: pd.DataFrame, noisy: pd.DataFrame) -> dict[str, str]:
         "precision": precision(found),
         "conclusions": conclusions(found),
         "chance": chance(found),
-        "noise": noise_table(noisy),
-        "noise reading": noise_reading(noisy),
+        "noise": noise_section(noisy),
         "runs": runs(found),
         **details,
     }
@@ -272,9 +287,10 @@ def main() -> None:
     """Write the page."""
     page = PAGE.read_text()
     for name, text in sections(rates(), noise()).items():
-        page, n = section(name).subn(lambda _, text=text: f"\n{text}\n\n", page)
-        if n != 1:
-            raise SystemExit(f"{PAGE}: '<!-- {name} -->' is there {n} times")
+        place = section(name).search(page)
+        if place is None:
+            raise SystemExit(f"{PAGE} has no place for '<!-- {name} -->'")
+        page = f"{page[: place.start()]}\n{text}\n\n{page[place.end() :]}"
     PAGE.write_text(page)
 
 

@@ -152,7 +152,12 @@ def precision(found: pd.DataFrame) -> str:
             f"{part['error'].max():.1f} points for one outcome and {means.max():.1f} for a mean"
         )
     more = f"; for the randomization test {texts[True]}." if True in texts else f". {WITHOUT}"
-    return filled(f"Simulation standard errors are at most {texts[False]}{more}")
+    low, high = (int(end) for end in found.loc[~found["permuted"], "drawn"].agg(["min", "max"]))
+    samples = f"{low:,}" if low == high else f"{low:,} to {high:,}, depending on the outcome"
+    return filled(
+        f"Samples of each cell: {samples}. Simulation standard errors are at most "
+        f"{texts[False]}{more}"
+    )
 
 
 def conclusions(found: pd.DataFrame) -> str:

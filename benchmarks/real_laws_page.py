@@ -259,7 +259,11 @@ def noise_section(found: pd.DataFrame | None) -> str:
         f"In the quietest and in the noisiest fifth the default rejects in {pairs[0]} with one "
         f"treated cluster, in {pairs[1]} with two, and in {pairs[2]} with three."
     )
-    legend = filled(NOISE_LEGEND)
+    row = int(found["samples"].sum() / found["treated"].nunique())
+    legend = filled(
+        f"{NOISE_LEGEND} Each row has {row:,} samples "
+        f"(`python benchmarks/real_laws_noise.py --samples {row // len(ABOUT)}`)."
+    )
     return f"{legend}\n\n{markdown(heads, rows, 0)}\n\n{reading}"
 
 

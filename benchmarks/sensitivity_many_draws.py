@@ -8,8 +8,8 @@ With one cohort and clusters of one size, estimates and their leave-one-cluster-
 means of cluster means, and critical values are the same in every sample. So these are taken from
 `lincomb` once, and samples cost next to nothing. In the panel that they are taken from, intervals
 are compared with those of `trend_sensitivity` itself. The samples are those of
-sensitivity_coverage.py in distribution, and deviations are the same. Prints the table of
-docs/handovers.md.
+sensitivity_coverage.py in distribution, and deviations are the same. Prints the table
+of docs/handovers.md.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from sensitivity_coverage import (
 
 import didjack
 
-DRAWS = 10_000
+DRAWS = 20_000
 CLUSTERS = 20
 TREATED = (1, 2, 3, 5, 10)
 BASE = COHORT - 2
@@ -173,7 +173,7 @@ def main() -> None:
     print("|---" * (2 + len(head)) + "|", flush=True)
     for treated in TREATED:
         design, unit = Design(treated), step_sd(CLUSTERS, treated)
-        changes = draws([20261130, treated])
+        changes = draws([1, treated])
         for name, deviation in DEVIATIONS.items():
             row = " | ".join(cells(design, changes, deviation, unit))
             print(f"| {name} | {treated} | {row} |", flush=True)

@@ -5,7 +5,7 @@ Run from the root of the repository::
     python benchmarks/sensitivity_coverage.py
     python benchmarks/sensitivity_coverage.py --speed
 
-The first prints the table of docs/handovers.md. Panels have one cohort, three steps before
+The first prints a table. Panels have one cohort, three steps before
 treatment and three periods of treatment. To the outcomes of treated clusters a deviation is added
 that is the largest a restriction allows: the intervals have to contain the true effect in 95 % of
 the panels at least. HonestDiD's sets, as `moderndid` computes them, are made from the first panels

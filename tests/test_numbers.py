@@ -212,3 +212,13 @@ def test_page_about_inference_says_what_was_found():
         f"clusters, in {span(level.loc[one & noisy, law])} percent with one",
     ):
         assert fact in text
+
+
+def test_page_about_inference_says_how_often_sensitivity_intervals_cover():
+    table = tables("handovers.md")["Measured coverage"]
+    treated = table["treated clusters"].astype(int)
+    assert (treated.min(), treated.max()) == (1, 10)
+    rates = table[["event time 0", "event time 2", "overall"]].astype(float).melt()["value"]
+    assert rates.min() > 95.0 - 3 * 0.2  # what simulation leaves open
+    text = words((ROOT / "docs" / "inference.md").read_text())
+    assert f"cover the effect in {span(rates, 1)} percent of the samples" in text

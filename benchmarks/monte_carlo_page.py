@@ -102,10 +102,10 @@ def reading(level: pd.DataFrame, power: pd.DataFrame, joint: pd.DataFrame) -> st
         "more, CV3 itself grows with the noise, and most of the problem goes away; the "
         "randomization test rejects in "
         f"{between(noisy, 'randomization, t')}.",
-        f"Wald pre-tests with F(k, R-1) reject in {between(joint, 'pre-test, t(R-1)')}, with the joint "
-        f"law in {between(joint, 'pre-test, model')}; joint bands miss in "
-        f"{between(joint, 'band, t(R-1)')} and {between(joint, 'band, model')}. The Wald pre-test with "
-        f"its law is {outside(joint, 'pre-test, model')}. With two treated clusters each is a "
+        f"Wald pre-tests with F(k, R-1) reject in {between(joint, 'pre-test, t(R-1)')}, with the "
+        f"joint law in {between(joint, 'pre-test, model')}; joint bands miss in "
+        f"{between(joint, 'band, t(R-1)')} and {between(joint, 'band, model')}. The Wald pre-test "
+        f"with its law is {outside(joint, 'pre-test, model')}. With two treated clusters each is a "
         "cohort of its own that cannot be left out; the covariance is then made of the other "
         "clusters, and the test errs on the safe side.",
         f"An effect of 1.5 is found in {between(power, 'CV3, model')} of the samples by CV3 with "

@@ -6,14 +6,17 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from decimal import Decimal
 from functools import partial, wraps
+from numbers import Real
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from didjack._typing import Floats
 from didjack.aliases import ALIASES, RENAMED, VALUE_ALIASES
 from didjack.errors import OptionError, UnknownOptionError
-from didjack.wording import brief, did_you_mean, nearest
+from didjack.wording import brief, did_you_mean, name_some, nearest
 
 ControlGroup = Literal["nevertreated", "notyettreated"]
 BasePeriod = Literal["varying", "universal"]
@@ -436,3 +439,22 @@ def aggregation_type(value: Any) -> AggregationType:
     check_choice("type", value)
     kind: AggregationType = value
     return kind
+
+
+def check_numbers(name: str, given: Any, least: float | None, most: float = np.inf) -> Floats:
+    """Read numbers of at least `least`, or above zero, sorted, each once; or raise."""
+    items = np.atleast_1d(np.asarray(given, dtype=object)).ravel().tolist()
+    if not all(isinstance(one, (Real, Decimal)) and not isinstance(one, bool) for one in items):
+        raise OptionError(f"{name} must be numbers; got {brief(given)}")
+    try:
+        values = np.unique(np.array([float(one) for one in items]))
+    except OverflowError as error:
+        raise OptionError(f"{name} must be finite numbers; got {brief(given)}") from error
+    bad = ~(np.isfinite(values) & (values <= most))
+    bad |= values <= 0 if least is None else values < least
+    if not values.size or bad.any():
+        what = "above 0" if least is None else f"of at least {least:g}"
+        what += f" and at most {most:g}" if (values > most).any() else ""
+        got = brief(given) if not values.size else name_some(values[bad].tolist(), 3)
+        raise OptionError(f"{name} must be finite numbers {what}; got {got}")
+    return np.asarray(values)

@@ -21,18 +21,14 @@ from didjack.errors import OptionError
 from didjack.imports import load
 from didjack.inference.coefficients import Coefficients
 from didjack.inference.combinations import Combinations, Sums
+from didjack.inference.roots import TOLERANCE, roots
 from didjack.wording import name_some
 
 Restriction = Literal["relative_magnitudes", "smoothness"]
 
 MULTIPLES = np.array([0.0, 0.5, 1.0, 1.5, 2.0])
 """Of the largest step before treatment: what is looked at if nothing else is asked for."""
-FARTHEST = 1e6
-"""A breakdown value beyond this is infinite."""
-TOLERANCE = 1e-9
-"""At a breakdown value, an interval ends at zero but for this share of where it ends at m = 0."""
 LEAST_P = 1e-300
-MOST_STEPS, MOST_SECANTS = 100, 40
 MOST_MULTIPLE = 1e12
 """Larger multiples of the largest step are refused: nothing is left of the effect."""
 
@@ -286,7 +282,7 @@ class RelativeMagnitudes:
         most = np.full(number.size, np.inf)
         while number.size:
             excess = partial(self._excess, alpha=alpha)
-            best[number] = _roots(excess, (number, step), start[number], most)
+            best[number] = roots(excess, (number, step), start[number], most)
             left[number, step] = False
             number = number[np.isfinite(best[number])]
             pairs = np.argwhere(left[number])
@@ -333,51 +329,6 @@ def _hull(found: Intervals, shape: tuple[int, int, int]) -> Intervals:
     nearest = np.where(np.abs(lowest) <= np.abs(highest), low.argmin(axis=1), high.argmax(axis=1))
     decides = np.take_along_axis(critical, nearest[:, None], axis=1)[:, 0]
     return Intervals(lowest, highest, p_value.max(axis=1), decides)
-
-
-def _roots(
-    excess: Callable[[Ints, Ints, Floats], Floats],
-    which: tuple[Ints, Ints],
-    start: Floats,
-    most: Floats,
-) -> Floats:
-    """Return where functions that are positive at zero vanish, (L,); infinite where nowhere.
-
-    By secants of a bracket. An end that stays twice counts less (Anderson & Björck 1973).
-
-    Where a function jumps below zero, that is the place: zero if it does so at once.
-
-    Parameters
-    ----------
-    excess : of targets, steps and values of m
-    which : targets and steps, (L,) each
-    start : (L,) values at zero
-    most : (L,) places where they are negative, or infinity
-    """
-    low, f_low, high = np.zeros(start.size), start.copy(), np.minimum(most, 1.0)
-    f_high = excess(*which, high)
-    while (some := np.flatnonzero((f_high > 0) & (high < np.minimum(most, FARTHEST)))).size:
-        low[some], f_low[some] = high[some], f_high[some]
-        high[some] = np.minimum(4.0 * high[some], most[some])
-        f_high[some] = excess(which[0][some], which[1][some], high[some])
-    found = np.where(f_high > 0, np.inf, np.nan)
-    last = np.zeros(start.size)  # which end was replaced last
-    for number in range(MOST_STEPS):
-        some = np.flatnonzero(np.isnan(found))
-        if not some.size:
-            break
-        a, f_a, b, f_b = low[some], f_low[some], high[some], f_high[some]
-        # An end may jump, at zero above all: then secants do not find it.
-        place = (a * f_b - b * f_a) / (f_b - f_a) if number < MOST_SECANTS else (a + b) / 2.0
-        value = excess(which[0][some], which[1][some], place)
-        found[some] = np.where(np.abs(value) <= TOLERANCE * start[some], place, np.nan)
-        side = np.sign(value)
-        less = 1.0 - value / np.where(side > 0, f_a, f_b)
-        less = np.where(side == last[some], np.where(less > 0, less, 0.5), 1.0)
-        low[some], high[some] = np.where(side > 0, (place, b), (a, place))
-        f_low[some], f_high[some] = np.where(side > 0, (value, f_b * less), (f_a * less, value))
-        last[some] = side
-    return np.where(np.isnan(found) & ~np.isnan(f_high), low, found)
 
 
 class Smoothness:
@@ -490,7 +441,7 @@ def analyse(
     table = pd.DataFrame(columns)
     value = method.breakdown(alpha)
     outside = (table["conf_low"] * table["conf_high"] > 0).to_numpy().reshape(index.size, -1)
-    nested = (outside | (every >= value[:, None])).all(axis=1)
+    nested = (outside | ((every > 0) & (every >= value[:, None]))).all(axis=1)
     table = table[table["m"].isin(m)].reset_index(drop=True)
     return Analysis(
         table,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -16,9 +14,10 @@ from didjack.errors import OptionError
 from didjack.fields import Fields
 from didjack.inference import noise_sensitivity as noise
 from didjack.inference import trend_sensitivity as trends
+from didjack.inference.roots import FARTHEST
 from didjack.inference.targets import coefficient_names
-from didjack.inference.trend_sensitivity import FARTHEST, METHODS, Restriction
-from didjack.options import check_listed, validate_keywords
+from didjack.inference.trend_sensitivity import METHODS, Restriction
+from didjack.options import check_listed, check_numbers, validate_keywords
 from didjack.reporting.plots.points import Finish
 from didjack.reporting.plots.sensitivity_plots import SensitivityPanel, draw_sensitivity
 from didjack.reporting.view import effect
@@ -179,7 +178,7 @@ class TrendSensitivity(Sensitivity):
             return f"The {name} has no interval under some of the deviations."
         if value == 0 and not self.nested[label]:
             return f"The {name} is not significant at {level} {self._strictest}."
-        if value == 0:
+        if value == 0:  # the interval is that at m = 0, and at no other
             return f"The {name} is significant at {level} only {self._strictest[5:]}."
         if np.isinf(value):
             return f"The {name} is significant at {level} even with m = {FARTHEST:,.0f}."
@@ -345,7 +344,7 @@ def trend_sensitivity(
             "result.aggregate('event').trend_sensitivity()"
         )
     most = trends.MOST_MULTIPLE if restriction == "relative_magnitudes" else np.inf
-    values = None if m is None else _numbers("m", m, 0.0, most)
+    values = None if m is None else check_numbers("m", m, 0.0, most)
     coefficients, targets = self._coefficients, self._targets
     effects, options = targets.aggregated, self.options.estimation
     assert effects is not None  # of an event study
@@ -442,7 +441,9 @@ def noise_sensitivity(
     >>> print(noise.observation())
     Before treatment they are ...
     """
-    values = noise.RATIOS if ratios is None else _numbers("ratios", ratios, None, noise.MOST_RATIO)
+    values = (
+        noise.RATIOS if ratios is None else check_numbers("ratios", ratios, None, noise.MOST_RATIO)
+    )
     level, result = self._level(alpha), self._aggregation
     coefficients, targets = result._coefficients, result._targets
     analysis = noise.NoiseRatios(coefficients)
@@ -484,22 +485,3 @@ def _check_periods(result: BaseResult) -> None:
             "trend_sensitivity() needs periods without gaps, so that all steps are as long; there "
             f"are gaps between {name_some(pairs, 3)}: number the periods 1, 2, 3, ..."
         )
-
-
-def _numbers(name: str, given: Any, least: float | None, most: float = np.inf) -> Floats:
-    """Read numbers of at least `least`, or above zero, sorted, each once; or raise."""
-    items = np.atleast_1d(np.asarray(given, dtype=object)).ravel().tolist()
-    if not all(isinstance(one, (Real, Decimal)) and not isinstance(one, bool) for one in items):
-        raise OptionError(f"{name} must be numbers; got {brief(given)}")
-    try:
-        values = np.unique(np.array([float(one) for one in items]))
-    except OverflowError as error:
-        raise OptionError(f"{name} must be finite numbers; got {brief(given)}") from error
-    bad = ~(np.isfinite(values) & (values <= most))
-    bad |= values <= 0 if least is None else values < least
-    if not values.size or bad.any():
-        what = "above 0" if least is None else f"of at least {least:g}"
-        what += "" if np.isinf(most) else f" and at most {most:g}"
-        got = brief(given) if not values.size else name_some(values[bad].tolist(), 3)
-        raise OptionError(f"{name} must be finite numbers {what}; got {got}")
-    return np.asarray(values)

@@ -243,7 +243,7 @@ def test_order_of_rows_changes_no_bit():
     ("options", "message"),
     [
         ({"m": -0.5}, r"m must be finite numbers of at least 0; got -0.5"),
-        ({"m": [0.5, np.inf]}, "m must be finite numbers of at least 0; got inf"),
+        ({"m": [0.5, np.inf]}, "m must be finite numbers of at least 0 .*; got inf"),
         ({"m": np.nan}, "m must be finite numbers"),
         ({"m": []}, "m must be finite numbers"),
         ({"m": "large"}, "m must be numbers; got 'large'"),
@@ -415,3 +415,85 @@ def test_noise_needs_never_treated_clusters():
     result = didjack.csdid(df, *NAMES, cluster="cluster").aggregate("simple")
     with pytest.raises(OptionError, match="clusters without treated units; all 8 have some"):
         result.noise_sensitivity()
+
+
+# Awkward intervals ------------------------------------------------------------------------------
+
+
+def jumpy(seed, **options):
+    """Effects of 2 in a few small clusters, with replicates that are missing."""
+    df = didjack.simulate.panel(
+        n_clusters=8, cluster_size=2, n_periods=7, treated_clusters=3, cohorts=[4, 5], seed=seed
+    )
+    df["y"] += 2.0 * ((df["cohort"] > 0) & (df["period"] >= df["cohort"]))
+    return didjack.csdid(df, *NAMES, cluster="cluster", **options).aggregate("event")
+
+
+def test_an_interval_that_jumps_at_zero_has_a_breakdown_value_of_zero():
+    found = jumpy(20).trend_sensitivity(m=[0, 1e-9])
+    at_zero, beyond = found.table[found.table["target"] == 1].itertuples()
+    assert at_zero.conf_low > 0
+    assert beyond.conf_low < 0
+    assert found.breakdown[1] == 0.0
+    assert found.reading(1).endswith("is significant at 5% only if trends are parallel.")
+    assert "even if trends are parallel" in found.reading(3)
+
+
+def test_intervals_that_are_not_nested_are_said_not_to_be():
+    found = jumpy(21, base_period="universal").trend_sensitivity("smoothness", [0, 0.1, 0.2])
+    rows = found.table[found.table["target"] == 3]
+    assert (rows["conf_low"] * rows["conf_high"] > 0).tolist() == [False, False, True]
+    assert found.breakdown[3] > 0.2
+    assert not found.nested[3]
+    assert "for some m up to" in found.reading(3)
+    assert found.nested[0]
+    assert "remains significant" in found.reading(0)
+
+
+def test_targets_are_found_by_their_printed_names():
+    df = didjack.simulate.panel(n_clusters=10, treated_clusters=3, cohorts=[4, 5], seed=1)
+    result = didjack.csdid(df, *NAMES, cluster="cluster")
+    groups = result.aggregate("group").noise_sensitivity([1, 2])
+    assert groups.reading("cohort 4") == groups.reading(4)
+    assert groups.reading(4).startswith("The effect on cohort 4 ")
+    assert groups.reading("overall ATT") == groups.reading()
+    periods = result.aggregate("calendar").noise_sensitivity([1, 2])
+    assert periods.reading(5).startswith("The effect in period 5 ")
+    for target in (True, [4], {}, "cohort 9"):
+        with pytest.raises(OptionError, match="target must be one of 4, 5, overall; got"):
+            groups.reading(target)
+
+
+def test_plots_show_effects_from_treatment_on():
+    import matplotlib.pyplot as plt
+
+    result = study()
+    for found in (result.trend_sensitivity(), result.noise_sensitivity([1, 2])):
+        titles = [ax.get_title(loc="left") for ax in found.plot()]
+        assert titles[0] == "Effect at event time 0"
+        assert titles[-1] == "Overall effect"
+        assert not any("time -" in title for title in titles)
+        (one,) = found.plot(targets="overall")
+        low = found.table[found.table["target"] == "overall"]["conf_low"]
+        drawn = one.containers[0].lines[2][0].get_segments()
+        np.testing.assert_allclose([segment[0][1] for segment in drawn], low)
+        with pytest.raises(OptionError, match="one target at least"):
+            found.plot(targets=[])
+        plt.close("all")
+
+
+@pytest.mark.parametrize("given", [10**400, [True], np.bool_(True), ["1"], 1j, 1e300])
+def test_what_is_no_number_of_use(given):
+    with pytest.raises(OptionError, match=r"m must be (finite )?numbers"):
+        study().trend_sensitivity(m=given)
+    with pytest.raises(OptionError, match=r"ratios must be (finite )?numbers"):
+        study().noise_sensitivity(ratios=given)
+
+
+def test_the_mark_of_imputed_errors_is_none_of_the_stars():
+    result = study(treated=1, n_clusters=8)
+    for stars, mark in (({"†": 0.1}, "‡"), ({"††": 0.1, "‡": 0.05}, "§")):
+        table = didjack.etable(result, stars=stars)
+        assert any(note.startswith(f"{mark} Not identified") for note in table.notes)
+    full = didjack.etable(result, stars={"†": 0.1, "‡": 0.05, "§": 0.01, "¶": 0.001})
+    assert any(note.startswith("(imputed) Not identified") for note in full.notes)

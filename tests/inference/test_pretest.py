@@ -145,9 +145,9 @@ def test_a_statistic_that_does_not_exist():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("treated", [2, 3, 6])
+@pytest.mark.parametrize("treated", [2, 6])
 def test_true_nulls_are_rejected_in_five_percent(treated):
     rejected = sum(
-        fit(panel(treated, seed), est_method="reg").pretest().p_value < 0.05 for seed in range(200)
+        fit(panel(treated, seed), est_method="reg").pretest().p_value < 0.05 for seed in range(120)
     )
-    assert 2 <= rejected <= 20  # 10 are expected, with a standard error of 3.1
+    assert 1 <= rejected <= 14  # 6 are expected, with a standard error of 2.4

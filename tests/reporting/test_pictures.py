@@ -121,7 +121,7 @@ def check_data(ax):
     marked = {
         round(float(ax.transData.transform((line.get_xdata()[0], 0))[0]))
         for line in ax.lines
-        if line.get_marker() in "^v" and line.get_transform() is not ax.transData
+        if line.get_marker() in ("^", "v") and line.get_transform() is not ax.transData
     }
     beyond = (boxes[:, 1] < inside[1] - 1.0) | (boxes[:, 3] > inside[3] + 1.0)
     assert {round(float(x)) for x in (boxes[beyond, 0] + boxes[beyond, 2]) / 2} == marked

@@ -92,6 +92,7 @@ def same(one, other):
         np.testing.assert_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", HANDED_OUT)
 def test_changing_what_was_handed_out_changes_nothing(make, what):
     result, untouched = make(), make()

@@ -189,9 +189,9 @@ class Points:
 
 
 class Mark(NamedTuple):
-    """Shape and colour of a marker."""
+    """Shape and colour of a marker: what matplotlib calls it, or a path."""
 
-    shape: str
+    shape: Any
     colour: Any
 
 
@@ -278,6 +278,17 @@ def _flags(ax: Axes, part: Points) -> None:
         )
 
 
+def _letter(text: str) -> Any:
+    """Return a marker in the shape of a letter, without mathematics."""
+    from matplotlib.path import Path
+    from matplotlib.textpath import TextPath
+
+    path = TextPath((0.0, 0.0), text, size=1.0)
+    ends = path.get_extents()
+    centre = ((ends.x0 + ends.x1) / 2.0, (ends.y0 + ends.y1) / 2.0)
+    return Path(path.vertices - centre, path.codes)
+
+
 def _second(ax: Axes, part: Points, pen: Pen) -> None:
     """Draw the intervals of a second variance estimator."""
     low, high = part.second.T
@@ -318,7 +329,7 @@ def _explain(ax: Axes, points: Points, paint: Paint) -> None:
     if points.base.any():
         entry(ax, Mark("D", GREY), paper(ax), BASE)
     if points.imputed.any():
-        entry(ax, Mark(r"$\dagger$", ink(ax)), ink(ax), IMPUTED)
+        entry(ax, Mark(_letter(FLAGS[StatusCode.IMPUTED]), ink(ax)), ink(ax), IMPUTED)
     if paint.second is not None:
         name = f"{paint.second}, pointwise"
         entry(ax, Mark("+", ink(ax)), ink(ax), f"{paint.label}: {name}" if paint.label else name)

@@ -74,7 +74,7 @@ OPTIONS = {
 
 
 CROSSED = [
-    pytest.param(formula, options, marks=[] if (a + b) % 4 == 0 else pytest.mark.slow)
+    pytest.param(formula, options, marks=[] if (a + b) % 8 == 0 else pytest.mark.slow)
     for a, formula in enumerate(FORMULAS)
     for b, options in enumerate(OPTIONS)
 ]
@@ -106,7 +106,7 @@ SOME = [name for name in sorted(CASES) if name not in VARY]
 
 @pytest.mark.parametrize(
     ("place", "name"),
-    [pytest.param(a, n, marks=[] if a % 4 == 0 else pytest.mark.slow) for a, n in enumerate(SOME)],
+    [pytest.param(a, n, marks=[] if a % 8 == 0 else pytest.mark.slow) for a, n in enumerate(SOME)],
 )
 def test_reference_cases(place, name, data, many_rows):
     case = CASES[name]

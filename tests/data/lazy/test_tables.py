@@ -200,6 +200,7 @@ def test_nothing_is_written_to_a_database(tmp_path):
     assert connection.sql("SHOW TABLES").fetchall() == [("a",)]
 
 
+@pytest.mark.slow
 @BY_ENGINE
 @pytest.mark.parametrize("sample", [{}, CROSS_SECTIONS])
 def test_what_comes_after_estimation(engine, sample):

@@ -182,6 +182,24 @@ def axes_seen_from(r):
 
 
 @case
+def axes_on_lines(r):
+    rng = np.random.default_rng(1)
+    half = rng.normal(size=(2, 3, 5, 5))
+    gram, cross = half + half.transpose(0, 1, 3, 2), rng.normal(size=(2, 3, 5))
+    which, x, scale = np.array([1, 0, 1]), np.array([-0.7, 0.4, 2.0]), np.array([2.0, 0.5, 3.0])
+    want_values, want_squares = np.empty((2, 3, 5))
+    for m, (k, place) in enumerate(zip(which, x, strict=True)):
+        powers = place ** np.arange(3.0)
+        matrix = np.einsum("p,pij->ij", powers, gram[k]) / scale[m]
+        vector = powers @ cross[k] / scale[m]
+        want_values[m], vectors = np.linalg.eigh(matrix)
+        want_squares[m] = (vector @ vectors) ** 2
+    empty = np.empty((3, 5))
+    args = (0, 3, cross, gram, which, x, scale, empty, empty.copy())
+    return args, (7, 8), [want_values, want_squares]
+
+
+@case
 def reflect(r):
     matrix, vector = symmetric()
     x = vector[2:]

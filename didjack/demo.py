@@ -37,7 +37,6 @@ def side_by_side(study: didjack.AggregateResult, other: didjack.AggregateResult)
             "analytic": analytic["std_error"],
             "p (analytic)": analytic["p_value"],
             "ratio": cv3["std_error"] / analytic["std_error"],
-            "status": study.summary().to_frame()["status"].to_numpy(),
         }
     ).rename_axis("event time")
 

@@ -477,6 +477,18 @@ def test_the_demo_looks_at_its_picture_first(picture):
     assert run("demo", picture, code=2).endswith(f"; got {picture!r}")
 
 
+def test_what_the_demo_shows(tmp_path, capsys):
+    from didjack import demo
+
+    demo.main(str(tmp_path / "shown.png"))
+    printed = " ".join(capsys.readouterr().out.split())
+    assert (tmp_path / "shown.png").stat().st_size > 10_000
+    assert "Event study: cluster jackknife (CV3) next to clustered analytic" in printed
+    assert "† Without state 17, ATT(2004, 2004)" in printed
+    assert "State 17 is why: without it the effect is" in printed
+    assert "Warnings: - 2 of 8 coefficients of the event study" in printed
+
+
 def test_the_demo(monkeypatch):
     pictures = []
     monkeypatch.setattr(application, "run_demo", pictures.append)

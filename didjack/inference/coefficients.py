@@ -194,11 +194,17 @@ class Coefficients:
         value[known], error[known] = common.value, common.error
         return CriticalValues(value, error, common.n_draws)
 
+    def band_values(self, among: Ints, alpha: float) -> CriticalValues:
+        """Return those of `critical_values`, none smaller than that of the pointwise interval."""
+        found = self.critical_values(among, alpha)
+        own = self.own_variance.critical_value(alpha)[among]
+        return replace(found, value=np.fmax(found.value, own))
+
     def largest(self, among: Ints, alpha: float) -> Largest:
         """Test that all of some coefficients, (m,) positions, are zero, by the largest |t|.
 
         Each has to have a standard error. The p-value is below `alpha` where the band of one of
-        them, see `critical_values`, excludes zero.
+        them, see `band_values`, excludes zero.
         """
         variance = self.own_variance
         statistic = np.abs(self.targets.estimates.full / variance.std_error)
@@ -211,9 +217,7 @@ class Coefficients:
             joint, n_draws = self.kind.largest_p_value(inputs, among, alpha, statistic[among])
         p_value = np.maximum(joint, pointwise)
         at = int(np.lexsort([-statistic[among], pointwise, p_value])[0])
-        critical = np.fmax(
-            self.critical_values(among, alpha).value, variance.critical_value(alpha)[among]
-        )
+        critical = self.band_values(among, alpha).value
         p = float(p_value[at])
         error = float(np.sqrt(p * (1.0 - p) / n_draws)) if n_draws else 0.0
         position = int(among[at])
@@ -229,12 +233,12 @@ class Coefficients:
         An overall keeps its own interval. No interval is narrower than the pointwise one.
         """
         which, variance = self.targets.components, self.own_variance
-        found = self.critical_values(which, alpha)
-        value = np.fmax(found.value, variance.critical_value(alpha)[which])
+        found = self.band_values(which, alpha)
+        value = found.value
         estimate, margin = self.targets.estimates.full[which], value * variance.std_error[which]
         ends = self.intervals(alpha)
         ends[which] = np.column_stack([estimate - margin, estimate + margin])
-        return ends, replace(found, value=value)
+        return ends, found
 
     # -- hypotheses ---------------------------------------------------------------------------
 

@@ -157,8 +157,7 @@ def _largest(coefficients: Coefficients, tested: Ints, alpha: float) -> float:
     error = variance.std_error[tested]
     if not tested.size or np.isnan(error).any():
         return np.nan
-    value = coefficients.critical_values(tested, alpha).value
-    value = np.fmax(value, variance.critical_value(alpha)[tested])
+    value = coefficients.band_values(tested, alpha).value
     return float((np.abs(coefficients.targets.estimates.full[tested]) + value * error).max())
 
 

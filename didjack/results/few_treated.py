@@ -7,15 +7,12 @@ from contextlib import suppress
 import numpy as np
 
 from didjack.errors import DataError, OptionError
-from didjack.inference.diagnostics import treated_weight
+from didjack.inference.diagnostics import FEW, treated_weight
 from didjack.inference.noise_sensitivity import NoiseRatios, observed
 from didjack.results.base import BaseResult
 from didjack.results.estimates import MOST_CLUSTERS
 from didjack.results.permutation import placebos
 from didjack.wording import p_text
-
-FEW = 5
-"""Fewer treated clusters than these do not tell how noisy they are."""
 
 
 def sentences(result: BaseResult, alpha: float) -> list[str]:

@@ -240,12 +240,11 @@ def _on_axes(scaled: Floats, correlation: Floats) -> Floats:
 def shock_model(targets: JointTargets, v: Floats, kept: Ints) -> ShockModel:
     """Bring several targets to the same means and periods."""
     parts = targets.loadings
-    used, at = np.unique(np.concatenate([one.used for one in parts]), return_index=True)
-    period = np.concatenate([one.period for one in parts])[at]
+    used, _, weight, period = Loadings.common_means(parts)
     periods = np.unique(period)
     return ShockModel(
         root=np.sqrt(v),
-        weight=np.concatenate([one.weight for one in parts])[at],
+        weight=weight,
         period=np.searchsorted(periods, period),
         kept=kept,
         start=_ends([one.used.size for one in parts]),

@@ -22,11 +22,7 @@ from didjack.leave_one_out import Replicates
 
 def on_common_means(loadings: Sequence[Loadings]) -> list[Loadings]:
     """Write the loadings of several coefficients by the means that any of them uses."""
-    together = np.concatenate([one.used for one in loadings])
-    used, at = np.unique(together, return_index=True)
-    row = np.concatenate([one.row for one in loadings])[at]
-    period = np.concatenate([one.period for one in loadings])[at]
-    weight = np.concatenate([one.weight for one in loadings])[at]
+    used, row, weight, period = Loadings.common_means(loadings)
     found = []
     for one in loadings:
         beta = np.zeros((len(one.beta.stacked), used.size))
@@ -44,20 +40,20 @@ class Moments:
     parts : Parts of the n replicates that are used
     half : (n, q) what is multiplied with `shift` for half of their covariance
     deleted : (n, T') loadings that deleting a cluster takes away
-    root : (n, 1) standard deviations of the cluster-level shocks
+    variance : (n,) of the cluster-level shocks
     """
 
     parts: Parts
     half: Floats
     deleted: Floats
-    root: Floats
+    variance: Floats
 
     @classmethod
     def from_loadings(cls, loadings: Loadings, v: Floats, kept: Ints) -> Moments:
         """Take them from loadings, with variances v, (H,), for the kept replicates, (n,)."""
         parts = loadings.parts(v, kept)
         half = 0.5 * parts.shift @ parts.psi - parts.mixed
-        return cls(parts, half, loadings.deleted[kept], np.sqrt(v[kept])[:, None])
+        return cls(parts, half, loadings.deleted[kept], v[kept])
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +83,7 @@ class Line:
         mixed = one.shift @ (psi @ two.first) - one.mixed @ two.first
         mixed += two.shift @ (psi @ one.first) - two.mixed @ one.first
         cross = np.stack([one.cross, mixed, two.cross])
-        own = 2.0 * (a.deleted * b.deleted).sum(axis=1) * a.root[:, 0] ** 2
+        own = 2.0 * a.variance * (a.deleted * b.deleted).sum(axis=1)
         gram = np.stack(
             [
                 _symmetric(a.half @ one.shift.T, one.own),

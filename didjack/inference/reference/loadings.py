@@ -228,6 +228,14 @@ class Loadings:
         indicator = (self.period[:, None] == self.periods).astype(float)
         return np.asarray((self.beta.full * self.weight.T) @ indicator)
 
+    @staticmethod
+    def common_means(several: Sequence[Loadings]) -> tuple[Ints, Ints, Floats, Ints]:
+        """Return used, row, weight and period of the means that any of several targets uses."""
+        used, at = np.unique(np.concatenate([one.used for one in several]), return_index=True)
+        row = np.concatenate([one.row for one in several])[at]
+        weight = np.concatenate([one.weight for one in several])[at]
+        return used, row, weight, np.concatenate([one.period for one in several])[at]
+
     def parts(self, v: Floats, kept: Ints) -> Parts:
         """Return second moments with variances v, (H,), of the kept replicates, (R',)."""
         same = self.period[:, None] == self.period

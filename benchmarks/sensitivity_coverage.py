@@ -194,10 +194,9 @@ def own_intervals(study, deviation: Deviation, unit: float) -> Iterator[tuple[ob
             yield row.target, covered, row.conf_high - row.conf_low
 
 
-def draw(number: int, clusters: int, treated: int, name: str, n_honest: int) -> list[tuple]:
-    """Return rows (draw, who, target, whether the truth is covered, length) of one panel."""
-    deviation, unit = DEVIATIONS[name], step_sd(clusters, treated)
-    df = didjack.simulate.panel(
+def panel(clusters: int, treated: int, seed) -> pd.DataFrame:
+    """Draw a panel without deviation."""
+    return didjack.simulate.panel(
         n_clusters=clusters,
         treated_clusters=treated,
         n_periods=N_PERIODS,
@@ -206,12 +205,23 @@ def draw(number: int, clusters: int, treated: int, name: str, n_honest: int) -> 
         effect=EFFECT,
         icc=ICC,
         rho=RHO,
-        seed=np.random.default_rng([SEED, clusters, treated, number]),
+        seed=seed,
     )
-    df["y"] += np.where(df["cohort"] > 0, deviation.path(unit)[df["period"] - 1], 0.0)
+
+
+def event_study(df: pd.DataFrame) -> didjack.AggregateResult:
+    """Estimate a panel with one base period."""
     names = {"yname": "y", "tname": "period", "gname": "cohort", "idname": "id"}
     result = didjack.csdid(df, **names, cluster="cluster", base_period="universal")
-    study = result.aggregate("event")
+    return result.aggregate("event")
+
+
+def draw(number: int, clusters: int, treated: int, name: str, n_honest: int) -> list[tuple]:
+    """Return rows (draw, who, target, whether the truth is covered, length) of one panel."""
+    deviation, unit = DEVIATIONS[name], step_sd(clusters, treated)
+    df = panel(clusters, treated, np.random.default_rng([SEED, clusters, treated, number]))
+    df["y"] += np.where(df["cohort"] > 0, deviation.path(unit)[df["period"] - 1], 0.0)
+    study = event_study(df)
     found = {"didjack": own_intervals(study, deviation, unit)}
     if number < n_honest:
         found["HonestDiD"] = honest_sets(study, deviation, unit)

@@ -23,13 +23,14 @@ from sensitivity_coverage import (
     ALPHA,
     COHORT,
     DEVIATIONS,
-    EFFECT,
     ICC,
     N_PERIODS,
     RHO,
     SIZE,
     TARGETS,
     Deviation,
+    event_study,
+    panel,
     step_sd,
 )
 
@@ -57,20 +58,8 @@ class Design:
     """
 
     def __init__(self, treated: int) -> None:
-        df = didjack.simulate.panel(
-            n_clusters=CLUSTERS,
-            treated_clusters=treated,
-            n_periods=N_PERIODS,
-            cohorts=[COHORT],
-            cluster_size=SIZE,
-            effect=EFFECT,
-            icc=ICC,
-            rho=RHO,
-            seed=3,
-        )
-        names = {"yname": "y", "tname": "period", "gname": "cohort", "idname": "id"}
-        result = didjack.csdid(df, **names, cluster="cluster", base_period="universal")
-        self.study = result.aggregate("event")
+        df = panel(CLUSTERS, treated, seed=3)
+        self.study = event_study(df)
         self.treated = (df.groupby("cluster")["cohort"].max() > 0).to_numpy()
         means = df.pivot_table(index="cluster", columns="period", values="y").to_numpy()
         self.changes = (means - means[:, [BASE]])[None]

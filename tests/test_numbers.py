@@ -208,10 +208,10 @@ def test_page_about_inference_says_what_was_found():
     one, law = level["treated"] == 1, "CV3, model"
     text = words((ROOT / "docs" / "inference.md").read_text())
     for fact in (
-        f"rejects true hypotheses in {span(level.loc[few & ~noisy, 'CV3, t(R-1)'])} percent",
-        f"which is the default, in {span(level.loc[few & ~noisy, law])} percent",
-        f"rejects in {span(level.loc[~one & noisy, law])} percent with two to five treated "
-        f"clusters, in {span(level.loc[one & noisy, law])} percent with one",
+        f"rejects true null hypotheses in {span(level.loc[few & ~noisy, 'CV3, t(R-1)'])}%",
+        f"which is the default, in {span(level.loc[few & ~noisy, law])}%",
+        f"rejects in {span(level.loc[~one & noisy, law])}% of the samples with two to five treated "
+        f"clusters, and in {span(level.loc[one & noisy, law])}% with one",
     ):
         assert fact in text
 
@@ -223,4 +223,4 @@ def test_page_about_inference_says_how_often_sensitivity_intervals_cover():
     rates = table[["event time 0", "event time 2", "overall"]].astype(float).melt()["value"]
     assert rates.min() > 95.0 - 3 * 0.2  # what simulation leaves open
     text = words((ROOT / "docs" / "inference.md").read_text())
-    assert f"cover the effect in {span(rates, 1)} percent of the samples" in text
+    assert f"cover the effect in {span(rates, 1)}% of the samples" in text

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from didjack.data.lazy.scan import scan
     from didjack.errors import (
         DataError,
+        DeprecatedWarning,
         DidjackError,
         DidjackWarning,
         EstimationWarning,
@@ -27,6 +28,7 @@ __version__ = "0.2.0"
 __all__ = [
     "AggregateResult",
     "DataError",
+    "DeprecatedWarning",
     "DidjackError",
     "DidjackWarning",
     "EstimationWarning",

@@ -15,7 +15,7 @@ import numpy as np
 
 from didjack._typing import Floats
 from didjack.aliases import ALIASES, RENAMED, VALUE_ALIASES
-from didjack.errors import OptionError, UnknownOptionError
+from didjack.errors import OptionError, UnknownOptionError, warn_deprecated
 from didjack.wording import brief, did_you_mean, name_some, nearest
 
 ControlGroup = Literal["nevertreated", "notyettreated"]
@@ -169,9 +169,11 @@ def validate_keywords(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def call(*args: P.args, **options: P.kwargs) -> R:
-        for old, new in RENAMED.items():
+        for old, (new, since) in RENAMED.items():
             if old in options and new in named[len(args) :] and new not in options:
                 options[new] = options.pop(old)
+                if since:
+                    warn_deprecated(f"{old}=", f"{new}=", since)
         reject_unknown({k: v for k, v in options.items() if k not in named}, named)
         missing = [name for name in required[len(args) :] if name not in options]
         if missing:

@@ -34,7 +34,7 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 NEEDED = {
-    "handovers.md": ["cvxpy", "moderndid"],
+    "interoperability.md": ["cvxpy", "moderndid"],
     "migrating.md": ["diff_diff", "moderndid", "pyfixest"],
 }
 """What pages import beside the package and the extra "test"; it is in the extra "interop"."""

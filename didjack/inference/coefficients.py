@@ -138,25 +138,29 @@ class Coefficients:
     def _table(self, targets: Targets, variance: Variance, alpha: float) -> pd.DataFrame:
         estimate = targets.estimates.full
         n_composition = targets.estimated_otherwise().sum(axis=0) * self.evidence.options.jackknife
-        status = self._statuses(targets, variance)
+        status = self._statuses(targets, variance, self.kind)
         return statistics.coefficient_table(estimate, variance, alpha, n_composition, status)
 
     @cached_property
     def statuses(self) -> list[Status]:
         """What is special about each coefficient, (M,)."""
-        return self._statuses(self.targets, self.own_variance)
+        return self.statuses_under(self.kind)
 
-    def _statuses(self, targets: Targets, variance: Variance) -> list[Status]:
+    def statuses_under(self, kind: VarianceKind) -> list[Status]:
+        """Return the same, (M,), with the standard errors of another kind."""
+        return self._statuses(self.targets, self.variance(kind), kind)
+
+    def _statuses(self, targets: Targets, variance: Variance, kind: VarianceKind) -> list[Status]:
         options = self.evidence.options
         found = targets.status_of(
-            options.jackknife,
+            kind.needs_replicates,
             options.missing_replicates,
             self.evidence.fit.layout.cluster_labels,
         )
         bare = np.isnan(variance.std_error) & ~np.isnan(targets.estimates.full)
         for m in np.flatnonzero(bare).tolist():
             if found[m].code in WITH_ERROR:
-                found[m] = Status(StatusCode.NO_VARIATION, detail=self.kind.no_variation)
+                found[m] = Status(StatusCode.NO_VARIATION, detail=kind.no_variation)
         return targets.with_coverage(found)
 
     def critical_words(self, alpha: float) -> str:

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Floats, Ints
+from didjack.errors import OptionError
 from didjack.inference import joint_tests, statistics
-from didjack.inference.bands import CriticalValues
+from didjack.inference.bands import CriticalValues, enough_draws
 from didjack.inference.joint_tests import JointTest
 from didjack.inference.reference.joint import JointReference, JointTargets
 from didjack.inference.reference.t_statistics import Reference
@@ -234,10 +235,17 @@ class Coefficients:
     def band(self, alpha: float) -> tuple[Floats, CriticalValues]:
         """Return the ends of simultaneous intervals, (M, 2), and critical values, (m,).
 
-        An overall keeps its own interval. No interval is narrower than the pointwise one.
+        An overall keeps its own interval. No interval is narrower than the pointwise one. Raises
+        where `alpha` is too small for the number of draws: the band would be infinite.
         """
         which, variance = self.targets.components, self.own_variance
         found = self.band_values(which, alpha)
+        if np.isinf(found.value).any() and not enough_draws(found.n_draws, alpha):
+            raise OptionError(
+                f"alpha={alpha:g} is too small for a simultaneous band from {found.n_draws:,} "
+                f"draws: it must be above {1.0 / (found.n_draws + 1.0):.2g}; joint=False gives "
+                "pointwise intervals, which are not simulated"
+            )
         value = found.value
         estimate, margin = self.targets.estimates.full[which], value * variance.std_error[which]
         ends = self.intervals(alpha)

@@ -55,7 +55,8 @@ def tidy(
     Raises
     ------
     OptionError
-        `alpha` is no number between 0 and 0.5; `overall` of ATT(g,t), which have none.
+        `alpha` is no number between 0 and 0.5, or too small for a band from draws; `overall` of
+        ATT(g,t), which have none.
 
     Examples
     --------
@@ -112,7 +113,8 @@ def confint(
     Raises
     ------
     OptionError
-        `alpha` is no number between 0 and 0.5: 0.05 is the one of 95 percent.
+        `alpha` is no number between 0 and 0.5: 0.05 is the one of 95 percent. A band comes from B
+        draws, and `alpha` is not above 1 / (B + 1), so that p-values would never be below it.
 
     Notes
     -----

@@ -57,10 +57,11 @@ class Coefficients:
     Attributes
     ----------
     evidence : Evidence, M coefficients
+    memo : what was computed from them
     """
 
     evidence: Evidence
-    _memo: Memo = field(default_factory=Memo, repr=False)
+    memo: Memo = field(default_factory=Memo, repr=False)
 
     @property
     def targets(self) -> Targets:
@@ -80,7 +81,7 @@ class Coefficients:
         weights : (L, M), optional
             Linear combinations; default: the coefficients themselves.
         """
-        rows = self._memo.get(("rows", kind.name), partial(kind.rows, self.evidence))
+        rows = self.memo.get(("rows", kind.name), partial(kind.rows, self.evidence))
         if weights is not None:
             rows = kind.together(combine(rows, weights), self.evidence.options)
         return VarianceInputs(rows, self.evidence, weights)
@@ -183,7 +184,7 @@ class Coefficients:
 
         Those without a standard error are left out: theirs are NaN. Computed once.
         """
-        return self._memo.get(("band", key_of(among), alpha), partial(self._band_of, among, alpha))
+        return self.memo.get(("band", key_of(among), alpha), partial(self._band_of, among, alpha))
 
     def _band_of(self, among: Ints, alpha: float) -> CriticalValues:
         value, error = np.full((2, among.size), np.nan)
@@ -257,7 +258,7 @@ class Coefficients:
     def test(self, weights: Floats, values: Floats) -> JointTest:
         """Test that (L, M) linear combinations have the values (L,), or say why not; once."""
         key = ("test", key_of(weights), key_of(values), self.evidence.options.alpha)
-        return self._memo.get(key, partial(self._test, weights, values))
+        return self.memo.get(key, partial(self._test, weights, values))
 
     def _test(self, weights: Floats, values: Floats) -> JointTest:
         reason = self._untestable(weights)
@@ -281,7 +282,7 @@ class Coefficients:
     def _joint_reference(self, weights: Floats) -> JointReference | None:
         """Return the joint null distribution of (L, M) combinations, if there is one."""
         key = ("joint reference", key_of(weights))
-        return self._memo.get(key, partial(self._new_joint_reference, weights))
+        return self.memo.get(key, partial(self._new_joint_reference, weights))
 
     def _new_joint_reference(self, weights: Floats) -> JointReference | None:
         reference = self.variance(self.kind, weights).reference

@@ -70,9 +70,10 @@ def printed(block, page, namespace):
 
 
 def told(message, category, *_):
-    """Print a warning where it comes, without the place and the line of code."""
-    text = f"{category.__name__}: {message}"
-    print(textwrap.fill(text, MOST_WIDE, subsequent_indent="  ", break_on_hyphens=False))
+    """Print a warning of the package where it comes, without the place and the line of code."""
+    if issubclass(category, DidjackWarning):
+        text = f"{category.__name__}: {message}"
+        print(textwrap.fill(text, MOST_WIDE, subsequent_indent="  ", break_on_hyphens=False))
 
 
 def stripped(text):

@@ -87,12 +87,34 @@ def treated_cohorts(fit: Fit) -> Bools:
 
 def treated_clusters(fit: Fit, targets: Targets) -> Ints:
     """Count the clusters of the cohorts that each coefficient is an effect on, (M,)."""
-    there, position = fit.layout.n_units > 0, fit.cell_cohort_position
+    there = (fit.layout.n_units > 0).astype(np.int64)
+    return np.asarray((there @ _treated_by(fit, targets) > 0).sum(axis=0))
+
+
+def _treated_by(fit: Fit, targets: Targets) -> Bools:
+    """Return which cohorts each coefficient is an effect on, (C, M)."""
+    position = fit.cell_cohort_position
+    cohorts = np.arange(fit.layout.cohorts.size)
     if targets.aggregated is None:
-        return np.asarray(there[:, position].sum(axis=0))
-    cohorts = np.unique(position)
-    moves = np.array([targets.aggregated.loading.touches(position == c) for c in cohorts])
-    return np.asarray((there[:, cohorts].astype(np.int64) @ moves > 0).sum(axis=0))
+        return np.asarray(cohorts[:, None] == position)
+    loading = targets.aggregated.loading
+    return np.array([loading.touches(position == c) for c in cohorts])
+
+
+def unseen_variation(fit: Fit, targets: Targets) -> list[str]:
+    """Say what variation between clusters analytic standard errors miss, (M,); empty: none known.
+
+    The mean of a cohort in one cluster has no residual between clusters, whatever its shocks are.
+    """
+    treated, (_, n_control) = treated_clusters(fit, targets), _counts(fit)
+    single = (fit.layout.n_units > 0).sum(axis=0) == 1
+    behind = _treated_by(fit, targets)
+    all_single = behind.any(axis=0) & ~(behind & ~single[:, None]).any(axis=0)
+    found = np.where(all_single, SINGLE_COHORTS, "").astype(object)
+    found[treated == 1] = ONE_TREATED_CLUSTER
+    if n_control == 1:
+        found[found == ""] = ONE_CONTROL_CLUSTER
+    return [str(reason) for reason in found]
 
 
 def _cohorts(fit: Fit) -> list[tuple[object, ...]]:
@@ -231,6 +253,11 @@ def composition_share(fit: Fit, overall: Targets | None) -> float:
 
 
 # ---- warnings ------------------------------------------------------------------------------------
+
+_UNSEEN = "own variation is not in the standard error"
+ONE_TREATED_CLUSTER = f"one treated cluster: its {_UNSEEN}"
+SINGLE_COHORTS = f"every treated cohort is in a single cluster: their {_UNSEEN}"
+ONE_CONTROL_CLUSTER = f"one control cluster: its {_UNSEEN}"
 
 FEW = 5
 """Fewer treated clusters than this, or clusters with control units, are worth a warning."""

@@ -120,7 +120,8 @@ class AggregateResult(Result):
             `randomization_test`, and ``"placebo"``, see `placebo_test`. Columns: estimate,
             std_error, df, statistic, p_value, conf_low, conf_high; ratio, the standard error over
             that of "CV3, model"; and invalid, why a row is known to be wrong in the design at hand,
-            empty where it is not. With ``which="all"``, rows are (coefficient, estimator).
+            or has no standard error; empty where neither is so. With ``which="all"``, rows are
+            (coefficient, estimator).
 
         Raises
         ------

@@ -5,6 +5,7 @@ import gzip
 import inspect
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 import tomllib
@@ -481,10 +482,12 @@ def test_what_the_demo_shows(tmp_path, capsys):
     from didjack import demo
 
     demo.main(str(tmp_path / "shown.png"))
-    printed = " ".join(capsys.readouterr().out.split())
+    out = capsys.readouterr().out
+    printed = " ".join(out.split())
     assert (tmp_path / "shown.png").stat().st_size > 10_000
     assert "Event study: cluster jackknife (CV3) next to clustered analytic" in printed
     assert "† Without state 17, ATT(2004, 2004)" in printed
+    assert re.search(r"^overall .* <0\.001 ", out, re.MULTILINE)  # the analytic p-value
     assert "State 17 is why: without it the effect is" in printed
     assert "Warnings: - 2 of 8 coefficients of the event study" in printed
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.estimation.cells import Cell, CellEstimates, Code, Codes
-from didjack.estimation.estimators import ESTIMATORS, Comparison, Regression, Side
+from didjack.estimation.estimators import ESTIMATORS, Comparison, Regression, Side, with_columns
 from didjack.estimation.kernels import linear_algebra
 from didjack.estimation.layout import Arm, Classes
-from didjack.estimation.propensity import Propensity, fit_propensity
+from didjack.estimation.propensity import Propensity, constant_overlap, fit_propensity
 from didjack.estimation.sums import SumSource
 from didjack.memo import Memo
 from didjack.options import EstimationOptions
@@ -50,7 +50,9 @@ class TwoByTwo:
         self, source: SumSource, options: EstimationOptions, progress: bool | None
     ) -> None:
         self.source = source
-        self.estimator = ESTIMATORS[options.est_method]
+        asked = ESTIMATORS[options.est_method]
+        self.estimator = with_columns(asked, source.layout.k)
+        self._asks_overlap = asked.has_logit
         self._drop = options.collinear == "drop"
         self._progress = progress
         self._memo = Memo()
@@ -201,9 +203,15 @@ class TwoByTwo:
         for dependent in () if self._drop else self._dependent(comparison):
             new = (dependent >= 0) & (code == Code.OK)
             code[new], column[new] = Code.SINGULAR, dependent[new]
-        if self.estimator.has_logit:
-            code[(code == Code.OK) & ~self.propensity(comparison).overlap] = Code.OVERLAP
+        if self._asks_overlap:
+            code[(code == Code.OK) & ~self._overlap(comparison)] = Code.OVERLAP
         return code, column
+
+    def _overlap(self, comparison: Comparison) -> Bools:
+        """Return whether the propensities of a comparison stay away from one, (R,)."""
+        if self.estimator.has_logit:
+            return self.propensity(comparison).overlap
+        return constant_overlap(self.source, *comparison)
 
     def _dependent(self, comparison: Comparison) -> Iterator[Ints]:
         """Yield the first dependent column of each regression, or of the logit's design."""

@@ -403,7 +403,7 @@ def _variances(view: View) -> dict[str, Variance]:
             continue
         name = kind.name
         if kind.clustered and not sample.by_unit:
-            if view.fit.source.layout.of_units:
+            if view.fit.layout.of_units:
                 alone = view.fit.under(vcov=kind.name).with_independent_units()
                 found[name] = Coefficients(Evidence(alone, view.targets)).variance(kind)
             name = kind.clustered
@@ -413,7 +413,6 @@ def _variances(view: View) -> dict[str, Variance]:
         coefficients = view.made_for(default)
         found |= {kind.name: coefficients.variance(kind) for kind in others}
         for reference, name in REFERENCES.items():
-            fit = coefficients.evidence.fit.under(reference=reference)
-            own = Coefficients(Evidence(fit, coefficients.targets))
+            own = Coefficients(coefficients.evidence.under(reference=reference))
             found[f"{default.name}, {name}"] = own.variance(default)
     return found

@@ -335,6 +335,8 @@ def trend_sensitivity(
         )
     most = trends.MOST_MULTIPLE if restriction == "relative_magnitudes" else np.inf
     values = None if m is None else check_numbers("m", m, 0.0, most)
+    if self._scheme.keys == "bins":
+        raise OptionError("trend_sensitivity() needs single event times: aggregate without bins")
     coefficients, targets = self._coefficients, self._targets
     effects, options = targets.aggregated, self.options.estimation
     assert effects is not None  # of an event study

@@ -15,7 +15,7 @@ from didjack.aggregation.shares import AggregatedShares
 from didjack.errors import OptionError
 from didjack.estimation.fit import Fit
 from didjack.inference.permutation.permuted import Overall
-from didjack.inference.targets import Targets, cell_table
+from didjack.inference.targets import Targets, cell_table, design_table
 from didjack.options import (
     AggregationType,
     AggregationWeights,
@@ -350,7 +350,7 @@ def aggregate_result(
         composition=found.composition,
         base=base,
         status=status,
-        shares=AggregatedShares(table, kind, window, by_cell),
+        shares=AggregatedShares(design_table(fit, table), kind, window, by_cell),
         aggregated=found,
     )
     return AggregateResult(fit, targets, kind, window, weights)

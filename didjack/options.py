@@ -257,9 +257,13 @@ def _check_choices(options: Any) -> None:
             check_choice(field.name, value, optional=field.default is None)
 
 
+ROLES = ("yname", "tname", "gname", "idname", "pname")
+"""No two of these columns are the same."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleOptions:
-    """Which columns hold what, and which rows are used."""
+    """Which columns hold what, and which rows are used; `pname` for triple differences alone."""
 
     yname: str
     tname: str
@@ -271,12 +275,13 @@ class SampleOptions:
     panel: bool = True
     allow_unbalanced_panel: bool = False
     collect: bool = False
+    pname: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("yname", "tname", "gname"):
             if getattr(self, name) is None:
                 raise UnknownOptionError(f"{name} is required: the name of a column")
-        for name in ("yname", "tname", "gname", "idname", "cluster", "weightsname", "xformla"):
+        for name in (*ROLES, "cluster", "weightsname", "xformla"):
             self._check_string(name)
         _check_fields(self, check_flag, "panel", "allow_unbalanced_panel", "collect")
         self._check_roles()
@@ -301,9 +306,9 @@ class SampleOptions:
         check_column(name, value, hint)
 
     def _check_roles(self) -> None:
-        """Raise where one column is to be two of outcome, period, cohort and unit."""
+        """Raise where one column is to be two of outcome, period, cohort, unit and eligibility."""
         roles: dict[str, list[str]] = {}
-        for name in ("yname", "tname", "gname", "idname"):
+        for name in ROLES:
             roles.setdefault(getattr(self, name), []).append(name)
         for column, names in roles.items():
             if column is not None and len(names) > 1:

@@ -15,7 +15,7 @@ from didjack.aggregation.shares import AggregatedShares
 from didjack.errors import OptionError
 from didjack.estimation.fit import Fit
 from didjack.inference.permutation.permuted import Overall
-from didjack.inference.targets import Targets, cell_table
+from didjack.inference.targets import Targets, cell_table, design_table
 from didjack.inference.variance.base import Evidence
 from didjack.options import (
     AggregationType,
@@ -353,7 +353,7 @@ def aggregated_targets(
         composition=found.composition,
         base=base,
         status=status,
-        shares=AggregatedShares(table, kind, window, by_cell),
+        shares=AggregatedShares(design_table(fit, table), kind, window, by_cell),
         aggregated=found,
     )
 

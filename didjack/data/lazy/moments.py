@@ -218,6 +218,7 @@ def spread(clean: CleanData, design: Columns, centre: float, steady: bool) -> Cl
         x=np.ascontiguousarray(x.reshape(n * k, k)),
         count=(clean.count[:, None] // k + more).ravel(),
         square=np.repeat(clean.square / k, k),
+        eligible=None if clean.eligible is None else np.repeat(clean.eligible, k),
         moments=None,
         x_names=design.names,
     )

@@ -37,7 +37,7 @@ SURVEY = f"""
     SELECT (random() * {N_CLUSTERS})::INT % {N_CLUSTERS} AS cluster,
         1 + (i % {N_PERIODS})::INT AS period,
         (random() < 0.4)::INT AS x1, (random() < 0.3)::INT AS x2, (random() < 0.2)::INT AS x3,
-        random() AS z1, random() AS z2, 0.5 + random() AS w
+        random() AS z1, random() AS z2, 0.5 + random() AS w, (random() * 31)::INT % 31 AS x31
     FROM range({{n}}) t(i)
 """
 PANEL = f"""
@@ -57,6 +57,7 @@ TASKS = {
     "survey": {"panel": False, **DUMMIES},
     "survey, weights": {"panel": False, "weightsname": "w", **DUMMIES},
     "survey, continuous": {"panel": False, **SUMS},
+    "survey, slopes of 31 levels": {"panel": False, **SUMS, "xformla": "~ C(x31) * z1"},
     "panel": {"idname": "id", **DUMMIES},
     "panel, continuous": {"idname": "id", **SUMS},
 }

@@ -111,7 +111,7 @@ class Used:
 
     def with_moments(self, rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         """Return rows with the columns that moments are made of."""
-        return rows if self.moments is None else rows.with_columns(**self.moments.columns())
+        return rows if self.moments is None else rows.with_columns(**self.moments.of_rows())
 
 
 # ---- memory --------------------------------------------------------------------------------------

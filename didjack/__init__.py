@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         UndefinedReplicateError,
         UnknownOptionError,
     )
-    from didjack.reporting import coefplot, etable
+    from didjack.reporting import coefplot, etable, timing_plot
     from didjack.results.group_time import AggregateResult, GroupTimeResult
 
 __version__ = "0.2.0"
@@ -44,6 +44,7 @@ __all__ = [
     "first_treated",
     "scan",
     "simulate",
+    "timing_plot",
     "warmup",
 ]
 
@@ -59,6 +60,7 @@ _HOMES = {
     "first_treated": "data.cohorts",
     "scan": "data.lazy.scan",
     "simulate": "simulate",
+    "timing_plot": "reporting",
     "warmup": "compiling",
 }
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
         UndefinedReplicateError,
         UnknownOptionError,
     )
-    from didjack.reporting import coefplot, etable, timing_plot
+    from didjack.reporting import coefplot, etable
     from didjack.results.group_time import AggregateResult, GroupTimeResult
+    from didjack.results.treatment_timing import timing_plot
 
 __version__ = "0.2.0"
 
@@ -60,7 +61,7 @@ _HOMES = {
     "first_treated": "data.cohorts",
     "scan": "data.lazy.scan",
     "simulate": "simulate",
-    "timing_plot": "reporting",
+    "timing_plot": "results.treatment_timing",
     "warmup": "compiling",
 }
 

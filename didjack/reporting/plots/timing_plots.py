@@ -1,15 +1,13 @@
-"""A table -> plots of who is treated when, and of mean outcomes by cohort."""
+"""Plots of who is treated when, and of mean outcomes by cohort."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
+import pandas as pd
 
 from didjack._typing import Floats, Ints
-from didjack.data.timing import Timing, read_timing
-from didjack.errors import OptionError
-from didjack.options import SampleOptions, check_listed, validate_keywords
 from didjack.reporting.plots.axes import AFTER, GREY, ink, new_figure, plain, set_title, settle
 from didjack.reporting.plots.coefficient_plots import panels_in
 from didjack.reporting.plots.guides import label_ticks, legend, put_below
@@ -18,10 +16,8 @@ from didjack.wording import label_text, one_line, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
     from numpy.typing import NDArray
 
-TimingRows = Literal["cohort", "cluster"]
 UNTREATED = "#D9D9D9"
 BESIDE = 4.0
 """On axes of so many inches the legend stands beside the title."""
@@ -29,100 +25,73 @@ ROW_POINTS = 9.0
 """Height of the name of a row."""
 
 
-@validate_keywords
-def timing_plot(  # noqa: PLR0913 (a plot has the options that it has)
-    data: Any,
-    tname: str,
-    gname: str,
-    idname: str | None = None,
-    cluster: str | None = None,
-    yname: str | None = None,
-    weightsname: str | None = None,
-    rows: TimingRows = "cohort",
-    ax: Axes | NDArray[Any] | Figure | SubFigure | None = None,
-    title: str | None = None,
-    legend: bool = True,
-    ylabel: str | None = None,
-) -> NDArray[Any]:
-    """Draw who is treated when, and mean outcomes by cohort.
+class Timing(Protocol):
+    """Treatment in T periods, by G cohorts and H clusters, as `data.timing` reads it."""
 
-    The table is drawn as it stands: rules that `csdid` has for its sample are not applied. Rows
-    without period, cluster, outcome or weight are left out.
+    @property
+    def periods(self) -> pd.Index:
+        """Labels, (T,)."""
 
-    Parameters
+    @property
+    def cohorts(self) -> list[Any]:
+        """Labels, (G,); None for the never-treated."""
+
+    @property
+    def start(self) -> Ints:
+        """Position of the first treated period, (G,)."""
+
+    @property
+    def n_units(self) -> Ints:
+        """Units of each cohort, (G,); rows where none are named."""
+
+    @property
+    def n_clusters(self) -> Ints:
+        """Clusters of each cohort, (G,)."""
+
+    @property
+    def by_cohort(self) -> Floats:
+        """Share of rows that are treated, (G, T)."""
+
+    @property
+    def clusters(self) -> pd.Index:
+        """Labels, (H,)."""
+
+    @property
+    def by_cluster(self) -> Floats:
+        """Share of rows that are treated, (H, T)."""
+
+    @property
+    def means(self) -> Floats | None:
+        """Mean outcomes, (G, T)."""
+
+
+class TimingWords(NamedTuple):
+    """What rows and outcomes are called.
+
+    Attributes
     ----------
-    data : pandas, polars or pyarrow table
-        It is not modified.
-    tname, gname : str
-        Columns of the period, and of the first treated period, as in `csdid`.
-    idname, cluster : str, optional
-        Columns of the unit, and of the cluster, which default to the unit. They are counted, and
-        with ``rows="cluster"`` each cluster is a row.
-    yname : str, optional
-        Column of the outcome: a second panel has its means by cohort.
-    weightsname : str, optional
-        Column of sampling weights of the means.
-    rows : {"cohort", "cluster"}
-        What the rows of the first panel are. The color of a cluster in a period says which share of
-        its rows is treated.
-    ax : matplotlib Axes, array of Axes, Figure or SubFigure, optional
-        Where to draw; default: a new figure. With `yname`, two Axes or an empty figure.
-    title : str, optional
-        Of the first panel; default: what it shows, "" for no title.
-    legend : bool
-        Whether there are legends.
-    ylabel : str, optional
-        What the outcome is called; default: its column.
-
-    Returns
-    -------
-    array of matplotlib Axes
-        The panel of treatment, and with `yname` that of the means.
-
-    Raises
-    ------
-    DataError
-        A column is not there or cannot be read.
-    OptionError
-        An argument is not allowed; ``rows="cluster"`` without `cluster` or `idname`.
-
-    Examples
-    --------
-    >>> import didjack
-    >>> df = didjack.datasets.load_castle()
-    >>> panels = didjack.timing_plot(
-    ...     df, tname="year", gname="cohort", idname="sid", cluster="state", yname="l_homicide"
-    ... )
-    >>> [text.get_text() for text in panels[0].get_yticklabels()][:2]
-    ['2006 (1 cluster)', '2007 (13 clusters)']
-    >>> panels[1].get_ylabel()
-    'mean of l_homicide'
+    cluster : of a row of the first panel; None: rows are cohorts
+    counted : what is counted of a cohort: "cluster", "unit" or "row"
+    outcome : of the second panel
     """
-    check_listed("rows", rows, get_args(TimingRows))
-    finish = Finish(title=title, legend=legend, ylabel=ylabel)
-    if rows == "cluster" and cluster is None and idname is None:
-        raise OptionError("rows='cluster' needs a cluster: name its column, or idname")
-    options = SampleOptions(
-        yname="" if yname is None else yname,
-        tname=tname,
-        gname=gname,
-        idname=idname,
-        cluster=cluster,
-        weightsname=weightsname,
-        panel=idname is not None,
-    )
-    timing = read_timing(data, options)
-    by_cluster = rows == "cluster"
+
+    cluster: str | None
+    counted: Literal["cluster", "unit", "row"]
+    outcome: str
+
+
+def draw_timing(timing: Timing, words: TimingWords, ax: Any, finish: Finish) -> NDArray[Any]:
+    """Draw treatment by period, and mean outcomes by cohort below if there are any."""
+    by_cluster = words.cluster is not None
     panels = _panels(ax, timing, by_cluster)
-    names = _names(timing, by_cluster, options)
-    shares = timing.by_cluster if by_cluster else timing.by_cohort
-    _treatment(panels[0], shares, names)
-    panels[0].set_ylabel(plain(one_line(cluster or idname)) if by_cluster else "cohort")
+    names = _names(timing, words)
+    _treatment(panels[0], timing.by_cluster if by_cluster else timing.by_cohort, names)
+    panels[0].set_ylabel("cohort" if words.cluster is None else plain(one_line(words.cluster)))
     set_title(panels[0], finish.words("Treatment by period"))
     boxes = np.empty((0, 4))
     if timing.means is not None:
         boxes = _outcomes(panels[1], timing, timing.means)
-        panels[1].set_ylabel(finish.y(f"mean of {one_line(yname)}"))
+        panels[1].set_ylabel(finish.y(f"mean of {one_line(words.outcome)}"))
     settle(panels[0])
     for panel in panels:
         label_ticks(panel, [label_text(period) for period in timing.periods])
@@ -143,15 +112,13 @@ def _panels(ax: Any, timing: Timing, by_cluster: bool) -> NDArray[Any]:
     return panels_in(given, n, "treatment and means", "one each", heights=heights).axes
 
 
-def _names(timing: Timing, by_cluster: bool, options: SampleOptions) -> list[str]:
+def _names(timing: Timing, words: TimingWords) -> list[str]:
     """Name the rows."""
-    if by_cluster:
+    if words.cluster is not None:
         return [one_line(label_text(label)) for label in timing.clusters]
-    named = options.cluster is not None
-    what = "cluster" if named else "unit" if options.idname else "row"
-    counts = timing.n_clusters if named else timing.n_units
+    counts = timing.n_clusters if words.counted == "cluster" else timing.n_units
     return [
-        f"{_cohort(label)} ({plural(count, what)})"
+        f"{_cohort(label)} ({plural(count, words.counted)})"
         for label, count in zip(timing.cohorts, counts.tolist(), strict=True)
     ]
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from didjack.reporting import coefplot, etable
     from didjack.results.group_time import AggregateResult, GroupTimeResult
+    from didjack.results.treatment_timing import timing_plot
 
 __version__ = "0.2.0"
 
@@ -47,6 +48,7 @@ __all__ = [
     "first_treated",
     "scan",
     "simulate",
+    "timing_plot",
     "warmup",
 ]
 
@@ -63,6 +65,7 @@ _HOMES = {
     "first_treated": "data.cohorts",
     "scan": "data.lazy.scan",
     "simulate": "simulate",
+    "timing_plot": "results.treatment_timing",
     "warmup": "compiling",
 }
 

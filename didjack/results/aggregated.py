@@ -27,7 +27,7 @@ from didjack.options import (
 )
 from didjack.reporting.export.honest import CriticalValues, HonestInputs, honest_inputs
 from didjack.reporting.plots.coefficient_plots import draw_aggregated
-from didjack.reporting.plots.points import Finish, Style
+from didjack.reporting.plots.points import Finish, Look, Style
 from didjack.results import permutation
 from didjack.results.estimates import MOST_CLUSTERS, N_PERMUTATIONS
 from didjack.results.estimates import compare as side_by_side
@@ -225,6 +225,10 @@ class AggregateResult(Result):
         offset: float = 0.0,
         title: str | None = None,
         legend: bool = True,
+        xlabel: str | None = None,
+        ylabel: str | None = None,
+        style: Look = "errorbar",
+        n_clusters: bool = False,
     ) -> Axes:
         """Draw the coefficients with their intervals, or what each cluster does to one of them.
 
@@ -235,8 +239,8 @@ class AggregateResult(Result):
         kind : {"coefficients", "replicates", "variance", "placebo"}
             The coefficients with their intervals; the estimates without each cluster; the
             clusters' shares of the jackknife variance; the overall ATT and its placebos, see
-            `placebo_test`. `compare`, `label`, `color`, `marker` and `offset` go
-            with "coefficients" alone.
+            `placebo_test`. `compare`, `label`, `color`, `marker`, `offset`,
+            `style` and `n_clusters` go with "coefficients" alone.
         alpha : float, optional
             One minus the level of the intervals; default: that of the call of `csdid`.
         joint : bool
@@ -261,7 +265,15 @@ class AggregateResult(Result):
             Default: what is drawn; "" for no title.
         legend : bool
             Whether there is a legend. It is where it covers no data; the vertical axis is made
-            longer if there is no such place.
+            longer if there is no such place, and in small figures the legend is below.
+        xlabel, ylabel : str, optional
+            Labels of the axes, as matplotlib reads them; default: what is on them, "" for none.
+            ``ylabel="effect on log homicides"`` gives the outcome a name.
+        style : {"errorbar", "ribbon"}
+            Intervals as bars, or as ribbons around a line.
+        n_clusters : bool
+            Write below the labels of the horizontal axis how many treated clusters each coefficient
+            is about.
 
         Returns
         -------
@@ -298,8 +310,9 @@ class AggregateResult(Result):
             joint=joint,
             compare=compare,
             coefficient=coefficient,
-            style=Style(label=label, color=color, marker=marker, offset=offset),
-            finish=Finish(title=title, legend=legend),
+            style=Style(label=label, color=color, marker=marker, offset=offset, look=style),
+            finish=Finish(title=title, legend=legend, xlabel=xlabel, ylabel=ylabel),
+            n_clusters=n_clusters,
         )
         if asked.kind == "placebo":
             return self._plot_placebos(ax, alpha, asked.finish)
@@ -310,7 +323,9 @@ class AggregateResult(Result):
                 f"a {self.title} is one number; plot another aggregation, kind='replicates', or "
                 "several results with coefplot"
             )
-        return draw_aggregated([asked.series(self._view)], self._scheme, ax, asked.finish)
+        return draw_aggregated(
+            [asked.series(self._view)], self._scheme, ax, asked.finish, asked.n_clusters
+        )
 
     @property
     def _overall_evidence(self) -> Evidence:

@@ -36,7 +36,7 @@ from didjack.options import (
     validate_keywords,
 )
 from didjack.reporting.plots.coefficient_plots import draw_cells
-from didjack.reporting.plots.points import Finish, Style
+from didjack.reporting.plots.points import Finish, Look, Style
 from didjack.results.aggregated import AggregateResult, aggregated_targets
 from didjack.results.estimates import N_PERMUTATIONS
 from didjack.results.estimates import compare as side_by_side
@@ -286,6 +286,10 @@ class GroupTimeResult(Result):
         offset: float = 0.0,
         title: str | None = None,
         legend: bool = True,
+        xlabel: str | None = None,
+        ylabel: str | None = None,
+        style: Look = "errorbar",
+        n_clusters: bool = False,
     ) -> Axes | NDArray[Any]:
         """Draw the ATT(g,t), one panel a cohort, or what each cluster does to one of them.
 
@@ -294,14 +298,13 @@ class GroupTimeResult(Result):
         ax : matplotlib Figure, SubFigure, or array of Axes, optional
             Where to draw; default: a new figure. An empty Figure or SubFigure is filled with
             panels, gets one title and one legend, and a constrained layout if it has none. An
-            array has one of the Axes for each cohort, in their order; they get the same scales,
-            and the last has the legend. What an earlier call returned can be given again. For the
-            other kinds: Axes.
+            array has one of the Axes for each cohort, in their order; the last has the legend. What
+            an earlier call returned can be given again. For the other kinds: Axes.
         kind : {"coefficients", "replicates", "variance", "placebo"}
             The ATT(g,t) over time with their intervals; the estimates without each cluster; the
             clusters' shares of the jackknife variance; the simple average and its placebos, see
-            `AggregateResult.placebo_test`. `compare`, `label`, `color`, `marker` and `offset` go
-            with "coefficients" alone.
+            `AggregateResult.placebo_test`. `compare`, `label`, `color`, `marker`, `offset`,
+            `style` and `n_clusters` go with "coefficients" alone.
         alpha : float, optional
             One minus the level of the intervals; default: that of the call of `csdid`.
         joint : bool
@@ -327,7 +330,14 @@ class GroupTimeResult(Result):
             Default: what is drawn; "" for no title.
         legend : bool
             Whether there is a legend. It is where it covers no data; the vertical axis is made
-            longer if there is no such place.
+            longer if there is no such place, and in small figures the legend is below.
+        xlabel, ylabel : str, optional
+            Labels of the axes, as matplotlib reads them; default: what is on them, "" for none.
+            ``ylabel="effect on log homicides"`` gives the outcome a name.
+        style : {"errorbar", "ribbon"}
+            Intervals as bars, or as ribbons around a line.
+        n_clusters : bool
+            Titles of panels count the treated clusters of a cohort, instead of its units.
 
         Returns
         -------
@@ -342,6 +352,9 @@ class GroupTimeResult(Result):
 
         Notes
         -----
+        Panels share their vertical scale, unless the widest would be more than three times the
+        narrowest: then each has its own, and the label of the axis says so.
+
         Open markers are changes from one period to the next: what comes before treatment with
         ``base_period="varying"``. A cross has no standard error. Where a few intervals would
         flatten all others, they are cut, and a triangle has the number that they go to; vertical
@@ -357,7 +370,7 @@ class GroupTimeResult(Result):
         ['cohort 2004 (20 units)', 'cohort 2006 (40 units)', 'cohort 2007 (131 units)']
         >>> ax = res.plot(kind="variance", coefficient=(2004, 2005), legend=False)
         >>> ax.get_title(loc="left")
-        'ATT(2004, 2005): clusters its variance comes from'
+        'ATT(2004, 2005): variance by cluster'
         """
         asked = Request(
             kind=kind,
@@ -365,15 +378,16 @@ class GroupTimeResult(Result):
             joint=joint,
             compare=compare,
             coefficient=coefficient,
-            style=Style(label=label, color=color, marker=marker, offset=offset),
-            finish=Finish(title=title, legend=legend),
+            style=Style(label=label, color=color, marker=marker, offset=offset, look=style),
+            finish=Finish(title=title, legend=legend, xlabel=xlabel, ylabel=ylabel),
+            n_clusters=n_clusters,
         )
         single: Any = ax
         if asked.kind == "placebo":
-            return self._simple.plot(single, kind, alpha, title=title, legend=legend)
+            return self._simple._plot_placebos(single, alpha, asked.finish)
         if asked.kind != "coefficients":
             return self._plot_clusters(asked.kind, single, coefficient, asked.finish)
-        return draw_cells([asked.series(self._view)], ax, asked.finish)
+        return draw_cells([asked.series(self._view)], ax, asked.finish, asked.n_clusters)
 
     @property
     def _overall_evidence(self) -> Evidence | None:

@@ -87,6 +87,18 @@ class View:
         return self.targets.components
 
     @property
+    def n_treated_clusters(self) -> Ints:
+        """Clusters with units of the cohorts that each of the components is about, (m,)."""
+        fit, aggregated = self.fit, self.targets.aggregated
+        cohorts, cohort = np.unique(fit.cell_cohort, return_inverse=True)
+        there = fit.layout.n_units[:, np.searchsorted(fit.layout.cohorts, cohorts)] > 0
+        if aggregated is None:
+            return np.asarray(there.sum(axis=0)[cohort])
+        about = [aggregated.loading.touches(cohort == g) for g in range(cohorts.size)]
+        some = there.astype(np.int64) @ np.array(about, dtype=np.int64) > 0
+        return np.asarray(some.sum(axis=0)[self.components])
+
+    @property
     def before(self) -> Bools:
         """Which of the components come before treatment, (m,)."""
         aggregated = self.targets.aggregated
@@ -221,6 +233,7 @@ class View:
             period=np.searchsorted(layout.periods, fit.cell_time),
             cohorts=layout.axis.labels(cohorts),
             n_units=layout.n_units.sum(axis=0)[np.searchsorted(layout.cohorts, cohorts)],
+            n_clusters=(layout.n_units > 0).sum(axis=0)[np.searchsorted(layout.cohorts, cohorts)],
             start=np.searchsorted(layout.periods, cohorts),
             anticipated=np.searchsorted(layout.periods, cohorts - self.options.anticipation),
             periods=own_index(layout.axis.labels(layout.periods)),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         UnknownOptionError,
     )
     from didjack.reporting import coefplot, etable
+    from didjack.results.differences import difference
     from didjack.results.group_time import AggregateResult, GroupTimeResult
 
 __version__ = "0.2.0"
@@ -40,6 +41,7 @@ __all__ = [
     "coefplot",
     "csdid",
     "datasets",
+    "difference",
     "etable",
     "first_treated",
     "scan",
@@ -55,6 +57,7 @@ _HOMES = {
     "coefplot": "reporting",
     "csdid": "api",
     "datasets": "datasets",
+    "difference": "results.differences",
     "etable": "reporting",
     "first_treated": "data.cohorts",
     "scan": "data.lazy.scan",

@@ -15,7 +15,7 @@ from small matrices; the loadings themselves, (H, T) a replicate, are never form
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ import numpy as np
 
 from didjack._typing import Floats, Ints
 from didjack.inference.reference.distribution import Parts
-from didjack.leave_one_out import Replicates
+from didjack.leave_one_out import Replicates, without
 from didjack.memo import key_of
 
 SIGNS = np.array([1.0, -1.0, -1.0, 1.0])
@@ -120,6 +120,51 @@ class Means:
             tuple(changed),
         )
 
+    @classmethod
+    def stacked(
+        cls, parts: Sequence[Means], places: Sequence[Ints], n_clusters: int, n_periods: int
+    ) -> Means:
+        """Put the cells of several designs one after the other.
+
+        Parameters
+        ----------
+        places : where the clusters of each design are among all, (H_p,)
+        n_clusters : H, how many there are in all
+        n_periods : what the positions of periods are moved by from one design to the next; 0 where
+            shocks of a cluster in a period are the same in all designs
+        """
+        period = np.concatenate([p.period + n_periods * i for i, p in enumerate(parts)])
+        order = np.argsort(period, kind="stable")
+        rank = np.empty_like(order)
+        rank[order] = np.arange(order.size)
+        width = max(part.terms.shape[1] for part in parts)
+        first = dict.fromkeys(("mean", "row", "version", "cell"), 0)
+        weight, row, terms, signs, usual = [], [], [], [], []
+        changed: list[Changed] = []
+        for part, place in zip(parts, places, strict=True):
+            weight.append(np.zeros((len(part.weight), n_clusters)))
+            weight[-1][:, place] = part.weight
+            row.append(part.row + first["row"])
+            filler = np.repeat(part.terms[:, :1], width - part.terms.shape[1], axis=1)
+            terms.append(rank[np.hstack([part.terms, filler]) + first["mean"]])
+            signs.append(np.pad(part.signs, ((0, 0), (0, width - part.signs.shape[1]))))
+            usual.append(_moved(part.usual, first["version"]))
+            for group in part.changed:
+                cells, versions = group.cells + first["cell"], group.versions
+                rows = without(place[group.replicates - 1])
+                changed.append(Changed(rows, cells, _moved(versions, first["version"])))
+            sizes = (part.period.size, len(part.weight), len(part.terms), part.usual.size)
+            first = {name: n + size for (name, n), size in zip(first.items(), sizes, strict=True)}
+        return cls(
+            np.vstack(weight),
+            np.concatenate(row)[order],
+            period[order],
+            np.vstack(terms),
+            np.vstack(signs),
+            np.concatenate(usual),
+            tuple(changed),
+        )
+
     @cached_property
     def left(self) -> Floats:
         """(D, R) weight left in each replicate; column 0 is the full sample.
@@ -174,6 +219,11 @@ class Means:
         at = np.searchsorted(used, self.terms[versions[some]])
         np.add.at(signs, (some[:, None], at), self.signs[versions[some]])
         return signs
+
+
+def _moved(versions: Ints, by: int) -> Ints:
+    """Return the numbers of versions further on; -1 stands for none."""
+    return np.where(versions < 0, -1, versions + by)
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,6 +297,10 @@ class Loadings:
             own=v[kept] * (own**2).sum(axis=1),
             first=self.beta.full,
         )
+
+    def scaled(self, root: Floats) -> Loadings:
+        """Return the loadings of shocks that are smaller by a factor, (D, H) by weights."""
+        return replace(self, weight=self.weight * root[self.row])
 
     def leverage(self, v: Floats) -> Floats:
         """(H,) share of each cluster in the variance of the estimate under the working model."""

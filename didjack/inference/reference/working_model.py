@@ -101,6 +101,11 @@ class Movements:
         movement: Floats = np.divide(total, count, out=nothing, where=count > 0)
         return movement
 
+    def size(self, v: Floats) -> float:
+        """Return the mean over clusters of r_h / v_h; NaN where no cluster has r."""
+        ratio = self.squares() / v
+        return float(np.nanmean(ratio)) if (~np.isnan(ratio)).any() else np.nan
+
     def scale(self, v: Floats) -> float:
         """Return the standard deviation of shocks whose relative variances are v, (H,).
 
@@ -160,11 +165,14 @@ class Design:
     means : what each cell is made of, in each replicate
     variance : (H,) relative working variance of the cluster-level shocks
     movements : of untreated rows, to which it is fitted
+    root : (D, H) standard deviation of the shocks of each cluster in the means with each of the D
+        weights, where it is not the same in all of them; `variance` then multiplies its square
     """
 
     means: Means
     variance: Floats
     movements: Movements
+    root: Floats | None = None
     _memo: Memo = field(default_factory=Memo)
 
     @classmethod
@@ -177,7 +185,8 @@ class Design:
         if shares.n_numbers > MOST_NUMBERS:
             return None
         share: Share = shares.share(position)
-        return self.means.target(share.share, share.cells)
+        found = self.means.target(share.share, share.cells)
+        return found if self.root is None else found.scaled(self.root)
 
     def axes(self, loadings: Loadings, kept: Bools, centre_on_mean: bool) -> Axes | None:
         """Return the quadratic form of a coefficient on its axes; made once for all alike.

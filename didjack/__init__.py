@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from didjack.reporting import coefplot, etable
     from didjack.results.differences import difference
     from didjack.results.group_time import AggregateResult, GroupTimeResult
+    from didjack.results.groups import GroupResults
+    from didjack.subgroups import by
 
 __version__ = "0.2.0"
 
@@ -32,12 +34,14 @@ __all__ = [
     "DidjackWarning",
     "EstimationWarning",
     "FewClustersWarning",
+    "GroupResults",
     "GroupTimeResult",
     "InferenceWarning",
     "OptionError",
     "SampleWarning",
     "UndefinedReplicateError",
     "UnknownOptionError",
+    "by",
     "coefplot",
     "csdid",
     "datasets",
@@ -53,7 +57,9 @@ __all__ = [
 # that numpy, pandas and numba take.
 _HOMES = {
     "AggregateResult": "results.group_time",
+    "GroupResults": "results.groups",
     "GroupTimeResult": "results.group_time",
+    "by": "subgroups",
     "coefplot": "reporting",
     "csdid": "api",
     "datasets": "datasets",

@@ -39,7 +39,8 @@ def effect(view: ResultView) -> str:
 
 def both(view: ResultView, write: Callable[[ResultView], str]) -> str:
     """Write something of a result, or of the results that it compares, where they differ in it."""
-    return " / ".join(dict.fromkeys(write(one) for one in view.sides or (view,)))
+    texts = dict.fromkeys(write(one) for one in view.sides or (view,))
+    return " / ".join(filter(None, texts))
 
 
 def coefficient_names(view: ResultView) -> list[str]:

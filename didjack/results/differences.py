@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args, overload
 
 import numpy as np
 import pandas as pd
@@ -37,6 +37,7 @@ from didjack.options import (
 from didjack.results import sensitivity
 from didjack.results.aggregated import AggregateResult, aggregated_targets
 from didjack.results.group_time import GroupTimeResult, group_time_targets
+from didjack.results.groups import GroupResults
 from didjack.results.result import Result
 from didjack.results.result_view import View
 from didjack.wording import label_text, name_some, plural
@@ -203,11 +204,25 @@ class AggregateDifference(Difference, AggregateResult):
 
 # ---- difference ----------------------------------------------------------------------------------
 
-R = TypeVar("R", GroupTimeResult, AggregateResult)
+
+@overload
+def difference(
+    a: GroupTimeResult, b: GroupTimeResult, shocks: Shocks = "separate"
+) -> GroupTimeDifference: ...
+
+
+@overload
+def difference(
+    a: AggregateResult, b: AggregateResult, shocks: Shocks = "separate"
+) -> AggregateDifference: ...
+
+
+@overload
+def difference(a: GroupResults, b: None = None, shocks: Shocks = "separate") -> Any: ...
 
 
 @validate_keywords
-def difference(a: R, b: R, shocks: Shocks = "separate") -> R:
+def difference(a: Any, b: Any = None, shocks: Shocks = "separate") -> Any:
     r"""Compare two results: effects of the first less those of the second.
 
     Coefficients are matched by their labels, clusters by theirs. The estimate is
@@ -220,7 +235,8 @@ def difference(a: R, b: R, shocks: Shocks = "separate") -> R:
     ----------
     a, b : GroupTimeResult or AggregateResult
         What `csdid` returns, or aggregations of one type. Each keeps its own options of estimation;
-        those of inference are the first one's.
+        those of inference are the first one's. Two groups of `by` may be given together: the first
+        less the second.
     shocks : {"separate", "shared"}
         What the working model takes the cluster-level shocks of the two to be. "separate":
         independent, as of two groups of people or two outcomes. "shared": the same, as of two
@@ -269,6 +285,13 @@ def difference(a: R, b: R, shocks: Shocks = "separate") -> R:
     >>> effect.overall[["estimate", "std_error", "p_value"]].astype(float).round(3).to_dict()
     {'estimate': 0.0, 'std_error': 0.0, 'p_value': 0.0}
     """
+    if isinstance(a, GroupResults) and b is None:
+        if len(a) != 2:
+            raise OptionError(
+                f"a has {len(a)} groups ({name_some(a.names, 4)}): name two of them, "
+                "difference(groups[...], groups[...]), or test all with equality_test()"
+            )
+        a, b = a.values()
     _check_kinds(a, b)
     check_listed("shocks", shocks, get_args(Shocks))
     if shocks == "shared" and a.options.yname != b.options.yname:
@@ -277,15 +300,9 @@ def difference(a: R, b: R, shocks: Shocks = "separate") -> R:
             f"{b.options.yname!r}: use shocks='separate'"
         )
     inference = {name: getattr(a.options.inference, name) for name in INFERENCE}
-    found: Any
-    if isinstance(a, GroupTimeResult):
-        assert isinstance(b, GroupTimeResult)
-        found = _of_cells(a, b._under(**inference), shocks)
-    else:
-        assert isinstance(b, AggregateResult)
-        found = _of_aggregates(a, b._under(**inference), shocks)
-    _report(found)
-    result: R = found
+    subtract = _of_cells if isinstance(a, GroupTimeResult) else _of_aggregates
+    result: Difference = subtract(a, b._under(**inference), shocks)
+    _report(result)
     return result
 
 

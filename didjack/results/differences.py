@@ -283,7 +283,7 @@ def difference(a: Any, b: Any = None, shocks: Shocks = "separate") -> Any:
     ... )
     >>> effect = didjack.difference(a, b)
     >>> effect.overall[["estimate", "std_error", "p_value"]].astype(float).round(3).to_dict()
-    {'estimate': 0.0, 'std_error': 0.0, 'p_value': 0.0}
+    {'estimate': -0.019, 'std_error': 0.04, 'p_value': 0.642}
     """
     if isinstance(a, GroupResults) and b is None:
         if len(a) != 2:

@@ -144,7 +144,7 @@ class GroupResults(Mapping[str, Result]):
         ... )
         >>> test = groups.aggregate("group").equality_test()
         >>> print(f"F({test['df_num']}) = {test['statistic']:.2f}, p = {test['p_value']:.2f}")
-        F(1) = 0.00, p = 0.00
+        F(1) = 0.05, p = 0.82
         """
         check_listed("which", which, ("overall", "all"))
         first = self._results[0]

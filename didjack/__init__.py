@@ -21,8 +21,11 @@ if TYPE_CHECKING:
         UnknownOptionError,
     )
     from didjack.reporting import coefplot, etable
+    from didjack.results.differences import difference
     from didjack.results.group_time import AggregateResult, GroupTimeResult
+    from didjack.results.groups import GroupResults
     from didjack.results.treatment_timing import timing_plot
+    from didjack.subgroups import by
 
 __version__ = "0.2.0"
 
@@ -34,16 +37,19 @@ __all__ = [
     "DidjackWarning",
     "EstimationWarning",
     "FewClustersWarning",
+    "GroupResults",
     "GroupTimeResult",
     "InferenceWarning",
     "OptionError",
     "SampleWarning",
     "UndefinedReplicateError",
     "UnknownOptionError",
+    "by",
     "coefplot",
     "csdid",
     "datasets",
     "ddd",
+    "difference",
     "etable",
     "first_treated",
     "scan",
@@ -56,11 +62,14 @@ __all__ = [
 # that numpy, pandas and numba take.
 _HOMES = {
     "AggregateResult": "results.group_time",
+    "GroupResults": "results.groups",
     "GroupTimeResult": "results.group_time",
+    "by": "subgroups",
     "coefplot": "reporting",
     "csdid": "api",
     "datasets": "datasets",
     "ddd": "api",
+    "difference": "results.differences",
     "etable": "reporting",
     "first_treated": "data.cohorts",
     "scan": "data.lazy.scan",

@@ -191,8 +191,7 @@ def fit(
     """
     given = dict(locals())
     with reported(context) as said:
-        names = parameters(didjack.GroupTimeResult.aggregate)
-        average = {name: given[name] for name in names if name in given}
+        average = {name: given[name] for name in _of_average(given)}
         if type is None:
             _only_aggregated(average)
         folder = None if out is None else _folder(out, force, data)
@@ -230,6 +229,11 @@ def _say(notes: list[str]) -> None:
 def _command() -> str:
     """Return the command as it was typed."""
     return shlex.join(["didjack", *sys.argv[1:]])
+
+
+def _of_average(given: dict[str, Any]) -> list[str]:
+    """Name the arguments of `aggregate` that the command has."""
+    return [name for name in parameters(didjack.GroupTimeResult.aggregate) if name in given]
 
 
 def _only_aggregated(average: dict[str, Any]) -> None:

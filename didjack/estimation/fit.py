@@ -184,6 +184,11 @@ class Fit:
         """Return sums by unit or by cluster, whichever is taken to be independent."""
         return self.once(("sums", by_unit), partial(self.source.influence, by_unit))
 
+    @property
+    def influence(self) -> Floats:
+        """Influence of units or clusters, whichever are independent, on ATT(g,t), (G, K)."""
+        return self.influence_by(self.by_unit)
+
     def influence_by(self, by_unit: bool) -> Floats:
         """Influence of units, or of clusters, on ATT(g,t), (G, K); computed once for each."""
         return self.once(("influence", by_unit), partial(self._find_influence, by_unit))

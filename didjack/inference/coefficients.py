@@ -16,7 +16,7 @@ from didjack.inference.bands import CriticalValues, enough_draws
 from didjack.inference.joint_tests import JointTest
 from didjack.inference.reference.joint import JointReference, JointTargets
 from didjack.inference.reference.t_statistics import Reference
-from didjack.inference.statistics import Variance
+from didjack.inference.statistics import ReferenceDistribution, Variance
 from didjack.inference.targets import Targets, combine, varies
 from didjack.inference.variance import KINDS
 from didjack.inference.variance.base import Evidence, VarianceInputs, VarianceKind
@@ -27,6 +27,7 @@ from didjack.wording import name_labels, plural
 
 WITH_ERROR = (StatusCode.OK, StatusCode.COMPOSITION, StatusCode.SKIPPED, StatusCode.IMPUTED)
 """With one of these a coefficient has a standard error, unless nothing varies."""
+UNMOVED = "nothing to impute, as cluster-level shocks cancel out of the estimate"
 
 
 class Largest(NamedTuple):
@@ -156,7 +157,10 @@ class Coefficients:
         )
         bare = np.isnan(variance.std_error) & ~np.isnan(targets.estimates.full)
         for m in np.flatnonzero(bare).tolist():
-            if found[m].code in WITH_ERROR:
+            reference = variance.reference
+            if found[m].code is StatusCode.IMPUTED and _unmoved(reference, m):
+                found[m] = replace(found[m], code=StatusCode.UNDEFINED, detail=UNMOVED)
+            elif found[m].code in WITH_ERROR:
                 found[m] = Status(StatusCode.NO_VARIATION, detail=kind.no_variation)
         return targets.with_coverage(found)
 
@@ -316,6 +320,11 @@ class Coefficients:
                 "at most; test fewer at a time"
             )
         return ""
+
+
+def _unmoved(reference: ReferenceDistribution | None, at: int) -> bool:
+    """Whether the working model says nothing of a coefficient."""
+    return isinstance(reference, Reference) and bool(reference.which[at] < 0)
 
 
 def _range(values: Floats, form: str = ".2f") -> str:

@@ -371,9 +371,8 @@ def _cell_size(fit: Fit) -> Floats:
     return np.asarray(by_period[ends].max(axis=1))
 
 
-def target_size(fit: Fit, targets: Targets) -> Floats:
-    """Return the size of what each coefficient is made of, (M,)."""
-    of_cells = cell_size(fit)
+def target_size(of_cells: Floats, targets: Targets) -> Floats:
+    """Return the size of what each coefficient is made of, (M,), from that of cells, (K,)."""
     if targets.aggregated is None:
         return of_cells
     return np.asarray(targets.aggregated.loading.magnitude().times(of_cells[None])[0])

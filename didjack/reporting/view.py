@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -32,7 +32,15 @@ COMPARISONS: dict[ControlGroup, str] = {
 
 def effect(view: ResultView) -> str:
     """Name what is estimated, in one line."""
+    if view.sides:
+        return f"difference of effects on {both(view, lambda one: one_line(one.options.yname))}"
     return f"effect on {one_line(view.options.yname)}"
+
+
+def both(view: ResultView, write: Callable[[ResultView], str]) -> str:
+    """Write something of a result, or of the results that it compares, where they differ in it."""
+    texts = dict.fromkeys(write(one) for one in view.sides or (view,))
+    return " / ".join(filter(None, texts))
 
 
 def coefficient_names(view: ResultView) -> list[str]:
@@ -140,6 +148,10 @@ class ResultView(Protocol):
     @property
     def options(self) -> Options:
         """The options of the call of `csdid`."""
+
+    @property
+    def sides(self) -> Sequence[ResultView]:
+        """The results whose difference this is; none where it is not one."""
 
     @property
     def about(self) -> Mapping[str, Any]:

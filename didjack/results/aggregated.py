@@ -14,7 +14,7 @@ from didjack.aggregation.schemes import Scheme, Window, bin_label
 from didjack.aggregation.shares import AggregatedShares
 from didjack.errors import OptionError
 from didjack.estimation.fit import Fit
-from didjack.inference.permutation.permuted import Overall
+from didjack.inference.permutation.permuted import Overall, Permutable
 from didjack.inference.targets import Targets, cell_table, design_table
 from didjack.inference.variance.base import Evidence
 from didjack.options import (
@@ -91,7 +91,7 @@ class AggregateResult(Result):
         return self
 
     @property
-    def _overall(self) -> Overall:
+    def _overall(self) -> Permutable:
         return Overall(self.type, self.window, self.weights == "cell")
 
     @validate_keywords

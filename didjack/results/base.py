@@ -15,7 +15,7 @@ from didjack.aggregation.schemes import Scheme
 from didjack.errors import OptionError
 from didjack.estimation.fit import Fit
 from didjack.inference.coefficients import Coefficients
-from didjack.inference.permutation.permuted import Overall
+from didjack.inference.permutation.permuted import Permutable
 from didjack.inference.targets import Targets
 from didjack.inference.variance.base import Evidence
 from didjack.options import (
@@ -81,7 +81,7 @@ class BaseResult(ABC):
 
     @property
     @abstractmethod
-    def _overall(self) -> Overall:
+    def _overall(self) -> Permutable:
         """Which aggregation the overall ATT is."""
 
     @property

@@ -24,7 +24,7 @@ from didjack.aggregation.schemes import (
 from didjack.aggregation.shares import CellShares
 from didjack.errors import OptionError
 from didjack.estimation.fit import Fit
-from didjack.inference.permutation.permuted import Overall
+from didjack.inference.permutation.permuted import Permutable
 from didjack.inference.targets import Targets, report_partial
 from didjack.inference.variance.base import Evidence
 from didjack.options import (
@@ -83,7 +83,7 @@ class GroupTimeResult(Result):
         return self._simple
 
     @property
-    def _overall(self) -> Overall:
+    def _overall(self) -> Permutable:
         return self._simple._overall
 
     @property

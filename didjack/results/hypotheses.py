@@ -103,7 +103,7 @@ def wald_test(self: BaseResult, R: Any = None, q: ArrayLike | None = None) -> Jo
 
 def _wald(self: BaseResult, weights: Floats, values: Floats) -> JointTest:
     """Test (L, M) restrictions, and warn if that cannot be done."""
-    return _tested(self._coefficients.test(weights, values))
+    return warn_untested(self._coefficients.test(weights, values))
 
 
 @validate_keywords
@@ -181,7 +181,7 @@ def pretest(
     test = pre_trends.pretest(
         self._coefficients, self._before, statistic, missing == "drop", self.alpha
     )
-    return _tested(test)
+    return warn_untested(test)
 
 
 @validate_keywords
@@ -277,7 +277,7 @@ def lincomb(
 T = TypeVar("T", JointTest, PreTest)
 
 
-def _tested(test: T) -> T:
+def warn_untested(test: T) -> T:
     """Warn if a test could not be made."""
     if test.reason:
         what = "Wald test" if isinstance(test, JointTest) else "pre-test"

@@ -11,7 +11,12 @@ import pandas as pd
 from didjack.errors import DataError, InferenceWarning, OptionError, warn
 from didjack.estimation.fit import Fit
 from didjack.inference.permutation import placebo, randomization
-from didjack.inference.permutation.permuted import Overall, one_cohort_each, strata_codes
+from didjack.inference.permutation.permuted import (
+    Overall,
+    Permutable,
+    one_cohort_each,
+    strata_codes,
+)
 from didjack.inference.permutation.placebo import PlaceboTest
 from didjack.inference.permutation.randomization import (
     MOST_UNDEFINED,
@@ -27,7 +32,7 @@ from didjack.wording import plural
 MOST_PERMUTATIONS = 1_000_000
 
 
-def draws(fit: Fit, n_permutations: int, seed: int, strata: Any) -> Draws:
+def draws(fit: Fit, overall: Permutable, n_permutations: int, seed: int, strata: Any) -> Draws:
     """Check how assignments are to be drawn."""
     n_permutations = check_count("n_permutations", n_permutations, 1, MOST_PERMUTATIONS)
     seed = check_count("seed", seed, 0, MOST_SEED)
@@ -35,23 +40,30 @@ def draws(fit: Fit, n_permutations: int, seed: int, strata: Any) -> Draws:
     code = np.zeros(cohort.size, dtype=np.int64)
     there = cohort >= 0
     code[there] = strata_codes(strata, fit.layout.cluster_labels[there])
+    alike = overall.exchangeable(fit)
+    code = code * (1 + int(alike.max(initial=0))) + alike
     return Draws(cohort, code, n_permutations, seed)
 
 
-def placebos(fit: Fit, overall: Overall) -> PlaceboTest:
+def placebos(fit: Fit, overall: Permutable) -> PlaceboTest:
     """Run a placebo test."""
+    if not isinstance(overall, Overall):
+        raise OptionError(
+            "placebo_test() is of one result, not of a difference: use randomization_test(), or "
+            "test each of the two"
+        )
     v = Design.from_fit(fit).total
     return placebo.placebo_test(fit, overall, one_cohort_each(fit, "placebo_test()"), v)
 
 
-def rows_to_compare(fit: Fit, overall: Overall, n_permutations: int) -> dict[str, pd.Series]:
+def rows_to_compare(fit: Fit, overall: Permutable, n_permutations: int) -> dict[str, pd.Series]:
     """Run the tests that can be had of the overall ATT, as rows of a comparison of errors."""
     found: dict[str, pd.Series] = {}
     with suppress(OptionError):  # without clusters there is nothing to permute
         fit = fit.under(vcov="CV3")
     if n_permutations:
         with suppress(DataError, OptionError):  # there is no such test here, as these say
-            drawn = draws(fit, n_permutations, fit.options.inference.seed, None)
+            drawn = draws(fit, overall, n_permutations, fit.options.inference.seed, None)
             test = randomization.randomization_test(fit, overall, drawn, "t", 0.0)
             found["randomization"] = _row(test)
     with suppress(DataError, OptionError):
@@ -160,7 +172,7 @@ def randomization_test(
     t = -2.46, p = 0.01
     """
     fit = self._fit.under(alpha=self._level(alpha))
-    drawn = draws(fit, n_permutations, seed, strata)
+    drawn = draws(fit, self._overall, n_permutations, seed, strata)
     check_listed("statistic", statistic, get_args(Statistic))
     number = isinstance(null, (int, float, np.integer, np.floating)) and not isinstance(null, bool)
     if not number or not np.isfinite(null):

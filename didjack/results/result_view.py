@@ -46,6 +46,7 @@ class View:
     under : gives the view of the same coefficients with another variance
     few_treated : gives sentences on what else tells about the overall ATT with few treated clusters
     positions_before : (m,) coefficients before treatment, and before any anticipation of it
+    sides : views of the results whose difference this is
     """
 
     coefficients: Coefficients
@@ -55,6 +56,7 @@ class View:
     under: Callable[[str], View]
     few_treated: Callable[[float], list[str]]
     positions_before: Ints
+    sides: tuple[View, ...] = ()
 
     @property
     def fit(self) -> Fit:

@@ -335,8 +335,6 @@ def trend_sensitivity(
         )
     most = trends.MOST_MULTIPLE if restriction == "relative_magnitudes" else np.inf
     values = None if m is None else check_numbers("m", m, 0.0, most)
-    if self._scheme.keys == "bins":
-        raise OptionError("trend_sensitivity() needs single event times: aggregate without bins")
     coefficients, targets = self._coefficients, self._targets
     effects, options = targets.aggregated, self.options.estimation
     assert effects is not None  # of an event study
@@ -465,7 +463,9 @@ def _names(result: BaseResult) -> dict[Any, str]:
 
 
 def _check_periods(result: BaseResult) -> None:
-    """Raise if periods have gaps: then steps are of different length."""
+    """Raise if periods have gaps or are binned: then steps are of different length."""
+    if result._scheme is not None and result._scheme.keys == "bins":
+        raise OptionError("trend_sensitivity() needs single event times: aggregate without bins")
     layout = result._fit.layout
     gaps = np.flatnonzero(np.diff(layout.periods) != 1)
     if gaps.size:

@@ -161,7 +161,7 @@ def test_influence_on_averages_is_the_derivative(samples, sample, kind, weights)
     by_cell = weights == "cell"
     averages = aggregate(cell_table(fit, by_cell), kind, Window(), by_cell)
     by_att = averages.loading.times(fit.influence)
-    got = by_att + averages.weight_loading.times(fit.weight_influence(by_cell))
+    got = by_att + averages.weight_loading.times(fit.weight_influence(by_cell, fit.by_unit))
     want = derivatives(df, df["cluster"].to_numpy(), average)
     close(got, want)
 

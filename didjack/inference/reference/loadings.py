@@ -23,7 +23,7 @@ import numpy as np
 
 from didjack._typing import Floats, Ints
 from didjack.inference.reference.distribution import Parts
-from didjack.leave_one_out import Replicates
+from didjack.leave_one_out import Replicates, without
 from didjack.memo import key_of
 
 SIGNS = np.array([1.0, -1.0, -1.0, 1.0])
@@ -153,6 +153,66 @@ class Means:
             tuple(changed),
         )
 
+    @classmethod
+    def stacked(
+        cls, parts: Sequence[Means], places: Sequence[Ints], roots: Sequence[Floats], n_periods: int
+    ) -> Means:
+        """Put the cells of several designs one after the other.
+
+        Parameters
+        ----------
+        places : where the clusters of each design are among all, (H_p,)
+        roots : (H,) standard deviation of the shocks of all clusters in each design
+        n_periods : what the positions of periods are moved by from one design to the next; 0 where
+            shocks of a cluster in a period are the same in all designs
+        """
+        period = np.concatenate([p.period + n_periods * i for i, p in enumerate(parts)])
+        order = np.argsort(period, kind="stable")
+        rank = np.empty_like(order)
+        rank[order] = np.arange(order.size)
+        width = max(part.terms.shape[1] for part in parts)
+        first = dict.fromkeys(("mean", "row", "version", "cell", "share"), 0)
+        weight, spread, row, terms, signs, share_of, usual = [], [], [], [], [], [], []
+        shares: list[Floats] = []
+        changed: list[Changed] = []
+        for part, place, root in zip(parts, places, roots, strict=True):
+            weight.append(np.zeros((len(part.weight), root.size)))
+            weight[-1][:, place] = part.weight
+            spread.append(np.tile(root, (len(part.weight), 1)))
+            spread[-1][:, place] *= 1.0 if part.spread is None else part.spread
+            row.append(part.row + first["row"])
+            filler = np.repeat(part.terms[:, :1], width - part.terms.shape[1], axis=1)
+            terms.append(rank[np.hstack([part.terms, filler]) + first["mean"]])
+            more = ((0, 0), (0, width - part.signs.shape[1]))
+            signs.append(np.pad(part.signs, more))
+            numbers = _moved(part.share_of, first["share"])
+            share_of.append(np.pad(numbers, more, constant_values=FULLY))
+            for share in part.shares:  # without a cluster that a design lacks, as in full
+                shares.append(np.full(1 + root.size, share[0]))
+                shares[-1][without(place)] = share[1:]
+            usual.append(_moved(part.usual, first["version"]))
+            for group in part.changed:
+                cells, versions = group.cells + first["cell"], group.versions
+                rows = without(place[group.replicates - 1])
+                changed.append(Changed(rows, cells, _moved(versions, first["version"])))
+            sizes = (
+                part.period.size,
+                *map(len, (part.weight, part.terms, part.usual, part.shares)),
+            )
+            first = {name: n + size for (name, n), size in zip(first.items(), sizes, strict=True)}
+        return cls(
+            np.vstack(weight),
+            np.vstack(spread),
+            np.concatenate(row)[order],
+            period[order],
+            np.vstack(terms),
+            np.vstack(signs),
+            np.vstack(share_of),
+            shares,
+            np.concatenate(usual),
+            tuple(changed),
+        )
+
     @cached_property
     def left(self) -> Floats:
         """(D, R) weight left in each replicate; column 0 is the full sample.
@@ -232,6 +292,11 @@ class Means:
         at = np.searchsorted(used, self.terms[own])
         np.add.at(signs, (some[:, None], at), self.signs[own] * (self.share_of[own] == number))
         return signs
+
+
+def _moved(versions: Ints, by: int) -> Ints:
+    """Return the numbers of versions further on; -1 stands for none."""
+    return np.where(versions < 0, -1, versions + by)
 
 
 @dataclass(frozen=True, eq=False)

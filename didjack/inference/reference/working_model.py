@@ -151,6 +151,12 @@ class Movements:
         movement: Floats = np.divide(total, count, out=nothing, where=count > 0)
         return movement
 
+    def size(self, v: Floats) -> float:
+        """Return the mean over clusters of r_h / v_h; NaN where no cluster has r."""
+        every = np.ones(len(self.change), dtype=bool)
+        ratio = self.standardised(every).squares() / v
+        return float(np.nanmean(ratio)) if (~np.isnan(ratio)).any() else np.nan
+
     def scale(self, v: Floats) -> float:
         """Return the standard deviation of shocks whose relative variances are v, (H,).
 

@@ -18,7 +18,7 @@ from didjack.inference.reference.loadings import Loadings
 from didjack.inference.reference.t_statistics import Reference
 from didjack.inference.reference.working_model import Design
 from didjack.inference.statistics import Variance
-from didjack.inference.targets import Targets, target_size
+from didjack.inference.targets import Targets, cell_size, target_size
 from didjack.leave_one_out import Replicates
 from didjack.memo import Memo, key_of
 from didjack.options import InferenceOptions
@@ -67,7 +67,12 @@ class Evidence:
     @cached_property
     def size(self) -> Floats:
         """The size of what the coefficients are made of, (M,): rounding errors go by it."""
-        return target_size(self.fit, self.targets)
+        return target_size(self.cell_size, self.targets)
+
+    @property
+    def cell_size(self) -> Floats:
+        """The size of what each ATT(g,t) is made of, (K,)."""
+        return cell_size(self.fit)
 
     @cached_property
     def influence(self) -> Floats:

@@ -146,9 +146,11 @@ def _views(results: Any) -> dict[str, ResultView]:
             hint = ", which matplotlib leaves out of legends"
             raise must_be("names of results", "without leading underscore, not empty", name, hint)
         views[name] = view
-    kinds = {view.title: name for name, view in views.items()}
+    kinds = {
+        view.scheme.name if view.scheme else "": (view.title, name) for name, view in views.items()
+    }
     if len(kinds) > 1:
-        listed = [f"{kind} ({name!r})" for kind, name in kinds.items()]
+        listed = [f"{kind} ({name!r})" for kind, name in kinds.values()]
         raise OptionError(f"results are of several kinds: {name_some(listed)}; draw one kind")
     return views
 

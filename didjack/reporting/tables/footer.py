@@ -11,6 +11,7 @@ import numpy as np
 from didjack._typing import Ints
 from didjack.aggregation.schemes import Window
 from didjack.options import (
+    NAMES,
     Collinear,
     ControlGroup,
     FixWeights,
@@ -18,7 +19,7 @@ from didjack.options import (
     Reference,
     Undefined,
 )
-from didjack.reporting.view import Aggregation, ResultView, coefficient_names
+from didjack.reporting.view import Aggregation, ResultView, both, coefficient_names
 from didjack.wording import label_text, name_some, one_line
 
 COMPARISONS: dict[ControlGroup, str] = {"nevertreated": "never", "notyettreated": "not yet"}
@@ -58,6 +59,10 @@ class Column:
         if names is not None:
             at = at[[name in names for name in coefficient_names(view)]]
         return cls(view, at)
+
+    def of(self, view: ResultView) -> Column:
+        """Return the column of a result that is compared, with the coefficients that it has."""
+        return self if view is self.view else Column.from_view(view, coefficient_names(self.view))
 
     @property
     def options(self) -> Options:
@@ -112,11 +117,17 @@ class Row:
     shown: Shown = "different"
     notable: Callable[[Column], bool] | None = None
 
+    def text(self, column: Column) -> str:
+        """Write it, of the results that a difference compares where they differ in it."""
+        if not set(self.arguments) & set(NAMES):
+            return self.write(column)
+        return both(column.view, lambda one: self.write(column.of(one)))
+
     def is_notable(self, column: Column) -> bool:
         """Whether a result has something to say here."""
         if self.notable is not None:
             return self.notable(column)
-        return self.usual is not None and self.write(column) not in ("", self.usual)
+        return self.usual is not None and self.text(column) not in ("", self.usual)
 
     def belongs(self, columns: Sequence[Column]) -> bool:
         """Whether a table of these results has the row."""
@@ -124,7 +135,7 @@ class Row:
             case "always":
                 return True
             case "different":
-                return len({self.write(column) or self.usual for column in columns}) > 1
+                return len({self.text(column) or self.usual for column in columns}) > 1
             case "notable":
                 return any(map(self.is_notable, columns))
             case _:
@@ -145,14 +156,14 @@ def rows(views: Sequence[ResultView], names: Collection[str] | None = None) -> l
         A label, and V texts; "" where something does not apply to a result.
     """
     columns = [Column.from_view(view, names) for view in views]
-    return [[row.label, *map(row.write, columns)] for row in ROWS if row.belongs(columns)]
+    return [[row.label, *map(row.text, columns)] for row in ROWS if row.belongs(columns)]
 
 
 def unusual(view: ResultView) -> list[list[str]]:
     """Return labels and texts of what was asked for beyond the usual."""
     column = Column.from_view(view)
     asked = [row for row in ROWS if row.shown == "different" and row.is_notable(column)]
-    return [[row.label, row.write(column)] for row in asked]
+    return [[row.label, row.text(column)] for row in asked]
 
 
 def counted(column: Column) -> str:

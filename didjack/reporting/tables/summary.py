@@ -8,7 +8,7 @@ from didjack.reporting.flags import flag, flag_notes
 from didjack.reporting.tables.footer import Column, counted, unusual
 from didjack.reporting.tables.grid import decimals_of, number
 from didjack.reporting.tables.table import Table
-from didjack.reporting.view import COMPARISONS, ResultView, coefficient_names
+from didjack.reporting.view import COMPARISONS, ResultView, both, coefficient_names
 from didjack.status import BASE
 from didjack.wording import name_some, p_text, plural
 
@@ -29,15 +29,15 @@ def summary(view: ResultView, alpha: float) -> Table:
 
 def _design_rows(view: ResultView) -> list[list[str]]:
     """Return the head of a summary: name, value, name, value."""
-    about, options = view.about, view.options
+    about = view.about
     by = about["cluster"] or "each row"
     left = [
-        ["Outcome", options.yname],
-        ["Estimator", view.estimator],
+        ["Outcome", both(view, lambda one: one.options.yname)],
+        ["Estimator", both(view, lambda one: one.estimator)],
         ["Covariates", str(about["xformla"])],
-        ["Control group", COMPARISONS[options.control_group]],
-        ["Base period", options.base_period],
-        ["Anticipation", plural(options.anticipation, "period")],
+        ["Control group", both(view, lambda one: COMPARISONS[one.options.control_group])],
+        ["Base period", both(view, lambda one: one.options.base_period)],
+        ["Anticipation", both(view, lambda one: plural(one.options.anticipation, "period"))],
     ]
     right = [
         ["Observations", f"{about['n_obs']:,}"],

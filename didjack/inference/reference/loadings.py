@@ -155,14 +155,14 @@ class Means:
 
     @classmethod
     def stacked(
-        cls, parts: Sequence[Means], places: Sequence[Ints], roots: Sequence[Floats], n_periods: int
+        cls, parts: Sequence[Means], places: Sequence[Ints], roots: Floats, n_periods: int
     ) -> Means:
         """Put the cells of several designs one after the other.
 
         Parameters
         ----------
         places : where the clusters of each design are among all, (H_p,)
-        roots : (H,) standard deviation of the shocks of all clusters in each design
+        roots : (P, H) standard deviation of the shocks of all clusters, in each of P designs
         n_periods : what the positions of periods are moved by from one design to the next; 0 where
             shocks of a cluster in a period are the same in all designs
         """
@@ -195,10 +195,8 @@ class Means:
                 cells, versions = group.cells + first["cell"], group.versions
                 rows = without(place[group.replicates - 1])
                 changed.append(Changed(rows, cells, _moved(versions, first["version"])))
-            sizes = (
-                part.period.size,
-                *map(len, (part.weight, part.terms, part.usual, part.shares)),
-            )
+            arrays = (part.period, part.weight, part.terms, part.usual, part.shares)
+            sizes = map(len, arrays)
             first = {name: n + size for (name, n), size in zip(first.items(), sizes, strict=True)}
         return cls(
             np.vstack(weight),

@@ -109,6 +109,7 @@ bench: $(BENCH_VENV)/.installed
 	$(BENCH_BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 replications: $(VENV)/.installed-replications
+	$(BIN)/python replications/castle.py --out $(REPLICATIONS)/castle
 	$(BIN)/python replications/minimum_wage.py --out $(REPLICATIONS)/minimum_wage
 	$(BIN)/python replications/medicaid.py --out $(REPLICATIONS)/medicaid
 	$(BIN)/python replications/simulation.py --out $(REPLICATIONS)/simulation

@@ -30,6 +30,7 @@ def needs(package):
 
 
 STUDIES = [
+    pytest.param("castle", marks=pytest.mark.slow),
     pytest.param("minimum_wage", marks=pytest.mark.slow),
     pytest.param("medicaid", marks=[pytest.mark.slow, needs("moderndid"), needs("cvxpy")]),
     pytest.param(

@@ -37,7 +37,7 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 NEEDED = {
-    "handovers.md": ["cvxpy", "moderndid"],
+    "interoperability.md": ["cvxpy", "moderndid"],
     "migrating.md": ["diff_diff", "moderndid", "pyfixest"],
 }
 """What pages import beside the package and the extra "test"; it is in the extra "interop"."""
@@ -118,7 +118,7 @@ def test_readme_and_home_page_have_the_same_example():
         np.testing.assert_array_equal(one.get_xydata(), other.get_xydata())
 
 
-def test_architecture_names_every_room_and_file():
+def test_architecture_names_every_folder_and_file():
     described = (ROOT / "docs" / "architecture.md").read_text()
     files = {path.relative_to(ROOT / "didjack") for path in (ROOT / "didjack").rglob("*.py")}
     names = {part for path in files for part in (path.stem, *path.parent.parts)} - {"__init__"}

@@ -223,7 +223,7 @@ def test_page_about_inference_says_what_was_found():
 
 
 def test_page_about_inference_says_how_often_sensitivity_intervals_cover():
-    table = tables("handovers.md")["Measured coverage"]
+    table = tables("interoperability.md")["Measured coverage"]
     treated = table["treated clusters"].astype(int)
     assert (treated.min(), treated.max()) == (1, 10)
     rates = table[["event time 0", "event time 2", "overall"]].astype(float).melt()["value"]

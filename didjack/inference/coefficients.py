@@ -17,7 +17,7 @@ from didjack.inference.joint_tests import JointTest
 from didjack.inference.reference.joint import JointReference, JointTargets
 from didjack.inference.reference.t_statistics import Reference
 from didjack.inference.statistics import Variance
-from didjack.inference.targets import Targets, combine, target_size, varies
+from didjack.inference.targets import Targets, combine, varies
 from didjack.inference.variance import KINDS
 from didjack.inference.variance.base import Evidence, VarianceInputs, VarianceKind
 from didjack.leave_one_out import Replicates
@@ -93,7 +93,7 @@ class Coefficients:
     def variance_of(self, inputs: VarianceInputs, kind: VarianceKind | None = None) -> Variance:
         """Return the same from what it is made from; none where that is rounding error alone."""
         found = (self.kind if kind is None else kind).variance(inputs)
-        gone, size, weights = self.targets.base, self._size, inputs.weights
+        gone, size, weights = self.targets.base, self.evidence.size, inputs.weights
         if weights is not None:
             gone = ~(weights[:, ~gone] != 0).any(axis=1)
             size = np.abs(weights) @ size
@@ -104,11 +104,6 @@ class Coefficients:
             np.where(gone, 0, found.n_replicates),
             found.reference,
         )
-
-    @cached_property
-    def _size(self) -> Floats:
-        """The size of what the coefficients are made of, (M,): rounding errors go by it."""
-        return target_size(self.evidence.fit, self.targets)
 
     def covariance(self, kind: VarianceKind, weights: Floats | None = None) -> Floats:
         """Return the covariance matrix, (M, M) or (L, L); its diagonal is that of `variance`."""

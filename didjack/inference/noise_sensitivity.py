@@ -22,7 +22,7 @@ from didjack.errors import OptionError
 from didjack.imports import load
 from didjack.inference.coefficients import Coefficients
 from didjack.inference.diagnostics import treated_weight
-from didjack.inference.reference.working_model import Design, Movements
+from didjack.inference.reference.working_model import Design
 from didjack.inference.statistics import Variance, statistics
 from didjack.inference.variance.base import VarianceInputs
 from didjack.inference.variance.jackknife import CV3
@@ -187,8 +187,8 @@ def observed(design: Design, treated: Bools, seed: int) -> Observed:
     seed : of random sets, where there are more than `N_SETS`
     """
     change = design.movements.change
-    pairs = (~np.isnan(change[:, treated])).any(axis=1)
-    movement = Movements(change[pairs], design.movements.weight[pairs]).squares() / design.variance
+    pairs = np.asarray((~np.isnan(change[:, treated])).any(axis=1))
+    movement = design.movements.standardised(pairs).squares() / design.variance
     own, others = movement[treated], movement[~treated]
     own, others = own[~np.isnan(own)], others[~np.isnan(others)]
     if not own.size or not others.size or not others.sum() > 0:

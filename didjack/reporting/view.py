@@ -76,7 +76,7 @@ class Cells:
     cohort : (K,) position of the cohort
     period : (K,) position of the period
     cohorts : (G,) labels
-    n_units : (G,) units of each cohort
+    n_units, n_clusters : (G,) units of each cohort, and clusters with any
     start : (G,) position of the first treated period; T if there is none
     anticipated : (G,) position of the first period in which treatment may be anticipated
     periods : (T,) labels
@@ -86,6 +86,7 @@ class Cells:
     period: Ints
     cohorts: pd.Index
     n_units: Ints
+    n_clusters: Ints
     start: Ints
     anticipated: Ints
     periods: pd.Index
@@ -161,6 +162,10 @@ class ResultView(Protocol):
         """Positions of the coefficients that do not aggregate the others."""
 
     @property
+    def n_treated_clusters(self) -> Ints:
+        """Clusters with units of the cohorts that each of the components is about, (m,)."""
+
+    @property
     def before(self) -> Bools:
         """Which of the components come before treatment, (m,)."""
 
@@ -199,6 +204,10 @@ class ResultView(Protocol):
     @property
     def aggregation(self) -> Aggregation | None:
         """What `aggregate` was asked for; None for ATT(g,t) themselves."""
+
+    @property
+    def chosen_cohorts(self) -> pd.Index:
+        """Labels of the cohorts that `aggregate` was asked for; none where it was not."""
 
     @property
     def estimator(self) -> str:

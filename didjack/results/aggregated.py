@@ -10,12 +10,13 @@ import pandas as pd
 
 from didjack._typing import Ints
 from didjack.aggregation.aggregate import AggregatedEffects, aggregate
-from didjack.aggregation.schemes import SCHEMES, Scheme, Window
+from didjack.aggregation.schemes import Scheme, Window, bin_label
 from didjack.aggregation.shares import AggregatedShares
 from didjack.errors import OptionError
 from didjack.estimation.fit import Fit
 from didjack.inference.permutation.permuted import Overall
-from didjack.inference.targets import Targets, cell_table
+from didjack.inference.targets import Targets, cell_table, design_table
+from didjack.inference.variance.base import Evidence
 from didjack.options import (
     AggregationType,
     AggregationWeights,
@@ -26,7 +27,7 @@ from didjack.options import (
 )
 from didjack.reporting.export.honest import CriticalValues, HonestInputs, honest_inputs
 from didjack.reporting.plots.coefficient_plots import draw_aggregated
-from didjack.reporting.plots.points import Finish, Style
+from didjack.reporting.plots.points import Finish, Look, Style
 from didjack.results import permutation
 from didjack.results.estimates import MOST_CLUSTERS, N_PERMUTATIONS
 from didjack.results.estimates import compare as side_by_side
@@ -50,7 +51,8 @@ class AggregateResult(Result):
     weights: AggregationWeights
 
     def _on(self, fit: Fit) -> AggregateResult:
-        return aggregate_result(fit, self.type, self.window, self.weights)
+        targets = aggregated_targets(fit, self.type, self.window, self.weights)
+        return AggregateResult(Evidence(fit, targets), self.type, self.window, self.weights)
 
     @property
     def title(self) -> str:
@@ -59,14 +61,14 @@ class AggregateResult(Result):
 
     @property
     def _scheme(self) -> Scheme:
-        return SCHEMES[self.type]
+        return self.window.scheme(self.type)
 
     @property
     def _before(self) -> Ints:
         aggregated = self._targets.aggregated
         if aggregated is None or not self._scheme.leads:
             return np.empty(0, dtype=np.int64)
-        before = aggregated.keys < -self.options.anticipation
+        before = self._scheme.before(aggregated.keys, self.options.anticipation)
         return np.flatnonzero(before & ~self._targets.base[: before.size])
 
     @property
@@ -223,6 +225,10 @@ class AggregateResult(Result):
         offset: float = 0.0,
         title: str | None = None,
         legend: bool = True,
+        xlabel: str | None = None,
+        ylabel: str | None = None,
+        style: Look = "errorbar",
+        n_clusters: bool = False,
     ) -> Axes:
         """Draw the coefficients with their intervals, or what each cluster does to one of them.
 
@@ -233,8 +239,8 @@ class AggregateResult(Result):
         kind : {"coefficients", "replicates", "variance", "placebo"}
             The coefficients with their intervals; the estimates without each cluster; the
             clusters' shares of the jackknife variance; the overall ATT and its placebos, see
-            `placebo_test`. `compare`, `label`, `color`, `marker` and `offset` go
-            with "coefficients" alone.
+            `placebo_test`. `compare`, `label`, `color`, `marker`, `offset`,
+            `style` and `n_clusters` go with "coefficients" alone.
         alpha : float, optional
             One minus the level of the intervals; default: that of the call of `csdid`.
         joint : bool
@@ -259,7 +265,15 @@ class AggregateResult(Result):
             Default: what is drawn; "" for no title.
         legend : bool
             Whether there is a legend. It is where it covers no data; the vertical axis is made
-            longer if there is no such place.
+            longer if there is no such place, and in small figures the legend is below.
+        xlabel, ylabel : str, optional
+            Labels of the axes, as matplotlib reads them; default: what is on them, "" for none.
+            ``ylabel="effect on log homicides"`` gives the outcome a name.
+        style : {"errorbar", "ribbon"}
+            Intervals as bars, or as ribbons around a line.
+        n_clusters : bool
+            Write below the labels of the horizontal axis how many treated clusters each coefficient
+            is about.
 
         Returns
         -------
@@ -296,8 +310,9 @@ class AggregateResult(Result):
             joint=joint,
             compare=compare,
             coefficient=coefficient,
-            style=Style(label=label, color=color, marker=marker, offset=offset),
-            finish=Finish(title=title, legend=legend),
+            style=Style(label=label, color=color, marker=marker, offset=offset, look=style),
+            finish=Finish(title=title, legend=legend, xlabel=xlabel, ylabel=ylabel),
+            n_clusters=n_clusters,
         )
         if asked.kind == "placebo":
             return self._plot_placebos(ax, alpha, asked.finish)
@@ -308,16 +323,18 @@ class AggregateResult(Result):
                 f"a {self.title} is one number; plot another aggregation, kind='replicates', or "
                 "several results with coefplot"
             )
-        return draw_aggregated([asked.series(self._view)], self._scheme, ax, asked.finish)
+        return draw_aggregated(
+            [asked.series(self._view)], self._scheme, ax, asked.finish, asked.n_clusters
+        )
 
     @property
-    def _overall_targets(self) -> Targets:
-        return self._targets
+    def _overall_evidence(self) -> Evidence:
+        return self._evidence
 
 
-def aggregate_result(
+def aggregated_targets(
     fit: Fit, kind: AggregationType, window: Window, weights: AggregationWeights
-) -> AggregateResult:
+) -> Targets:
     """Aggregate the cells of a fit.
 
     Parameters
@@ -329,13 +346,13 @@ def aggregate_result(
 
     Returns
     -------
-    AggregateResult
+    Targets
     """
     by_cell = weights == "cell"
-    scheme = SCHEMES[kind]
+    scheme = window.scheme(kind)
     table = cell_table(fit, by_cell)
     found = aggregate(table, kind, window, by_cell)
-    keys = _labels(scheme, found.keys, fit)
+    keys = _labels(found.keys, fit, scheme, window)
     labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
     cells = np.array([cell.is_base for cell in fit.estimates.cells], dtype=bool)
     base = found.loading.touches(cells) & ~found.loading.touches(~cells)
@@ -344,17 +361,16 @@ def aggregate_result(
         BASE if zero else Status(StatusCode.MISSING, detail=why) if none else OK
         for zero, none, why in gaps
     ]
-    targets = Targets(
+    return Targets(
         labels=labels,
         index=pd.Index([*keys, OVERALL], name=None if scheme.keys == "none" else scheme.label),
         theta=found.theta,
         composition=found.composition,
         base=base,
         status=status,
-        shares=AggregatedShares(table, kind, window, by_cell),
+        shares=AggregatedShares(design_table(fit, table), kind, window, by_cell),
         aggregated=found,
     )
-    return AggregateResult(fit, targets, kind, window, weights)
 
 
 def _missing(aggregated: AggregatedEffects) -> list[str]:
@@ -367,12 +383,15 @@ def _missing(aggregated: AggregatedEffects) -> list[str]:
     ]
 
 
-def _labels(scheme: Scheme, keys: Ints, fit: Fit) -> pd.Index:
+def _labels(keys: Ints, fit: Fit, scheme: Scheme, window: Window) -> pd.Index:
     """Label the components of an aggregation."""
     match scheme.keys:
         case "none" | "numbers":
             return pd.Index(keys)
         case "periods":
             return fit.layout.axis.labels(keys)
+        case "bins":
+            assert window.bins is not None  # which make this scheme
+            return pd.Index([bin_label(window.bins[key]) for key in keys.tolist()])
         case _:
             assert_never(scheme.keys)

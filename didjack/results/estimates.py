@@ -445,7 +445,7 @@ def _estimators(view: View) -> dict[str, Estimator]:
             continue
         name = kind.name
         if kind.clustered and not sample.by_unit:
-            if view.fit.source.layout.of_units:
+            if view.fit.layout.of_units:
                 alone = view.fit.under(vcov=kind.name).with_independent_units()
                 by_unit = Coefficients(Evidence(alone, view.targets))
                 found[name] = Estimator.from_coefficients(by_unit, kind)
@@ -456,7 +456,6 @@ def _estimators(view: View) -> dict[str, Estimator]:
         coefficients = view.made_for(default)
         found |= {kind.name: Estimator.from_coefficients(coefficients, kind) for kind in others}
         for reference, name in REFERENCES.items():
-            fit = coefficients.evidence.fit.under(reference=reference)
-            own = Coefficients(Evidence(fit, coefficients.targets))
+            own = Coefficients(coefficients.evidence.under(reference=reference))
             found[f"{default.name}, {name}"] = Estimator.from_coefficients(own, default)
     return found

@@ -20,7 +20,7 @@ def sentences(result: BaseResult, alpha: float) -> list[str]:
     fit = result._fit
     n_treated = int((treated_weight(fit) > 0).sum())
     options = fit.options.inference
-    if not 0 < n_treated < FEW or not options.jackknife or result._overall_targets is None:
+    if not 0 < n_treated < FEW or not options.jackknife or result._overall_evidence is None:
         return []
     overall = result._aggregation
     if np.isnan(overall._coefficients.own_variance.std_error[-1]):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,11 +11,22 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Ints
-from didjack.aggregation.schemes import SCHEMES, Window
+from didjack.aggregation.schemes import (
+    SCHEMES,
+    Scheme,
+    Window,
+    bin_label,
+    bin_of,
+    read_bins,
+    read_cohorts,
+    read_event_times,
+)
 from didjack.aggregation.shares import CellShares
+from didjack.errors import OptionError
 from didjack.estimation.fit import Fit
 from didjack.inference.permutation.permuted import Overall
 from didjack.inference.targets import Targets, report_partial
+from didjack.inference.variance.base import Evidence
 from didjack.options import (
     AggregationType,
     AggregationWeights,
@@ -24,12 +36,13 @@ from didjack.options import (
     validate_keywords,
 )
 from didjack.reporting.plots.coefficient_plots import draw_cells
-from didjack.reporting.plots.points import Finish, Style
-from didjack.results.aggregated import AggregateResult, aggregate_result
+from didjack.reporting.plots.points import Finish, Look, Style
+from didjack.results.aggregated import AggregateResult, aggregated_targets
 from didjack.results.estimates import N_PERMUTATIONS
 from didjack.results.estimates import compare as side_by_side
 from didjack.results.result import PlotKind, Request, Result
 from didjack.results.result_view import report_inference
+from didjack.wording import name_some, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,6 +62,12 @@ class GroupTimeResult(Result):
 
     def _on(self, fit: Fit) -> GroupTimeResult:
         return group_time_result(fit)
+
+    def _aggregated(
+        self, kind: AggregationType, window: Window, weights: AggregationWeights = "cohort"
+    ) -> AggregateResult:
+        targets = aggregated_targets(self._fit, kind, window, weights)
+        return AggregateResult(self._evidence.of(targets), kind, window, weights)
 
     @property
     def title(self) -> str:
@@ -94,13 +113,17 @@ class GroupTimeResult(Result):
         return self._fit.cells()
 
     @validate_keywords
-    def aggregate(
+    def aggregate(  # noqa: PLR0913 (there are so many ways to choose ATT(g,t))
         self,
         type: AggregationType = "simple",
         min_e: float | None = None,
         max_e: float | None = None,
         balance_e: float | None = None,
         weights: AggregationWeights = "cohort",
+        *,
+        cohorts: Sequence[Any] | None = None,
+        event_times: Sequence[int] | None = None,
+        bins: Sequence[tuple[float, float]] | None = None,
     ) -> AggregateResult:
         r"""Average ATT(g,t).
 
@@ -121,8 +144,8 @@ class GroupTimeResult(Result):
             event time ("event"), of each cohort ("group") or of each period ("calendar"); the
             last three have an overall average, too.
         min_e, max_e : float, optional
-            First and last event time, in periods ("event"); `max_e` also bounds t - g in
-            "simple" and "group".
+            First and last event time t - g, in periods ("event", and from treatment on "simple" and
+            "group").
         balance_e : float, optional
             Only cohorts observed for at least this many periods after treatment, and only event
             times that all of them have ("event").
@@ -131,6 +154,14 @@ class GroupTimeResult(Result):
             both periods together (what Stata's ``csdid`` up to 1.82 and ``csdidjack`` use for
             repeated cross sections). With "cell", "group" takes weighted means as well. Both
             agree on a balanced panel with constant weights.
+        cohorts : list, optional
+            First treated periods of the cohorts that take part, as in the data.
+        event_times : list of int, optional
+            Event times that take part.
+        bins : list of pairs, optional
+            First and last event times of bins ("event"), such as ``[(-5, -2), (3, 8)]``; infinite:
+            no bound. The effect of a bin is :math:`\sum p_g ATT(g,g+e) / \sum p_g` over its event
+            times and all g; overall, their mean over bins from treatment on.
 
         Returns
         -------
@@ -140,7 +171,8 @@ class GroupTimeResult(Result):
         Raises
         ------
         OptionError
-            An option that is not allowed, or a window without any ATT(g,t).
+            An option that is not allowed, a window or bin without any ATT(g,t), cohorts or event
+            times that there are not, or bins that overlap.
 
         Warns
         -----
@@ -160,15 +192,29 @@ class GroupTimeResult(Result):
         >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
         >>> print(f"{res.aggregate('simple').overall['estimate']:.4f}")
         -0.0400
+
+        The effect in the first two years on the early cohorts, and years taken together:
+
+        >>> early = res.aggregate("simple", cohorts=[2004, 2006], event_times=[0, 1])
+        >>> print(f"{early.overall['estimate']:.4f}")
+        -0.0288
+        >>> bins = res.aggregate("event", bins=[(-3, -1), (0, 1), (2, 3)])
+        >>> bins.tidy()[["event_time", "estimate"]].round(4)
+          event_time  estimate
+        0   -3 to -1   -0.0006
+        1     0 to 1   -0.0273
+        2     2 to 3   -0.1190
         """
         kind = aggregation_type(type)
         check_choice("weights", weights)
-        window = Window(min_e, max_e, balance_e)
+        chosen = _chosen(self._fit, SCHEMES[kind], cohorts, event_times)
+        window = Window(min_e, max_e, balance_e, *chosen, None if bins is None else read_bins(bins))
         window.check(SCHEMES[kind])
+        _check_bins(self._fit, window)
         if (kind, window, weights) == ("simple", Window(), "cohort"):
             result = self._simple
         else:
-            result = aggregate_result(self._fit, kind, window, weights)
+            result = self._aggregated(kind, window, weights)
         if not report_partial(self._fit, result._view.targets, result.title):
             report_inference(result._view)
         return result
@@ -221,7 +267,7 @@ class GroupTimeResult(Result):
         """
         if type is not None:
             kind = aggregation_type(type)
-            average = aggregate_result(self._fit, kind, Window(), "cohort")
+            average = self._aggregated(kind, Window())
             return average.compare_vcov(which, alpha, n_permutations)
         return side_by_side(self._view, self._view.components, self._level(alpha), True)
 
@@ -240,6 +286,10 @@ class GroupTimeResult(Result):
         offset: float = 0.0,
         title: str | None = None,
         legend: bool = True,
+        xlabel: str | None = None,
+        ylabel: str | None = None,
+        style: Look = "errorbar",
+        n_clusters: bool = False,
     ) -> Axes | NDArray[Any]:
         """Draw the ATT(g,t), one panel a cohort, or what each cluster does to one of them.
 
@@ -248,14 +298,13 @@ class GroupTimeResult(Result):
         ax : matplotlib Figure, SubFigure, or array of Axes, optional
             Where to draw; default: a new figure. An empty Figure or SubFigure is filled with
             panels, gets one title and one legend, and a constrained layout if it has none. An
-            array has one of the Axes for each cohort, in their order; they get the same scales,
-            and the last has the legend. What an earlier call returned can be given again. For the
-            other kinds: Axes.
+            array has one of the Axes for each cohort, in their order; the last has the legend. What
+            an earlier call returned can be given again. For the other kinds: Axes.
         kind : {"coefficients", "replicates", "variance", "placebo"}
             The ATT(g,t) over time with their intervals; the estimates without each cluster; the
             clusters' shares of the jackknife variance; the simple average and its placebos, see
-            `AggregateResult.placebo_test`. `compare`, `label`, `color`, `marker` and `offset` go
-            with "coefficients" alone.
+            `AggregateResult.placebo_test`. `compare`, `label`, `color`, `marker`, `offset`,
+            `style` and `n_clusters` go with "coefficients" alone.
         alpha : float, optional
             One minus the level of the intervals; default: that of the call of `csdid`.
         joint : bool
@@ -281,7 +330,14 @@ class GroupTimeResult(Result):
             Default: what is drawn; "" for no title.
         legend : bool
             Whether there is a legend. It is where it covers no data; the vertical axis is made
-            longer if there is no such place.
+            longer if there is no such place, and in small figures the legend is below.
+        xlabel, ylabel : str, optional
+            Labels of the axes, as matplotlib reads them; default: what is on them, "" for none.
+            ``ylabel="effect on log homicides"`` gives the outcome a name.
+        style : {"errorbar", "ribbon"}
+            Intervals as bars, or as ribbons around a line.
+        n_clusters : bool
+            Titles of panels count the treated clusters of a cohort, instead of its units.
 
         Returns
         -------
@@ -296,6 +352,9 @@ class GroupTimeResult(Result):
 
         Notes
         -----
+        Panels share their vertical scale, unless the widest would be more than three times the
+        narrowest: then each has its own, and the label of the axis says so.
+
         Open markers are changes from one period to the next: what comes before treatment with
         ``base_period="varying"``. A cross has no standard error. Where a few intervals would
         flatten all others, they are cut, and a triangle has the number that they go to; vertical
@@ -311,7 +370,7 @@ class GroupTimeResult(Result):
         ['cohort 2004 (20 units)', 'cohort 2006 (40 units)', 'cohort 2007 (131 units)']
         >>> ax = res.plot(kind="variance", coefficient=(2004, 2005), legend=False)
         >>> ax.get_title(loc="left")
-        'ATT(2004, 2005): clusters its variance comes from'
+        'ATT(2004, 2005): variance by cluster'
         """
         asked = Request(
             kind=kind,
@@ -319,28 +378,56 @@ class GroupTimeResult(Result):
             joint=joint,
             compare=compare,
             coefficient=coefficient,
-            style=Style(label=label, color=color, marker=marker, offset=offset),
-            finish=Finish(title=title, legend=legend),
+            style=Style(label=label, color=color, marker=marker, offset=offset, look=style),
+            finish=Finish(title=title, legend=legend, xlabel=xlabel, ylabel=ylabel),
+            n_clusters=n_clusters,
         )
         single: Any = ax
         if asked.kind == "placebo":
-            return self._simple.plot(single, kind, alpha, title=title, legend=legend)
+            return self._simple._plot_placebos(single, alpha, asked.finish)
         if asked.kind != "coefficients":
             return self._plot_clusters(asked.kind, single, coefficient, asked.finish)
-        return draw_cells([asked.series(self._view)], ax, asked.finish)
+        return draw_cells([asked.series(self._view)], ax, asked.finish, asked.n_clusters)
 
     @property
-    def _overall_targets(self) -> Targets | None:
+    def _overall_evidence(self) -> Evidence | None:
         if not (self._fit.cell_time >= self._fit.cell_cohort).any():
             return None
-        return self._simple._view.targets
+        return self._simple._evidence
 
     @cached_property
     def _simple(self) -> AggregateResult:
-        return aggregate_result(self._fit, "simple", Window(), "cohort")
+        return self._aggregated("simple", Window())
 
 
-def group_time_result(fit: Fit) -> GroupTimeResult:
+def _chosen(
+    fit: Fit, scheme: Scheme, cohorts: Any, event_times: Any
+) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
+    """Read the cohorts and event times that take part, None for all, or raise."""
+    g, e = fit.cell_cohort, fit.cell_time - fit.cell_cohort
+    there = scheme.leads | (e >= 0)
+    if cohorts is not None:
+        keys = np.unique(g[there])
+        labels = fit.layout.axis.labels(keys).tolist()
+        cohorts = read_cohorts(cohorts, dict(zip(labels, keys.tolist(), strict=True)))
+        there &= np.isin(g, cohorts)
+    return cohorts, None if event_times is None else read_event_times(event_times, e[there])
+
+
+def _check_bins(fit: Fit, window: Window) -> None:
+    """Raise for bins without any ATT(g,t)."""
+    e = fit.cell_time - fit.cell_cohort
+    used = replace(window, bins=None).covers(fit.cell_cohort, fit.cell_time)
+    empty = [one for one in window.bins or () if not (bin_of(e[used], [one]) == 0).any()]
+    if empty:
+        there = name_some(np.unique(e[used]).tolist(), 20) or "none"
+        raise OptionError(
+            f"bins has {len(empty)} of {plural(len(window.bins or ()), 'bin')} without any "
+            f"ATT(g,t): {name_some(map(bin_label, empty), 3)}; event times there are: {there}"
+        )
+
+
+def group_time_targets(fit: Fit) -> Targets:
     """Label the estimates of a fit.
 
     Parameters
@@ -349,7 +436,7 @@ def group_time_result(fit: Fit) -> GroupTimeResult:
 
     Returns
     -------
-    GroupTimeResult
+    Targets
     """
     axis = fit.layout.axis
     group, of_group = np.unique(fit.cell_cohort, return_inverse=True)
@@ -365,7 +452,7 @@ def group_time_result(fit: Fit) -> GroupTimeResult:
         }
     )
     estimates = fit.estimates
-    targets = Targets(
+    return Targets(
         labels=labels,
         index=index,
         theta=estimates.att,
@@ -375,4 +462,8 @@ def group_time_result(fit: Fit) -> GroupTimeResult:
         shares=CellShares(estimates.att),
         code=estimates.code,
     )
-    return GroupTimeResult(fit, targets)
+
+
+def group_time_result(fit: Fit) -> GroupTimeResult:
+    """Return the estimates of a fit as a result."""
+    return GroupTimeResult(Evidence(fit, group_time_targets(fit)))

@@ -43,6 +43,7 @@ class Request:
     alpha, joint, compare : the intervals
     coefficient : for kinds about one coefficient
     style, finish : how it looks
+    n_clusters : whether treated clusters are counted
     """
 
     kind: PlotKind
@@ -52,10 +53,12 @@ class Request:
     coefficient: Any
     style: Style
     finish: Finish
+    n_clusters: bool
 
     def __post_init__(self) -> None:
         check_listed("kind", self.kind, get_args(PlotKind))
-        object.__setattr__(self, "joint", check_flag("joint", self.joint))
+        for name in ("joint", "n_clusters"):
+            object.__setattr__(self, name, check_flag(name, getattr(self, name)))
         if self.compare is not None:
             check_listed("compare", self.compare, tuple(CHOICES["vcov"]))
         if self.coefficient is not None and self.kind not in ("replicates", "variance"):
@@ -73,6 +76,10 @@ class Request:
                 self._refuse(name, value)
         if self.style.offset:
             self._refuse("offset", self.style.offset)
+        if self.style.look != "errorbar":
+            self._refuse("style", self.style.look)
+        if self.n_clusters:
+            self._refuse("n_clusters", True)
 
     def _refuse(self, name: str, value: Any) -> None:
         raise OptionError(

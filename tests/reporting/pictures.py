@@ -32,6 +32,12 @@ def long(n_periods, *cohorts, dates=False):
 
 
 @cache
+def castle():
+    """Fit castle doctrine laws."""
+    return didjack.csdid(didjack.datasets.load_castle(), "l_homicide", "year", "cohort", "sid")
+
+
+@cache
 def wild():
     """Fit data with two wild outcomes."""
     df = didjack.simulate.panel(n_clusters=30, cluster_size=2, n_periods=12, cohorts=[6], seed=1)
@@ -111,6 +117,12 @@ def event(**options):
     return small(**options).aggregate("event")
 
 
+def timing(**options):
+    """Draw who is treated when."""
+    df = didjack.datasets.load_castle()
+    return didjack.timing_plot(df, "year", "cohort", "sid", "state", **options)
+
+
 PICTURES = {
     "event": lambda: event().plot(),
     "universal": lambda: event(base_period="universal", anticipation=1).plot(compare="analytic"),
@@ -124,6 +136,10 @@ PICTURES = {
     "event_14": lambda: long(14, 7, 8).aggregate("event").plot(narrow()),
     "event_40": lambda: long(42, 20, 22).aggregate("event").plot(narrow()),
     "dates": lambda: long(14, *range(2, 14), dates=True).aggregate("group").plot(narrow()),
+    "ribbon": lambda: event(base_period="universal").plot(style="ribbon", n_clusters=True),
+    "scales": lambda: castle().plot(joint=False, n_clusters=True),
+    "timing": lambda: timing(yname="l_homicide"),
+    "timing_clusters": lambda: timing(rows="cluster", ax=narrow()),
     "wild": lambda: wild().aggregate("event").plot(),
     "replicates": lambda: small().plot(kind="replicates"),
     "replicates_200": lambda: many_clusters(200).plot(kind="replicates"),

@@ -68,6 +68,23 @@ def test_each_result_is_drawn_beside_the_place_of_its_labels(kind):
     np.testing.assert_allclose(shifts, [-0.22, 0.0, 0.22])
 
 
+def test_the_base_period_has_one_mark():
+    universal, early = (
+        event(base_period="universal"),
+        event(base_period="universal", anticipation=1),
+    )
+    ax = didjack.coefplot({"a": universal, "b": universal, "c": early, "d": early}, joint=False)
+    marks = [line.get_xdata() for line in ax.lines if line.get_marker() == "D"]
+    bases = [x for x in np.concatenate(marks) if x == round(x)]
+    assert sorted(bases) == [-2.0, -1.0]
+    panels = didjack.coefplot(
+        {"a": small(base_period="universal"), "b": small(base_period="universal")}
+    )
+    for panel in panels:
+        marks = [line.get_xdata() for line in panel.lines if line.get_marker() == "D"]
+        assert len([x for x in np.concatenate(marks) if x == round(x)]) == 1
+
+
 def test_simple_averages_stand_above_their_names():
     results = three("simple")
     ax = didjack.coefplot(results)
@@ -175,7 +192,8 @@ def test_results_are_put_beside_each_other():
     assert ax.get_title(loc="left").endswith("first: CV3; second: analytic, clustered")
     second = next(line for line in ax.lines if line.get_label() == "second")
     assert second.get_marker() == "^"
-    assert second.get_color() == PALETTE[1]
+    assert PALETTE[1] == "ink"
+    assert second.get_color() == ax.xaxis.label.get_color()
     # One zero line, and as wide as before.
     assert ax.get_xlim() == event().plot().get_xlim()
 
@@ -272,7 +290,7 @@ def test_two_wild_outcomes_flatten_nothing():
     tame = table.drop(index=[3, 5])
     assert tame["conf_low"].min() > low
     assert tame["conf_high"].max() < high < 20
-    assert legend_texts(ax)[-1] == "goes on to the number"
+    assert legend_texts(ax)[-1] == "value beyond the axis"
     numbers = {text.get_text().replace("\N{MINUS SIGN}", "-") for text in ax.texts}
     assert numbers == {f"{table.loc[e, 'estimate']:.3g}" for e in (3, 5)}
     # A second result does not leave the first one's marks behind.

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from looks import difference, draws_text
 from matplotlib.collections import LineCollection
-from matplotlib.patches import Rectangle
+from matplotlib.container import BarContainer
 
 sys.path.insert(0, str(Path(__file__).parent))
 from pictures import PICTURES
@@ -71,7 +71,7 @@ def test_every_baseline_is_compared():
 
 def data_boxes(ax):
     """Return what is drawn of data on axes, (n, 4), in pixels."""
-    boxes = []
+    boxes = [np.empty((0, 4))]
     for line in ax.lines:
         if line.get_marker() != "None" and line.get_transform() is ax.transData:
             at = ax.transData.transform(np.column_stack(line.get_data()).reshape(-1, 2))
@@ -80,7 +80,7 @@ def data_boxes(ax):
         if isinstance(lines, LineCollection):
             ends = [ax.transData.transform(path.vertices) for path in lines.get_paths()]
             boxes += [np.hstack([end.min(axis=0), end.max(axis=0)])[None] for end in ends]
-    bars = [box for box in ax.patches if isinstance(box, Rectangle) and box.get_height() < 1]
+    bars = [bar for some in ax.containers if isinstance(some, BarContainer) for bar in some]
     boxes += [np.array([bar.get_window_extent().extents]) for bar in bars]
     found = np.concatenate(boxes)
     return found[np.isfinite(found).all(axis=1)]
@@ -132,6 +132,12 @@ def check_legend(ax):
     if legend is None:
         return
     box = legend.get_window_extent().extents
+    if box[3] < ax.bbox.y0:  # below the axes
+        assert box[3] <= ax.xaxis.label.get_window_extent().y0
+        assert box[0] >= 0.0
+        assert box[1] >= 0.0
+        assert box[2] <= ax.figure.bbox.x1
+        return
     border = ax.bbox.extents + np.array([0.0, -1.0, 0.0, 1.0])
     for one in data_boxes(ax):
         assert not overlap(box, one + np.array([-2.0, -2.0, 2.0, 2.0])) or (

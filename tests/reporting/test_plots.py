@@ -12,6 +12,7 @@ from small_panels import regression as fit
 
 import didjack
 from didjack.estimation.fit import Fit
+from didjack.reporting.plots.axes import BEFORE
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.InferenceWarning")
 
@@ -95,7 +96,7 @@ def test_changes_from_one_period_to_the_next_are_open(drawn):
     assert fills(varying) == {(1.0, 1.0, 1.0, 1.0)}
     universal = fit(drawn[0], base_period="universal").aggregate("event").plot()
     assert "before treatment" in labels_of(universal)
-    assert fills(universal) == {"#E69F00"}
+    assert fills(universal) == {BEFORE}
     panels = fit(drawn[0], anticipation=1).plot(label="a")
     assert "one-period change" in labels_of(panels[1])
     early = fit(drawn[0], anticipation=2).plot()[0]  # periods 2 and 3 anticipate it
@@ -163,11 +164,19 @@ def test_replicates(n_clusters):
     result = fit(df)
     ax = result.plot(kind="replicates")
     render(ax)
+    most = result.influence().index[:10]
+    want = result.aggregate("simple").replicates()["overall"]
     points = drawn_points(ax)
-    want = np.sort(result.aggregate("simple").replicates()["overall"])
-    shown = np.sort(points[np.isin(points[:, 0].round(12), want.round(12)), 0])
-    np.testing.assert_allclose(np.unique(shown), np.unique(want))
-    assert {"all clusters", "treated cluster", "never or not yet treated"} <= set(labels_of(ax))
+    texts = [text.get_text() for text in ax.get_yticklabels()]
+    at = dict(zip(texts, ax.get_yticks(), strict=True))
+    for cluster in most:
+        assert want[cluster] in points[points[:, 1] == at[str(cluster)], 0]
+    others = want.drop(most)
+    if len(others):
+        found = points[points[:, 1] == at[f"{len(others)} others"], 0]
+        np.testing.assert_allclose(found, [others.min(), others.max()])
+    assert len(at) == len(most) + (n_clusters > 10)
+    assert "all clusters" in labels_of(ax)
     # Labels do not run into each other.
     boxes = [text.get_window_extent() for text in ax.get_yticklabels()]
     bottoms, tops = np.array([(box.y0, box.y1) for box in boxes]).T
@@ -232,3 +241,118 @@ def test_a_second_estimator_is_estimated_once(drawn, monkeypatch):
         False: 1,
         True: 1,
     }
+
+
+# Labels, ribbons and counts ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["coefficients", "replicates", "variance"])
+def test_labels_of_axes(drawn, kind):
+    event = drawn[1].aggregate("event")
+    ax = event.plot(kind=kind, xlabel="years since $g$", ylabel="")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("years since $g$", "")
+    render(ax)
+    panels = drawn[1].plot(ylabel="effect on log homicides")
+    assert panels[0].figure.get_supylabel().startswith("effect on log homicides")
+
+
+def test_ribbons_are_the_intervals(drawn):
+    result = drawn[1].aggregate("event")
+    ax = result.plot(style="ribbon")
+    render(ax)
+    corners = {
+        tuple(np.round(corner, 9))
+        for band in ax.collections
+        for corner in band.get_paths()[0].vertices
+    }
+    for joint in (False, True):
+        table = result.confint(joint=joint).iloc[:-1].dropna()
+        for event_time, ends in zip(table.index, table.to_numpy(), strict=True):
+            assert {(round(event_time, 9), round(end, 9)) for end in ends} <= corners
+    # Changes from period to period are not joined with effects.
+    lines = [line.get_xdata() for line in ax.lines if line.get_linestyle() == "-"]
+    assert [(x[0], x[-1]) for x in lines if len(x) > 2] == [(-4, -1), (0, 4)]
+    universal = fit(drawn[0], base_period="universal").aggregate("event").plot(style="ribbon")
+    lines = [line.get_xdata() for line in universal.lines if line.get_linestyle() == "-"]
+    assert [(x[0], x[-1]) for x in lines if len(x) > 2] == [(-5, -1), (-1, 4)]
+
+
+def test_clusters_are_counted_below(drawn):
+    result = drawn[1]
+    ax = result.aggregate("event").plot(n_clusters=True)
+    render(ax)
+    texts = [text.get_text() for text in ax.get_xticklabels() if "\n" in text.get_text()]
+    counts = dict(text.replace("\N{MINUS SIGN}", "-").split("\n") for text in texts)
+    # One cluster is treated from period 4 on, three from 6 on.
+    assert counts["0"] == counts["-1"] == "4"
+    assert counts["4"] == "1"
+    assert counts["-4"] == "3"
+    assert "below: treated clusters" in ax.get_xlabel()
+    groups = result.aggregate("group").plot(n_clusters=True)
+    assert [text.get_text() for text in groups.get_xticklabels()] == ["4\n1", "6\n3"]
+    panels = result.plot(n_clusters=True)
+    assert panels[0].get_title() == "cohort 4 (1 cluster)"
+    for change in ({"n_clusters": True}, {"style": "ribbon"}):
+        with pytest.raises(didjack.OptionError, match="goes with kind='coefficients'"):
+            result.plot(kind="variance", **change)
+    with pytest.raises(didjack.OptionError, match="style must be one of 'errorbar', 'ribbon'"):
+        result.plot(style="ribbons")
+
+
+def test_cohorts_with_wide_intervals_flatten_no_other():
+    df = didjack.datasets.load_castle()
+    res = didjack.csdid(df, "l_homicide", "year", "cohort", "sid")
+    panels = res.plot()
+    assert panels[0].figure.get_supylabel() == "effect on l_homicide (scales differ)"
+    heights = {panel.get_title(): np.ptp(panel.get_ylim()) for panel in panels}
+    assert heights["cohort 2009 (2 units)"] > 3.0 * heights["cohort 2007 (13 units)"]
+    for panel, (_, rows) in zip(panels, res.confint(joint=True).groupby(level=0), strict=True):
+        low, high = panel.get_ylim()
+        assert rows.to_numpy().min() > low
+        assert rows.to_numpy().max() < high
+        assert np.ptp(rows.to_numpy()) > 0.7 * (high - low)
+    whole = res.plot(joint=False, ylabel="log points", legend=False)
+    assert whole[0].figure.get_supylabel() == "log points (scales differ)"
+
+
+def test_panels_of_like_width_share_their_scale(drawn):
+    panels = drawn[1].plot()
+    limits = {panel.get_ylim() for panel in panels}
+    spans = [np.ptp(panel.get_ylim()) for panel in panels]
+    differ = "scales differ" in panels[0].figure.get_supylabel()
+    assert (len(limits) > 1) == differ == (max(spans) > 3.0 * min(spans))
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+def test_legend_of_a_small_figure_is_below(drawn, style):
+    with plt.style.context(style):
+        ax = plt.subplots(figsize=(3.5, 2.4), layout="constrained")[1]
+        drawn[1].aggregate("event").plot(ax)
+        render(ax)
+    legend = ax.get_legend().get_window_extent()
+    assert legend.y1 < ax.xaxis.label.get_window_extent().y0
+    assert legend.y0 >= 0.0
+    assert legend.x1 <= ax.figure.bbox.width
+
+
+def test_histogram_of_placebos():
+    df = didjack.simulate.panel(n_clusters=25, cluster_size=6, treated_clusters={4: 1}, seed=3)
+    result = fit(df).aggregate("simple")
+    test = result.placebo_test()
+    ax = result.plot(kind="placebo")
+    (bars,) = ax.containers
+    assert sum(bar.get_height() for bar in bars) == test.n_placebos
+    at = sorted(line.get_xdata()[0] for line in ax.lines)
+    np.testing.assert_allclose(at, sorted([test.estimate, -test.estimate]))
+    # No bar goes across the estimate: those beyond it are the placebos that are larger.
+    edges = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars]
+    size = abs(test.estimate)
+    for low, high in edges:
+        assert not low + 1e-9 < size < high - 1e-9
+        assert not low + 1e-9 < -size < high - 1e-9
+    beyond = sum(
+        bar.get_height()
+        for bar, (low, high) in zip(bars, edges, strict=True)
+        if low >= size - 1e-9 or high <= -size + 1e-9
+    )
+    assert (beyond + 1) / (test.n_placebos + 1) == pytest.approx(test.p_value)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 
-# Okabe and Ito's colours, told apart by colour-blind readers and by their grey in print.
-BEFORE, AFTER, GREY = "#E69F00", "#0072B2", "#808080"
+# Grey before treatment, and one of Okabe and Ito's colours, which colour-blind readers see.
+BEFORE, AFTER, GREY = "#767676", "#0072B2", "#808080"
 
 
 _to_files = ContextVar("to_files", default=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -34,47 +34,85 @@ if TYPE_CHECKING:
 
 # ---- cluster plots -------------------------------------------------------------------------------
 
-FONT_SIZE = 8.0
-MOST_LABELS = 60
-"""A figure of its own grows to show so many clusters by name."""
-MOST_BARS = 30
-"""The variance view sums up the clusters after so many."""
+MOST_CLUSTERS = 10
+"""So many clusters are shown by name, and the others together."""
 LEGEND_ROWS = 5
-"""It leaves the room of so many labels, in which a legend may be, and a bar for the others."""
+"""Room that is left for the legend, in labels."""
+
+
+def shown_and_others(weight: Floats, most: int = MOST_CLUSTERS) -> tuple[Ints, Ints]:
+    """Divide positions into the largest ones, largest first, and the others; never one other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> shown, others = shown_and_others(np.arange(12.0))
+    >>> shown.tolist(), others.tolist()
+    ([11, 10, 9, 8, 7, 6, 5, 4, 3, 2], [1, 0])
+    >>> [part.size for part in shown_and_others(np.arange(11.0))]
+    [11, 0]
+    """
+    order = np.argsort(-weight, kind="stable")
+    most = weight.size if weight.size == most + 1 else most
+    return order[:most], order[most:]
+
+
+def _font(ax: Axes) -> float:
+    """Choose the size of clusters' names, in points."""
+    return 8.0 if ax.bbox.width > 3.0 * root(ax).dpi else 7.0
+
+
+def _most(ax: Axes) -> int:
+    """Count the clusters whose names fit along the vertical axis, up to ten."""
+    settle(ax)
+    points = ax.bbox.height / root(ax).dpi * 72.0
+    return int(np.clip(points / (1.25 * _font(ax)) - LEGEND_ROWS, 3, MOST_CLUSTERS))
 
 
 def replicates(view: ResultView, deletions: Deletions, ax: Axes | None, finish: Finish) -> Axes:
-    """Draw an estimate without each cluster, sorted."""
+    """Draw an estimate without each of the most influential clusters, sorted, and the others."""
     if ax is not None:
         check_axes(ax)
     clusters, full = view.clusters, deletions.estimate
-    order = np.argsort(deletions.without, kind="stable")
-    order = order[~np.isnan(deletions.without[order])]
-    many = order.size > MOST_LABELS
+    known = np.flatnonzero(~np.isnan(deletions.without))
     if ax is None:
-        ax = new_axes(6.4, 6.4 if many else height(order.size))
-    y, value = np.arange(order.size), deletions.without[order]
-    size = 3.0 if many else 5.0
+        ax = new_axes(6.4, height(known.size))
+    ax.set_xlabel(_wrapped(ax, finish, f"estimate without the cluster ({effect(view)})"))
+    ax.set_ylabel(finish.y(one_line(clusters.name)))
+    set_title(ax, finish.words(_capital(_without(deletions, clusters))))
+    divided = shown_and_others(np.abs(deletions.without[known] - full), _most(ax))
+    shown, others = (known[part] for part in divided)
+    shown = shown[np.argsort(deletions.without[shown], kind="stable")]
+    first = int(others.size > 0)
+    y, value = first + np.arange(shown.size), deletions.without[shown]
     ax.axvline(full, color=GREY, lw=1.2, zorder=1, label="all clusters")
-    if not many:
-        ax.hlines(y, full, value, color=GREY, alpha=0.6, lw=0.8, zorder=1)
-    for rows, colour, marker, fill, name in _looks(ax, clusters.treated[order]):
+    ax.hlines(y, full, value, color=GREY, alpha=0.6, lw=0.8, zorder=1)
+    for rows, colour, marker, fill, name in _looks(ax, clusters.treated[shown]):
         if rows.any():
             ax.plot(
-                value[rows], y[rows], marker, color=colour, mfc=fill, ms=size, zorder=3, label=name
+                value[rows], y[rows], marker, color=colour, mfc=fill, ms=5.0, zorder=3, label=name
             )
-    ring = deletions.composition[order]
+    ring = deletions.composition[shown]
     if ring.any():
         name = "leaves other ATT(g,t) to aggregate"
-        ax.plot(value[ring], y[ring], "o", color=ink(ax), mfc="none", ms=size + 4, label=name)
-    ax.set_xlabel(wrapped(ax, f"estimate without the cluster ({effect(view)})"))
-    ax.set_ylabel(plain(one_line(clusters.name)))
-    ax.set_ylim(-0.8, order.size - 0.2, auto=True)
-    far = full if not many else value
-    boxes = np.column_stack([np.minimum(far, value), y, np.maximum(far, value), y])
-    finish_clusters(ax, finish, _without(deletions, clusters), boxes)
-    name_rows(ax, _names(clusters, order), np.abs(value - full))
+        ax.plot(value[ring], y[ring], "o", color=ink(ax), mfc="none", ms=9.0, label=name)
+    texts = _names(clusters, shown)
+    boxes = np.column_stack([np.minimum(full, value), y, np.maximum(full, value), y])
+    if first:
+        texts.insert(0, f"{others.size} others")
+        ends = deletions.without[others]
+        low, high = float(ends.min()), float(ends.max())
+        ax.plot([low, high], [0, 0], "-|", color=GREY, lw=3.0, ms=7.0, zorder=2)
+        boxes = np.vstack([boxes, [low, 0.0, high, 0.0]])
+    ax.set_yticks(range(len(texts)), texts, fontsize=_font(ax))
+    ax.set_ylim(-0.8, len(texts) - 0.2, auto=True)
+    finish_clusters(ax, finish, None, boxes)
     return ax
+
+
+def _wrapped(ax: Axes, finish: Finish, default: str) -> str:
+    """Return the label of the horizontal axis, in lines no wider than it."""
+    return wrapped(ax, default) if finish.xlabel is None else finish.x(default)
 
 
 def _without(deletions: Deletions, clusters: Clusters) -> str:
@@ -92,21 +130,18 @@ def variance(view: ResultView, deletions: Deletions, ax: Axes | None, finish: Fi
     if ax is not None:
         check_axes(ax)
     share, clusters = deletions.share, view.clusters
-    order = np.argsort(-np.nan_to_num(share, nan=-1.0), kind="stable")
-    order = order[~np.isnan(share[order])]
-    if not order.size:
+    known = np.flatnonzero(~np.isnan(share))
+    if not known.size:
         raise OptionError(
             f"no cluster has a share in the variance of {deletions.name}: no deletion that can "
             "be computed changes it"
         )
     if ax is None:
-        ax = new_axes(6.4, height(min(order.size, MOST_BARS + 1)))
-    ax.set_xlabel(wrapped(ax, f"share of the {view.options.vcov} variance, %"))
-    ax.set_ylabel(plain(one_line(clusters.name)))
-    set_title(ax, finish.words(f"{_capital(deletions.name)}: clusters its variance comes from"))
-    settle(ax)
-    shown = order[: min(max(_room(ax) - LEGEND_ROWS, 3), MOST_BARS)]
-    rest = order[shown.size :]
+        ax = new_axes(6.4, height(known.size))
+    ax.set_xlabel(_wrapped(ax, finish, f"share of the {view.options.vcov} variance, %"))
+    ax.set_ylabel(finish.y(one_line(clusters.name)))
+    set_title(ax, finish.words(f"{_capital(deletions.name)}: variance by cluster"))
+    shown, rest = (known[part] for part in shown_and_others(share[known], _most(ax)))
     y, width = np.arange(shown.size), 100.0 * share[shown]
     texts = _names(clusters, shown)
     for rows, colour, _, fill, name in _looks(ax, clusters.treated[shown]):
@@ -116,9 +151,9 @@ def variance(view: ResultView, deletions: Deletions, ax: Axes | None, finish: Fi
         y, width = np.append(y, shown.size), np.append(width, 100.0 * share[rest].sum())
         texts.append(f"{rest.size} others")
         ax.barh(y[-1:], width[-1:], 0.7, color=GREY, alpha=0.6, zorder=2)
-    equal = 100.0 / order.size
+    equal = 100.0 / known.size
     ax.axvline(equal, color=GREY, lw=0.8, ls=":", zorder=1, label=f"equal shares ({equal:.1f}%)")
-    ax.set_yticks(y, texts, fontsize=FONT_SIZE)
+    ax.set_yticks(y, texts, fontsize=_font(ax))
     ax.set_ylim(y.size - 0.4, -0.6, auto=True)
     ax.set_xlim(0.0, 1.15 * max(width.max(), equal))
     settle(ax)
@@ -146,7 +181,7 @@ def _percentages(ax: Axes, y: Ints, width: Floats, equal: float) -> Floats:
             xytext=(3, 0),
             textcoords="offset points",
             va="center",
-            fontsize=FONT_SIZE - 1.0,
+            fontsize=_font(ax) - 1.0,
         )
         long = (text.get_window_extent().width + 6.0 * pixels) * scale
         if percent - 3.0 * pixels * scale <= equal <= percent + long:
@@ -179,75 +214,108 @@ def _looks(ax: Axes, treated: Bools) -> list[tuple[Bools, str, str, Any, str]]:
 
 def height(n: int) -> float:
     """Choose the height of a figure for n clusters, in inches."""
-    return float(np.clip(1.4 + 0.165 * n, 3.0, 11.0))
-
-
-def _room(ax: Axes) -> int:
-    """Count the labels that fit along the vertical axis."""
-    inches = ax.bbox.height / root(ax).dpi
-    return max(int(inches * 72.0 / (1.25 * FONT_SIZE)), 3)
+    return 1.4 + 0.2 * min(n, MOST_CLUSTERS + 1)
 
 
 def _names(clusters: Clusters, which: Ints) -> list[str]:
     return [plain(one_line(label_text(key))) for key in clusters.labels[which]]
 
 
-def name_rows(ax: Axes, labels: list[str], weight: Floats) -> None:
-    """Name all rows, or those of the largest weight that do not run into each other."""
-    # One row is one unit of the axis, part of which a legend may have.
-    apart = abs(float(np.diff(ax.get_ylim())[0])) / _room(ax)
-    chosen: list[int] = []
-    for at in np.argsort(-weight, kind="stable").tolist():
-        if all(abs(at - other) >= apart for other in chosen):
-            chosen.append(at)
-    if apart > 1.0:
-        chosen = chosen[:20]
-    chosen.sort()
-    ax.set_yticks(chosen, [labels[at] for at in chosen], fontsize=FONT_SIZE)
-
-
 # ---- placebo plot --------------------------------------------------------------------------------
+
+MOST_BINS = 30
 
 
 def draw_placebos(test: PlaceboTest, view: ResultView, ax: Axes | None, finish: Finish) -> Axes:
-    """Draw the placebo estimates, sorted, and the actual one among them."""
+    """Draw the placebo estimates as a histogram, and the actual one as a line."""
+    cluster = plain(one_line(view.clusters.name))
+    number = plural(test.n_placebos, "placebo")
+    words = PermutationWords(
+        title=f"Estimate and {number}",
+        actual=f"estimate, treated {cluster} {plain(label_text(test.treated))}",
+        others=f"placebos, never-treated {cluster}",
+        axis=effect(view),
+        counted="number of placebos",
+    )
+    return draw_permutations(
+        test.placebos.to_numpy(), test.estimate, test.p_value, words, ax, finish
+    )
+
+
+class PermutationWords(NamedTuple):
+    """What a histogram says: title, legend of the actual and the other values, and axes."""
+
+    title: str
+    actual: str
+    others: str
+    axis: str
+    counted: str
+
+
+def draw_permutations(
+    others: Floats,
+    actual: float,
+    p_value: float,
+    words: PermutationWords,
+    ax: Axes | None,
+    finish: Finish,
+) -> Axes:
+    """Draw values under other assignments as a histogram, and the actual one as a line.
+
+    Parameters
+    ----------
+    others : (n,) values under other assignments
+    actual : value of the actual assignment
+    p_value : of the test that compares their sizes
+    words : what is said of them
+    ax : where to draw; None: a new figure
+    finish : title, legend and labels
+    """
+    from matplotlib.ticker import MaxNLocator
+
     if ax is not None:
         check_axes(ax)
-    value = np.append(test.placebos, test.estimate)
-    labels = [plain(label_text(key)) for key in (*test.placebos.index, test.treated)]
-    order = np.argsort(value, kind="stable")
-    actual = int(np.flatnonzero(order == value.size - 1)[0])
-    y = np.arange(value.size)
-    if ax is None:
-        ax = new_axes(6.4, height(value.size))
-    size, name = abs(test.estimate), plain(one_line(view.clusters.name))
-    ax.axvspan(
-        -size, size, color=GREY, alpha=0.15, lw=0, zorder=0, label="smaller than the estimate"
+    else:
+        ax = new_axes(6.4, 3.6)
+    edges = _edges(others, actual)
+    counts, _ = np.histogram(others, edges)
+    ax.bar(
+        edges[:-1],
+        counts,
+        np.diff(edges),
+        align="edge",
+        color=BEFORE,
+        alpha=0.5,
+        edgecolor=paper(ax),
+        lw=0.8,
+        label=words.others,
     )
-    ax.axvline(0.0, color=GREY, lw=0.8, zorder=1)
-    others = np.delete(y, actual)
-    label = f"placebos, never-treated {name}"
-    ax.plot(value[order][others], others, "s", color=BEFORE, mfc=paper(ax), ms=5, label=label)
-    label = f"estimate, treated {name} {labels[-1]}"
-    ax.plot([test.estimate], [actual], "o", color=AFTER, ms=7, zorder=3, label=label)
-    ax.set_xlabel(
-        wrapped(
-            ax, f"overall ATT, or what it would be without effect ({one_line(view.options.yname)})"
-        )
-    )
-    ax.set_ylabel(name)
-    number = plural(test.n_placebos, "placebo")
-    points = value[order]
-    ax.set_ylim(-0.8, value.size - 0.2, auto=True)
-    boxes = np.column_stack([points, y, points, y])
-    finish_clusters(
-        ax,
-        finish,
-        f"Estimate and {number}: p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{p_text(test.p_value)}",
-        boxes,
-    )
-    # The treated cluster is named first of all, then those with the largest placebos.
-    weight = np.abs(points)
-    weight[actual] = np.inf
-    name_rows(ax, [labels[at] for at in order], weight)
+    ax.axvline(actual, color=AFTER, lw=2.0, zorder=3, label=words.actual)
+    label = "as large, with the other sign"
+    ax.axvline(-actual, color=AFTER, lw=1.0, ls="--", zorder=3, label=label)
+    ax.set_xlabel(_wrapped(ax, finish, words.axis))
+    ax.set_ylabel(finish.y(words.counted))
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    top = 1.05 * float(np.max(counts, initial=1.0))
+    ax.set_ylim(0.0, top, auto=True)
+    bars = np.column_stack([edges[:-1], np.zeros(counts.size), edges[1:], counts])
+    lines = [[x, 0.0, x, top] for x in (actual, -actual)]
+    p = f"p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{p_text(p_value)}"
+    title = f"{words.title}: {p}" if np.isfinite(p_value) else words.title
+    finish_clusters(ax, finish, title, np.vstack([bars, lines]))
     return ax
+
+
+def _edges(others: Floats, actual: float) -> Floats:
+    """Return the edges of bins, one of which ends at the actual value and one at its negative."""
+    size = abs(actual)
+    largest = float(np.max(np.abs(others), initial=size))
+    if largest == 0.0:
+        return np.array([-0.5, 0.5])
+    quartiles = np.quantile(others, [0.25, 0.75])
+    wide = 2.0 * float(np.ptp(quartiles)) * others.size ** (-1.0 / 3.0)  # Freedman and Diaconis
+    wide = max(wide, 2.0 * largest / MOST_BINS)
+    if size > wide / 2.0:
+        wide = size / max(round(size / wide), 1)
+    n = int(np.ceil(largest / wide * (1.0 - 1e-9)))
+    return np.asarray(wide * np.arange(-n, n + 1))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,7 +18,7 @@ from didjack.reporting.plots.axes import (
     ink,
     new_axes,
     new_figure,
-    plain,
+    root,
     set_title,
     settle,
     treatment_line,
@@ -63,6 +65,11 @@ def add(
     points, second = drawn
     if rows is not None:
         points = points.take(rows)
+    # The base is zero for all results: one mark for all of them, where its label is.
+    centre = points.x - one.style.offset
+    known = np.concatenate([[], *(record.base for record in earlier)])
+    points = replace(points, x=np.where(points.base, centre, points.x))
+    points = points.take(~(points.base & np.isin(centre, known)))
     taken = sum(record.style.n_colours for record in earlier)
     paint = one.style.paint(taken, ink(ax), pre_post, (one.view.errors, second))
     draw(ax, points, paint)
@@ -77,14 +84,20 @@ def add(
         facts,
         points.boxes(),
         points.estimate,
+        [paint.before.colour if early else paint.after.colour for early in points.before],
         paint.after.colour,
+        points.x[points.base],
         effect(one.view),
     )
     ax.add_container(Drawn(ax.lines[-1:], record))
 
 
 def draw_aggregated(
-    series: Sequence[Series], scheme: Scheme, ax: Axes | None, finish: Finish
+    series: Sequence[Series],
+    scheme: Scheme,
+    ax: Axes | None,
+    finish: Finish,
+    n_clusters: bool = False,
 ) -> Axes:
     """Draw the components of an aggregation, of one or several results.
 
@@ -93,7 +106,8 @@ def draw_aggregated(
     series : results, all with this scheme
     scheme : how they are aggregated
     ax : where to draw; None: a new figure
-    finish : title and legend
+    finish : title, legend and labels
+    n_clusters : whether treated clusters of the first result are counted below
     """
     from didjack.reporting.plots.drawn import records
 
@@ -111,13 +125,16 @@ def draw_aggregated(
     for one, drawn in zip(series, points, strict=True):
         add(ax, one, drawn, places, pre_post=scheme.leads)
         if scheme.leads:
-            anticipation = one.view.options.anticipation
-            treatment_line(ax, 0.0, -float(anticipation))
+            start = 0.0 if places.keys is None else float(one.view.before.sum())
+            anticipation = one.view.options.anticipation if places.keys is None else 0
+            treatment_line(ax, start, start - anticipation)
         else:
             _overall_line(ax, one, records(ax)[-1])
-    ax.set_xlabel(scheme.axis_label)
-    ax.set_ylabel(plain(common_effect(series, records(ax))))
-    _ticks(ax, places)
+    axis = scheme.axis_label + (f" ({COUNTED})" if n_clusters else "")
+    ax.set_xlabel(wrapped(ax, axis) if finish.xlabel is None else finish.x(axis))
+    ax.set_ylabel(finish.y(common_effect(series, records(ax))))
+    counts = zip(places.at(labels[0]), series[0].view.n_treated_clusters.tolist(), strict=True)
+    _ticks(ax, places, dict(counts) if n_clusters else {})
     finish_axes(ax, finish)
     return ax
 
@@ -137,22 +154,33 @@ def draw_overall(series: Sequence[Series], ax: Axes | None, finish: Finish) -> A
     zero_line(ax)
     for one, drawn in zip(series, points, strict=True):
         add(ax, one, drawn, places, pre_post=False)
-    ax.set_ylabel(plain(common_effect(series, records(ax))))
+    if finish.xlabel is not None:
+        ax.set_xlabel(finish.xlabel)
+    ax.set_ylabel(finish.y(common_effect(series, records(ax))))
     _ticks(ax, places)
     finish_axes(ax, finish, named=True)
     return ax
 
 
-def _ticks(ax: Axes, places: Places) -> None:
-    """Label the horizontal axis, which shows all results that are on it."""
+COUNTED = "below: treated clusters"
+
+
+def _ticks(ax: Axes, places: Places, counts: Mapping[float, int] = MappingProxyType({})) -> None:
+    """Label the horizontal axis, which shows all results that are on it.
+
+    Parameters
+    ----------
+    counts : what is written below the labels, by their place
+    """
     from didjack.reporting.plots.drawn import records
 
     settle(ax)
     if places.keys is None:
         x = np.concatenate([record.boxes[:, 0] - record.style.offset for record in records(ax)])
-        whole_ticks(ax, float(np.round(x.min())), float(np.round(x.max())))
+        whole_ticks(ax, float(np.round(x.min())), float(np.round(x.max())), counts)
     else:
-        label_ticks(ax, places.texts)
+        below = [f"\n{counts[at]}" if at in counts else "" for at in range(len(places.texts))]
+        label_ticks(ax, [a + b for a, b in zip(places.texts, below, strict=True)])
 
 
 def finish_axes(ax: Axes, finish: Finish, named: bool = False) -> None:
@@ -208,6 +236,7 @@ def draw_cells(
     series: Sequence[Series],
     ax: Axes | NDArray[Any] | Figure | SubFigure | None,
     finish: Finish,
+    n_clusters: bool = False,
 ) -> NDArray[Any]:
     """Draw ATT(g,t) over time, one panel a cohort, of one or several results.
 
@@ -215,22 +244,23 @@ def draw_cells(
     ----------
     series : results
     ax : where to draw: axes, one a cohort; an empty figure; None: a new one
-    finish : title and legend
+    finish : title, legend and labels
+    n_clusters : whether titles of panels count treated clusters, not units
     """
     from didjack.reporting.plots.drawn import records
 
     cells = [one.view.cells for one in series]
     cohorts, periods = union([one.cohorts for one in cells]), union([one.periods for one in cells])
-    panels = panels_in(ax, len(cohorts), "ATT(g,t)", "one a cohort")
+    panels = panels_in(ax, len(cohorts), "ATT(g,t)", "one a cohort", same=False)
     places = [Places(f"cohort {label_text(cohort)}", periods) for cohort in cohorts]
     places = [place.check(records(panel)) for place, panel in zip(places, panels.axes, strict=True)]
     for one in series:
         _draw_one(one, panels.axes, cohorts, places)
-    _words(series, panels, cohorts)
+    _words(series, panels, cohorts, n_clusters, finish)
     settle(panels.axes[0])
     for panel, place in zip(panels.axes, places, strict=True):
         label_ticks(panel, place.texts)
-    _finish(panels, finish)
+    _finish(panels, finish, common_effect(series, [r for p in panels.axes for r in records(p)]))
     return panels.axes
 
 
@@ -254,43 +284,49 @@ def _draw_one(
         treatment_line(panel, at[cells.start[g]], at[cells.anticipated[g]])
 
 
-def _words(series: Sequence[Series], panels: Panels, cohorts: pd.Index) -> None:
-    """Write what panels and axes show."""
+def _words(
+    series: Sequence[Series], panels: Panels, cohorts: pd.Index, n_clusters: bool, finish: Finish
+) -> None:
+    """Write what panels and their horizontal axes show."""
     from didjack.reporting.plots.drawn import records
 
     counts: dict[Any, set[int]] = {cohort: set() for cohort in cohorts}
     for one in series:
         cells = one.view.cells
-        for cohort, count in zip(cells.cohorts, cells.n_units.tolist(), strict=True):
+        counted = cells.n_clusters if n_clusters else cells.n_units
+        for cohort, count in zip(cells.cohorts, counted.tolist(), strict=True):
             counts[cohort].add(count)
-    n = panels.axes.size
+    narrow = panels.axes[0].bbox.width < NARROW * root(panels.axes[0]).dpi
+    size = "small" if narrow else "medium"
     for at, (panel, cohort) in enumerate(zip(panels.axes, cohorts, strict=True)):
         name = f"cohort {label_text(cohort)}"
         if len(counts[cohort]) == 1 and len(records(panel)) == len(series):
-            count = f"({plural(counts[cohort].pop(), 'unit')})"
-            one_line = "\n" not in wrapped(panel, f"{name} {count}")
+            count = f"({plural(counts[cohort].pop(), 'cluster' if n_clusters else 'unit')})"
+            one_line = "\n" not in wrapped(panel, f"{name} {count}", size)
             name += f" {count}" if one_line else f"\n{count}"
-        panel.set_title(wrapped(panel, name), fontsize="medium")
+        panel.set_title(wrapped(panel, name, size), fontsize=size)
         spec = panel.get_subplotspec()
         lowest = spec is None or spec.is_last_row()
-        if lowest or (panels.figure is not None and at + _columns(n) >= n):
-            panel.set_xlabel("period")
-    there = [record for panel in panels.axes for record in records(panel)]
-    words = plain(common_effect(series, there))
-    if panels.figure is None:
-        panels.axes[0].set_ylabel(words)
-    else:
-        panels.figure.supylabel(words, fontsize="medium")
+        if lowest or (panels.figure is not None and at + _in_a_row(panel) >= panels.axes.size):
+            panel.set_xlabel(finish.x("period"))
 
 
-def _finish(panels: Panels, finish: Finish) -> None:
-    """Choose the vertical scale of all panels, and add title and legend."""
+def _finish(panels: Panels, finish: Finish, effect: str) -> None:
+    """Choose the vertical scale of all panels, and add title, legend and what is estimated."""
     from didjack.reporting.plots.drawn import records
 
     axes, figure = panels
     by_panel = [records(panel) for panel in axes]
     words = finish.words(title(_one_of_each([record for some in by_panel for record in some])))
-    set_scale(axes)
+    differ = set_scale(axes)
+    label = finish.y(effect) + (OWN_SCALES if differ else "")
+    if figure is None:
+        axes[0].set_ylabel(label)
+    else:
+        figure.supylabel(label, fontsize="medium")
+        for panel in axes:
+            spec = panel.get_subplotspec()
+            panel.tick_params(labelleft=differ or spec is None or spec.is_first_col())
     for panel in axes:
         explain_beyond(panel)
     room = 0.0, 1.0
@@ -303,7 +339,8 @@ def _finish(panels: Panels, finish: Finish) -> None:
         boxes = np.concatenate([record.boxes for record in by_panel[-1]])
         words = wrapped(axes[-1], words, "small")
         room = legend(axes[-1], boxes, entries(axes), words or None)
-        _same_limits(axes)
+        if not differ:
+            _same_limits(axes)
     for panel in axes:
         mark_beyond(panel, room)
 
@@ -320,19 +357,39 @@ def _same_limits(axes: NDArray[Any]) -> None:
             panel.set_ylim(*axes[-1].get_ylim(), auto=True)
 
 
+NARROW = 2.0
+"""Panels of fewer inches have smaller letters in their titles."""
+NARROWEST = 1.6
+"""A figure has so many columns that panels are about as wide as this, in inches."""
+OWN_SCALES = " (scales differ)"
+
+
 def _columns(n: int) -> int:
     """Choose the number of columns for n panels."""
     return n if n <= 3 else int(np.ceil(np.sqrt(n)))
 
 
+def _in_a_row(panel: Axes) -> int:
+    """Return how many panels there are in a row."""
+    spec = panel.get_subplotspec()
+    return 1 if spec is None else int(spec.get_gridspec().ncols)
+
+
 def panels_in(
-    ax: Axes | NDArray[Any] | Figure | SubFigure | None, n: int, what: str, each: str
+    ax: Axes | NDArray[Any] | Figure | SubFigure | None,
+    n: int,
+    what: str,
+    each: str,
+    same: bool = True,
+    heights: Sequence[float] | None = None,
 ) -> Panels:
     """Return n axes: those given, or new ones in a figure.
 
     Parameters
     ----------
     what, each : what is drawn, and what a panel is for, in words
+    same : whether new ones in rows and columns share their vertical scale
+    heights : of new ones below each other, relative to each other; default: in rows and columns
     """
     from matplotlib.figure import FigureBase
 
@@ -340,14 +397,14 @@ def panels_in(
         columns = _columns(n)
         rows = int(np.ceil(n / columns))
         size = max(6.4, 2.7 * columns), max(3.4, 2.1 * rows + 0.9)
-        return _grid(new_figure(*size), n)
+        return _grid(new_figure(*size), n, same, heights)
     if isinstance(ax, FigureBase):
         if ax.get_axes():
             raise OptionError("ax is a figure that shows something already: give an empty one")
         whole = ax.canvas.figure
         if whole.get_layout_engine() is None:
             whole.set_layout_engine("constrained")
-        return _grid(ax, n)
+        return _grid(ax, n, same, heights)
     given = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
     for one in given:
         check_axes(one)
@@ -360,11 +417,17 @@ def panels_in(
     return Panels(given[:n], figure if own_legends(figure) else None)
 
 
-def _grid(figure: Figure | SubFigure, n: int) -> Panels:
-    """Fill a figure with n panels that share their scales."""
-    columns = _columns(n)
+def _grid(
+    figure: Figure | SubFigure, n: int, same: bool, heights: Sequence[float] | None
+) -> Panels:
+    """Fill a figure with n panels that share their horizontal scale."""
+    if heights is not None:
+        below = figure.subplots(n, 1, sharex=True, squeeze=False, height_ratios=heights)
+        return Panels(below.ravel(), figure)
+    fitting = int(figure.bbox.width / figure.canvas.figure.dpi / NARROWEST)
+    columns = min(_columns(n), max(fitting, 1))
     grid = figure.subplots(
-        int(np.ceil(n / columns)), columns, sharex=True, sharey=True, squeeze=False
+        int(np.ceil(n / columns)), columns, sharex=True, sharey=same, squeeze=False
     )
     for unused in grid.ravel()[n:]:
         unused.remove()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from didjack._typing import Floats
-from didjack.reporting.plots.axes import GREY, ink, paper, plain, root
+from didjack.reporting.plots.axes import GREY, ink, paper, plain, root, settle
 from didjack.reporting.plots.points import BASE, IMPUTED, NO_ERROR, SHORT, Mark, entry
 
 if TYPE_CHECKING:
@@ -29,10 +29,21 @@ TURNED = 45.0
 """Longer ones are turned by so many degrees."""
 
 
-def whole_ticks(ax: Axes, low: float, high: float) -> None:
-    """Mark whole numbers between two: each, every second or fifth, as there is room."""
-    from matplotlib.ticker import MaxNLocator
+def whole_ticks(ax: Axes, low: float, high: float, counts: Mapping[float, int]) -> None:
+    """Mark whole numbers between two: each, every second or fifth, as there is room.
 
+    Parameters
+    ----------
+    counts : what is written below some of them
+    """
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    def counted(x: float, _: Any) -> str:
+        number = f"{x:.0f}".replace("-", "\N{MINUS SIGN}")
+        return f"{number}\n{counts[round(x)]}" if round(x) in counts else number
+
+    if counts:
+        ax.xaxis.set_major_formatter(FuncFormatter(counted))
     ax.set_xlim(low - 0.6, high + 0.6)
     widest = _widest(ax, [f"\N{MINUS SIGN}{max(abs(low), abs(high)):.0f}"])
     most = int(_width(ax) / (widest + GAP))
@@ -43,8 +54,9 @@ def label_ticks(ax: Axes, texts: list[str]) -> None:
     """Label positions 0, 1, ...: turn long labels, and leave some out if there is no room."""
     texts = [plain(text) for text in texts]
     each = _width(ax) / (len(texts) + 0.2)
-    needed, turned = _widest(ax, texts) + GAP, False
-    if needed > each and max(map(len, texts)) > SHORT_LABEL:
+    lines = [line for text in texts for line in text.split("\n")]
+    needed, turned = _widest(ax, lines) + GAP, False
+    if needed > each and max(map(len, lines)) > SHORT_LABEL:
         turned = True
         needed = 1.3 * _font(ax).get_size_in_points() / np.sin(np.deg2rad(TURNED))
     at = np.arange(0, len(texts), max(1, int(np.ceil(needed / each))))
@@ -85,12 +97,24 @@ FLAT = 5.0
 """Intervals reach beyond the axes if the others are so many times flatter with them."""
 MOST_BEYOND = 0.25
 """The share of coefficients that may do so; two always may, if three others are left."""
+UNLIKE = 3.0
+"""Panels have scales of their own if the widest is so many times the narrowest."""
 MARGIN = 0.05
-BEYOND = "goes on to the number"
+FLAG = 6.0
+"""Marks above coefficients need so much more, in points."""
+BEYOND = "value beyond the axis"
 
 
-def set_scale(panels: Iterable[Axes]) -> None:
-    """Give panels one vertical scale; limits that a user has set stay."""
+def set_scale(panels: Iterable[Axes]) -> bool:
+    """Give panels one vertical scale, or each its own where one would flatten some of them.
+
+    Limits that a user has set stay.
+
+    Returns
+    -------
+    bool
+        Whether scales differ.
+    """
     from didjack.reporting.plots.drawn import Beyond, records
 
     panels = list(panels)
@@ -99,16 +123,29 @@ def set_scale(panels: Iterable[Axes]) -> None:
             old.remove()
     free = [panel for panel in panels if panel.get_autoscaley_on()]
     if not free:
-        return
-    boxes = np.concatenate([record.boxes for panel in free for record in records(panel)])
+        return False
+    boxes = [np.concatenate([record.boxes for record in records(panel)]) for panel in free]
+    own = np.array([_limits(panel, box) for panel, box in zip(free, boxes, strict=True)])
+    spans = np.ptp(own, axis=1)
+    differ = bool(spans.max() > UNLIKE * spans.min())
+    if not differ:
+        limits = core(*np.concatenate(boxes)[:, [1, 3]].T)
+        own[:] = (own[:, 0].min(), own[:, 1].max()) if limits is None else limits
+    marked = max(_pixels_of(panel, FLAG) / panel.bbox.height for panel in free)
+    flagged = any(panel.texts for panel in free)
+    for panel, (low, high) in zip(free, own.tolist(), strict=True):
+        panel.set_ylim(low, high + flagged * marked * (high - low), auto=True)
+    return differ
+
+
+def _limits(panel: Axes, boxes: Floats) -> tuple[float, float]:
+    """Return the vertical limits of one panel on its own."""
     limits = core(boxes[:, 1], boxes[:, 3])
-    if limits is None:
-        for panel in free:
-            panel.autoscale_view(scalex=False)
-        ends = np.array([panel.get_ylim() for panel in free])
-        limits = float(ends[:, 0].min()), float(ends[:, 1].max())
-    for panel in free:
-        panel.set_ylim(*limits, auto=True)
+    if limits is not None:
+        return limits
+    panel.autoscale_view(scalex=False)
+    low, high = panel.get_ylim()
+    return float(low), float(high)
 
 
 def core(low: Floats, high: Floats) -> tuple[float, float] | None:
@@ -196,12 +233,13 @@ def _beyond(ax: Axes) -> Sequence[tuple[float, float, Any, bool]]:
     bottom, top = sorted(ax.get_ylim())
     found = []
     for record in records(ax):
-        for (left, low, right, high), estimate in zip(record.boxes, record.estimate, strict=True):
+        every = zip(record.boxes, record.estimate, record.colours, strict=True)
+        for (left, low, right, high), estimate, colour in every:
             for up, end, out in ((True, high, high > top), (False, low, low < bottom)):
                 if out:
                     hidden = estimate > top if up else estimate < bottom
                     value = estimate if hidden else end
-                    found.append(((left + right) / 2.0, value, record.colour, up))
+                    found.append(((left + right) / 2.0, value, colour, up))
     return found
 
 
@@ -216,10 +254,14 @@ CORNERS: tuple[Literal["upper left", "upper right", "lower left", "lower right"]
     "lower left",
     "lower right",
 )
+SMALL = 5.0
+"""Figures of fewer inches have smaller letters in the legend of all panels."""
 AWAY = 5.0
 """A legend keeps this distance to what is drawn, in points."""
 FITS = 0.95
 """A legend may be as wide as this part of what it is in; letters differ with the resolution."""
+MOST_TAKEN = 0.3
+"""A legend that takes more of the axes' height stands below them."""
 MARK = 30.0
 """Height of the mark and the number of what goes beyond the axes, in points."""
 OURS = "didjack"
@@ -271,7 +313,33 @@ def legend(
         if made.get_window_extent().width <= FITS * ax.bbox.width:
             break
     taken = (made.get_window_extent().height + 2.0 * _pixels_of(ax, AWAY)) / ax.bbox.height
+    if taken > MOST_TAKEN and root(ax).get_layout_engine() is not None:
+        put_below(ax, shown, title)
+        return 0.0, 1.0
     return _make_room(ax, made, min(taken, 0.6), boxes)
+
+
+def put_below(ax: Axes, shown: dict[str, Any], title: str | None) -> None:
+    """Put a legend below axes and their labels; the layout makes room for it."""
+    from matplotlib.transforms import ScaledTranslation
+
+    earlier = ax.get_legend()
+    if earlier is not None:
+        earlier.remove()
+    box = ax.get_tightbbox()
+    left, low, width = ax.bbox.x0, ax.bbox.y0, ax.bbox.width
+    if box is not None:
+        left, low, width = box.x0, box.y0, box.width
+    for columns in range(len(shown), 0, -1):
+        made = _made(ax, shown, columns, title, "x-small")
+        if columns == 1 or made.get_window_extent().width <= width:
+            break
+    dpi = root(ax).dpi
+    aside, below = (left - ax.bbox.x0) / dpi, (low - ax.bbox.y0) / dpi - AWAY / 72.0
+    moved = ScaledTranslation(aside, below, root(ax).dpi_scale_trans)
+    made.set_bbox_to_anchor((0.0, 0.0), ax.transAxes + moved)
+    made.set_loc("upper left")
+    settle(ax)
 
 
 def _make_room(ax: Axes, made: Legend, taken: float, boxes: Floats) -> tuple[float, float]:
@@ -292,15 +360,17 @@ def _make_room(ax: Axes, made: Legend, taken: float, boxes: Floats) -> tuple[flo
     return taken, 1.0
 
 
-def _made(ax: Axes, shown: dict[str, Any], columns: int, title: str | None) -> Legend:
+def _made(
+    ax: Axes, shown: dict[str, Any], columns: int, title: str | None, size: str = "small"
+) -> Legend:
     return ax.legend(
         list(shown.values()),
         list(shown),
         loc="upper left",
         ncols=columns,
         title=title,
-        title_fontsize="small",
-        fontsize="small",
+        title_fontsize=size,
+        fontsize=size,
         alignment="left",
         borderaxespad=0.2,
         columnspacing=1.2,
@@ -350,6 +420,7 @@ def figure_legend(figure: Figure | SubFigure, panels: NDArray[Any]) -> None:
     shown = entries(panels)
     if not shown:
         return
+    size = "small" if figure.bbox.width > SMALL * figure.canvas.figure.dpi else "x-small"
     for columns in range(min(len(shown), 4), 0, -1):
         made = figure.legend(
             list(shown.values()),
@@ -357,7 +428,7 @@ def figure_legend(figure: Figure | SubFigure, panels: NDArray[Any]) -> None:
             loc="outside lower center",
             ncols=columns,
             frameon=False,
-            fontsize="small",
+            fontsize=size,
         )
         if columns == 1 or made.get_window_extent().width <= FITS * figure.bbox.width:
             made.set_gid(OURS)

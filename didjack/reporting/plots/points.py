@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from didjack._typing import Bools, Floats
+from didjack._typing import Bools, Floats, Ints
 from didjack.options import check_flag, check_listed, must_be
 from didjack.reporting.flags import FLAGS
-from didjack.reporting.plots.axes import AFTER, BEFORE, GREY, ink, paper, root
+from didjack.reporting.plots.axes import AFTER, BEFORE, GREY, ink, paper, plain, root
 from didjack.status import StatusCode
-from didjack.wording import one_line
+from didjack.wording import encodable, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 INK = "ink"
 """Stands for the colour that axes are written in, as black cannot be seen on black."""
-# Okabe and Ito's again; neighbours differ in grey, too. Markers repeat after another number of
-# results than colours, so that 56 results look different.
-PALETTE = (AFTER, BEFORE, INK, "#56B4E9", "#D55E00", "#009E73", "#CC79A7")
+# Okabe and Ito's again, but for yellow and orange, which read as warnings; the first ones differ in
+# grey, too. Markers repeat after another number of results than colours, so that 56 results look
+# different.
+PALETTE = (AFTER, INK, "#D55E00", "#56B4E9", "#009E73", "#CC79A7", BEFORE)
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 FURTHEST = 0.5
 """Neighbouring coefficients are one apart."""
@@ -32,24 +33,39 @@ FURTHEST = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
-    """Title and legend of a plot.
+    """Title, legend and labels of a plot.
 
     Attributes
     ----------
     title : None for what the plot says of itself, "" for none
     legend : whether there is one
+    xlabel, ylabel : None for what the plot says of its axes, "" for none
     """
 
     title: str | None = None
     legend: bool = True
+    xlabel: str | None = None
+    ylabel: str | None = None
 
     def __post_init__(self) -> None:
-        check_text("title", self.title)
+        for name in ("title", "xlabel", "ylabel"):
+            check_text(name, getattr(self, name))
         object.__setattr__(self, "legend", check_flag("legend", self.legend))
 
     def words(self, default: str) -> str:
         """Return the title."""
         return default if self.title is None else self.title
+
+    def x(self, default: str) -> str:
+        """Return the label of the horizontal axis; that of a user may have mathematics."""
+        return plain(default) if self.xlabel is None else encodable(self.xlabel)
+
+    def y(self, default: str) -> str:
+        """Return the label of the vertical axis."""
+        return plain(default) if self.ylabel is None else encodable(self.ylabel)
+
+
+Look = Literal["errorbar", "ribbon"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +77,17 @@ class Style:
     label : its name in the legend; None: the legend tells what is before and after treatment
     color, marker : of all its coefficients; None: chosen
     offset : how far to the right they stand, in steps between coefficients
+    look : intervals as bars or as ribbons
     """
 
     label: str | None = None
     color: Any = None
     marker: str | None = None
     offset: float = 0.0
+    look: Look = "errorbar"
 
     def __post_init__(self) -> None:
+        check_listed("style", self.look, get_args(Look))
         check_text("label", self.label)
         if self.label is not None:
             object.__setattr__(self, "label", one_line(self.label))
@@ -91,11 +110,11 @@ class Style:
         if self.label is None:
             before = Mark(self.marker or "s", BEFORE if self.color is None else self.color)
             after = Mark(self.marker or "o", AFTER if self.color is None else self.color)
-            return Paint(before, after, None, pre_post, *errors)
+            return Paint(before, after, None, pre_post, *errors, ribbon=self.look == "ribbon")
         chosen = PALETTE[taken % len(PALETTE)]
         colour = (ink if chosen == INK else chosen) if self.color is None else self.color
         mark = Mark(self.marker or MARKERS[taken % len(MARKERS)], colour)
-        return Paint(mark, mark, self.label, pre_post, *errors)
+        return Paint(mark, mark, self.label, pre_post, *errors, ribbon=self.look == "ribbon")
 
     @property
     def n_colours(self) -> int:
@@ -170,7 +189,7 @@ class Points:
     imputed: Bools
     second: Floats
 
-    def take(self, rows: Bools) -> Points:
+    def take(self, rows: Bools | Ints | slice) -> Points:
         """Select coefficients."""
         return Points(*(getattr(self, name)[rows] for name in self.__slots__))
 
@@ -204,6 +223,7 @@ class Paint(NamedTuple):
     label : the result's name in the legend
     pre_post : whether the legend, without a name, is about before and after treatment
     first, second : what it calls the variance estimators, if there are two
+    ribbon : whether intervals are ribbons around a line
     """
 
     before: Mark
@@ -212,6 +232,7 @@ class Paint(NamedTuple):
     pre_post: bool
     first: str
     second: str | None
+    ribbon: bool = False
 
 
 class Pen(NamedTuple):
@@ -234,10 +255,13 @@ def draw(ax: Axes, points: Points, paint: Paint) -> None:
     ):
         part = points.take(rows).moved(-shift)
         known = np.isfinite(part.low)
-        _intervals(ax, part, mark.colour, pen)
+        if not paint.ribbon:
+            _intervals(ax, part, mark.colour, pen)
         _estimates(ax, part.take(known & ~part.short), mark, mark.colour, pen)
         _estimates(ax, part.take(known & part.short), mark, paper(ax), pen)
         _estimates(ax, part.take(~known), Mark("x", mark.colour), mark.colour, pen)
+    if paint.ribbon:
+        _ribbons(ax, points.take(estimated).moved(-shift), paint, pen)
     _estimates(ax, points.take(points.base), Mark("D", GREY), paper(ax), pen)
     _flags(ax, points.take(points.imputed & estimated).moved(-shift))
     if paint.second is not None:
@@ -260,6 +284,26 @@ def _intervals(ax: Axes, part: Points, colour: Any, pen: Pen) -> None:
     for end in (part.joint_low, part.joint_high):
         ax.plot(part.x, end, "_", color=colour, ms=1.2 * pen.marker, mew=0.5 * pen.line, zorder=2)
     ax.vlines(part.x, part.low, part.high, color=colour, lw=1.5 * pen.line, zorder=3)
+
+
+def _ribbons(ax: Axes, points: Points, paint: Paint, pen: Pen) -> None:
+    """Draw lines through estimates, with ribbons of pointwise and wider, lighter ones around."""
+    points = points.take(np.argsort(points.x, kind="stable"))
+    first = int(np.argmin(points.before)) if not points.before.all() else points.before.size
+    # A line from the last change before treatment to the first effect would join what differs.
+    joined = first > 0 and not points.short[first - 1]
+    for start, stop, mark in (
+        (0, first, paint.before),
+        (first - joined, points.x.size, paint.after),
+    ):
+        part = points.take(slice(start, stop))
+        low, high, joint_low, joint_high = (
+            np.where(part.base, part.estimate, end)
+            for end in (part.low, part.high, part.joint_low, part.joint_high)
+        )
+        for ends, alpha in (((joint_low, joint_high), 0.18), ((low, high), 0.3)):
+            ax.fill_between(part.x, *ends, color=mark.colour, alpha=alpha, lw=0, zorder=2)
+        ax.plot(part.x, part.estimate, "-", color=mark.colour, lw=0.8 * pen.line, zorder=3)
 
 
 def _flags(ax: Axes, part: Points) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,10 +16,6 @@ from didjack.reporting.plots.points import Points, Style
 from didjack.reporting.view import ResultView
 from didjack.status import StatusCode
 from didjack.wording import label_text, name_some
-
-if TYPE_CHECKING:
-    pass
-
 
 # ---- series --------------------------------------------------------------------------------------
 
@@ -104,7 +100,9 @@ class Record(NamedTuple):
     facts : about its intervals
     boxes : (m, 4) left, lowest, right, highest of what is drawn of each coefficient
     estimate : (m,)
+    colours : (m,) of its markers
     colour : of its markers after treatment
+    base : where zeros of base periods are drawn, in steps between coefficients
     effect : what is estimated
     """
 
@@ -113,7 +111,9 @@ class Record(NamedTuple):
     facts: Facts
     boxes: Floats
     estimate: Floats
+    colours: Sequence[Any]
     colour: Any
+    base: Floats
     effect: str
 
 

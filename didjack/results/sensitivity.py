@@ -328,11 +328,7 @@ def trend_sensitivity(
     The effect at event time 2 remains significant at 5% unless a one-period ...
     """
     check_listed("restriction", restriction, tuple(METHODS))
-    if self._scheme is None or not self._scheme.leads:
-        raise OptionError(
-            f"trend_sensitivity() needs an event study, not {self.title}: "
-            "result.aggregate('event').trend_sensitivity()"
-        )
+    _check_event_study(self)
     most = trends.MOST_MULTIPLE if restriction == "relative_magnitudes" else np.inf
     values = None if m is None else check_numbers("m", m, 0.0, most)
     coefficients, targets = self._coefficients, self._targets
@@ -460,6 +456,17 @@ def _names(result: BaseResult) -> dict[Any, str]:
     """Return what tables call the coefficients, by their labels."""
     index = result._targets.index
     return dict(zip(index, coefficient_names(index), strict=True))
+
+
+def _check_event_study(result: BaseResult) -> None:
+    """Raise unless coefficients are effects at single event times."""
+    if result._scheme is None or not result._scheme.leads:
+        raise OptionError(
+            f"trend_sensitivity() needs an event study, not {result.title}: "
+            "result.aggregate('event').trend_sensitivity()"
+        )
+    if result._scheme.keys == "bins":
+        raise OptionError("trend_sensitivity() needs single event times: aggregate without bins")
 
 
 def _check_periods(result: BaseResult) -> None:

@@ -128,7 +128,7 @@ class BaseResult(ABC):
         vcov : {"CV3", "CV3J", "analytic", "bootstrap"}, optional
             Standard errors.
         reference : {"model", "t"}, optional
-            What t statistics of the jackknife are compared with.
+            Reference distribution of the jackknife's t statistics.
         undefined : {"impute", "nan", "skip", "raise"}, optional
             What becomes of standard errors if an estimate cannot be had without some cluster.
         alpha : float, optional

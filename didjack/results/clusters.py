@@ -125,12 +125,12 @@ def glance(self: BaseResult) -> pd.DataFrame:
 
     effective_clusters and effective_treated_clusters are
     :math:`(\sum_h w_h)^2 / \sum_h w_h^2` with the weight of all units, and of all treated
-    units, by cluster: as many clusters of equal weight are as unequal as these. For the mean
-    of independent units of equal variance this is the effective number :math:`G^*` of Carter,
-    Schnepel & Steigerwald (2017), doi:10.1162/REST_a_00639; in general theirs depends on an
-    assumed error covariance.
+    units, by cluster: the number of clusters if all have the same weight, and fewer otherwise. For
+    the mean of independent units of equal variance this is the effective number :math:`G^*` of
+    Carter, Schnepel & Steigerwald (2017), doi:10.1162/REST_a_00639; in general theirs depends on
+    an assumed error covariance.
 
-    Of a jackknife, under the working model that `reference` of `csdid` explains: g_star,
+    With a jackknife, under the working model that `reference` of `csdid` explains: g_star,
     :math:`(\sum_h \gamma_h)^2 / \sum_h \gamma_h^2` with the partial leverages of `clusters`;
     critical_value and critical_value_t, of the overall ATT under the model and of t(R - 1);
     reference_method, how its reference distribution was computed; composition_share, the share
@@ -141,7 +141,7 @@ def glance(self: BaseResult) -> pd.DataFrame:
     -------
     DataFrame
         One row: n_obs, n_units, n_clusters, n_treated_clusters, n_groups, n_periods, options of
-        the result by their names, n_empty_clusters, and what is explained above.
+        the result by their names, n_empty_clusters, and the quantities above.
 
     Examples
     --------

@@ -3,12 +3,13 @@
 TYPE_CHECKING = False  # type checkers take it for true; the module `typing` would load for nothing
 if TYPE_CHECKING:
     from didjack import datasets, simulate
-    from didjack.api import csdid
+    from didjack.api import csdid, ddd
     from didjack.compiling import warmup
     from didjack.data.cohorts import first_treated
     from didjack.data.lazy.scan import scan
     from didjack.errors import (
         DataError,
+        DeprecatedWarning,
         DidjackError,
         DidjackWarning,
         EstimationWarning,
@@ -27,6 +28,7 @@ __version__ = "0.2.0"
 __all__ = [
     "AggregateResult",
     "DataError",
+    "DeprecatedWarning",
     "DidjackError",
     "DidjackWarning",
     "EstimationWarning",
@@ -40,6 +42,7 @@ __all__ = [
     "coefplot",
     "csdid",
     "datasets",
+    "ddd",
     "etable",
     "first_treated",
     "scan",
@@ -55,6 +58,7 @@ _HOMES = {
     "coefplot": "reporting",
     "csdid": "api",
     "datasets": "datasets",
+    "ddd": "api",
     "etable": "reporting",
     "first_treated": "data.cohorts",
     "scan": "data.lazy.scan",

@@ -200,7 +200,11 @@ def csdid(
     5           2    -0.138      0.036    0.001
     6           3    -0.107      0.034    0.004
     """
-    settings: dict[str, Any] = {name: value for name, value in locals().items() if name != "data"}
+    return _estimate(**locals())
+
+
+def _estimate(data: Any, **settings: Any) -> GroupTimeResult:
+    """Clean the data, estimate, and warn of what a user should know."""
     if data is None:
         raise UnknownOptionError("data is required: a pandas, polars or pyarrow table")
     options = Options.from_keywords(**settings)
@@ -218,3 +222,111 @@ def csdid(
     result = group_time_result(fit)
     report(result._view)  # noqa: SLF001
     return result
+
+
+@validate_keywords
+def ddd(
+    data: Any,
+    yname: str,
+    tname: str,
+    gname: str,
+    idname: str | None = None,
+    xformla: str | None = None,
+    *,
+    pname: str,
+    cluster: str | None = None,
+    weightsname: str | None = None,
+    panel: bool = True,
+    allow_unbalanced_panel: bool = False,
+    control_group: ControlGroup = "nevertreated",
+    base_period: BasePeriod = "varying",
+    anticipation: int = 0,
+    est_method: EstMethod = "dr",
+    fix_weights: FixWeights | None = None,
+    collinear: Collinear = "nan",
+    vcov: Vcov = "CV3",
+    reference: Reference = "model",
+    undefined: Undefined = "impute",
+    alpha: float = 0.05,
+    n_boot: int = 999,
+    seed: int = 0,
+    progress: bool | None = None,
+    collect: bool = False,
+) -> GroupTimeResult:
+    r"""Estimate group-time effects by triple differences, with cluster-jackknife standard errors.
+
+    A state (or whatever enables treatment) treats its eligible units from period g on. The change
+    of their outcome is compared with that of the other units there, and the difference with the
+    same difference in states that do not enable treatment: this takes away whatever moves all
+    units of a state, and whatever moves the eligible everywhere. With DiD(C) the estimate of
+    `csdid` for the eligible units of cohort g against rows C,
+
+    .. math:: ATT(g,t) = DiD(g, other) + DiD(c, eligible) - DiD(c, other)
+
+    where c is the control group; each of the three has its own propensity scores and regressions
+    (Ortiz-Villavicencio and Sant'Anna, 2025). With covariates this is not the difference between
+    the effects that `csdid` finds for eligible and for other units, unless both have the same
+    covariates. Inference is that of `csdid`.
+
+    Parameters
+    ----------
+    data : pandas, polars or pyarrow table, or a lazy one of DuckDB, polars, Spark or Ibis
+        One row for each unit and period, or for each observation of a repeated cross section.
+    yname, tname, idname, xformla : str
+        As of `csdid`: columns of outcome, period and unit, and the covariates.
+    gname : str
+        Column of the period in which the unit's state enables treatment, whether or not the unit is
+        eligible; 0, inf or missing: never.
+    pname : str
+        Column that is 1 (True) for units whom the treatment concerns, and 0 (False) for others,
+        such as ages or occupations that a law does not apply to. Constant in time.
+    cluster, weightsname, panel, allow_unbalanced_panel : optional
+        As of `csdid`. `cluster` is the level at which treatment is enabled.
+    control_group : {"nevertreated", "notyettreated"}
+        States that never enable treatment, or all that have not enabled it by then. The latter are
+        compared one cohort at a time, as their shares of eligible units differ; with n the
+        weights of its eligible and its other units, cohort c counts by
+        :math:`1 / (1/n_{c1} + 1/n_{c0})`, in each replicate by its own numbers.
+    base_period, anticipation, est_method, fix_weights, collinear : optional
+        As of `csdid`.
+    vcov, reference, undefined, alpha, n_boot, seed, progress, collect : optional
+        As of `csdid`. The working model of `reference` has shocks for the eligible and for the
+        other units of each cluster and period.
+
+    Returns
+    -------
+    GroupTimeResult
+        With one row for each cohort and period in ``tidy()``; aggregate them with ``aggregate()``,
+        by the weights of the eligible units of cohorts.
+
+    Raises
+    ------
+    OptionError
+        An option has a value that is not allowed; UnknownOptionError if there is no such option,
+        or a required one is missing.
+    DataError
+        The data cannot be used as they are: `pname` is not 0 or 1, varies within a unit, or is
+        the same for all; and whatever `csdid` does not accept.
+    UndefinedReplicateError
+        With ``undefined="raise"``.
+
+    Warns
+    -----
+    SampleWarning, EstimationWarning, InferenceWarning
+        As `csdid` does. An ATT(g,t) whose cohort, or control group, has no eligible or no other
+        units is missing, with a status that says so.
+
+    References
+    ----------
+    Ortiz-Villavicencio & Sant'Anna (2025), Better understanding triple differences estimators,
+    doi:10.48550/arXiv.2505.09942.
+
+    Examples
+    --------
+    >>> import didjack
+    >>> df = didjack.simulate.panel(n_clusters=20, treated_clusters=5, effect=1.0, seed=1)
+    >>> df["young"] = df["id"] % 2 == 0
+    >>> res = didjack.ddd(df, "y", "period", "cohort", "id", pname="young", cluster="cluster")
+    >>> print(f"{res.aggregate('simple').overall['estimate']:.2f}")
+    """
+    return _estimate(**locals())

@@ -15,6 +15,7 @@ from didjack.wording import tidy
 
 __all__ = [
     "DataError",
+    "DeprecatedWarning",
     "DidjackError",
     "DidjackWarning",
     "EstimationWarning",
@@ -58,6 +59,10 @@ class SampleWarning(DidjackWarning):
     """The sample rules dropped or recoded observations."""
 
 
+class DeprecatedWarning(DidjackWarning, FutureWarning):
+    """A name is deprecated; the message says which to use instead."""
+
+
 class EstimationWarning(DidjackWarning):
     """Some ATT(g,t) could not be estimated."""
 
@@ -77,3 +82,8 @@ def warn(message: str, category: type[DidjackWarning]) -> None:
     while frame is not None and frame.f_code.co_filename.startswith(package):
         frame, level = frame.f_back, level + 1
     warnings.warn(tidy(message), category, stacklevel=level)
+
+
+def warn_deprecated(old: str, new: str, since: str) -> None:
+    """Say that a name is deprecated; CONTRIBUTING.md has the policy."""
+    warn(f"{old} is deprecated since didjack {since}; use {new}", DeprecatedWarning)

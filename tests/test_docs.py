@@ -1,5 +1,7 @@
 """README and pages: Python blocks and commands run, and print what the text block after them says.
 
+Warnings of the package are part of that, as users see them.
+
 As a script (``python tests/test_docs.py``), write what they print into the pages.
 """
 
@@ -9,6 +11,7 @@ import re
 import shlex
 import sys
 import tempfile
+import textwrap
 import warnings
 from pathlib import Path
 
@@ -42,6 +45,8 @@ WRITTEN = ["benchmarks.md", "monte_carlo.md"]
 """Pages that scripts write, which may not have run."""
 FOR_THE_PACKAGE: set[str] = set()
 """Members of results that users have no use for."""
+MOST_WIDE = 100
+"""Warnings are wrapped at this width, so that pages need not be scrolled sideways."""
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
 
 examples = pytest.mark.parametrize(
@@ -58,9 +63,17 @@ def printed(block, page, namespace):
     code = compile("\n" * line + block["code"], str(page), "exec")
     stream = io.StringIO()
     with contextlib.redirect_stdout(stream), warnings.catch_warnings():
-        warnings.simplefilter("ignore", DidjackWarning)
+        warnings.simplefilter("default", DidjackWarning)
+        warnings.showwarning = told
         exec(code, namespace)
     return stripped(stream.getvalue())
+
+
+def told(message, category, *_):
+    """Print a warning of the package where it comes, without the place and the line of code."""
+    if issubclass(category, DidjackWarning):
+        text = f"{category.__name__}: {message}"
+        print(textwrap.fill(text, MOST_WIDE, subsequent_indent="  ", break_on_hyphens=False))
 
 
 def stripped(text):

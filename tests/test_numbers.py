@@ -83,7 +83,7 @@ def rates_of_real_laws():
     default, mean_default = on_average(few["CV3, default"])
     return [
         f"{outcomes} real outcomes",
-        f"clustered standard errors find an effect in {clustered} of the samples, depending on "
+        f"lustered standard errors find an effect in {clustered} of the samples, depending on "
         f"the outcome ({mean} on average), and `didjack` in {default} ({mean_default} on average).",
     ]
 
@@ -98,16 +98,16 @@ def rates_of_readme():
     found = power.loc[power["treated"] <= 3, law]
     needed = round(1.0 / ALPHA) - 1
     return [
-        f"at the 5 % level with clustered standard errors reject a true hypothesis in "
-        f"{span(level.loc[few & quiet, clustered])} % of the samples, those of `didjack` in "
-        f"{span(level.loc[few & quiet, law])} %.",
-        f"at the 5 % level reject in {span(level.loc[one & quiet, law])} %.",
-        f"twice as large, in {span(level.loc[one & noisy, law])} %, and the placebo test in "
-        f"{span(level.loc[one & noisy, placebo])} %.",
-        f"twice as large as in the others, tests reject in {span(level.loc[~one & noisy, law])} %.",
-        f"With two treated clusters, Wald pre-tests reject in {span(pretests, 1)} %.",
-        f"With fewer than {needed} never-treated clusters a placebo test cannot reject",
-        f"in {span(found)} % of the samples with one to three treated clusters",
+        f"they reject a true null hypothesis in {span(level.loc[few & quiet, clustered])}% of the "
+        f"samples at the 5% level, and those of `didjack` in {span(level.loc[few & quiet, law])}%.",
+        f"tests at the 5% level reject in {span(level.loc[one & quiet, law])}% of the samples.",
+        f"rejection rates rise to {span(level.loc[one & noisy, law])}%, and those of the placebo "
+        f"test to {span(level.loc[one & noisy, placebo])}%.",
+        f"tests reject in {span(level.loc[~one & noisy, law])}%.",
+        f"With two treated clusters, Wald pre-tests reject in {span(pretests, 1)}%.",
+        f"With fewer than {needed} never-treated clusters, a placebo test cannot reject at the 5%",
+        f"power against an effect of one and a half standard deviations of the unit-level error "
+        f"is {span(found)}%.",
     ]
 
 
@@ -121,8 +121,8 @@ def speed_of_readme():
     assert ratio.iloc[5:].max() < 1  # after the smallest panels
     times = found["Jackknife"]["times faster"].str.replace(",", "").astype(float).min()
     return [
-        "less time than one fit with its analytic errors",
-        "with few rows it may take half as much again",
+        "less time than a single fit with analytic standard errors (up to 1.5 times as much with "
+        "few rows)",
         f"over {int(times) // 100 * 100} times as long",
     ]
 
@@ -145,9 +145,10 @@ def example_of_readme():
     ratio = study.compare_vcov(n_permutations=0)["ratio"]["clustered"]
     return [
         f"employment in {at['n_units']} counties",
-        f"{at['n_treated_clusters']} of {at['n_clusters']} are treated",
-        f"critical value of {law}, where {name} has {t}.",
-        f"{SPELLED[round(1.0 / ratio)]} times as far as the clustered error says",
+        f"{at['n_treated_clusters']} of {at['n_clusters']} states are treated",
+        "95% confidence intervals",
+        f"the critical value is {law}, compared with {t} for {name}.",
+        f"{SPELLED[round(1.0 / ratio)]} times the clustered standard error",
     ]
 
 
@@ -187,6 +188,7 @@ def test_readme_has_no_other_numbers():
     for name in (
         r"CV3",
         r"\(20\d\d\)",
+        "in 2004, by others in 2007",  # the question that README opens with
         r"`did` 2\.5\.1, `didjack` for R 0\.1\.0, `csdidjack` 0\.3",
     ):
         text = re.sub(name, "", text)
@@ -206,10 +208,10 @@ def test_page_about_inference_says_what_was_found():
     one, law = level["treated"] == 1, "CV3, model"
     text = words((ROOT / "docs" / "inference.md").read_text())
     for fact in (
-        f"rejects true hypotheses in {span(level.loc[few & ~noisy, 'CV3, t(R-1)'])} percent",
-        f"which is the default, in {span(level.loc[few & ~noisy, law])} percent",
-        f"rejects in {span(level.loc[~one & noisy, law])} percent with two to five treated "
-        f"clusters, in {span(level.loc[one & noisy, law])} percent with one",
+        f"rejects true null hypotheses in {span(level.loc[few & ~noisy, 'CV3, t(R-1)'])}%",
+        f"which is the default, in {span(level.loc[few & ~noisy, law])}%",
+        f"rejects in {span(level.loc[~one & noisy, law])}% of the samples with two to five treated "
+        f"clusters, and in {span(level.loc[one & noisy, law])}% with one",
     ):
         assert fact in text
 
@@ -221,4 +223,4 @@ def test_page_about_inference_says_how_often_sensitivity_intervals_cover():
     rates = table[["event time 0", "event time 2", "overall"]].astype(float).melt()["value"]
     assert rates.min() > 95.0 - 3 * 0.2  # what simulation leaves open
     text = words((ROOT / "docs" / "inference.md").read_text())
-    assert f"cover the effect in {span(rates, 1)} percent of the samples" in text
+    assert f"cover the effect in {span(rates, 1)}% of the samples" in text

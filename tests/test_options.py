@@ -15,6 +15,7 @@ from small_panels import NAMES, fit, panel
 import didjack
 from didjack import OptionError, UnknownOptionError
 from didjack import options as options_module
+from didjack.aliases import Renamed
 from didjack.options import (
     CHOICES,
     EstimationOptions,
@@ -351,3 +352,19 @@ def test_estimates_are_those_of_their_options():
     assert (alone.by_unit, first.by_unit) == (True, False)
     assert len(alone.influence) > len(first.influence)
     assert alone.estimates is first.estimates
+
+
+def test_old_names_are_understood_and_deprecated_ones_say_so(monkeypatch):
+    @options_module.validate_keywords
+    def rows(data, n=1):
+        return data, n
+
+    assert rows(df=2, n=3) == (2, 3)  # an error if it warned
+    monkeypatch.setitem(options_module.RENAMED, "df", Renamed("data", since="0.9.0"))
+    told = r"df= is deprecated since didjack 0\.9\.0; use data="
+    with pytest.warns(didjack.DeprecatedWarning, match=told) as caught:
+        assert rows(df=2) == (2, 1)
+    assert caught[0].filename == __file__
+    assert issubclass(didjack.DeprecatedWarning, FutureWarning)  # so that users see it
+    with pytest.raises(UnknownOptionError):
+        rows(df=2, data=3)

@@ -34,7 +34,7 @@ def parameters(function: Callable[..., Any]) -> list[str]:
     Examples
     --------
     >>> parameters(didjack.GroupTimeResult.aggregate)
-    ['type', 'min_e', 'max_e', 'balance_e', 'weights']
+    ['type', 'min_e', 'max_e', 'balance_e', 'weights', 'cohorts', 'event_times', 'bins']
     """
     tables = ("self", "data", "collect")  # the command reads tables whole
     return [name for name in inspect.signature(function).parameters if name not in tables]
@@ -191,7 +191,8 @@ def fit(
     """
     given = dict(locals())
     with reported(context) as said:
-        average = {name: given[name] for name in parameters(didjack.GroupTimeResult.aggregate)}
+        names = parameters(didjack.GroupTimeResult.aggregate)
+        average = {name: given[name] for name in names if name in given}
         if type is None:
             _only_aggregated(average)
         folder = None if out is None else _folder(out, force, data)

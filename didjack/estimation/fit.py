@@ -180,26 +180,24 @@ class Fit:
         """(K,) period of each cell, on the integer axis."""
         return self.layout.periods[[cell.time for cell in self.estimates.cells]]
 
-    @property
-    def _independent(self) -> InfluenceSource:
-        """Sums by unit or by cluster, whichever is taken to be independent."""
-        by_unit = self.by_unit
+    def _independent(self, by_unit: bool) -> InfluenceSource:
+        """Return sums by unit or by cluster, whichever is taken to be independent."""
         return self.once(("sums", by_unit), partial(self.source.influence, by_unit))
 
-    @property
-    def influence(self) -> Floats:
-        """Influence of units or clusters on ATT(g,t), (G, K); computed once for each."""
-        return self.once(("influence", self.by_unit), self._find_influence)
+    def influence_by(self, by_unit: bool) -> Floats:
+        """Influence of units, or of clusters, on ATT(g,t), (G, K); computed once for each."""
+        return self.once(("influence", by_unit), partial(self._find_influence, by_unit))
 
-    def _find_influence(self) -> Floats:
+    def _find_influence(self, by_unit: bool) -> Floats:
         estimation, progress = self.options.estimation, self.options.inference.progress
-        return influence(self._independent, estimation, self.estimates.cells, progress)
+        return influence(self._independent(by_unit), estimation, self.estimates.cells, progress)
 
-    def weight_influence(self, by_cell: bool) -> Floats:
+    def weight_influence(self, by_cell: bool, by_unit: bool) -> Floats:
         """Influence of units or clusters on the weights of the cells, (G, K)."""
+        source = self._independent(by_unit)
         if by_cell:
-            return treated_influence(self._independent, self.estimates.cells)
-        return self._independent.by_cohort()[:, self.cell_cohort_position]
+            return treated_influence(source, self.estimates.cells)
+        return source.by_cohort()[:, self.cell_cohort_position]
 
     def cell_status(self) -> list[Status]:
         """Return why each cell has an estimate of the full sample or not, (K,)."""

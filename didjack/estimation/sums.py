@@ -249,6 +249,18 @@ class SumSource:
         total = self._deletion.deleted(self._by_stratum.counts(arm), chosen)[:, 0]
         return np.rint(total).astype(np.int64)
 
+    def size(self, classes: Classes, arms: tuple[Arm, ...]) -> Floats:
+        """Return the weight of some classes, (R,).
+
+        On a balanced panel that of their units in the first period, otherwise that of their rows
+        in some arms.
+        """
+        if not self.layout.panel:
+            return np.asarray(np.sum([self.weights(classes, arm) for arm in arms], axis=0))
+        share = np.ascontiguousarray(self.layout.share[:, classes].sum(axis=1, keepdims=True))
+        clusters = np.arange(self.layout.n_clusters)
+        return np.asarray(kernels.deleted_sums(share, clusters, clusters, self.n_deleted)[:, 0])
+
     def by_cluster(self, arm: Arm, outcomes: Ints) -> ClusterSums:
         """Return sums of weights, and of some outcomes, by cluster and cohort."""
         strata = self.rows.strata
@@ -315,6 +327,12 @@ class InfluenceSource:
         key = self.codes * shape[1] + self.rows.strata.cohort_of_rows
         flat = np.bincount(key, weights=self.rows.share_weight, minlength=shape[0] * shape[1])
         return np.asarray(flat, dtype=np.float64).reshape(shape)
+
+    def size(self, classes: Classes, arms: tuple[Arm, ...]) -> Floats:
+        """Add up the weights of some classes, (G,), as `SumSource.size` does."""
+        if self.rows.layout.panel:
+            return np.asarray(self.by_cohort()[:, classes].sum(axis=1))
+        return np.asarray(np.sum([self.treated(c, arms) for c in classes], axis=0))
 
     def treated(self, cohort: int, arms: tuple[Arm, ...]) -> Floats:
         """Add up the weights of the rows of a cohort in some arms, (G,)."""

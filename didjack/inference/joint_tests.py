@@ -167,7 +167,8 @@ class JointTest(Fields):
     Attributes
     ----------
     statistic : F
-    critical_value : what F is beyond with probability alpha if the restrictions hold
+    critical_value : what F is beyond with probability alpha if the restrictions hold; infinite
+        where p-values come from draws, and these are too few for one below alpha
     df_num : rank of the covariance matrix of the restrictions
     df_denom : degrees of freedom of the denominator, infinite for the normal distribution; None
         where F is not compared with an F distribution, but with draws under the working model

@@ -27,7 +27,8 @@ class PreTest(Fields):
     Attributes
     ----------
     statistic : the largest absolute t statistic, or F
-    critical_value : what it is compared with
+    critical_value : what it is compared with; infinite where p-values come from draws, and these
+        are too few for one below alpha
     p_value : float
     lead : label of the coefficient with the largest t statistic; None for F
     df_num, df_denom : degrees of freedom of F; None where the statistic has no F distribution
@@ -168,8 +169,13 @@ def pretest_words(coefficients: Coefficients, before: Ints, alpha: float) -> str
         return f"No test of pre-trends: {test.reason}."
     names = coefficient_names(coefficients.targets.index)
     lead = names[list(coefficients.targets.index).index(test.lead)]
-    return (
+    head = (
         f"Pre-trends ({test.n_tested} of {test.n_leads} leads): largest |t| {test.statistic:.2f} "
-        f"({lead}), critical value {test.critical_value:.2f}, p {p_text(test.p_value)}; "
+        f"({lead})"
+    )
+    if np.isinf(test.critical_value):
+        return f"{head}, p {p_text(test.p_value)}; alpha is too small for a test from draws."
+    return (
+        f"{head}, critical value {test.critical_value:.2f}, p {p_text(test.p_value)}; "
         f"violations up to {test.largest_violation:.3g} are not excluded."
     )

@@ -201,6 +201,10 @@ class ResultView(Protocol):
         """What `aggregate` was asked for; None for ATT(g,t) themselves."""
 
     @property
+    def chosen_cohorts(self) -> pd.Index:
+        """Labels of the cohorts that `aggregate` was asked for; none where it was not."""
+
+    @property
     def estimator(self) -> str:
         """Name the estimator in words."""
 

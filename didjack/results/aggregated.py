@@ -10,12 +10,13 @@ import pandas as pd
 
 from didjack._typing import Ints
 from didjack.aggregation.aggregate import AggregatedEffects, aggregate
-from didjack.aggregation.schemes import SCHEMES, Scheme, Window
+from didjack.aggregation.schemes import Scheme, Window, bin_label
 from didjack.aggregation.shares import AggregatedShares
 from didjack.errors import OptionError
 from didjack.estimation.fit import Fit
 from didjack.inference.permutation.permuted import Overall
-from didjack.inference.targets import Targets, cell_table
+from didjack.inference.targets import Targets, cell_table, design_table
+from didjack.inference.variance.base import Evidence
 from didjack.options import (
     AggregationType,
     AggregationWeights,
@@ -50,7 +51,8 @@ class AggregateResult(Result):
     weights: AggregationWeights
 
     def _on(self, fit: Fit) -> AggregateResult:
-        return aggregate_result(fit, self.type, self.window, self.weights)
+        targets = aggregated_targets(fit, self.type, self.window, self.weights)
+        return AggregateResult(Evidence(fit, targets), self.type, self.window, self.weights)
 
     @property
     def title(self) -> str:
@@ -59,14 +61,14 @@ class AggregateResult(Result):
 
     @property
     def _scheme(self) -> Scheme:
-        return SCHEMES[self.type]
+        return self.window.scheme(self.type)
 
     @property
     def _before(self) -> Ints:
         aggregated = self._targets.aggregated
         if aggregated is None or not self._scheme.leads:
             return np.empty(0, dtype=np.int64)
-        before = aggregated.keys < -self.options.anticipation
+        before = self._scheme.before(aggregated.keys, self.options.anticipation)
         return np.flatnonzero(before & ~self._targets.base[: before.size])
 
     @property
@@ -120,7 +122,8 @@ class AggregateResult(Result):
             `randomization_test`, and ``"placebo"``, see `placebo_test`. Columns: estimate,
             std_error, df, statistic, p_value, conf_low, conf_high; ratio, the standard error over
             that of "CV3, model"; and invalid, why a row is known to be wrong in this design, or
-            empty. With ``which="all"``, rows are (coefficient, estimator).
+            has no standard error; otherwise empty. With ``which="all"``, rows are
+            (coefficient, estimator).
 
         Raises
         ------
@@ -310,13 +313,13 @@ class AggregateResult(Result):
         return draw_aggregated([asked.series(self._view)], self._scheme, ax, asked.finish)
 
     @property
-    def _overall_targets(self) -> Targets:
-        return self._targets
+    def _overall_evidence(self) -> Evidence:
+        return self._evidence
 
 
-def aggregate_result(
+def aggregated_targets(
     fit: Fit, kind: AggregationType, window: Window, weights: AggregationWeights
-) -> AggregateResult:
+) -> Targets:
     """Aggregate the cells of a fit.
 
     Parameters
@@ -328,13 +331,13 @@ def aggregate_result(
 
     Returns
     -------
-    AggregateResult
+    Targets
     """
     by_cell = weights == "cell"
-    scheme = SCHEMES[kind]
+    scheme = window.scheme(kind)
     table = cell_table(fit, by_cell)
     found = aggregate(table, kind, window, by_cell)
-    keys = _labels(scheme, found.keys, fit)
+    keys = _labels(found.keys, fit, scheme, window)
     labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
     cells = np.array([cell.is_base for cell in fit.estimates.cells], dtype=bool)
     base = found.loading.touches(cells) & ~found.loading.touches(~cells)
@@ -343,17 +346,16 @@ def aggregate_result(
         BASE if zero else Status(StatusCode.MISSING, detail=why) if none else OK
         for zero, none, why in gaps
     ]
-    targets = Targets(
+    return Targets(
         labels=labels,
         index=pd.Index([*keys, OVERALL], name=None if scheme.keys == "none" else scheme.label),
         theta=found.theta,
         composition=found.composition,
         base=base,
         status=status,
-        shares=AggregatedShares(table, kind, window, by_cell),
+        shares=AggregatedShares(design_table(fit, table), kind, window, by_cell),
         aggregated=found,
     )
-    return AggregateResult(fit, targets, kind, window, weights)
 
 
 def _missing(aggregated: AggregatedEffects) -> list[str]:
@@ -366,12 +368,15 @@ def _missing(aggregated: AggregatedEffects) -> list[str]:
     ]
 
 
-def _labels(scheme: Scheme, keys: Ints, fit: Fit) -> pd.Index:
+def _labels(keys: Ints, fit: Fit, scheme: Scheme, window: Window) -> pd.Index:
     """Label the components of an aggregation."""
     match scheme.keys:
         case "none" | "numbers":
             return pd.Index(keys)
         case "periods":
             return fit.layout.axis.labels(keys)
+        case "bins":
+            assert window.bins is not None  # which make this scheme
+            return pd.Index([bin_label(window.bins[key]) for key in keys.tolist()])
         case _:
             assert_never(scheme.keys)

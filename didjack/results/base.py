@@ -36,8 +36,15 @@ _of_warnings = attrgetter("vcov", "reference", "undefined")
 class BaseResult(ABC):
     """Coefficients of a fit, and the options of their inference."""
 
-    _fit: Fit
-    _targets: Targets
+    _evidence: Evidence
+
+    @property
+    def _fit(self) -> Fit:
+        return self._evidence.fit
+
+    @property
+    def _targets(self) -> Targets:
+        return self._evidence.targets
 
     @property
     def options(self) -> Options:
@@ -89,8 +96,8 @@ class BaseResult(ABC):
 
     @property
     @abstractmethod
-    def _overall_targets(self) -> Targets | None:
-        """Targets whose last coefficient is the overall ATT; None where there is none."""
+    def _overall_evidence(self) -> Evidence | None:
+        """Evidence whose last coefficient is the overall ATT; None where there is none."""
 
     @property
     @abstractmethod
@@ -181,7 +188,7 @@ class BaseResult(ABC):
 
     @cached_property
     def _coefficients(self) -> Coefficients:
-        return Coefficients(Evidence(self._fit, self._targets))
+        return Coefficients(self._evidence)
 
     @property
     def _view(self) -> View:
@@ -190,7 +197,7 @@ class BaseResult(ABC):
             coefficients=self._coefficients,
             title=self.title,
             scheme=self._scheme,
-            overall=lambda: self._overall_targets,
+            overall=lambda: self._overall_evidence,
             under=lambda kind: self._under(vcov=kind)._view,
             few_treated=self._few_treated,
             positions_before=self._before,

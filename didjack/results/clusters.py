@@ -73,7 +73,7 @@ def influence(self: BaseResult) -> pd.DataFrame:
     """
     self._need_replicates("influence()")
     table = -(replicates(self) - self._targets.estimates.full)
-    overall = diagnostics.overall_theta(self._fit, self._overall_targets)
+    overall = diagnostics.overall_theta(self._fit, self._overall_evidence)
     size = np.abs(overall.full - overall.deleted)
     order = np.argsort(-np.nan_to_num(size, nan=np.inf), kind="stable")
     return pd.DataFrame(table.iloc[order])
@@ -113,7 +113,7 @@ def clusters(self: BaseResult) -> pd.DataFrame:
     12          13          0.068           0.106
     17          20          0.105           0.637
     """
-    return own_frame(diagnostics.clusters(self._fit, self._overall_targets))
+    return own_frame(diagnostics.clusters(self._fit, self._overall_evidence))
 
 
 @validate_keywords
@@ -156,7 +156,7 @@ def glance(self: BaseResult) -> pd.DataFrame:
     >>> print(*row[["g_star", "critical_value", "critical_value_t"]].astype(float).round(2))
     5.95 2.15 2.05
     """
-    overall = diagnostics.at_a_glance(self._fit, self._overall_targets)
+    overall = diagnostics.at_a_glance(self._fit, self._overall_evidence)
     row = self._fit.describe() | overall
     shown = {key: encodable(one) if isinstance(one, str) else one for key, one in row.items()}
     return pd.DataFrame([shown])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,11 +11,22 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Ints
-from didjack.aggregation.schemes import SCHEMES, Window
+from didjack.aggregation.schemes import (
+    SCHEMES,
+    Scheme,
+    Window,
+    bin_label,
+    bin_of,
+    read_bins,
+    read_cohorts,
+    read_event_times,
+)
 from didjack.aggregation.shares import CellShares
+from didjack.errors import OptionError
 from didjack.estimation.fit import Fit
 from didjack.inference.permutation.permuted import Overall
 from didjack.inference.targets import Targets, report_partial
+from didjack.inference.variance.base import Evidence
 from didjack.options import (
     AggregationType,
     AggregationWeights,
@@ -25,11 +37,12 @@ from didjack.options import (
 )
 from didjack.reporting.plots.coefficient_plots import draw_cells
 from didjack.reporting.plots.points import Finish, Style
-from didjack.results.aggregated import AggregateResult, aggregate_result
+from didjack.results.aggregated import AggregateResult, aggregated_targets
 from didjack.results.estimates import N_PERMUTATIONS
 from didjack.results.estimates import compare as side_by_side
 from didjack.results.result import PlotKind, Request, Result
 from didjack.results.result_view import report_inference
+from didjack.wording import name_some, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,6 +62,12 @@ class GroupTimeResult(Result):
 
     def _on(self, fit: Fit) -> GroupTimeResult:
         return group_time_result(fit)
+
+    def _aggregated(
+        self, kind: AggregationType, window: Window, weights: AggregationWeights = "cohort"
+    ) -> AggregateResult:
+        targets = aggregated_targets(self._fit, kind, window, weights)
+        return AggregateResult(self._evidence.of(targets), kind, window, weights)
 
     @property
     def title(self) -> str:
@@ -94,13 +113,17 @@ class GroupTimeResult(Result):
         return self._fit.cells()
 
     @validate_keywords
-    def aggregate(
+    def aggregate(  # noqa: PLR0913 (there are so many ways to choose ATT(g,t))
         self,
         type: AggregationType = "simple",
         min_e: float | None = None,
         max_e: float | None = None,
         balance_e: float | None = None,
         weights: AggregationWeights = "cohort",
+        *,
+        cohorts: Sequence[Any] | None = None,
+        event_times: Sequence[int] | None = None,
+        bins: Sequence[tuple[float, float]] | None = None,
     ) -> AggregateResult:
         r"""Aggregate ATT(g,t) by event time, by cohort, by period, or all of them.
 
@@ -121,8 +144,8 @@ class GroupTimeResult(Result):
             time ("event"), each cohort ("group") or each period ("calendar"). The last three also
             have an overall effect.
         min_e, max_e : float, optional
-            First and last event time, in periods ("event"); `max_e` also bounds t - g in
-            "simple" and "group".
+            First and last event time t - g, in periods ("event", and from treatment on "simple" and
+            "group").
         balance_e : float, optional
             Only cohorts observed for at least this many periods after treatment, and only event
             times that all of them have ("event").
@@ -131,6 +154,14 @@ class GroupTimeResult(Result):
             both periods together (what Stata's ``csdid`` up to 1.82 and ``csdidjack`` use for
             repeated cross sections). With "cell", "group" takes weighted means as well. Both
             agree on a balanced panel with constant weights.
+        cohorts : list, optional
+            First treated periods of the cohorts that take part, as in the data.
+        event_times : list of int, optional
+            Event times that take part.
+        bins : list of pairs, optional
+            First and last event times of bins ("event"), such as ``[(-5, -2), (3, 8)]``; infinite:
+            no bound. The effect of a bin is :math:`\sum p_g ATT(g,g+e) / \sum p_g` over its event
+            times and all g; overall, their mean over bins from treatment on.
 
         Returns
         -------
@@ -140,7 +171,8 @@ class GroupTimeResult(Result):
         Raises
         ------
         OptionError
-            An option that is not allowed, or a window without any ATT(g,t).
+            An option that is not allowed, a window or bin without any ATT(g,t), cohorts or event
+            times that there are not, or bins that overlap.
 
         Warns
         -----
@@ -160,15 +192,29 @@ class GroupTimeResult(Result):
         >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
         >>> print(f"{res.aggregate('simple').overall['estimate']:.4f}")
         -0.0400
+
+        The effect in the first two years on the early cohorts, and years taken together:
+
+        >>> early = res.aggregate("simple", cohorts=[2004, 2006], event_times=[0, 1])
+        >>> print(f"{early.overall['estimate']:.4f}")
+        -0.0288
+        >>> bins = res.aggregate("event", bins=[(-3, -1), (0, 1), (2, 3)])
+        >>> bins.tidy()[["event_time", "estimate"]].round(4)
+          event_time  estimate
+        0   -3 to -1   -0.0006
+        1     0 to 1   -0.0273
+        2     2 to 3   -0.1190
         """
         kind = aggregation_type(type)
         check_choice("weights", weights)
-        window = Window(min_e, max_e, balance_e)
+        chosen = _chosen(self._fit, SCHEMES[kind], cohorts, event_times)
+        window = Window(min_e, max_e, balance_e, *chosen, None if bins is None else read_bins(bins))
         window.check(SCHEMES[kind])
+        _check_bins(self._fit, window)
         if (kind, window, weights) == ("simple", Window(), "cohort"):
             result = self._simple
         else:
-            result = aggregate_result(self._fit, kind, window, weights)
+            result = self._aggregated(kind, window, weights)
         if not report_partial(self._fit, result._view.targets, result.title):
             report_inference(result._view)
         return result
@@ -221,7 +267,7 @@ class GroupTimeResult(Result):
         """
         if type is not None:
             kind = aggregation_type(type)
-            average = aggregate_result(self._fit, kind, Window(), "cohort")
+            average = self._aggregated(kind, Window())
             return average.compare_vcov(which, alpha, n_permutations)
         return side_by_side(self._view, self._view.components, self._level(alpha), True)
 
@@ -330,17 +376,44 @@ class GroupTimeResult(Result):
         return draw_cells([asked.series(self._view)], ax, asked.finish)
 
     @property
-    def _overall_targets(self) -> Targets | None:
+    def _overall_evidence(self) -> Evidence | None:
         if not (self._fit.cell_time >= self._fit.cell_cohort).any():
             return None
-        return self._simple._view.targets
+        return self._simple._evidence
 
     @cached_property
     def _simple(self) -> AggregateResult:
-        return aggregate_result(self._fit, "simple", Window(), "cohort")
+        return self._aggregated("simple", Window())
 
 
-def group_time_result(fit: Fit) -> GroupTimeResult:
+def _chosen(
+    fit: Fit, scheme: Scheme, cohorts: Any, event_times: Any
+) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
+    """Read the cohorts and event times that take part, None for all, or raise."""
+    g, e = fit.cell_cohort, fit.cell_time - fit.cell_cohort
+    there = scheme.leads | (e >= 0)
+    if cohorts is not None:
+        keys = np.unique(g[there])
+        labels = fit.layout.axis.labels(keys).tolist()
+        cohorts = read_cohorts(cohorts, dict(zip(labels, keys.tolist(), strict=True)))
+        there &= np.isin(g, cohorts)
+    return cohorts, None if event_times is None else read_event_times(event_times, e[there])
+
+
+def _check_bins(fit: Fit, window: Window) -> None:
+    """Raise for bins without any ATT(g,t)."""
+    e = fit.cell_time - fit.cell_cohort
+    used = replace(window, bins=None).covers(fit.cell_cohort, fit.cell_time)
+    empty = [one for one in window.bins or () if not (bin_of(e[used], [one]) == 0).any()]
+    if empty:
+        there = name_some(np.unique(e[used]).tolist(), 20) or "none"
+        raise OptionError(
+            f"bins has {len(empty)} of {plural(len(window.bins or ()), 'bin')} without any "
+            f"ATT(g,t): {name_some(map(bin_label, empty), 3)}; event times there are: {there}"
+        )
+
+
+def group_time_targets(fit: Fit) -> Targets:
     """Label the estimates of a fit.
 
     Parameters
@@ -349,7 +422,7 @@ def group_time_result(fit: Fit) -> GroupTimeResult:
 
     Returns
     -------
-    GroupTimeResult
+    Targets
     """
     axis = fit.layout.axis
     group, of_group = np.unique(fit.cell_cohort, return_inverse=True)
@@ -365,7 +438,7 @@ def group_time_result(fit: Fit) -> GroupTimeResult:
         }
     )
     estimates = fit.estimates
-    targets = Targets(
+    return Targets(
         labels=labels,
         index=index,
         theta=estimates.att,
@@ -375,4 +448,8 @@ def group_time_result(fit: Fit) -> GroupTimeResult:
         shares=CellShares(estimates.att),
         code=estimates.code,
     )
-    return GroupTimeResult(fit, targets)
+
+
+def group_time_result(fit: Fit) -> GroupTimeResult:
+    """Return the estimates of a fit as a result."""
+    return GroupTimeResult(Evidence(fit, group_time_targets(fit)))

@@ -40,7 +40,7 @@ def draws(fit: Fit, n_permutations: int, seed: int, strata: Any) -> Draws:
 
 def placebos(fit: Fit, overall: Overall) -> PlaceboTest:
     """Run a placebo test."""
-    v = Design.from_fit(fit).variance
+    v = Design.from_fit(fit).total
     return placebo.placebo_test(fit, overall, one_cohort_each(fit, "placebo_test()"), v)
 
 

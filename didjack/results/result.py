@@ -26,7 +26,7 @@ from didjack.results import (
     sensitivity,
 )
 from didjack.results.base import BaseResult
-from didjack.wording import brief, plural
+from didjack.wording import brief, p_text, plural
 
 # ---- what plot may be asked for ------------------------------------------------------------------
 
@@ -254,7 +254,12 @@ class Result(BaseResult):
             f"{plural(self._fit.layout.n_clusters, 'cluster')}"
         )
         table = columns(self._view)[_IN_REPR]
-        return f"{head}\n{table.to_string(max_rows=_MOST_ROWS, float_format='{:.4f}'.format)}"
+        text = table.to_string(
+            max_rows=_MOST_ROWS,
+            float_format="{:.4f}".format,
+            formatters={"p_value": lambda value: p_text(value) or "NaN"},
+        )
+        return f"{head}\n{text}"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Result) or type(other) is not type(self):

@@ -20,7 +20,7 @@ from didjack.inference.coefficients import Coefficients
 from didjack.inference.diagnostics import share_in_target, treated_weight
 from didjack.inference.pretest import pretest_words
 from didjack.inference.targets import Targets
-from didjack.inference.variance.base import VarianceKind
+from didjack.inference.variance.base import Evidence, VarianceKind
 from didjack.options import Options
 from didjack.reporting.view import (
     Aggregation,
@@ -42,7 +42,7 @@ class View:
     coefficients : Coefficients
     title : what the table of coefficients is called
     scheme : how ATT(g,t) are aggregated; None for ATT(g,t) themselves
-    overall : gives the Targets whose last coefficient is the overall ATT, if there is one
+    overall : gives the Evidence whose last coefficient is the overall ATT, if there is one
     under : gives the view of the same coefficients with another variance
     few_treated : gives sentences on what else tells about the overall ATT with few treated clusters
     positions_before : (m,) coefficients before treatment, and before any anticipation of it
@@ -51,7 +51,7 @@ class View:
     coefficients: Coefficients
     title: str
     scheme: Scheme | None
-    overall: Callable[[], Targets | None]
+    overall: Callable[[], Evidence | None]
     under: Callable[[str], View]
     few_treated: Callable[[float], list[str]]
     positions_before: Ints
@@ -153,6 +153,13 @@ class View:
         return Aggregation(found.kind, found.window, "cell" if found.by_cell else "cohort")
 
     @property
+    def chosen_cohorts(self) -> pd.Index:
+        """Labels of the cohorts that `aggregate` was asked for; none where it was not."""
+        found = self.targets.aggregated
+        chosen = () if found is None else found.window.cohorts or ()
+        return self.fit.layout.axis.labels(chosen)
+
+    @property
     def estimator(self) -> str:
         """Name the estimator in words."""
         return ESTIMATORS[self.options.estimation.est_method].words
@@ -239,20 +246,21 @@ class View:
 
     def deletions(self, coefficient: Any) -> Deletions:
         """Return one coefficient, by its label, without each cluster; None: the overall ATT."""
-        targets, at, name = self.overall(), -1, "overall ATT"
+        evidence, at, name = self.overall(), -1, "overall ATT"
         if coefficient is not None:
-            targets, at = self.targets, joint_tests.position(coefficient, self.index)
+            evidence = self.coefficients.evidence
+            at = joint_tests.position(coefficient, self.index)
             overall = isinstance(coefficient, str) and coefficient == "overall"
             name = name if overall else coefficient_names(self)[at]
-        if targets is None or np.isnan(targets.estimates.full[at]):
+        if evidence is None or np.isnan(evidence.targets.estimates.full[at]):
             raise OptionError("there is no estimate to draw: name a coefficient that has one")
-        theta = targets.estimates.take(at)
+        theta = evidence.targets.estimates.take(at)
         return Deletions(
             name=name,
             estimate=float(theta.full),
             without=theta.deleted,
-            composition=targets.changed()[:, at],
-            share=share_in_target(self.fit, targets, at),
+            composition=evidence.targets.changed()[:, at],
+            share=share_in_target(evidence, at),
         )
 
 

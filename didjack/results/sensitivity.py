@@ -233,22 +233,12 @@ class NoiseSensitivity(Sensitivity):
     n_sets: int
 
     def _sentence(self, label: Any) -> str:
-        value = self.breakdown[label]
-        name, level = self._name(label), f"{100 * self.alpha:g}%"
-        if np.isnan(value):
-            return f"The {name} has no standard error."
-        if value == 0:
-            return f"The {name} is not significant at {level}, whatever the ratio."
-        if np.isinf(value):
-            return f"The {name} is significant at {level}, whatever the ratio."
-        return (
-            f"The {name} is significant at {level} if treated clusters are at most {value:.3g} "
-            "times as noisy as the others."
-        )
+        return noise.reading(self._name(label), self.breakdown[label], self.alpha)
 
     def observation(self) -> str:
         """Say what the data tell about the ratio."""
-        if np.isnan(self.observed_ratio):
+        words = noise.Observed(self.observed_ratio, self.observed_percentile, self.n_sets).words
+        if not words:
             return "Before treatment, the data do not tell how noisy treated clusters are."
         more = ""
         if not np.isnan(self.observed_percentile):
@@ -256,7 +246,7 @@ class NoiseSensitivity(Sensitivity):
                 f", more than in {self.observed_percentile:.0f}% of the sets of as many "
                 "never-treated clusters"
             )
-        return f"Before treatment they are {self.observed_ratio:.3g} times as noisy{more}."
+        return f"{words[0].upper()}{words[1:]}{more}."
 
     def _notes(self) -> list[str]:
         return [*super()._notes(), self.observation()]
@@ -345,6 +335,8 @@ def trend_sensitivity(
         )
     most = trends.MOST_MULTIPLE if restriction == "relative_magnitudes" else np.inf
     values = None if m is None else check_numbers("m", m, 0.0, most)
+    if self._scheme.keys == "bins":
+        raise OptionError("trend_sensitivity() needs single event times: aggregate without bins")
     coefficients, targets = self._coefficients, self._targets
     effects, options = targets.aggregated, self.options.estimation
     assert effects is not None  # of an event study
@@ -439,7 +431,7 @@ def noise_sensitivity(
     >>> print(noise.reading())
     The overall effect ...
     >>> print(noise.observation())
-    Before treatment they are ...
+    Before treatment they were ...
     """
     values = (
         noise.RATIOS if ratios is None else check_numbers("ratios", ratios, None, noise.MOST_RATIO)
@@ -452,9 +444,7 @@ def noise_sensitivity(
     table = analysis.table(values, at, labels, level)
     index = pd.Index(labels, dtype=object, name="target")
     breakdown = [analysis.breakdown(m, level) for m in at]
-    seen = noise.observed(
-        coefficients.evidence.design, analysis.treated, self.options.inference.seed
-    )
+    seen = analysis.observed
     return NoiseSensitivity(
         table,
         pd.Series(breakdown, index, name="breakdown"),

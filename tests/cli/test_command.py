@@ -5,6 +5,7 @@ import gzip
 import inspect
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 import tomllib
@@ -149,11 +150,15 @@ def test_warnings_are_told_and_logged(df):
 # ---- arguments ----------------------------------------------------------------------------------
 
 
+OF_PYTHON = ("cohorts", "event_times", "bins")
+"""Arguments of `aggregate` that the command does not have: lists."""
+
+
 def test_every_option_of_python_is_there():
     here = inspect.signature(application.fit).parameters
     for function in (didjack.csdid, didjack.GroupTimeResult.aggregate):
         for name, option in inspect.signature(function).parameters.items():
-            if name not in ("df", "self", "type", "collect"):
+            if name not in ("df", "self", "type", "collect", *OF_PYTHON):
                 assert here[name].default == option.default, name
 
 
@@ -311,7 +316,7 @@ def test_a_folder_is_no_table():
         (["--clster", "state"], 2, "--cluster"),
         (["--max-e", "2"], 2, "max_e=2.0 is of aggregated effects: it needs --aggregate"),
         (["--weigh-by", "cell"], 2, "weights='cell' is of aggregated effects"),
-        (["--aggregate", "group", "--min-e", "1"], 2, "min_e"),
+        (["--aggregate", "calendar", "--min-e", "1"], 2, "min_e"),
         (["--cross-sections"], 2, "panel is --panel/--cross-sections"),
         (["--fix-weights", "varying"], 2, "weightsname is --weights"),
         (["--out", "data.csv"], 2, "--out data.csv cannot be a folder"),
@@ -481,10 +486,12 @@ def test_what_the_demo_shows(tmp_path, capsys):
     from didjack import demo
 
     demo.main(str(tmp_path / "shown.png"))
-    printed = " ".join(capsys.readouterr().out.split())
+    out = capsys.readouterr().out
+    printed = " ".join(out.split())
     assert (tmp_path / "shown.png").stat().st_size > 10_000
     assert "Event study: cluster jackknife (CV3) next to clustered analytic" in printed
     assert "† Without state 17, ATT(2004, 2004)" in printed
+    assert re.search(r"^overall .* <0\.001 ", out, re.MULTILINE)  # the analytic p-value
     assert "State 17 is why: without it the effect is" in printed
     assert "Warnings: - 2 of 8 coefficients of the event study" in printed
 

@@ -91,7 +91,7 @@ def apart(df, wanted, monkeypatch, **options):
     """Fit each comparison with its own rows; yield its sign and result."""
     with monkeypatch.context() as usual:
         usual.setattr(cells, "Comparisons", Planned.__base__)
-        for sign, treated, others in wanted:
+        for sign, treated, others, _ in wanted:
             own = df[df["kind"].isin((treated, *others))]
             cohort = np.where(own["kind"] == treated, 4, 0)
             yield sign, fast(own.assign(cohort=cohort), **options)

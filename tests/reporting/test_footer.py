@@ -69,6 +69,10 @@ AVERAGES = [
     ({"max_e": 0}, {}, ("to 0", "all")),
     ({"balance_e": 1}, {"type": "event"}, ("to e = 1", "no")),
     ({"weights": "cell"}, {}, ("cell", "cohort")),
+    ({"min_e": 1}, {"type": "group"}, ("from 1", "all")),
+    ({"event_times": [0, 2]}, {}, ("0, 2", "all")),
+    ({"bins": [(-2, -1), (0, 2)]}, {"type": "event"}, ("2 bins", "all")),
+    ({"cohorts": [2003]}, {}, ("2003", "all")),
 ]
 
 

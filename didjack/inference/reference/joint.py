@@ -17,7 +17,7 @@ from didjack._typing import Bools, Floats, Ints
 from didjack.estimation.kernels import compiled
 from didjack.estimation.kernels.draws import shocked
 from didjack.estimation.kernels.inputs import ShockModel
-from didjack.inference.bands import RANK_TOLERANCE, CriticalValues
+from didjack.inference.bands import RANK_TOLERANCE, CriticalValues, enough_draws
 from didjack.inference.reference.distribution import NullDistributions, null_distributions
 from didjack.inference.reference.loadings import Loadings
 from didjack.inference.reference.working_model import Design
@@ -128,9 +128,14 @@ class JointReference:
         return float((1.0 + larger) / (self.n_draws + 1.0))
 
     def wald_critical_value(self, alpha: float) -> float:
-        """Return what a Wald statistic is beyond where its p-value is below `alpha`."""
+        """Return what a Wald statistic is beyond where its p-value is below `alpha`.
+
+        Infinite where no p-value is, because there are too few draws.
+        """
         if not self.n_draws:
             return float(self.single.critical_value(alpha)[0] ** 2)
+        if not enough_draws(self.n_draws, alpha):
+            return np.inf
         position = self.n_draws - 1 - self._position(alpha)
         return float(np.partition(self._both[1], position)[position])
 
@@ -173,10 +178,13 @@ class JointReference:
         """Return critical values of a simultaneous band in which all coefficients are alike.
 
         Each critical value is exceeded equally often, so a coefficient with fewer clusters
-        behind it gets a wider interval.
+        behind it gets a wider interval. Infinite where there are too few draws for `alpha`.
         """
         if not self.n_draws:
             return CriticalValues(self.single.critical_value(alpha), np.zeros(1), 0)
+        if not enough_draws(self.n_draws, alpha):
+            infinite = np.full(self.scale.size, np.inf)
+            return CriticalValues(infinite, np.zeros(self.scale.size), self.n_draws)
         spread = np.sqrt(alpha * (1.0 - alpha) / self.n_draws)
         value, wide, narrow = (
             self.single.critical_value(self._level(near))

@@ -19,7 +19,7 @@ from didjack.options import (
     Undefined,
 )
 from didjack.reporting.view import Aggregation, ResultView, coefficient_names
-from didjack.wording import name_some, one_line
+from didjack.wording import label_text, name_some, one_line
 
 COMPARISONS: dict[ControlGroup, str] = {"nevertreated": "never", "notyettreated": "not yet"}
 COLLINEAR: dict[Collinear, str] = {"nan": "no ATT", "drop": "dropped"}
@@ -193,13 +193,25 @@ def _aggregated(write: Callable[[Aggregation], str], otherwise: str = "") -> Wri
 
 
 def _event_times(window: Window) -> str:
-    """Write the bounds of event times; infinite ones are none."""
+    """Write which event times there are; infinite bounds are none."""
+    if window.event_times is not None:
+        return name_some(window.event_times, 5)
+    if window.bins is not None:
+        return f"{len(window.bins)} bins"
     low, high = (
         "" if end is None or np.isinf(end) else f"{end:g}" for end in (window.min_e, window.max_e)
     )
     if low and high:
         return f"{low} to {high}"
     return f"from {low}" if low else f"to {high}" if high else "all"
+
+
+def _cohorts(column: Column) -> str:
+    """Write which cohorts take part."""
+    found = column.view.aggregation
+    if found is None or found.window.cohorts is None:
+        return "" if found is None else "all"
+    return name_some(map(label_text, column.view.chosen_cohorts), 3)
 
 
 def _balance(window: Window) -> str:
@@ -262,7 +274,13 @@ ROWS = (
     Row("Anticipation", ("anticipation",), lambda c: f"{c.options.anticipation}"),
     # the aggregation
     Row("Aggregation", ("type",), _aggregated(lambda a: a.type, "none")),
-    Row("Event times", ("min_e", "max_e"), _aggregated(lambda a: _event_times(a.window)), "all"),
+    Row(
+        "Event times",
+        ("min_e", "max_e", "event_times", "bins"),
+        _aggregated(lambda a: _event_times(a.window)),
+        "all",
+    ),
+    Row("Cohorts", ("cohorts",), _cohorts, "all"),
     Row("Balanced cohorts", ("balance_e",), _aggregated(lambda a: _balance(a.window)), "no"),
     Row("Cell weights", ("weights",), _aggregated(lambda a: a.weights), "cohort"),
     # inference

@@ -14,18 +14,18 @@ from didjack.wording import encodable
 
 @validate_keywords
 def replicates(self: BaseResult) -> pd.DataFrame:
-    """Return the estimates without each cluster.
+    """Return the leave-one-cluster-out estimates.
 
     Returns
     -------
     DataFrame
         Clusters x coefficients; NaN where an estimate cannot be computed. The overall of an
-        average comes last.
+        aggregation comes last.
 
     Raises
     ------
     OptionError
-        The result was made without jackknife.
+        The result has no jackknife standard errors.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def replicates(self: BaseResult) -> pd.DataFrame:
 
 @validate_keywords
 def influence(self: BaseResult) -> pd.DataFrame:
-    """Return what each cluster does to the estimates.
+    """Return the influence of each cluster on the estimates.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def influence(self: BaseResult) -> pd.DataFrame:
     Raises
     ------
     OptionError
-        The result was made without jackknife.
+        The result has no jackknife standard errors.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def clusters(self: BaseResult) -> pd.DataFrame:
 
 @validate_keywords
 def glance(self: BaseResult) -> pd.DataFrame:
-    r"""Return one row about sample and options.
+    r"""Return one row about the sample and the options.
 
     n_empty_clusters is the number of clusters that the sample rules left without units; they
     are among n_clusters and count in the degrees of freedom, as in the reference packages.

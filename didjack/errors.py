@@ -29,18 +29,18 @@ __all__ = [
 
 
 class DidjackError(Exception):
-    """Root of all errors that didjack raises on purpose."""
+    """Base class of all errors that didjack raises deliberately."""
 
     def __init__(self, *args: object) -> None:
         super().__init__(*(tidy(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class OptionError(DidjackError, ValueError):
-    """An option has a value that is not allowed."""
+    """An option has an invalid value."""
 
 
 class UnknownOptionError(OptionError, TypeError):
-    """A keyword that the function does not have, or a required one that was not given."""
+    """A keyword is unknown, or a required one is missing."""
 
 
 class DataError(DidjackError, ValueError):
@@ -48,11 +48,11 @@ class DataError(DidjackError, ValueError):
 
 
 class UndefinedReplicateError(DidjackError, ArithmeticError):
-    """A jackknife replicate cannot be computed and ``undefined="raise"`` was asked for."""
+    """A jackknife replicate cannot be computed, with ``undefined="raise"``."""
 
 
 class DidjackWarning(UserWarning):
-    """Root of all warnings that didjack gives."""
+    """Base class of all warnings of didjack."""
 
 
 class SampleWarning(DidjackWarning):
@@ -68,11 +68,11 @@ class EstimationWarning(DidjackWarning):
 
 
 class InferenceWarning(DidjackWarning):
-    """A standard error is missing, or comes from replicates that differ in what they aggregate."""
+    """A standard error is missing, imputed in part, or leaves clusters out."""
 
 
 class FewClustersWarning(InferenceWarning):
-    """Inference is driven by few clusters: few are treated, or one of them outweighs the others."""
+    """Inference is driven by few clusters: few are treated, or one has most of the weight."""
 
 
 def warn(message: str, category: type[DidjackWarning]) -> None:

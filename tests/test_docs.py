@@ -63,17 +63,23 @@ def printed(block, page, namespace):
     code = compile("\n" * line + block["code"], str(page), "exec")
     stream = io.StringIO()
     with contextlib.redirect_stdout(stream), warnings.catch_warnings():
-        warnings.simplefilter("default", DidjackWarning)
-        warnings.showwarning = told
+        # Not "default": it repeats a warning where another module has changed filters meanwhile.
+        warnings.simplefilter("always", DidjackWarning)
+        warnings.showwarning = shown_once(set())
         exec(code, namespace)
     return stripped(stream.getvalue())
 
 
-def told(message, category, *_):
-    """Print a warning of the package where it comes, without the place and the line of code."""
-    if issubclass(category, DidjackWarning):
+def shown_once(seen):
+    """Return what prints a warning of the package, once for each line of the page, without it."""
+
+    def show(message, category, filename, line, *_):
         text = f"{category.__name__}: {message}"
-        print(textwrap.fill(text, MOST_WIDE, subsequent_indent="  ", break_on_hyphens=False))
+        if issubclass(category, DidjackWarning) and (text, filename, line) not in seen:
+            seen.add((text, filename, line))
+            print(textwrap.fill(text, MOST_WIDE, subsequent_indent="  ", break_on_hyphens=False))
+
+    return show
 
 
 def stripped(text):

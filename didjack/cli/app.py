@@ -168,14 +168,14 @@ def fit(
     force: arguments.Force = False,
     progress: arguments.Progress = None,
 ) -> None:
-    r"""Estimate effects, print the summary, and write what a paper needs into a folder.
+    r"""Estimate effects, print the summary, and write tables and plots to a folder.
 
     An event study of counties, with standard errors clustered by state:
 
         didjack fit data.csv --y lemp --time year --cohort first.treat \
             --id countyreal --cluster state --aggregate event --out results
 
-    The average effect with a covariate, compared with counties not treated yet:
+    The simple average with a covariate; the control group is not yet treated:
 
         didjack fit data.csv --y lemp --time year --cohort first.treat \
             --id countyreal --cluster state --covariates '~ lpop' \

@@ -65,8 +65,7 @@ Xformla = Annotated[
     str | None,
     Option(
         "--covariates",
-        help="A formula, such as '~ x + C(region) + np.log(pop)'. It is Python code: take it from "
-        "people you trust.",
+        help="A formula, such as '~ x + C(region) + np.log(pop)'. It is run as Python code.",
         rich_help_panel=COLUMNS,
     ),
 ]
@@ -74,7 +73,7 @@ Dates = Annotated[
     bool,
     Option(
         "--dates",
-        help="Time and cohort are dates that the file has as text, such as 2004-01-01.",
+        help="Time and cohort are dates that the file has as strings, such as 2004-01-01.",
         rich_help_panel=COLUMNS,
     ),
 ]
@@ -101,7 +100,7 @@ Control = Annotated[
     ControlGroup,
     Option(
         "--control-group",
-        help="Compare with the never-treated, or with all that are not treated yet.",
+        help="Control group: the never-treated, or all units that are not yet treated.",
         rich_help_panel=ESTIMATION,
     ),
 ]
@@ -109,7 +108,7 @@ Base = Annotated[
     BasePeriod,
     Option(
         "--base-period",
-        help="Before treatment, compare with the period before, or always with the last one "
+        help="Base period of effects before treatment: the period before, or the last period "
         "before treatment.",
         rich_help_panel=ESTIMATION,
     ),
@@ -163,7 +162,7 @@ ReferenceOption = Annotated[
     Reference,
     Option(
         "--reference",
-        help="What t statistics of the jackknife are compared with: their null distribution in "
+        help="Reference distribution of the jackknife's t statistics: their null distribution in "
         "this design, or t(R - 1).",
         rich_help_panel=INFERENCE,
     ),
@@ -181,7 +180,7 @@ Alpha = Annotated[
     float,
     Option(
         "--alpha",
-        help="One minus the level of intervals: 0.05 for 95 percent.",
+        help="One minus the level of intervals: 0.05 for 95% intervals.",
         rich_help_panel=INFERENCE,
     ),
 ]
@@ -247,8 +246,8 @@ Out = Annotated[
         "--out",
         parser=folder,
         metavar="FOLDER",
-        help="Folder for estimates.csv, table.tex, plot.png, plot.pdf and log.txt; made if need "
-        "be.",
+        help="Folder for estimates.csv, table.tex, plot.png, plot.pdf and log.txt; created if it "
+        "does not exist.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -261,7 +260,7 @@ Progress = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
-Picture = Annotated[Path, Argument(help="Where the picture goes: .png, .pdf or .svg.")]
+Picture = Annotated[Path, Argument(help="File of the plot: .png, .pdf or .svg.")]
 
 
 def labels(given: dict[str, Any]) -> list[str]:

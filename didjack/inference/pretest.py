@@ -27,18 +27,18 @@ class PreTest(Fields):
     Attributes
     ----------
     statistic : the largest absolute t statistic, or F
-    critical_value : what it is compared with; infinite where p-values come from draws, and these
-        are too few for one below alpha
+    critical_value : of the statistic; infinite if p-values come from too few draws for a p-value
+        below alpha
     p_value : float
     lead : label of the coefficient with the largest t statistic; None for F
     df_num, df_denom : degrees of freedom of F; None where the statistic has no F distribution
     n_tested, n_leads : number of coefficients tested, and before treatment
     left_out : labels of the coefficients that are not tested
-    left_out_reasons : why, one each
+    left_out_reasons : the reason for each of them
     largest_violation : the largest absolute end of the simultaneous band of all coefficients before
         treatment that have a standard error
     simulation_error : standard error of a p-value from draws; 0 where nothing is simulated
-    reason : why there is no test; empty where there is one
+    reason : why there is no test; empty if there is one
     """
 
     _title: ClassVar[str] = "Test for pre-trends"

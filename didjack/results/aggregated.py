@@ -101,7 +101,7 @@ class AggregateResult(Result):
         alpha: float | None = None,
         n_permutations: int = N_PERMUTATIONS,
     ) -> pd.DataFrame:
-        """Put the variance estimators side by side.
+        """Compare the variance estimators.
 
         Parameters
         ----------
@@ -116,13 +116,13 @@ class AggregateResult(Result):
         -------
         DataFrame
             Rows: ``"analytic"`` (units independent), ``"clustered"`` (analytic, by `cluster`;
-            where there is one), ``"bootstrap"``; where there are clusters to delete ``"CV3J"``, and
-            CV3 with its two references, ``"CV3, t(R-1)"`` and ``"CV3, model"``; of the overall ATT,
-            with up to 200 clusters and where they can be had, ``"randomization"``, see
+            where there is one), ``"bootstrap"``; where clusters can be deleted, ``"CV3J"``, and
+            CV3 with both reference distributions, ``"CV3, t(R-1)"`` and ``"CV3, model"``; for the
+            overall ATT, with up to 200 clusters and where available, ``"randomization"``, see
             `randomization_test`, and ``"placebo"``, see `placebo_test`. Columns: estimate,
             std_error, df, statistic, p_value, conf_low, conf_high; ratio, the standard error over
-            that of "CV3, model"; and invalid, why a row is known to be wrong in the design at hand,
-            or has no standard error; empty where neither is so. With ``which="all"``, rows are
+            that of "CV3, model"; and invalid, why a row is known to be wrong in this design, or
+            has no standard error; otherwise empty. With ``which="all"``, rows are
             (coefficient, estimator).
 
         Raises
@@ -159,23 +159,23 @@ class AggregateResult(Result):
     def honest_inputs(
         self, critical_values: CriticalValues = "normal", alpha: float | None = None
     ) -> HonestInputs:
-        r"""Hand an event study to a sensitivity analysis of Rambachan and Roth (2023).
+        r"""Return the inputs of a sensitivity analysis of Rambachan and Roth (2023).
 
-        The coefficients have to be changes since one common period, so the call of `csdid` needs
+        The coefficients must be relative to one common base period, so the call of `csdid` needs
         ``base_period="universal"``; that period, event time -1 less `anticipation`, is left out.
 
-        These analyses take estimates for normal and their covariance for known. With few treated
-        clusters neither holds, and their sets are too small. ``critical_values="own"`` stretches
-        sigma so that normal intervals made from it are those of `confint`: an approximation, which
-        says nothing about weights that a method chooses by looking at sigma. The page
-        "Interoperability" has numbers. `trend_sensitivity` has the same restrictions, and allows
-        for few treated clusters.
+        These analyses treat the estimates as normal and their covariance matrix as known. With few
+        treated clusters neither holds, and their confidence sets are too small.
+        ``critical_values="own"`` scales sigma so that normal intervals based on it equal those of
+        `confint`. This is an approximation, and does not cover weights that a method chooses by
+        means of sigma; the page "Interoperability" has numbers. `trend_sensitivity` has the same
+        restrictions, and accounts for few treated clusters.
 
         Parameters
         ----------
         critical_values : {"normal", "own"}, default "normal"
-            "normal": sigma is `vcov`. "own": entry (i, j) is multiplied by c_i c_j / z^2, with
-            critical values c of the coefficients' own intervals and z of the normal distribution.
+            "normal": sigma is `vcov`. "own": entry (i, j) is multiplied by c_i c_j / z^2, with the
+            critical values c of the coefficients' intervals and z of the normal distribution.
         alpha : float, optional
             One minus the level of the intervals, the same as in the sensitivity analysis.
 
@@ -237,7 +237,7 @@ class AggregateResult(Result):
         ax : matplotlib Axes, optional
             Where to draw; default: a new figure. What is drawn there already stays.
         kind : {"coefficients", "replicates", "variance", "placebo"}
-            The coefficients with their intervals; the estimates without each cluster; the
+            The coefficients with their intervals; the leave-one-cluster-out estimates; the
             clusters' shares of the jackknife variance; the overall ATT and its placebos, see
             `placebo_test`. `compare`, `label`, `color`, `marker`, `offset`,
             `style` and `n_clusters` go with "coefficients" alone.
@@ -246,21 +246,21 @@ class AggregateResult(Result):
         joint : bool
             Add simultaneous intervals (thin), see `confint`.
         compare : {"CV3", "CV3J", "analytic", "bootstrap"}, optional
-            A second variance estimator, drawn beside the first.
+            A second variance estimator, drawn next to the first.
         coefficient : optional
             Label of a coefficient, for "replicates" and "variance"; default: the overall ATT.
         label : str, optional
-            Name of this result in the legend. Without one, the legend tells coefficients before
-            treatment from those after. Give one where a plot shows several results.
+            Name of this result in the legend. Without a name, the legend distinguishes coefficients
+            before treatment from those after. Set it where a plot shows several results.
         color : matplotlib colour, optional
             Of all coefficients; default: one colour before and another after treatment, or with
-            `label` the next of seven that colour-blind readers and grey print tell apart.
+            `label` the next of seven colours that are distinguishable when colour-blind or in grey.
         marker : str, optional
             Of all coefficients, one that matplotlib can fill: "o", "s", "D", "^", ...
         offset : float
             How far to the right the coefficients are drawn, between -0.5 and 0.5; neighbours are
-            1 apart. A second call with the same `ax`, a `label` and an `offset` puts another
-            result beside the first; see also `coefplot`.
+            1 apart. A second call with the same `ax`, a `label` and an `offset` adds another
+            result next to the first; see also `coefplot`.
         title : str, optional
             Default: what is drawn; "" for no title.
         legend : bool
@@ -288,9 +288,9 @@ class AggregateResult(Result):
 
         Notes
         -----
-        Open markers are changes from one period to the next: what comes before treatment with
+        Open markers are changes from one period to the next: estimates before treatment with
         ``base_period="varying"``. A cross has no standard error. Where a few intervals would
-        flatten all others, they are cut, and a triangle has the number that they go to; vertical
+        flatten all others, they are cut, and a triangle shows the value at which they end; vertical
         limits set before (``ax.set_ylim``) are kept.
 
         Examples

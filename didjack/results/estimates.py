@@ -40,8 +40,8 @@ def tidy(
     alpha : float, optional
         One minus the level of the intervals; default: that of the result.
     overall : bool
-        Add the row "overall" of an aggregation, the last. That of a simple average, which is
-        nothing else, gets this label.
+        Add the row "overall" of an aggregation, as the last row. The only row of a simple average
+        gets this label.
     joint : bool
         Add the columns joint_low and joint_high, the simultaneous band of `confint`.
 
@@ -113,8 +113,8 @@ def confint(
     Raises
     ------
     OptionError
-        `alpha` is no number between 0 and 0.5: 0.05 is the one of 95 percent. A band comes from B
-        draws, and `alpha` is not above 1 / (B + 1), so that p-values would never be below it.
+        `alpha` is not a number between 0 and 0.5; 0.05 gives 95% intervals. A band from B draws
+        also needs `alpha` above 1 / (B + 1), the smallest possible p-value.
 
     Notes
     -----
@@ -127,9 +127,9 @@ def confint(
     - otherwise: the quantile of the largest absolute value of a t vector with the estimated
       correlation and the smallest degrees of freedom (normal where these are infinite).
 
-    What is simulated depends on `seed`. A band is never narrower than the pointwise interval.
-    Coefficients without a standard error and base periods do not take part, nor does the
-    overall of an aggregation, which is an average of the others and keeps its own interval.
+    Simulated values depend on `seed`. A band is never narrower than the pointwise interval. It
+    does not include coefficients without a standard error, base periods, and the overall effect
+    of an aggregation, which is an average of the others and keeps its pointwise interval.
 
     References
     ----------

@@ -56,7 +56,7 @@ __all__ = ["AggregateResult", "GroupTimeResult"]
 class GroupTimeResult(Result):
     """ATT(g,t) of every cohort g and period t, with their covariance.
 
-    Returned by `csdid`. `tidy()` has one row for each cohort and period; `aggregate()` averages
+    Returned by `csdid`. `tidy()` has one row for each cohort and period; `aggregate()` aggregates
     them.
     """
 
@@ -125,7 +125,7 @@ class GroupTimeResult(Result):
         event_times: Sequence[int] | None = None,
         bins: Sequence[tuple[float, float]] | None = None,
     ) -> AggregateResult:
-        r"""Average ATT(g,t).
+        r"""Aggregate ATT(g,t) by event time, by cohort, by period, or all of them.
 
         With :math:`p_g` the weighted share of cohort g, over existing cells:
 
@@ -140,9 +140,9 @@ class GroupTimeResult(Result):
         Parameters
         ----------
         type : {"simple", "event", "group", "calendar"}
-            What the average is over: all ATT(g,t) from treatment on ("simple"), those of each
-            event time ("event"), of each cohort ("group") or of each period ("calendar"); the
-            last three have an overall average, too.
+            Average over all ATT(g,t) from treatment on ("simple"), or over those of each event
+            time ("event"), each cohort ("group") or each period ("calendar"). The last three also
+            have an overall effect.
         min_e, max_e : float, optional
             First and last event time t - g, in periods ("event", and from treatment on "simple" and
             "group").
@@ -227,7 +227,7 @@ class GroupTimeResult(Result):
         alpha: float | None = None,
         n_permutations: int = N_PERMUTATIONS,
     ) -> pd.DataFrame:
-        """Put the variance estimators side by side, for an aggregated effect.
+        """Compare the variance estimators, for an aggregated effect.
 
         Parameters
         ----------
@@ -238,7 +238,7 @@ class GroupTimeResult(Result):
         alpha : float, optional
             One minus the level of the intervals; default: that of the result.
         n_permutations : int
-            Of the randomisation test of the overall ATT; 0: no such row.
+            Of the randomization test of the overall ATT; 0: no such row.
 
         Returns
         -------
@@ -301,7 +301,7 @@ class GroupTimeResult(Result):
             array has one of the Axes for each cohort, in their order; the last has the legend. What
             an earlier call returned can be given again. For the other kinds: Axes.
         kind : {"coefficients", "replicates", "variance", "placebo"}
-            The ATT(g,t) over time with their intervals; the estimates without each cluster; the
+            The ATT(g,t) over time with their intervals; the leave-one-cluster-out estimates; the
             clusters' shares of the jackknife variance; the simple average and its placebos, see
             `AggregateResult.placebo_test`. `compare`, `label`, `color`, `marker`, `offset`,
             `style` and `n_clusters` go with "coefficients" alone.
@@ -310,22 +310,22 @@ class GroupTimeResult(Result):
         joint : bool
             Add simultaneous intervals (thin), see `confint`.
         compare : {"CV3", "CV3J", "analytic", "bootstrap"}, optional
-            A second variance estimator, drawn beside the first.
+            A second variance estimator, drawn next to the first.
         coefficient : tuple of cohort and period, optional
             For "replicates" and "variance"; default: the simple average of all ATT(g,t) from
             treatment on.
         label : str, optional
-            Name of this result in the legend. Without one, the legend tells coefficients before
-            treatment from those after. Give one where a plot shows several results.
+            Name of this result in the legend. Without a name, the legend distinguishes coefficients
+            before treatment from those after. Set it where a plot shows several results.
         color : matplotlib colour, optional
             Of all coefficients; default: one colour before and another after treatment, or with
-            `label` the next of seven that colour-blind readers and grey print tell apart.
+            `label` the next of seven colours that are distinguishable when colour-blind or in grey.
         marker : str, optional
             Of all coefficients, one that matplotlib can fill: "o", "s", "D", "^", ...
         offset : float
             How far to the right the coefficients are drawn, between -0.5 and 0.5; neighbours are
-            1 apart. A second call with the same `ax`, a `label` and an `offset` puts another
-            result beside the first; see also `coefplot`.
+            1 apart. A second call with the same `ax`, a `label` and an `offset` adds another
+            result next to the first; see also `coefplot`.
         title : str, optional
             Default: what is drawn; "" for no title.
         legend : bool
@@ -357,7 +357,7 @@ class GroupTimeResult(Result):
 
         Open markers are changes from one period to the next: what comes before treatment with
         ``base_period="varying"``. A cross has no standard error. Where a few intervals would
-        flatten all others, they are cut, and a triangle has the number that they go to; vertical
+        flatten all others, they are cut, and a triangle shows the value at which they end; vertical
         limits set before (``ax.set_ylim``) are kept.
 
         Examples

@@ -109,26 +109,26 @@ def randomization_test(
     null: float = 0.0,
     alpha: float | None = None,
 ) -> RandomizationTest:
-    r"""Test the overall ATT by giving cohorts to other clusters.
+    r"""Test the overall ATT by reassigning cohorts to other clusters.
 
-    Each assignment is estimated anew with the same options, all replicates included. The
-    p-value is the share of assignments, the actual one included, whose statistic is as large
-    in absolute value. It is exact if the effect is the same constant in all treated
-    unit-periods and clusters are exchangeable, and with "t" nearly right if they are not quite
-    alike.
+    Each assignment is estimated again with the same options, including all jackknife replicates.
+    The p-value is the share of assignments, including the actual one, whose statistic is at least
+    as large in absolute value. It is exact if the effect is the same constant in all treated
+    unit-periods and clusters are exchangeable. With "t" it is approximately valid if clusters
+    differ somewhat.
 
     Parameters
     ----------
     statistic : {"t", "estimate"}
-        The t statistic with the cluster-jackknife error (CV3; CV3J if the call of `csdid`
-        asked for it), or the estimate itself. One treated cluster has no t statistic.
+        The t statistic with the cluster-jackknife standard error (CV3, or CV3J if the result uses
+        it), or the estimate itself. With one treated cluster there is no t statistic.
     n_permutations : int
         All distinct assignments are used if there are at most one more than this, otherwise
-        the actual one and so many random ones.
+        the actual one and this many random ones.
     seed : int
         Seed of the random assignments.
     strata : mapping or Series, optional
-        Stratum of each cluster, by its label: cohorts change places within strata only. A
+        Stratum of each cluster, by its label: cohorts are reassigned within strata only. A
         Series may name a cluster several times: ``df.set_index("state")["region"]``.
     null : float
         The effect that is tested.
@@ -140,8 +140,8 @@ def randomization_test(
     RandomizationTest
         Fields: estimate; statistic; p_value, NaN if more than 5% of the assignments have no
         statistic; conf_low and conf_high, the ends of the effects that are not rejected, which
-        may be infinite; smallest_p, the smallest p-value there can be; n_assignments, those
-        with a statistic; n_failed, those without.
+        may be infinite; smallest_p, the smallest possible p-value; n_assignments, those with a
+        statistic; n_failed, those without.
 
     Raises
     ------
@@ -185,16 +185,17 @@ def randomization_test(
 
 @validate_keywords
 def placebo_test(self: BaseResult, alpha: float | None = None) -> PlaceboTest:
-    r"""Test the overall ATT of one treated cluster by placebos.
+    r"""Test the overall ATT of one treated cluster by placebo estimates.
 
-    Without the treated cluster, its cohort is given to each never-treated cluster in turn and
-    the same effect is estimated: what there is where there is no effect. The p-value is the
-    share of these and the actual estimate that are as large in absolute value. Placebos are
-    scaled by :math:`\sqrt{v(n) / v(n_j)}`, the standard deviations of the errors in clusters as
-    large as the treated one and as theirs, which a working model fits to untreated rows.
+    The treated cluster is left out, and its cohort is assigned to each never-treated cluster in
+    turn. The placebo estimates are then estimates without any effect. The p-value is the share of
+    placebo estimates, including the actual estimate, that are at least as large in absolute value.
+    Placebo estimates are scaled by :math:`\sqrt{v(n) / v(n_j)}`, the ratio of the standard
+    deviations of the errors in the treated cluster, of size n, and in placebo cluster j. A working
+    model of these is fitted to untreated rows.
 
-    It assumes that the errors of the treated cluster are like those of the others but for its
-    size. No test can check that.
+    The test assumes that the errors of the treated cluster have the same distribution as those of
+    the others, up to its size. No test can verify that.
 
     Parameters
     ----------

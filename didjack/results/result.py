@@ -138,7 +138,7 @@ class Result(BaseResult):
 
     @validate_keywords
     def summary(self, alpha: float | None = None) -> Table:
-        """Return the printed table: the design, the coefficients, and what to know about them.
+        """Return a table to print: the design, the coefficients, and notes on them.
 
         Parameters
         ----------
@@ -148,13 +148,13 @@ class Result(BaseResult):
         Returns
         -------
         Table
-            Prints as text, shows as HTML in notebooks; ``to_latex()`` and ``save(path)`` are for
-            papers.
+            Prints as plain text, appears as HTML in notebooks; ``to_latex()`` and ``save(path)``
+            export it.
 
         Raises
         ------
         OptionError
-            `alpha` is no number between 0 and 0.5.
+            `alpha` is not a number between 0 and 0.5.
 
         Examples
         --------

@@ -40,7 +40,7 @@ class Sensitivity(Fields):
     breakdown : Series by target: the largest m or ratio at which the interval excludes zero; 0 if
         none does, infinite if all do
     alpha : one minus the level of the intervals
-    effect : what the intervals are of, in words
+    effect : description of the effect
     """
 
     _axis: ClassVar[str] = ""
@@ -54,7 +54,7 @@ class Sensitivity(Fields):
     _before: frozenset[Any]
 
     def reading(self, target: Any = None) -> str:
-        """Say in a sentence what a breakdown value means.
+        """Explain a breakdown value in a sentence.
 
         Parameters
         ----------
@@ -156,10 +156,10 @@ class TrendSensitivity(Sensitivity):
     Attributes
     ----------
     restriction : "relative_magnitudes" or "smoothness"
-    steps : event times at which the steps before treatment that are used end, the last one first
-    left_out : those at which steps end that have no standard error
-    nested : Series by target: whether the interval excludes zero at every smaller m that was looked
-        at as well
+    steps : event times at which the steps before treatment end, the last one first
+    left_out : event times of steps that have no standard error and are not used
+    nested : Series by target: whether the interval also excludes zero at every smaller m that was
+        tried
     """
 
     _axis: ClassVar[str] = "m"
@@ -217,10 +217,10 @@ class NoiseSensitivity(Sensitivity):
 
     Attributes
     ----------
-    observed_ratio : standard deviation of treated clusters' movements before treatment over that of
-        never-treated ones, each over what the working model expects
-    observed_percentile : share of sets of as many never-treated clusters whose ratio to the other
-        never-treated ones is not larger, in percent
+    observed_ratio : standard deviation of the changes in treated clusters before treatment over
+        that in never-treated clusters, both relative to the working model
+    observed_percentile : percentage of sets of equally many never-treated clusters whose ratio to
+        the other never-treated clusters is not larger
     n_sets : number of these sets
     """
 
@@ -236,7 +236,7 @@ class NoiseSensitivity(Sensitivity):
         return noise.reading(self._name(label), self.breakdown[label], self.alpha)
 
     def observation(self) -> str:
-        """Say what the data tell about the ratio."""
+        """Describe the observed ratio in a sentence."""
         words = noise.Observed(self.observed_ratio, self.observed_percentile, self.n_sets).words
         if not words:
             return "Before treatment, the data do not tell how noisy treated clusters are."
@@ -266,18 +266,19 @@ def trend_sensitivity(
     :math:`K = \sum_e l_e (e + 1 + a)` the number of steps from the base period to the effect
     :math:`l'\theta`:
 
-    - ``"relative_magnitudes"``: no later step is larger than m times the largest before. The
-      interval is the hull of those of :math:`l'\theta + \lambda m K s_j` over all j and
+    - ``"relative_magnitudes"``: no later step is larger than m times the largest step before. The
+      interval is the hull of the intervals of :math:`l'\theta + \lambda m K s_j` over all j and
       :math:`\lambda = -1, 0, 1`.
     - ``"smoothness"``: neighbouring steps differ by at most m. With :math:`m_p` the mean of the
       last p steps, the interval of :math:`l'\theta - K m_p` is widened on both sides by
-      :math:`m \sum_e l_e [(e + 1 + a)(e + 2 + a) + (e + 1 + a)(p - 1)] / 2`. p is that of the
-      shortest interval expected under the working model.
+      :math:`m \sum_e l_e [(e + 1 + a)(e + 2 + a) + (e + 1 + a)(p - 1)] / 2`. p gives the shortest
+      expected interval under the working model.
 
     Each of these is the interval of one linear combination, see `lincomb`, with its own standard
-    error and reference distribution. So nothing is optimised or simulated, and it holds with few
-    treated clusters. A union of intervals contains the truth if one of them does, so that coverage
-    is at least 1 - alpha; the intervals are somewhat longer than those of HonestDiD.
+    error and reference distribution. Nothing is optimized or simulated, so that the intervals are
+    valid with few treated clusters. A union of intervals contains the effect if one of them does,
+    so that coverage is at least 1 - alpha. The intervals are somewhat longer than those of
+    HonestDiD.
 
     Parameters
     ----------
@@ -294,9 +295,9 @@ def trend_sensitivity(
     TrendSensitivity
         Fields: table, a DataFrame with target (an event time or "overall"), m, conf_low, conf_high,
         p_value and critical_value; breakdown, a Series by target, the largest m at which the
-        interval excludes zero; restriction; steps and left_out, event times at which the steps end
-        that are used, and those without a standard error. ``reading()`` is a sentence, ``plot()``
-        draws the intervals.
+        interval excludes zero; restriction; steps and left_out, event times at which steps end that
+        are used, and of steps without a standard error. ``reading()`` explains a breakdown value,
+        ``plot()`` draws the intervals.
 
     Raises
     ------
@@ -306,9 +307,9 @@ def trend_sensitivity(
 
     Notes
     -----
-    With a varying base period the steps are the coefficients before treatment, with a universal
-    base differences of neighbouring ones. Different cohorts may be behind different event times;
-    `balance_e` of `aggregate` keeps them the same after treatment.
+    With a varying base period the steps are the coefficients before treatment. With a universal
+    base period they are differences between adjacent coefficients. Event times may differ in their
+    cohorts; `balance_e` of `aggregate` keeps the cohorts the same after treatment.
 
     References
     ----------
@@ -377,11 +378,11 @@ def noise_sensitivity(
 ) -> NoiseSensitivity:
     r"""Return intervals of effects if treated clusters are noisier than the others.
 
-    No test can tell whether the cluster-level shocks of treated clusters are like those of the
-    others. Here their standard deviation is a multiple of what the working model says: with a
-    ratio of :math:`\kappa`, the working variance of clusters with treated units is multiplied by
-    :math:`\kappa^2`, and standard errors that are imputed, reference distributions, p-values and
-    intervals are computed again.
+    No test can verify that the cluster-level shocks of treated clusters are like those of the
+    others. Here their standard deviation is a multiple of that in the working model: with a ratio
+    of :math:`\kappa`, the working variance of clusters with treated units is multiplied by
+    :math:`\kappa^2`, and imputed standard errors, reference distributions, p-values and intervals
+    are computed again.
 
     Parameters
     ----------
@@ -401,7 +402,7 @@ def noise_sensitivity(
         mean square of a cluster's changes less those of the others, v its working variance) over
         that of never-treated clusters in the same pairs of periods; observed_percentile, the
         percentage of the n_sets sets of as many never-treated clusters whose ratio to the other
-        never-treated ones is not larger. ATT(g,t) are summed up by their simple average.
+        never-treated ones is not larger. For ATT(g,t), the target is their simple average.
 
     Raises
     ------

@@ -28,15 +28,15 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PlaceboTest(Fields):
-    """A test of one treated cluster by never-treated ones that stand in for it.
+    """A test of one treated cluster by placebo estimates in never-treated clusters.
 
     Attributes
     ----------
     estimate : of the treated cluster
     statistic : the same
-    p_value : share of estimates that are as large as the actual one, itself included
-    conf_low, conf_high : ends of the interval, infinite where there are too few placebos
-    smallest_p : the smallest p-value there can be
+    p_value : share of estimates that are at least as large as the actual one, itself included
+    conf_low, conf_high : ends of the interval, infinite if there are too few placebos
+    smallest_p : the smallest possible p-value
     n_placebos, n_failed : never-treated clusters with a placebo estimate, and without
     placebos : (C,) estimates by never-treated cluster, on the scale of the treated one
     treated : label of the treated cluster

@@ -70,7 +70,7 @@ class Draws:
 
 @dataclass(frozen=True, repr=False)
 class RandomizationTest(Fields):
-    """A test of the overall ATT by giving cohorts to other clusters.
+    """A test of the overall ATT by reassigning cohorts to other clusters.
 
     Attributes
     ----------

@@ -173,7 +173,8 @@ def validate_keywords(function: Callable[P, R]) -> Callable[P, R]:
             if old in options and new in named[len(args) :] and new not in options:
                 options[new] = options.pop(old)
         reject_unknown({k: v for k, v in options.items() if k not in named}, named)
-        missing = [name for name in required[len(args) :] if name not in options]
+        given = {*named[: len(args)], *options}
+        missing = [name for name in required if name not in given]
         if missing:
             verb = "is" if len(missing) == 1 else "are"
             raise UnknownOptionError(f"{', '.join(missing)} {verb} required")

@@ -32,7 +32,8 @@ COMPARISONS: dict[ControlGroup, str] = {
 
 def effect(view: ResultView) -> str:
     """Name what is estimated, in one line."""
-    return f"effect on {one_line(view.options.yname)}"
+    design = "" if view.options.pname is None else " (triple differences)"
+    return f"effect on {one_line(view.options.yname)}{design}"
 
 
 def coefficient_names(view: ResultView) -> list[str]:

@@ -173,7 +173,7 @@ def validate_keywords(function: Callable[P, R]) -> Callable[P, R]:
             if old in options and new in named[len(args) :] and new not in options:
                 options[new] = options.pop(old)
         reject_unknown({k: v for k, v in options.items() if k not in named}, named)
-        given = {*named[: len(args)], *options}
+        given = {*list(parameters)[: len(args)], *options}
         missing = [name for name in required if name not in given]
         if missing:
             verb = "is" if len(missing) == 1 else "are"
@@ -269,12 +269,12 @@ class SampleOptions:
     gname: str
     idname: str | None = None
     xformla: str | None = None
+    pname: str | None = None
     cluster: str | None = None
     weightsname: str | None = None
     panel: bool = True
     allow_unbalanced_panel: bool = False
     collect: bool = False
-    pname: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("yname", "tname", "gname"):
@@ -411,12 +411,15 @@ class Options:
         raise AttributeError(f"{type(self).__name__!r} has no option {name!r}")
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self.as_dict()})
+        return sorted({*super().__dir__(), *NAMES})
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all options by the names that the arguments of `csdid` have."""
+        """Return all options by the names that the arguments of `csdid`, or of `ddd`, have."""
         parts = (self.sample, self.estimation, self.inference)
-        return {name: getattr(part, name) for part in parts for name in _names(type(part))}
+        found = {name: getattr(part, name) for part in parts for name in _names(type(part))}
+        if self.sample.pname is None:
+            del found["pname"]
+        return found
 
     def under(self, **inference: Any) -> Options:
         """Return the same options but for some of `InferenceOptions`."""

@@ -175,7 +175,8 @@ def validate_keywords(function: Callable[P, R]) -> Callable[P, R]:
                 if since:
                     warn_deprecated(f"{old}=", f"{new}=", since)
         reject_unknown({k: v for k, v in options.items() if k not in named}, named)
-        missing = [name for name in required[len(args) :] if name not in options]
+        given = {*list(parameters)[: len(args)], *options}
+        missing = [name for name in required if name not in given]
         if missing:
             verb = "is" if len(missing) == 1 else "are"
             raise UnknownOptionError(f"{', '.join(missing)} {verb} required")
@@ -270,12 +271,12 @@ class SampleOptions:
     gname: str
     idname: str | None = None
     xformla: str | None = None
+    pname: str | None = None
     cluster: str | None = None
     weightsname: str | None = None
     panel: bool = True
     allow_unbalanced_panel: bool = False
     collect: bool = False
-    pname: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("yname", "tname", "gname"):
@@ -412,12 +413,15 @@ class Options:
         raise AttributeError(f"{type(self).__name__!r} has no option {name!r}")
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self.as_dict()})
+        return sorted({*super().__dir__(), *NAMES})
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all options by the names that the arguments of `csdid` have."""
+        """Return all options by the names that the arguments of `csdid`, or of `ddd`, have."""
         parts = (self.sample, self.estimation, self.inference)
-        return {name: getattr(part, name) for part in parts for name in _names(type(part))}
+        found = {name: getattr(part, name) for part in parts for name in _names(type(part))}
+        if self.sample.pname is None:
+            del found["pname"]
+        return found
 
     def under(self, **inference: Any) -> Options:
         """Return the same options but for some of `InferenceOptions`."""

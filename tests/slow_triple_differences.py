@@ -68,8 +68,8 @@ def triple(df, g, ends, o):
     return np.average(found, weights=size) if found else np.nan
 
 
-def cells(df, **options):
-    """ATT(g,t) by cohort and period, of data in which somebody is never treated."""
+def cells(df, only=None, **options):
+    """ATT(g,t) by cohort and period, all or some, of data in which somebody is never treated."""
     o = {"est_method": "reg", "covariates": (), "panel": True, "anticipation": 0}
     o |= {"control_group": "nevertreated", "base_period": "varying"} | options
     df = df.reset_index(drop=True)
@@ -78,16 +78,18 @@ def cells(df, **options):
     for g in sorted(c for c in df["cohort"].unique() if np.isfinite(c)):
         base = times[times + o["anticipation"] < g][-1]
         for t in times if o["base_period"] == "universal" else times[1:]:
+            if only is not None and (g, t) not in only:
+                continue
             before = t + o["anticipation"] < g and o["base_period"] == "varying"
             ends = t, times[times < t][-1] if before else base
             found[g, t] = 0.0 if t == ends[1] else triple(df, g, ends, o)
     return pd.Series(found)
 
 
-def replicates(df, **options):
+def replicates(df, only=None, **options):
     """ATT(g,t) without each cluster, one row each."""
     clusters = np.unique(df["cluster"])
-    return pd.DataFrame({h: cells(df[df["cluster"] != h], **options) for h in clusters}).T
+    return pd.DataFrame({h: cells(df[df["cluster"] != h], only, **options) for h in clusters}).T
 
 
 def simple(att, df, panel=True):

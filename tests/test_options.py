@@ -67,17 +67,31 @@ def test_options_are_frozen_and_follow_the_call():
     options = made()
     with pytest.raises(dataclasses.FrozenInstanceError):
         options.alpha = 0.1
-    arguments = list(inspect.signature(didjack.csdid).parameters)
-    assert sorted(arguments) == sorted(["data", *OPTIONS])
-    defaults = inspect.signature(didjack.csdid).parameters
-    required = [name for name, one in defaults.items() if one.default is one.empty]
-    assert required == ["data", "yname", "tname", "gname"]
-    for part in (SampleOptions, EstimationOptions, InferenceOptions):
-        names = [field.name for field in dataclasses.fields(part)]
-        assert names == [name for name in arguments if name in names]
-        for field in dataclasses.fields(part):
-            if field.default is not dataclasses.MISSING:
-                assert defaults[field.name].default == field.default
+    for function, more in ((didjack.csdid, []), (didjack.ddd, ["pname"])):
+        defaults = inspect.signature(function).parameters
+        arguments = list(defaults)
+        assert sorted(arguments) == sorted({"data", *OPTIONS} - ({"pname"} - {*more}))
+        required = [name for name, one in defaults.items() if one.default is one.empty]
+        assert required == ["data", "yname", "tname", "gname", *more]
+        for part in (SampleOptions, EstimationOptions, InferenceOptions):
+            fields = [field for field in dataclasses.fields(part) if field.name in arguments]
+            names = [field.name for field in fields]
+            assert names == [name for name in arguments if name in names]
+            for field in fields:
+                if field.default is not dataclasses.MISSING and field.name not in required:
+                    assert defaults[field.name].default == field.default
+
+
+def test_csdid_has_no_eligibility():
+    assert made().pname is None
+    assert made(pname="who").pname == "who"
+    assert sorted({*OPTIONS} - {*made().as_dict()}) == ["pname"]
+    with pytest.raises(didjack.UnknownOptionError, match="pname is required"):
+        didjack.ddd(pd.DataFrame(), "y", "t", "g", "id")
+    with pytest.raises(didjack.OptionError, match="gname and pname are the same column"):
+        made(pname=NAMES["gname"])
+    with pytest.raises(didjack.OptionError, match="pname must be the name of a column"):
+        made(pname=3)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +329,9 @@ def test_registries_have_exactly_the_names_of_the_literal(names):
 
 def test_options_are_read_by_name():
     options = made(alpha=0.1)
-    assert options.as_dict() == {name: getattr(options, name) for name in OPTIONS}
+    assert options.as_dict() == {
+        name: getattr(options, name) for name in OPTIONS if name != "pname"
+    }
     assert set(OPTIONS) < set(dir(options))
     assert (options.alpha, options.jackknife) == (0.1, True)
     with pytest.raises(AttributeError, match="'Options' has no option 'alhpa'"):

@@ -26,10 +26,7 @@ def absence(source: SumSource, cell: Cell) -> str:
     """Say which rows a cell of the full sample lacks: "no treated rows: period 4"."""
     layout = source.layout
     arms = layout.arms(*cell.periods)
-    sides: dict[Classes, str] = {(cell.cohort,): "treated"}
-    for comparison in cell.comparisons:
-        sides.setdefault((comparison.treated,), "control")
-        sides.setdefault(comparison.others, "control")
+    sides = _sides(cell) if layout.kinds == 1 else _sides_by_eligibility(source, cell)
     periods = layout.axis.labels(layout.periods[[cell.time, cell.base]])
     names = [f"period {periods[0]}", f"base period {periods[1]}"]
     if cell.is_base:  # the period is its own base
@@ -42,6 +39,28 @@ def absence(source: SumSource, cell: Cell) -> str:
             if where:
                 parts.append(f"no {word} {what}" + _in(where, layout.panel))
     return "; ".join(dict.fromkeys(parts))
+
+
+def _sides(cell: Cell) -> dict[Classes, str]:
+    """Return the classes that a cell reads, and what their units are called."""
+    sides: dict[Classes, str] = {(cell.cohort,): "treated"}
+    for comparison in cell.comparisons:
+        sides.setdefault((comparison.treated,), "control")
+        sides.setdefault(comparison.others, "control")
+    return sides
+
+
+def _sides_by_eligibility(source: SumSource, cell: Cell) -> dict[Classes, str]:
+    """Do the same for a triple difference; a control cohort that lacks nothing will do."""
+    arms = source.layout.arms(*cell.periods)
+    sides: dict[Classes, str] = {(cell.cohort,): "eligible"}
+    for one in cell.comparisons:
+        word = "eligible" if one.others[0] % 2 else "other"
+        sides.setdefault(one.others, word if cell.cohort - 1 in one.others else f"{word} control")
+    for sizes in cell.sizes:
+        if not any(_lacks(source, classes, arm) for classes in sizes for arm in arms):
+            return {classes: word for classes, word in sides.items() if "control" not in word}
+    return sides
 
 
 def _in(periods: list[str], panel: bool) -> str:

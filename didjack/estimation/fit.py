@@ -279,12 +279,12 @@ class Fit:
         """Describe sample and options, for `glance` and `summary`."""
         layout, sample = self.layout, self.options.sample
         estimation, inference = self.options.estimation, self.options.inference
-        return {
+        about: dict[str, object] = {
             "n_obs": layout.n_obs,
             "n_units": int(layout.n_units.sum()),
             "n_clusters": layout.n_clusters,
             "n_treated_clusters": int(layout.treated_clusters.sum()),
-            "n_groups": int((layout.cohorts != NEVER).sum()),
+            "n_groups": int((layout.distinct_cohorts != NEVER).sum()),
             "n_periods": layout.periods.size,
             "control_group": estimation.control_group,
             "base_period": estimation.base_period,
@@ -299,3 +299,4 @@ class Fit:
             "undefined": inference.undefined,
             "alpha": inference.alpha,
         }
+        return about if sample.pname is None else about | {"pname": sample.pname}

@@ -120,11 +120,12 @@ def unseen_variation(fit: Fit, targets: Targets) -> list[str]:
 def _cohorts(fit: Fit) -> list[tuple[object, ...]]:
     """List the labels of the cohorts in each cluster, the never-treated last."""
     layout = fit.layout
-    never = layout.cohorts == NEVER
+    cohorts = layout.distinct_cohorts
+    never = cohorts == NEVER
     labels = np.empty(never.size, dtype=object)
-    labels[~never] = layout.axis.labels(layout.cohorts[~never]).tolist()
+    labels[~never] = layout.axis.labels(cohorts[~never]).tolist()
     labels[never] = "never"
-    return [tuple(labels[row].tolist()) for row in layout.n_units > 0]
+    return [tuple(labels[row].tolist()) for row in layout.units_of_cohorts > 0]
 
 
 def treated_weight(fit: Fit) -> Floats:

@@ -32,9 +32,11 @@ COMPARISONS: dict[ControlGroup, str] = {
 
 def effect(view: ResultView) -> str:
     """Name what is estimated, in one line."""
+    design = "" if view.options.pname is None else " (triple differences)"
     if view.sides:
-        return f"difference of effects on {both(view, lambda one: one_line(one.options.yname))}"
-    return f"effect on {one_line(view.options.yname)}"
+        outcomes = both(view, lambda one: one_line(one.options.yname))
+        return f"difference of effects on {outcomes}{design}"
+    return f"effect on {one_line(view.options.yname)}{design}"
 
 
 def both(view: ResultView, write: Callable[[ResultView], str]) -> str:

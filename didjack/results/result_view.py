@@ -230,12 +230,13 @@ class View:
         """Where the ATT(g,t) stand, of which the coefficients are made."""
         fit, layout = self.fit, self.fit.layout
         cohorts, cohort = np.unique(fit.cell_cohort, return_inverse=True)
+        treated = np.unique(fit.cell_cohort_position)
         return Cells(
             cohort=cohort,
             period=np.searchsorted(layout.periods, fit.cell_time),
             cohorts=layout.axis.labels(cohorts),
-            n_units=layout.n_units.sum(axis=0)[np.searchsorted(layout.cohorts, cohorts)],
-            n_clusters=(layout.n_units > 0).sum(axis=0)[np.searchsorted(layout.cohorts, cohorts)],
+            n_units=layout.n_units.sum(axis=0)[treated],
+            n_clusters=(layout.n_units > 0).sum(axis=0)[treated],
             start=np.searchsorted(layout.periods, cohorts),
             anticipated=np.searchsorted(layout.periods, cohorts - self.options.anticipation),
             periods=own_index(layout.axis.labels(layout.periods)),

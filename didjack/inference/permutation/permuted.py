@@ -234,7 +234,7 @@ class Overall:
 
 
 def one_cohort_each(fit: Fit, what: str) -> Ints:
-    """Return the cohort of each cluster, (H,) positions, -1 without units; or raise.
+    """Return the cohort of each cluster, (H,) positions of cohorts, -1 without units; or raise.
 
     Parameters
     ----------
@@ -246,7 +246,7 @@ def one_cohort_each(fit: Fit, what: str) -> Ints:
             f"{what} needs clusters: name the level at which treatment is assigned in "
             "csdid(cluster=)"
         )
-    several = np.flatnonzero((layout.n_units > 0).sum(axis=1) > 1)
+    several = np.flatnonzero((layout.units_of_cohorts > 0).sum(axis=1) > 1)
     if several.size:
         shown = [label_text(key) for key in layout.cluster_labels[several]]
         verb = "has" if several.size == 1 else "have"

@@ -93,7 +93,7 @@ def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> Placebo
     estimate = float(overall.estimate(silent).full)
     if np.isnan(estimate):
         raise OptionError("there is no estimate of the overall ATT to test")
-    never = np.flatnonzero((cohort >= 0) & (fit.layout.cohorts[cohort] == NEVER))
+    never = np.flatnonzero((cohort >= 0) & (fit.layout.distinct_cohorts[cohort] == NEVER))
     source, found = silent.source.replicated(False), np.empty(never.size)
     with Progress(fit.options.inference.progress, never.size) as progress:
         for position, cluster in enumerate(never.tolist()):
@@ -116,7 +116,7 @@ def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> Placebo
 def _treated(fit: Fit, cohort: Ints) -> int:
     """Return the one treated cluster, or raise."""
     layout = fit.layout
-    treated = np.flatnonzero((cohort >= 0) & (layout.cohorts[cohort] != NEVER))
+    treated = np.flatnonzero((cohort >= 0) & (layout.distinct_cohorts[cohort] != NEVER))
     if treated.size != 1:
         shown = name_some([label_text(key) for key in layout.cluster_labels[treated]], 3)
         raise OptionError(

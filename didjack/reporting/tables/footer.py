@@ -272,6 +272,7 @@ ROWS = (
         usual=FIXED[None],
     ),
     # the estimates
+    Row("Eligible", ("pname",), lambda c: one_line(c.options.pname or "all"), "all"),
     Row("Estimator", ("est_method",), lambda c: c.view.short_estimator),
     Row("Covariates", ("xformla",), lambda c: one_line(c.options.xformla or "none")),
     Row(

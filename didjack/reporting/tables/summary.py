@@ -12,13 +12,16 @@ from didjack.reporting.view import COMPARISONS, ResultView, both, coefficient_na
 from didjack.status import BASE
 from didjack.wording import name_some, p_text, plural
 
+DESIGNS = {False: "Callaway-Sant'Anna difference in differences", True: "Triple differences"}
+"""By whether units are divided by eligibility."""
+
 
 def summary(view: ResultView, alpha: float) -> Table:
     """Write the design, the coefficients and the notes of a result."""
     header, rows = _coefficient_rows(view, alpha)
     size = view.components.size
     return Table(
-        title=f"Callaway-Sant'Anna difference in differences: {view.title}",
+        title=f"{DESIGNS[view.options.pname is not None]}: {view.title}",
         head=_design_rows(view),
         header=header,
         body=[section for section in (rows[:size], rows[size:]) if section],

@@ -40,7 +40,7 @@ from didjack.results.group_time import GroupTimeResult, group_time_targets
 from didjack.results.groups import GroupResults
 from didjack.results.result import Result
 from didjack.results.result_view import View
-from didjack.wording import label_text, name_some, plural
+from didjack.wording import name_some, plural
 
 NAMES = ("a", "b")
 
@@ -394,7 +394,7 @@ def _matched(a: AggregateResult, b: AggregateResult) -> tuple[tuple[Ints, Ints],
 def _nothing_in_common(a: Result, b: Result) -> OptionError:
     """Return the error for results without a label in common."""
     one, other = (
-        name_some(map(label_text, result._targets.index[result._targets.components]), 3)
+        name_some(coefficient_names(result._targets.index)[: len(result._targets.labels)], 3)
         for result in (a, b)
     )
     return OptionError(f"a and b have no label in common: a has {one}; b has {other}")

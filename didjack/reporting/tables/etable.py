@@ -365,9 +365,8 @@ def etable(
     shown = selected(_merged(tables), keep, drop, order)
     about, explained = footer.rows_and_notes(views, shown, check_naming(labels, controls))
     tables, shown = _under_new_names(tables, names, shown, rename)
-    places = decimals_of(pd.concat(tables))
-    if digits is not None:
-        places = check_count("digits", digits, 0, MOST_DIGITS)
+    found = decimals_of(pd.concat(tables))
+    places = found if digits is None else check_count("digits", digits, 0, MOST_DIGITS)
     style = Style(places, check_stars(stars), cells)
     table = Table(
         title=check_text("caption", caption),

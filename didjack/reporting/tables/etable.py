@@ -365,8 +365,7 @@ def etable(
     shown = selected(_merged(tables), keep, drop, order)
     about, explained = footer.rows_and_notes(views, shown, check_naming(labels, controls))
     tables, shown = _under_new_names(tables, names, shown, rename)
-    found = decimals_of(pd.concat(tables))
-    places = found if digits is None else check_count("digits", digits, 0, MOST_DIGITS)
+    places = _places(tables, digits)
     style = Style(places, check_stars(stars), cells)
     table = Table(
         title=check_text("caption", caption),
@@ -399,6 +398,13 @@ def _by_name(view: ResultView, head: str, which: str) -> pd.DataFrame:
             f"which='overall' needs aggregated effects; {head!r} has ATT(g,t): aggregate() it"
         )
     return table.iloc[-1:]
+
+
+def _places(tables: list[pd.DataFrame], digits: int | None) -> int:
+    """Return how many decimals numbers have."""
+    if digits is None:
+        return decimals_of(pd.concat(tables))
+    return check_count("digits", digits, 0, MOST_DIGITS)
 
 
 def _merged(tables: list[pd.DataFrame]) -> list[str]:

@@ -383,6 +383,11 @@ def etable(
         fragment=check_flag("fragment", fragment),
         values=_values(shown, names, tables, ["estimate", *BELOW[cells]]),
     )
+    return _saved(table, path)
+
+
+def _saved(table: Table, path: Path | None) -> Table:
+    """Write a table to a file, if there is one."""
     if path is not None:
         write(table, "file", path)
     return table

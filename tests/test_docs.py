@@ -44,8 +44,17 @@ FOR_THE_PACKAGE: set[str] = set()
 """Members of results that users have no use for."""
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
 
+SLOW = ["handovers.md"]
+"""Pages whose examples take longest."""
+
 examples = pytest.mark.parametrize(
-    "page", [page for page in PAGES if BLOCK.search(page.read_text())], ids=lambda page: page.name
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.slow if page.name in SLOW else [])
+        for page in PAGES
+        if BLOCK.search(page.read_text())
+    ],
+    ids=lambda page: page.name,
 )
 
 

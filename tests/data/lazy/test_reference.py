@@ -32,6 +32,7 @@ def check(data, name, engine):
     assert_alike(didjack.csdid(df, **case["options"]), lazy)
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize(("name", "engine"), TURNS)
 def test_some(data, name, engine):
     check(data, name, engine)

@@ -26,12 +26,12 @@ endif
 # The lowest version of Python, for `make lowest` alone.
 LOWEST_PYTHON := python3.11
 
-.PHONY: help demo test fuzz lint docs lowest bench replications
+.PHONY: help demo test test-fast fuzz lint docs lowest bench replications
 
 help:
 	@echo 'make demo    run the example, didjack/demo.py'
 	@echo 'make test    run the tests, doctests included, on up to four cores;'
-	@echo '             PYTEST_ARGS="-m '"'not slow'"'" leaves out exhaustive comparisons'
+	@echo 'make test-fast  the same without exhaustive families, notebooks and published studies'
 	@echo 'make fuzz    1,000 random designs a property test; the seed is printed, and given again'
 	@echo '             with SEED=...'
 	@echo 'make lint    check style, format, types, and who imports whom'
@@ -48,6 +48,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal $(PYTEST_ARGS)
+
+test-fast: override PYTEST_ARGS += -m 'not slow'
+test-fast: test
 
 fuzz: $(VENV)/.installed-dev
 	seed=$(or $(SEED),$$RANDOM$$RANDOM); echo "SEED=$$seed"; \
@@ -85,17 +88,19 @@ replications: $(VENV)/.installed-replications
 		@echo 'Without merit: set DIDJACK_MERIT to its file, see replications/README.md')
 
 # Environments. An existing one is kept; a change of pyproject.toml installs into it again.
+# Most modules are never imported: those that are, are compiled then.
+INSTALL := -m pip install --quiet --no-compile
 
 %/bin/python:
 	@test -n '$(PYTHON)' || { echo 'No Python 3.11 or later found; set PYTHON=...' >&2; exit 1; }
 	$(PYTHON) -m venv $*
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python $(INSTALL) --editable .
 	touch $@
 
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	$(BIN)/python $(INSTALL) --editable '.[$*]'
 	touch $(VENV)/.installed $@
 
 $(LOWEST_BIN)/python:
@@ -103,9 +108,9 @@ $(LOWEST_BIN)/python:
 
 $(LOWEST_VENV)/.installed: pyproject.toml .ci/lowest.py | $(LOWEST_BIN)/python
 	$(LOWEST_BIN)/python .ci/lowest.py > $(LOWEST_VENV)/lowest.txt
-	$(LOWEST_BIN)/python -m pip install --quiet --requirement $(LOWEST_VENV)/lowest.txt
+	$(LOWEST_BIN)/python $(INSTALL) --requirement $(LOWEST_VENV)/lowest.txt
 	touch $@
 
 $(BENCH_VENV)/.installed: pyproject.toml $(BENCH_REQUIREMENTS) | $(BENCH_BIN)/python
-	$(BENCH_BIN)/python -m pip install --quiet --editable . $(BENCH_REQUIREMENTS:%=--requirement %)
+	$(BENCH_BIN)/python $(INSTALL) --editable . $(BENCH_REQUIREMENTS:%=--requirement %)
 	touch $@

@@ -47,7 +47,7 @@ class Regression(NamedTuple):
     ----------
     dependent : (R,) first column that depends on those before it, -1 if none
     keep : (R, k) columns that are used
-    factors : (R, k, k) and (R, k), those of `linear_algebra.factor`, until all outcomes are solved
+    factors : (R, k, k) and (R, k), those of `linear_systems.factor`, until all outcomes are solved
     beta : outcome -> (R, k), of the outcomes that were asked for so far
     """
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.estimation import taylor
-from didjack.estimation.kernels import linear_algebra
+from didjack.estimation import linear_systems, taylor
 from didjack.estimation.kernels import logit as kernels
 from didjack.estimation.layout import Arm, Classes
 from didjack.estimation.passes import Logit, LogitModel, LogitPasses, OddsOf
@@ -170,7 +169,7 @@ def _without_dependent(source: SumSource, part: Part) -> Part:
     keep = part.keep.copy()
     keep[:, np.flatnonzero(source.layout.binary)[part.excluded.any(axis=1)]] = False
     gram = np.ascontiguousarray(source.logits.gram(part.model)[part.replicates])
-    _, scale, _ = linear_algebra.factor(gram, keep, True)
+    _, scale, _ = linear_systems.factor(gram, keep, True)
     return replace(part, keep=scale > 0)
 
 

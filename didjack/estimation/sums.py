@@ -18,13 +18,13 @@ from didjack.data.balance import clusters_to_balance, may_balance, without_clust
 from didjack.data.sample import CleanData
 from didjack.errors import DataError
 from didjack.estimation.arrange import of_first_periods, panel_rows, pooled_rows
-from didjack.estimation.kernels import strata as kernels
 from didjack.estimation.layout import Arm, Classes, Layout
 from didjack.estimation.passes import LogitPasses, Tally
 from didjack.estimation.rows import (
     Deletion,
     RowArrays,
     StratumSums,
+    deleted_sums,
     relabelled_rows,
     relabelled_sample,
     treatment_rows,
@@ -217,7 +217,7 @@ class SumSource:
         steady = layout.panel or layout.balanced
         if not steady and n_periods < layout.periods.size:
             share = of_first_periods(self._rows_of_units(), n_periods)
-        return np.asarray(kernels.deleted_sums(share, clusters, clusters, self.n_deleted))
+        return deleted_sums(share, clusters, clusters, self.n_deleted)
 
     def _rows_of_units(self) -> RowArrays:
         """Return rows of one unit each."""
@@ -259,7 +259,7 @@ class SumSource:
             return np.asarray(np.sum([self.weights(classes, arm) for arm in arms], axis=0))
         share = np.ascontiguousarray(self.layout.share[:, classes].sum(axis=1, keepdims=True))
         clusters = np.arange(self.layout.n_clusters)
-        return np.asarray(kernels.deleted_sums(share, clusters, clusters, self.n_deleted)[:, 0])
+        return np.asarray(deleted_sums(share, clusters, clusters, self.n_deleted)[:, 0])
 
     def by_cluster(self, arm: Arm, outcomes: Ints) -> ClusterSums:
         """Return sums of weights, and of some outcomes, by cluster and cohort."""

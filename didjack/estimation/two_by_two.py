@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from didjack._typing import Bools, Floats, Ints
+from didjack.estimation import linear_systems
 from didjack.estimation.cells import Cell, CellEstimates, Code, Codes, Sizes
 from didjack.estimation.control_cohorts import shares_of_cell
 from didjack.estimation.estimators import ESTIMATORS, Comparison, Regression, Side, with_columns
-from didjack.estimation.kernels import linear_algebra
 from didjack.estimation.layout import Arm, Classes
 from didjack.estimation.propensity import Propensity, constant_overlap, fit_propensity
 from didjack.estimation.sums import SumSource
@@ -212,7 +212,7 @@ class TwoByTwo:
     def _new_regression(self, cohorts: Classes, arm: Arm) -> Regression:
         gram = self.source.sums(cohorts, arm).gram
         keep = np.ones(gram.shape[:2], dtype=bool)
-        lower, scale, dependent = linear_algebra.factor(gram, keep, self._drop)
+        lower, scale, dependent = linear_systems.factor(gram, keep, self._drop)
         if not self._drop:
             lower[dependent >= 0] = 0.0
         return Regression(dependent, scale > 0, [lower, scale], {})
@@ -224,7 +224,7 @@ class TwoByTwo:
         if new:
             cross = self.source.sums(cohorts, arm).cross
             lower, scale = factors
-            solved = linear_algebra.solve(lower, scale, np.ascontiguousarray(cross[:, new]))
+            solved = linear_systems.solve(lower, scale, np.ascontiguousarray(cross[:, new]))
             beta.update({o: solved[:, number] for number, o in enumerate(new)})
             if len(beta) == cross.shape[1]:
                 factors.clear()
@@ -263,7 +263,7 @@ class TwoByTwo:
         if self.estimator.has_logit and not regressions:
             logits = self.source.logits
             gram = logits.gram(logits.model(*comparison))
-            yield linear_algebra.factor(gram, np.ones(gram.shape[:2], dtype=bool), False)[2]
+            yield linear_systems.factor(gram, np.ones(gram.shape[:2], dtype=bool), False)[2]
 
     def _dropped(self, comparison: Comparison) -> Bools:
         """Return which covariates any fit of the full sample leaves out, (k,)."""

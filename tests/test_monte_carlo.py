@@ -1,4 +1,4 @@
-"""The Monte Carlo and the coverage of sensitivity intervals: designs, counts, and the page of these."""
+"""The Monte Carlo and the coverage of sensitivity intervals: designs, counts, and their page."""
 
 import sys
 from pathlib import Path

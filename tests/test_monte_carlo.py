@@ -1,4 +1,4 @@
-"""The Monte Carlo: its designs are what its page says, and the page has what was counted."""
+"""The Monte Carlo and the coverage of sensitivity intervals: designs, counts, and their page."""
 
 import sys
 from pathlib import Path
@@ -11,6 +11,9 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 import monte_carlo as mc  # noqa: E402
 import monte_carlo_page as pages  # noqa: E402
+import sensitivity_coverage as coverage  # noqa: E402
+
+from didjack.inference.trend_sensitivity import METHODS  # noqa: E402
 
 
 def test_the_page_has_what_was_counted():
@@ -61,3 +64,12 @@ def test_counts_of_a_cell_replace_earlier_ones(tmp_path, monkeypatch):
     mc.update(path, found.assign(rejected=1))
     mc.update(path, found.assign(rejected=0))
     assert pd.read_csv(path)["rejected"].tolist() == [0]
+
+
+@pytest.mark.parametrize("deviation", coverage.DEVIATIONS)
+def test_samples_of_sensitivity_intervals(deviation, monkeypatch):
+    for method in METHODS.values():
+        monkeypatch.setattr(method, "breakdown", method.breakdown)  # put back after the test
+    rows = coverage.quiet_draw(0, clusters=10, treated=3, name=deviation, n_honest=0)
+    assert [(row[1], row[2]) for row in rows] == [("didjack", name) for name in coverage.TARGETS]
+    assert all(np.isfinite(row[4]) for row in rows)

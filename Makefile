@@ -16,6 +16,9 @@ BENCH_BIN := $(BENCH_VENV)/bin
 REPLICATIONS := replications/output
 BENCH_REQUIREMENTS := $(wildcard benchmarks/requirements.txt)
 
+# Tests start a hundred processes, each of which would compile all modules for itself.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The first interpreter that is there, runs, and is new enough.
 ifndef PYTHON
 PYTHON := $(shell for candidate in python3.13 python3.12 python3.11 python3; do \
@@ -88,19 +91,17 @@ replications: $(VENV)/.installed-replications
 		@echo 'Without merit: set DIDJACK_MERIT to its file, see replications/README.md')
 
 # Environments. An existing one is kept; a change of pyproject.toml installs into it again.
-# Most modules are never imported: those that are, are compiled then.
-INSTALL := -m pip install --quiet --no-compile
 
 %/bin/python:
 	@test -n '$(PYTHON)' || { echo 'No Python 3.11 or later found; set PYTHON=...' >&2; exit 1; }
 	$(PYTHON) -m venv $*
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python $(INSTALL) --editable .
+	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
-	$(BIN)/python $(INSTALL) --editable '.[$*]'
+	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	touch $(VENV)/.installed $@
 
 $(LOWEST_BIN)/python:
@@ -108,9 +109,9 @@ $(LOWEST_BIN)/python:
 
 $(LOWEST_VENV)/.installed: pyproject.toml .ci/lowest.py | $(LOWEST_BIN)/python
 	$(LOWEST_BIN)/python .ci/lowest.py > $(LOWEST_VENV)/lowest.txt
-	$(LOWEST_BIN)/python $(INSTALL) --requirement $(LOWEST_VENV)/lowest.txt
+	$(LOWEST_BIN)/python -m pip install --quiet --requirement $(LOWEST_VENV)/lowest.txt
 	touch $@
 
 $(BENCH_VENV)/.installed: pyproject.toml $(BENCH_REQUIREMENTS) | $(BENCH_BIN)/python
-	$(BENCH_BIN)/python $(INSTALL) --editable . $(BENCH_REQUIREMENTS:%=--requirement %)
+	$(BENCH_BIN)/python -m pip install --quiet --editable . $(BENCH_REQUIREMENTS:%=--requirement %)
 	touch $@

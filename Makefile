@@ -27,6 +27,9 @@ NEXT_BIN := $(NEXT_VENV)/$(PROGRAMS)
 REPLICATIONS := replications/output
 BENCH_REQUIREMENTS := $(wildcard benchmarks/requirements.txt)
 
+# Tests start a hundred processes, each of which would compile all modules for itself.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The first interpreter that is there, runs, and is new enough.
 ifndef PYTHON
 PYTHON := $(shell for candidate in python3.13 python3.12 python3.11 python3.14 python3 python; do \
@@ -121,19 +124,17 @@ replications: $(VENV)/.installed-replications
 		@echo 'Without merit: set DIDJACK_MERIT to its file, see replications/README.md')
 
 # Environments. An existing one is kept; a change of pyproject.toml installs into it again.
-# Most modules are never imported: those that are, are compiled then.
-INSTALL := -m pip install --quiet --no-compile
 
 %/$(PROGRAMS)/python$(EXE):
 	@test -n '$(PYTHON)' || { echo 'No Python 3.11 or later found; set PYTHON=...' >&2; exit 1; }
 	$(PYTHON) -m venv $*
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python$(EXE)
-	$(BIN)/python $(INSTALL) --editable .
+	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python$(EXE)
-	$(BIN)/python $(INSTALL) --editable '.[$*]'
+	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	touch $(VENV)/.installed $@
 
 $(LOWEST_BIN)/python$(EXE):
@@ -141,14 +142,14 @@ $(LOWEST_BIN)/python$(EXE):
 
 $(LOWEST_VENV)/.installed: pyproject.toml .ci/lowest.py | $(LOWEST_BIN)/python$(EXE)
 	$(LOWEST_BIN)/python .ci/lowest.py > $(LOWEST_VENV)/lowest.txt
-	$(LOWEST_BIN)/python $(INSTALL) --requirement $(LOWEST_VENV)/lowest.txt
+	$(LOWEST_BIN)/python -m pip install --quiet --requirement $(LOWEST_VENV)/lowest.txt
 	touch $@
 
 $(BENCH_VENV)/.installed: pyproject.toml $(BENCH_REQUIREMENTS) | $(BENCH_BIN)/python$(EXE)
-	$(BENCH_BIN)/python $(INSTALL) --editable . $(BENCH_REQUIREMENTS:%=--requirement %)
+	$(BENCH_BIN)/python -m pip install --quiet --editable . $(BENCH_REQUIREMENTS:%=--requirement %)
 	touch $@
 
 $(NEXT_VENV)/.installed: pyproject.toml | $(NEXT_BIN)/python$(EXE)
-	$(NEXT_BIN)/python $(INSTALL) --editable '.[test]' pytest-xdist
-	$(NEXT_BIN)/python $(INSTALL) --upgrade --pre numba llvmlite
+	$(NEXT_BIN)/python -m pip install --quiet --editable '.[test]' pytest-xdist
+	$(NEXT_BIN)/python -m pip install --quiet --upgrade --pre numba llvmlite
 	touch $@

@@ -37,13 +37,13 @@ endif
 # The lowest version of Python, for `make lowest` alone.
 LOWEST_PYTHON := python3.11
 
-.PHONY: help demo test fuzz lint docs lowest next-numba coverage mutants \
+.PHONY: help demo test test-fast fuzz lint docs lowest next-numba coverage mutants \
 	bench replications dist
 
 help:
 	@echo 'make demo    run the example, didjack/demo.py'
 	@echo 'make test    run the tests, doctests included, on up to four cores;'
-	@echo '             PYTEST_ARGS="-m '"'not slow'"'" leaves out exhaustive comparisons'
+	@echo 'make test-fast  the same without exhaustive families, notebooks and published studies'
 	@echo 'make fuzz    1,000 random designs a property test; the seed is printed, and given again'
 	@echo '             with SEED=...'
 	@echo 'make lint    check style, format, types, and who imports whom'
@@ -65,6 +65,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal $(PYTEST_ARGS)
+
+test-fast: override PYTEST_ARGS += -m 'not slow'
+test-fast: test
 
 fuzz: $(VENV)/.installed-dev
 	seed=$(or $(SEED),$$RANDOM$$RANDOM); echo "SEED=$$seed"; \
@@ -118,17 +121,19 @@ replications: $(VENV)/.installed-replications
 		@echo 'Without merit: set DIDJACK_MERIT to its file, see replications/README.md')
 
 # Environments. An existing one is kept; a change of pyproject.toml installs into it again.
+# Most modules are never imported: those that are, are compiled then.
+INSTALL := -m pip install --quiet --no-compile
 
 %/$(PROGRAMS)/python$(EXE):
 	@test -n '$(PYTHON)' || { echo 'No Python 3.11 or later found; set PYTHON=...' >&2; exit 1; }
 	$(PYTHON) -m venv $*
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python$(EXE)
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python $(INSTALL) --editable .
 	touch $@
 
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python$(EXE)
-	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	$(BIN)/python $(INSTALL) --editable '.[$*]'
 	touch $(VENV)/.installed $@
 
 $(LOWEST_BIN)/python$(EXE):
@@ -136,14 +141,14 @@ $(LOWEST_BIN)/python$(EXE):
 
 $(LOWEST_VENV)/.installed: pyproject.toml .ci/lowest.py | $(LOWEST_BIN)/python$(EXE)
 	$(LOWEST_BIN)/python .ci/lowest.py > $(LOWEST_VENV)/lowest.txt
-	$(LOWEST_BIN)/python -m pip install --quiet --requirement $(LOWEST_VENV)/lowest.txt
+	$(LOWEST_BIN)/python $(INSTALL) --requirement $(LOWEST_VENV)/lowest.txt
 	touch $@
 
 $(BENCH_VENV)/.installed: pyproject.toml $(BENCH_REQUIREMENTS) | $(BENCH_BIN)/python$(EXE)
-	$(BENCH_BIN)/python -m pip install --quiet --editable . $(BENCH_REQUIREMENTS:%=--requirement %)
+	$(BENCH_BIN)/python $(INSTALL) --editable . $(BENCH_REQUIREMENTS:%=--requirement %)
 	touch $@
 
 $(NEXT_VENV)/.installed: pyproject.toml | $(NEXT_BIN)/python$(EXE)
-	$(NEXT_BIN)/python -m pip install --quiet --editable '.[test]' pytest-xdist
-	$(NEXT_BIN)/python -m pip install --quiet --upgrade --pre numba llvmlite
+	$(NEXT_BIN)/python $(INSTALL) --editable '.[test]' pytest-xdist
+	$(NEXT_BIN)/python $(INSTALL) --upgrade --pre numba llvmlite
 	touch $@

@@ -138,6 +138,7 @@ FIXED_CALLS = [
 ]
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize(("sample", "est_method", "choice"), FIXED_CALLS)
 def test_fixed_weights_equal_refits(sample, est_method, choice):
     options = SAMPLES[sample] | FIXED[choice] | {"est_method": est_method}
@@ -421,6 +422,7 @@ TREATED = [(3, 5, 10, 90), (3, 5, 10, 20), (3, 4, 10, 90)]
 NEVER = [(0, 60, 2, 1), (0, 60, 3, 1), (0, 70, 2, 0)]
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("sample", ["panel", "repeated"])
 @pytest.mark.parametrize("est_method", ["ipw", "dr"])
 @pytest.mark.parametrize("weight", [1.0, 0.3])
@@ -682,6 +684,7 @@ HOLES = [
 ]
 
 
+@pytest.mark.thin(5)
 @pytest.mark.parametrize("sample", ["unbalanced", "repeated"])
 @pytest.mark.parametrize("options", HOLES)
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=SLOW) for seed in range(1, 4))])

@@ -49,8 +49,17 @@ MOST_WIDE = 92
 """Warnings are wrapped at this width, so that pages need not be scrolled sideways."""
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
 
+SLOW = ["handovers.md"]
+"""Pages whose examples take longest."""
+
 examples = pytest.mark.parametrize(
-    "page", [page for page in PAGES if BLOCK.search(page.read_text())], ids=lambda page: page.name
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.slow if page.name in SLOW else [])
+        for page in PAGES
+        if BLOCK.search(page.read_text())
+    ],
+    ids=lambda page: page.name,
 )
 
 

@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from didjack._typing import Floats, Ints
-from didjack.data.time_axis import TimeAxis
 from didjack.errors import OptionError
 from didjack.estimation.fit import Fit
 from didjack.leave_one_out import Replicates, without
@@ -132,11 +131,11 @@ def _first(one: Named) -> str:
 
 def _check_periods(first: Named, one: Named) -> None:
     """Raise for fits over other periods than the first has."""
-    axis, other_axis = (x.fit.layout.axis for x in (first, one))
-    if _scale(axis) != _scale(other_axis):
+    scale, other_scale = (_scale(x.fit) for x in (first, one))
+    if scale != other_scale:
         raise OptionError(
-            f"the periods of {first.name} are {_scale(axis)}, those of {one.name} "
-            f"{_scale(other_axis)}: both need the same"
+            f"the periods of {first.name} are {scale}, those of {one.name} {other_scale}: both "
+            "need the same"
         )
     alone = [
         f"{a.name} has {plural(len(more), 'period')} that {b.name} lacks "
@@ -148,8 +147,9 @@ def _check_periods(first: Named, one: Named) -> None:
         raise OptionError(f"{'; '.join(alone)}: estimate both over the same periods")
 
 
-def _scale(axis: TimeAxis) -> str:
+def _scale(fit: Fit) -> str:
     """Name what periods are."""
+    axis = fit.layout.axis
     if axis.kind in ("int", "float"):
         return "numbers"
     return f"{axis.kind} {axis.freq or axis.dtype}"

@@ -430,6 +430,7 @@ def contents():
     return {path.name: path.read_bytes() for path in Path("out").iterdir()}
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize(
     ("error", "code", "says"),
     [(KeyboardInterrupt(), 130, "Interrupted"), (OSError(28, "No space left"), 1, "No space left")],

@@ -107,6 +107,7 @@ def sample(request):
     return SAMPLES[request.param]
 
 
+@pytest.mark.thin(5)
 @pytest.mark.parametrize("method", METHODS)
 def test_estimates_and_errors_are_sums(method, sample, wanted, monkeypatch):
     options = sample | METHODS[method]

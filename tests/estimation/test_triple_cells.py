@@ -9,6 +9,7 @@ import slow_triple_differences as slow
 from compare_with_bruteforce import draw, lose_rows
 
 import didjack
+from didjack.inference.reference.working_model import Design
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "ignore::didjack.DidjackWarning")
 

@@ -38,6 +38,7 @@ def fit(df, **options):
     return didjack.csdid(df, *NAMES, **({"cluster": "cluster"} | options))
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("base_period", "treated"),

@@ -164,6 +164,40 @@ def test_extra_rows_groups_and_notes(pair):
     assert len(lines[2]) == len(lines[0])
 
 
+def test_columns_of_the_data_have_names(fits):
+    both = {"emp": fits.simple, "pop": fits.group}
+    table = etable(both, labels={"lpop": "log population", "state": "states"}, which="overall")
+    assert "Covariates" not in str(table)  # the same in both
+    one = etable([fits.varying, fits.universal], labels={"lpop": "log of the population"})
+    assert ["Covariates", "none", "(a)"] in one.body[-1]
+    assert "(a) Covariates: ~ log of the population." in one.notes
+    short = etable([fits.varying, fits.universal], labels={"lpop": "pop"})
+    assert ["Covariates", "none", "~ pop"] in short.body[-1]
+
+
+def test_controls_are_said_in_a_word(fits):
+    table = etable([fits.varying, fits.universal], controls="Yes")
+    assert ["Controls", "No", "Yes"] in table.body[-1]
+    assert not [row for row in table.body[-1] if row[0] == "Covariates"]
+    assert ["Controls", "Yes"] in etable(fits.simple, controls="Yes").body[-1]
+
+
+def test_long_formulas_are_explained_below():
+    df = didjack.datasets.load_castle()
+    formulas = ["~ poverty + unemployrt", "~ poverty + l_prisoner", "~ poverty", None]
+    names = ["l_homicide", "year", "cohort", "sid"]
+    results = [
+        didjack.csdid(df, *names, formula, est_method="reg").aggregate("simple")
+        for formula in [*formulas, formulas[0]]
+    ]
+    table = etable(results)
+    assert ["Covariates", "(a)", "(b)", "~ poverty", "none", "(a)"] in table.body[-1]
+    assert table.notes[-2:] == [
+        "(a) Covariates: ~ poverty + unemployrt.",
+        "(b) Covariates: ~ poverty + l_prisoner.",
+    ]
+
+
 def test_decimal_points_stand_in_line(pair):
     lines = str(
         etable({"one": pair["with lpop"]}, stars=True, keep=["event", "overall"])
@@ -312,6 +346,11 @@ REFUSED = [
     ({"groups": {"a": ["base"], "b": ["base"]}}, "'base' is in two groups"),
     ({"names": ["x", "x"], "groups": {"a": ["x"]}}, "more than one column is called 'x'"),
     ({"caption": 3}, "caption must be a string; got 3"),
+    ({"labels": ["a"]}, r"labels must be a dict from columns to strings; got \['a'\]"),
+    ({"labels": {"lpop": 1}}, "labels must be a dict .* got {'lpop': 1}"),
+    ({"labels": {"lpopp": "x"}}, "labels: 'lpopp' is no column .*did you mean 'lpop'"),
+    ({"controls": True}, "controls must be a string; got True"),
+    ({"math": "yes"}, "math must be .* got 'yes'"),
     ({"label": "a b}"}, "label must be of letters, .* got 'a b}'"),
     ({"fragment": "no"}, "fragment must be .* got 'no'"),
     ({"file": "table.pdf"}, "file must be .*.tex, .txt, .typ, .docx.* got 'table.pdf'"),

@@ -10,7 +10,7 @@ import didjack
 from didjack import etable
 
 NAMES = ["lemp", "year", "first.treat", "countyreal"]
-PREAMBLE = r"\documentclass{article}\usepackage{booktabs,tabularx,threeparttable,makecell}"
+PREAMBLE = r"\documentclass{article}\usepackage{booktabs,makecell,siunitx,threeparttable}"
 NASTY = "50% of_x & {y} $z$ #1 ~^\\ <b> *c* [d] | `e` é"
 
 pytestmark = [
@@ -80,4 +80,18 @@ def test_fragments_and_nasty_names_compile(fits, tmp_path):
     table.save(tmp_path / "part.tex")
     own = r"\begin{table}\centering\caption{Own}\input{part.tex}\end{table}"
     log = compiled([own, table.to_latex(fragment=False), r"Table~\ref{tab:nasty_1}"], tmp_path)
+    assert "Overfull \\hbox" not in log
+
+
+def test_siunitx_fits_the_page_and_says_what_the_table_says(fits, tmp_path):
+    events = [fit.aggregate("event") for fit in fits[:4]]
+    tables = [
+        etable(events, caption="Event study", label="tab:s"),
+        etable(events, stars={"***": 0.999}, groups=["50% [A]", "50% [A]", "B", ""]),
+        etable(events[:2], cells="ci", rename={r"event time (.*)": r"$t = \1$"}, math=True),
+        etable(events[:3], cells="p", notes=NASTY),
+        etable({NASTY: events[0]}, rename={"event time 0": "[0]", "event time 1": "*1"}),
+        events[0].summary(),
+    ]
+    log = compiled([table.to_latex(style="siunitx") for table in tables], tmp_path)
     assert "Overfull \\hbox" not in log

@@ -176,3 +176,63 @@ def test_showing_a_table_draws_no_random_numbers(tmp_path):
         before = random.getstate()
         show()
         assert random.getstate() == before
+
+
+# siunitx ----------------------------------------------------------------------------------------
+
+
+def test_siunitx_has_numbers_as_they_are_typed():
+    column = ["-10.50***", "1.25", "(0.75)", "2,500", "[-0.5, 1.5]", "none", "3.00†"]
+    body = [[[str(i), one, "x_1"] for i, one in enumerate(column)]]
+    table = Table("50%", [], ["", "a [b]", "c"], body, ["n"], "lcc", label="tab:x")
+    lines = [line.rstrip() for line in table.to_latex(style="siunitx").splitlines()]
+    assert lines[:5] == [
+        r"\begin{table}[htbp]",
+        r"\centering",
+        r"\begin{threeparttable}",
+        r"\caption{50\%}",
+        r"\label{tab:x}",
+    ]
+    (begin,) = [line for line in lines if line.startswith(r"\begin{tabular}")]
+    room = r"table-format=-2.2, table-space-text-pre=(, table-space-text-post=$^{\dagger}$"
+    assert begin == rf"\begin{{tabular}}{{@{{}}lS[{room}]c@{{}}}}"
+    cells = [line.split("&")[1].strip() for line in lines if line.endswith(r"\\")]
+    assert cells == [
+        "{a [b]}",
+        "-10.50$^{***}$",
+        "1.25",
+        "(0.75)",
+        "{2,500}",
+        "{$[-0.5, 1.5]$}",
+        "{none}",
+        r"3.00$^{\dagger}$",
+    ]
+    assert not re.search(r"phantom|llap|rlap|makecell", "\n".join(lines))
+    fragment = table.to_latex(fragment=True, style="siunitx")
+    assert fragment.startswith(r"\begingroup")
+    assert fragment.endswith(r"\endgroup")
+    assert "tablenotes" not in fragment
+
+
+def test_siunitx_has_every_row_of_the_table(fits):
+    for table in (fits[0].summary(), didjack.etable(fits[:2], groups=["A", ""])):
+        text = table.to_latex(style="siunitx")
+        rows = [line for line in text.splitlines() if line.endswith(r"\\") and "&" in line]
+        count = sum(map(len, table.body)) + 1 + bool(table.groups)
+        assert len(rows) == count
+        assert {len(re.findall(r"(?<!\\)&", row)) for row in rows[-3:]} == {len(table.header) - 1}
+    with pytest.raises(didjack.OptionError, match="style must be one of 'plain', 'siunitx'"):
+        fits[0].summary().to_latex(style="dcolumn")
+
+
+def test_mathematics_is_for_latex_that_is_told_so():
+    body = [[["$t = -1$ & 5%", "1.5"]]]
+    plain = Table("", [], ["", "$g$"], body, ["costs $5"], "lc")
+    maths = Table("", [], ["", "$g$"], body, ["costs $5"], "lc", math=True)
+    for style in ("plain", "siunitx"):
+        assert r"\$t = $-$1\$ \& 5\%" in plain.to_latex(style=style)
+        text = maths.to_latex(style=style)
+        assert r"$t = -1$ \& 5\%" in text
+        assert "$g$" in text
+        assert r"costs \$5" in text
+    assert "$t = -1$" in str(maths)

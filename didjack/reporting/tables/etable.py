@@ -151,6 +151,16 @@ def sentences(notes: Any) -> list[str]:
     return texts("notes", notes)
 
 
+def check_naming(labels: Any, controls: Any) -> footer.Naming:
+    """Return how columns and covariates are named, or raise."""
+    labels = {} if labels is None else labels
+    listed = isinstance(labels, Mapping)
+    if not listed or not all(isinstance(one, str) for pair in labels.items() for one in pair):
+        raise must_be("labels", "a dict from columns to strings", labels)
+    named = {encodable(name): encodable(text) for name, text in labels.items()}
+    return footer.Naming(named, None if controls is None else check_text("controls", controls))
+
+
 def check_label(label: Any) -> str:
     """Return a label that LaTeX and typst can refer to, or raise."""
     if not isinstance(label, str) or not re.fullmatch(r"[\w:.-]*", label, re.ASCII):
@@ -245,6 +255,9 @@ def etable(
     notes: str | Sequence[str] | None = None,
     extra_rows: Mapping[str, Sequence[object]] | None = None,
     groups: Mapping[str, Sequence[str]] | Sequence[str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    controls: str | None = None,
+    math: bool = False,
     caption: str = "",
     label: str = "",
     fragment: bool = False,
@@ -289,6 +302,15 @@ def etable(
     groups : dict or sequence of str, optional
         Headings above groups of columns: from the heading to the names of adjacent columns, or
         one heading for each column, "" for none.
+    labels : dict, optional
+        From columns of the data to their names in the table: ``{"lemp": "log employment"}``.
+    controls : str, optional
+        A word such as "Yes" instead of formulas, in a row "Controls"; results without
+        covariates have "No". Default: formulas. Those of more than 20 characters are replaced
+        by letters, with a note.
+    math : bool
+        Whether LaTeX reads text between two dollar signs as mathematics, as in
+        ``rename={"overall ATT": r"$\bar{\tau}$"}``. Otherwise dollar signs are printed.
     caption : str
         Above the table.
     label : str
@@ -341,11 +363,9 @@ def etable(
     path = None if file is None else check_path("file", file)
     tables = [_by_name(view, name, which) for view, name in zip(views, names, strict=True)]
     shown = selected(_merged(tables), keep, drop, order)
-    about = footer.rows(views, shown)
+    about, explained = footer.rows_and_notes(views, shown, check_naming(labels, controls))
     tables, shown = _under_new_names(tables, names, shown, rename)
-    places = decimals_of(pd.concat(tables))
-    if digits is not None:
-        places = check_count("digits", digits, 0, MOST_DIGITS)
+    places = _places(tables, digits)
     style = Style(places, check_stars(stars), cells)
     table = Table(
         title=check_text("caption", caption),
@@ -355,13 +375,19 @@ def etable(
             [row for name in shown for row in style.rows(name, tables)],
             [*further_rows(extra_rows, len(names), places), *about],
         ],
-        notes=[*style.notes(views, names, tables), *sentences(notes)],
+        notes=[*style.notes(views, names, tables), *explained, *sentences(notes)],
         aligned="l" + "c" * len(names),
         groups=grouped(groups, names),
         label=check_label(label),
+        math=check_flag("math", math),
         fragment=check_flag("fragment", fragment),
         values=_values(shown, names, tables, ["estimate", *BELOW[cells]]),
     )
+    return _saved(table, path)
+
+
+def _saved(table: Table, path: Path | None) -> Table:
+    """Write a table to a file, if there is one."""
     if path is not None:
         write(table, "file", path)
     return table
@@ -377,6 +403,13 @@ def _by_name(view: ResultView, head: str, which: str) -> pd.DataFrame:
             f"which='overall' needs aggregated effects; {head!r} has ATT(g,t): aggregate() it"
         )
     return table.iloc[-1:]
+
+
+def _places(tables: list[pd.DataFrame], digits: int | None) -> int:
+    """Return how many decimals numbers have."""
+    if digits is None:
+        return decimals_of(pd.concat(tables))
+    return check_count("digits", digits, 0, MOST_DIGITS)
 
 
 def _merged(tables: list[pd.DataFrame]) -> list[str]:

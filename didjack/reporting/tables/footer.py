@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from string import ascii_lowercase
 from typing import Literal, assert_never
 
 import numpy as np
 
 from didjack._typing import Ints
 from didjack.aggregation.schemes import Window
+from didjack.errors import OptionError
 from didjack.options import (
     NAMES,
     Collinear,
@@ -20,7 +23,7 @@ from didjack.options import (
     Undefined,
 )
 from didjack.reporting.view import Aggregation, ResultView, both, coefficient_names
-from didjack.wording import label_text, name_some, one_line
+from didjack.wording import brief, did_you_mean, label_text, name_some, nearest, one_line
 
 COMPARISONS: dict[ControlGroup, str] = {"nevertreated": "never", "notyettreated": "not yet"}
 COLLINEAR: dict[Collinear, str] = {"nan": "no ATT", "drop": "dropped"}
@@ -142,6 +145,49 @@ class Row:
                 assert_never(self.shown)
 
 
+COLUMNS = {"yname", "tname", "gname", "idname", "cluster", "weightsname", "xformla"}
+"""Arguments that name columns."""
+LONGEST_FORMULA = 20
+"""Longer ones are a letter, which a note explains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How a table names columns and covariates.
+
+    Attributes
+    ----------
+    labels : from columns to what they are called
+    controls : what stands for any covariates, instead of a formula; None: formulas
+    """
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    controls: str | None = None
+
+    def written(self, text: str) -> str:
+        """Write a text in which columns are named."""
+        if not self.labels:
+            return text
+        names = sorted(self.labels, key=len, reverse=True)
+        listed = "|".join(map(re.escape, names))
+        return re.sub(rf"(?<![\w.])({listed})(?![\w.])", lambda one: self.labels[one[1]], text)
+
+    def check(self, columns: Sequence[Column]) -> None:
+        """Raise for a label of a column that no result uses."""
+        used: dict[str, None] = {}
+        for column in columns:
+            for name in sorted(COLUMNS - {"xformla"}):
+                used |= dict.fromkeys(filter(None, [getattr(column.options, name)]))
+            used |= dict.fromkeys(re.findall(r"[\w.]+", column.options.xformla or ""))
+        for name in self.labels:
+            if name not in used and not any(name in (c.options.xformla or "") for c in columns):
+                hint = did_you_mean(nearest(name, list(used)))
+                raise OptionError(
+                    f"labels: {brief(name)} is no column of the results{hint}; they use "
+                    f"{name_some(used, 12)}"
+                )
+
+
 def rows(views: Sequence[ResultView], names: Collection[str] | None = None) -> list[list[str]]:
     """Return what results rest on, and every option in which they differ.
 
@@ -155,8 +201,44 @@ def rows(views: Sequence[ResultView], names: Collection[str] | None = None) -> l
     list of lists of str
         A label, and V texts; "" where something does not apply to a result.
     """
+    return rows_and_notes(views, names, Naming())[0]
+
+
+def rows_and_notes(
+    views: Sequence[ResultView], names: Collection[str] | None, naming: Naming
+) -> tuple[list[list[str]], list[str]]:
+    """Return the rows, under names of one's own, and notes on letters for long formulas."""
     columns = [Column.from_view(view, names) for view in views]
-    return [[row.label, *map(row.text, columns)] for row in ROWS if row.belongs(columns)]
+    naming.check(columns)
+    found: list[list[str]] = []
+    notes: list[str] = []
+    for row in ROWS:
+        covariates = "xformla" in row.arguments
+        if covariates and naming.controls is not None:
+            yes = [naming.controls if column.options.xformla else "No" for column in columns]
+            found.append(["Controls", *yes])
+        elif row.belongs(columns):
+            texts = list(map(row.text, columns))
+            if COLUMNS.intersection(row.arguments):
+                texts = [naming.written(text) for text in texts]
+            if covariates:
+                texts, notes = _shortened(texts)
+            found.append([row.label, *texts])
+    return found, notes
+
+
+def _shortened(formulas: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Write a letter for each long formula, and the notes that give it.
+
+    Examples
+    --------
+    >>> _shortened(["none", "~ poverty + unemployment", "~ poverty + unemployment"])
+    (['none', '(a)', '(a)'], ['(a) Covariates: ~ poverty + unemployment.'])
+    """
+    long = dict.fromkeys(text for text in formulas if len(text) > LONGEST_FORMULA)
+    letters = {text: f"({ascii_lowercase[i % 26] * (i // 26 + 1)})" for i, text in enumerate(long)}
+    notes = [f"{letter} Covariates: {text}." for text, letter in letters.items()]
+    return [letters.get(text, text) for text in formulas], notes
 
 
 def unusual(view: ResultView) -> list[list[str]]:

@@ -301,6 +301,7 @@ class Grid:
     aligned : "l", "r" or "c" for each column, in text; elsewhere numbers are centred
     groups : what stands above the names of the columns, one for each but the first; or empty
     label : by which documents refer to the table; may be empty
+    math : whether LaTeX reads mathematics between dollar signs
     """
 
     title: str
@@ -311,6 +312,7 @@ class Grid:
     aligned: str
     groups: list[str] = field(default_factory=list)
     label: str = ""
+    math: bool = False
 
     def __post_init__(self) -> None:
         """Have each cell in one line, whatever the names of columns and clusters are."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import pandas as pd
 
 from didjack.errors import OptionError
-from didjack.options import check_flag, must_be
-from didjack.reporting.tables.documents import latex, typst, word
+from didjack.options import check_flag, check_listed, must_be
+from didjack.reporting.tables.documents import typst, word
 from didjack.reporting.tables.grid import Grid
+from didjack.reporting.tables.latex import latex, siunitx
 from didjack.reporting.tables.plain import html, markdown, text
 from didjack.wording import brief
+
+LatexStyle = Literal["plain", "siunitx"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Table(Grid):
     aligned : "l", "r" or "c" for each column, in plain text; elsewhere numbers are centred
     groups : headings above the names of the columns, one for each but the first; or empty
     label : label for references in documents; may be empty
+    math : whether LaTeX reads mathematics between dollar signs
     fragment : whether `to_latex` writes the tabular alone
     values : the numbers, unrounded, if the table has any
 
@@ -86,17 +90,22 @@ class Table(Grid):
         """
         return text(self)
 
-    def to_latex(self, fragment: bool | None = None) -> str:
+    def to_latex(self, fragment: bool | None = None, style: LatexStyle = "plain") -> str:
         r"""Write LaTeX, for a document with booktabs, makecell and threeparttable.
 
         The font becomes smaller, and long words and labels are broken, until the table fits the
         text width of the class ``article``. Numbers are aligned at the decimal point.
+
+        With ``style="siunitx"`` rows are what a co-author would type, in columns ``S`` of the
+        package siunitx (version 3), and the document needs booktabs, siunitx and threeparttable.
 
         Parameters
         ----------
         fragment : bool, optional
             The tabular alone, for ``\input`` into your own table: without title, label and notes.
             Default: the option of the table.
+        style : {"plain", "siunitx"}
+            How numbers are aligned: by invisible digits as wide as the widest, or by siunitx.
 
         Returns
         -------
@@ -106,11 +115,13 @@ class Table(Grid):
         Raises
         ------
         OptionError
-            ``fragment`` is not True, False or None.
+            ``fragment`` is not True, False or None, or there is no such style.
         """
+        check_listed("style", style, get_args(LatexStyle))
         if fragment is not None:
             fragment = check_flag("fragment", fragment, optional=True)
-        return latex(self, self.fragment if fragment is None else fragment)
+        write_latex = latex if style == "plain" else siunitx
+        return write_latex(self, self.fragment if fragment is None else fragment)
 
     def to_html(self) -> str:
         """Write HTML with its own style sheet, for light pages and dark ones.

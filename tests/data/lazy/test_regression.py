@@ -133,6 +133,7 @@ def test_terms_that_are_not_finite(engine):
     assert "in a panel that is a lazy table, make the term a column" in message
 
 
+@pytest.mark.thin(3)
 @BY_ENGINE
 @pytest.mark.parametrize("level", ["a first one", "z last one"])
 def test_levels_that_vanish(engine, level):
@@ -146,6 +147,7 @@ def test_levels_that_vanish(engine, level):
         assert memory.cells.equals(lazy.cells.assign(estimate=memory.cells["estimate"]))
 
 
+@pytest.mark.thin(3)
 @BY_ENGINE
 @pytest.mark.parametrize(
     ("formula", "more"),

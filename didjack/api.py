@@ -323,10 +323,15 @@ def ddd(
 
     Examples
     --------
+    An effect of 1 on the young in five states of twenty:
+
     >>> import didjack
-    >>> df = didjack.simulate.panel(n_clusters=20, treated_clusters=5, effect=1.0, seed=1)
+    >>> df = didjack.simulate.panel(n_clusters=20, treated_clusters=5, effect=0.0, seed=1)
     >>> df["young"] = df["id"] % 2 == 0
+    >>> df["y"] += df["young"] & (df["cohort"] > 0) & (df["period"] >= df["cohort"])
     >>> res = didjack.ddd(df, "y", "period", "cohort", "id", pname="young", cluster="cluster")
-    >>> print(f"{res.aggregate('simple').overall['estimate']:.2f}")
+    >>> overall = res.aggregate("simple").overall
+    >>> print(f"{overall['estimate']:.2f} ({overall['std_error']:.2f})")
+    0.69 (0.26)
     """
     return _estimate(**locals())

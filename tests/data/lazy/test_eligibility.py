@@ -6,7 +6,14 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from lazy_tables import COLUMNS, CROSS_SECTIONS, ENGINES, assert_close, without_row_numbers
+from lazy_tables import (
+    COLUMNS,
+    CROSS_SECTIONS,
+    ENGINES,
+    assert_close,
+    noted_queries,
+    without_row_numbers,
+)
 
 import didjack
 
@@ -106,3 +113,21 @@ def test_messages_are_those_of_memory(panel, engine, bad):
             ddd(table, est_method="reg")
         messages.append(without_row_numbers(str(refused.value)))
     assert messages[0] == messages[1]
+
+
+@EVERY_ENGINE
+@pytest.mark.parametrize("sample", ["panel", "gaps", "cross"])
+def test_sums_of_products(panel, cross, engine, sample, monkeypatch):
+    """Small tables are taken for large ones, of which only sums come into memory."""
+    monkeypatch.setattr("didjack.data.lazy.lazy_sample._ROWS", 20)
+    monkeypatch.setattr("didjack.data.lazy.lazy_sample.few_enough", lambda _: False)
+    df = {"panel": panel, "gaps": gaps(panel), "cross": cross}[sample]
+    options = {"est_method": "reg", "xformla": "~ x1", "control_group": "notyettreated"}
+    if sample == "gaps":
+        options["allow_unbalanced_panel"] = True
+    if sample == "cross":
+        options |= CROSS_SECTIONS
+    asked = noted_queries(monkeypatch)
+    lazy = ddd(ENGINES[engine](df), **options)
+    assert "give its rows" not in asked
+    assert_same(lazy, ddd(df, **options))

@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from didjack._typing import Floats, Ints
-from didjack.data.time_axis import TimeAxis
 from didjack.errors import OptionError
 from didjack.estimation.fit import Fit
 from didjack.leave_one_out import Replicates, without
@@ -133,10 +132,10 @@ def _first(one: Named) -> str:
 def _check_periods(first: Named, one: Named) -> None:
     """Raise for fits over other periods than the first has."""
     axis, other_axis = (x.fit.layout.axis for x in (first, one))
-    if _scale(axis) != _scale(other_axis):
+    if axis.words != other_axis.words:
         raise OptionError(
-            f"the periods of {first.name} are {_scale(axis)}, those of {one.name} "
-            f"{_scale(other_axis)}: both need the same"
+            f"the periods of {first.name} are {axis.words}, those of {one.name} "
+            f"{other_axis.words}: both need the same"
         )
     alone = [
         f"{a.name} has {plural(len(more), 'period')} that {b.name} lacks "
@@ -146,10 +145,3 @@ def _check_periods(first: Named, one: Named) -> None:
     ]
     if alone:
         raise OptionError(f"{'; '.join(alone)}: estimate both over the same periods")
-
-
-def _scale(axis: TimeAxis) -> str:
-    """Name what periods are."""
-    if axis.kind in ("int", "float"):
-        return "numbers"
-    return f"{axis.kind} {axis.freq or axis.dtype}"

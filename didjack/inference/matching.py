@@ -131,11 +131,11 @@ def _first(one: Named) -> str:
 
 def _check_periods(first: Named, one: Named) -> None:
     """Raise for fits over other periods than the first has."""
-    scale, other_scale = (_scale(x.fit) for x in (first, one))
-    if scale != other_scale:
+    axis, other_axis = (x.fit.layout.axis for x in (first, one))
+    if axis.words != other_axis.words:
         raise OptionError(
-            f"the periods of {first.name} are {scale}, those of {one.name} {other_scale}: both "
-            "need the same"
+            f"the periods of {first.name} are {axis.words}, those of {one.name} "
+            f"{other_axis.words}: both need the same"
         )
     alone = [
         f"{a.name} has {plural(len(more), 'period')} that {b.name} lacks "
@@ -145,11 +145,3 @@ def _check_periods(first: Named, one: Named) -> None:
     ]
     if alone:
         raise OptionError(f"{'; '.join(alone)}: estimate both over the same periods")
-
-
-def _scale(fit: Fit) -> str:
-    """Name what periods are."""
-    axis = fit.layout.axis
-    if axis.kind in ("int", "float"):
-        return "numbers"
-    return f"{axis.kind} {axis.freq or axis.dtype}"

@@ -7,6 +7,7 @@ those of the other. All else is inference as of a single fit.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -104,12 +105,11 @@ class StackedFit(Fit):
 
     def _merged(self) -> Layout:
         layouts = [part.layout for part in self.parts]
-        first = layouts[0]
-        cohorts = np.unique(np.concatenate([one.cohorts for one in layouts]))
+        first, (cohorts, classes) = layouts[0], self._classes
         add = np.maximum if self.shocks == "shared" else np.add  # the same rows count once
         total: dict[str, Any] = {}
-        for one, place in zip(layouts, self.matched.places, strict=True):
-            at = place[:, None], np.searchsorted(cohorts, one.cohorts)
+        for one, place, into in zip(layouts, self.matched.places, classes, strict=True):
+            at = place[:, None], into
             for name in ("share", "n_units", "n_rows"):
                 values: NDArray[Any] = getattr(one, name)
                 shape = (self.matched.n, cohorts.size)[: values.ndim]
@@ -125,6 +125,24 @@ class StackedFit(Fit):
             weighted=any(one.weighted for one in layouts),
             **total,
         )
+
+    @property
+    def _classes(self) -> tuple[Ints, list[Ints]]:
+        """First treated periods of all classes of rows, and where those of each fit are."""
+        return self.once("classes", self._find_classes)
+
+    def _find_classes(self) -> tuple[Ints, list[Ints]]:
+        keys: list[list[tuple[int, int]]] = []
+        for part in self.parts:
+            seen: Counter[int] = Counter()  # a cohort may be divided into several classes
+            keys.append([])
+            for cohort in part.layout.cohorts.tolist():
+                keys[-1].append((cohort, seen[cohort]))
+                seen[cohort] += 1
+        every = sorted({key for own in keys for key in own})
+        place = {key: k for k, key in enumerate(every)}
+        found = [np.array([place[key] for key in own], dtype=np.int64) for own in keys]
+        return np.array([cohort for cohort, _ in every], dtype=np.int64), found
 
     def pairs(self, jackknife: bool) -> CellPairs:
         """Return which ATT(g,t) of the first two fits belong together."""
@@ -152,16 +170,16 @@ class StackedFit(Fit):
         code = np.where(one.code != 0, one.code, two.code)
         difference = replace(
             one,
-            cells=tuple(map(self._cell, one.cells, two.cells)),
+            cells=self._cells(one.cells, two.cells),
             att=one.att - (0.0 if self.only_first else 1.0) * two.att,
             code=code,
             column=np.where(one.code != 0, one.column, two.column),
             changed=one.changed | two.changed,
             dropped=np.zeros_like(one.dropped),
         )
-        share = np.zeros((len(code), self.layout.cohorts.size))
-        place = np.searchsorted(self.layout.cohorts, self.parts[0].layout.cohorts)
-        np.add.at(share.T, place, self.matched.replicates(0, a.share.stacked).T)
+        cohorts, classes = self._classes
+        share = np.zeros((len(code), cohorts.size))
+        share[:, classes[0]] = self.matched.replicates(0, a.share.stacked)
         at = np.arange(first.size)
         shown, extra = difference.take(at[:n_shown]), difference.take(at[n_shown:])
         return Estimated(shown, extra, Replicates(share), ())
@@ -174,17 +192,23 @@ class StackedFit(Fit):
         }
         return replace(cells, **wide)
 
-    def _cell(self, first: Cell, second: Cell) -> Cell:
-        """Return the signed sum of the comparisons of two cells, with cohorts of the layout."""
+    def _cells(self, first: Sequence[Cell], second: Sequence[Cell]) -> tuple[Cell, ...]:
+        """Return signed sums of the comparisons of two cells each, with classes of the layout."""
+        places = [place.tolist() for place in self._classes[1]]
         found = []
-        for part, cell, times in ((0, first, 1), (1, second, -1)):
-            place = np.searchsorted(self.layout.cohorts, self.parts[part].layout.cohorts).tolist()
-            for one in cell.comparisons:
-                others = tuple(sorted({place[c] for c in one.others}))
-                treated = place[one.treated]
-                found.append(one._replace(sign=times * one.sign, treated=treated, others=others))
-        base = second.base if first.is_base else first.base  # zero where both are base periods
-        return replace(first, comparisons=tuple(found), base=base)
+        for pair in zip(first, second, strict=True):
+            comparisons = tuple(
+                one._replace(
+                    sign=times * one.sign,
+                    treated=place[one.treated],
+                    others=tuple(sorted(place[c] for c in one.others)),
+                )
+                for cell, place, times in zip(pair, places, (1, -1), strict=False)
+                for one in cell.comparisons
+            )
+            base = pair[pair[0].is_base].base  # zero where both are base periods
+            found.append(replace(pair[0], comparisons=comparisons, base=base))
+        return tuple(found)
 
     def cell_status(self) -> list[Status]:
         """Return why each cell has an estimate of the full sample or not, (K,)."""

@@ -50,7 +50,7 @@ class GroupResults(Mapping[str, Result]):
 
     def __getitem__(self, key: Any) -> Any:
         for name, value, result in zip(self.names, self.levels, self._results, strict=True):
-            if isinstance(key, (str, int, float, bool, np.generic)) and key in (name, value):
+            if pd.api.types.is_hashable(key) and key in (name, value):
                 return result
         raise KeyError(f"there is no group {brief(key)}; there are {name_some(self.names, 12)}")
 

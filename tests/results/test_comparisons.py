@@ -172,14 +172,17 @@ def test_cohorts_are_permuted_in_both_at_once(cells, statistic):
             assert outside.p_value <= 0.2
 
 
-def test_a_null_is_an_effect_of_the_first_alone(df):
+@pytest.mark.parametrize("cells", [False, True])
+def test_a_null_is_an_effect_of_the_first_alone(df, cells):
     """Adding 2 to the first group's effect moves the difference, and its interval, by 2."""
     treated = (df["cohort"] > 0) & (df["period"] >= df["cohort"])
     moved = df["y"] + 2.0 * (treated & (df["sex"] == "f"))
     tests = []
     for data in (df, df.assign(y=moved)):
-        a, b = (fit(data[data["sex"] == sex]).aggregate("simple") for sex in ("f", "m"))
-        tests.append(didjack.difference(a, b).randomization_test(n_permutations=39, alpha=0.2))
+        a, b = (fit(data[data["sex"] == sex]) for sex in ("f", "m"))
+        pair = (a, b) if cells else (a.aggregate("simple"), b.aggregate("simple"))
+        found = didjack.difference(*pair)
+        tests.append(found.randomization_test(n_permutations=39, alpha=0.2))
     one, other = tests
     np.testing.assert_allclose(
         [other.conf_low, other.conf_high], [one.conf_low + 2, one.conf_high + 2], rtol=1e-6

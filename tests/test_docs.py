@@ -38,9 +38,11 @@ BLOCK = re.compile(
 )
 NEEDED = {
     "interoperability.md": ["cvxpy", "moderndid"],
+    "howto_figures.md": ["altair", "marginaleffects", "plotnine"],
+    "howto_tables.md": ["great_tables", "pyfixest"],
     "migrating.md": ["diff_diff", "moderndid", "pyfixest"],
 }
-"""What pages import beside the package and the extra "test"; it is in the extra "interop"."""
+"""What pages import beside the package and the extra "test"; but for figures it is in "interop"."""
 WRITTEN = ["benchmarks.md", "monte_carlo.md"]
 """Pages that scripts write, which may not have run."""
 FOR_THE_PACKAGE: set[str] = set()
@@ -49,7 +51,7 @@ MOST_WIDE = 92
 """Warnings are wrapped at this width, so that pages need not be scrolled sideways."""
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
 
-SLOW = ["handovers.md"]
+SLOW = ["interoperability.md"]
 """Pages whose examples take longest."""
 
 examples = pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def stripped(text):
 @examples
 def test_blocks_print_what_the_page_says(page, tmp_path, monkeypatch):
     for package in NEEDED.get(page.name, []):
-        pytest.importorskip(package, reason="the extra 'interop' is not installed")
+        pytest.importorskip(package, reason="not in the extra 'test'")
     monkeypatch.chdir(tmp_path)
     mpl.use("Agg")
     namespace = {"__name__": "page"}

@@ -17,8 +17,10 @@ import typer
 
 import didjack
 from didjack.cli import arguments
+from didjack.cli.analyses import Analyses
 from didjack.cli.reading import notes, read
-from didjack.cli.writing import Folder, write_log
+from didjack.cli.replication import Run, requirements, script
+from didjack.cli.writing import LOG, REQUIREMENTS, SCRIPT, Folder, checksum, write_log
 from didjack.demo import main as run_demo
 from didjack.demo import paragraph
 
@@ -139,7 +141,8 @@ def fit(
     data: arguments.Data,
     yname: arguments.Yname,
     tname: arguments.Tname,
-    gname: arguments.Gname,
+    gname: arguments.Gname = None,
+    treatment: arguments.Treatment = None,
     idname: arguments.Idname = None,
     cluster: arguments.Cluster = None,
     weightsname: arguments.Weightsname = None,
@@ -164,6 +167,11 @@ def fit(
     max_e: arguments.MaxE = None,
     balance_e: arguments.BalanceE = None,
     weights: arguments.Weighted = "cohort",
+    randomization: arguments.Randomization = False,
+    n_permutations: arguments.Permutations = 999,
+    placebo: arguments.Placebo = False,
+    trend_sensitivity: arguments.TrendSensitivity = None,
+    noise_sensitivity: arguments.NoiseSensitivity = False,
     out: arguments.Out = None,
     force: arguments.Force = False,
     progress: arguments.Progress = None,
@@ -181,6 +189,12 @@ def fit(
             --id countyreal --cluster state --covariates '~ lpop' \
             --control-group notyettreated --aggregate simple
 
+    A 0/1 treatment instead of the cohort, and how far the result can be trusted:
+
+        didjack fit states.csv --y l_homicide --time year --treatment post \
+            --id state --aggregate event --randomization \
+            --trend-sensitivity relative_magnitudes --noise-sensitivity --out results
+
     Repeated cross sections with weights:
 
         didjack fit survey.dta --cross-sections --y wage --time year \
@@ -191,20 +205,59 @@ def fit(
     """
     given = dict(locals())
     with reported(context) as said:
-        average = {name: given[name] for name in _of_average(given)}
-        if type is None:
-            _only_aggregated(average)
-        folder = None if out is None else _folder(out, force, data)
-        df = _table(data, [tname, gname] if dates else [], arguments.labels(given))
-        options = {name: given[name] for name in parameters(didjack.csdid)}
-        effects = didjack.csdid(df, **options)
-        result = effects if type is None else effects.aggregate(**average)
-        if folder is not None:
-            used = {} if type is None else average
-            folder.write(result, write_log(_command(), data, result, used, said()))
-        typer.echo(result.summary())
-        if folder is not None:
-            typer.echo(f"Written into {folder.path}")
+        _fit(given, said)
+
+
+def _fit(given: dict[str, Any], said: Callable[[], list[str]]) -> None:
+    """Do what `fit` is asked for by its arguments."""
+    data, type_ = given["data"], given["type"]
+    average = {name: given[name] for name in _of_average(given)}
+    if type_ is None:
+        _only_aggregated(average)
+    analyses = Analyses.from_options(given)
+    treated = _treated(given)
+    folder = None if given["out"] is None else _folder(given["out"], given["force"], data)
+    dates = [given["tname"], *filter(None, [given["gname"]])] if given["dates"] else []
+    labels = arguments.labels(given)
+    df = _table(data, dates, labels)
+    options = {name: given[name] for name in parameters(didjack.csdid)}
+    if treated:
+        options["gname"] = _new_name(df)
+        df[options["gname"]] = didjack.first_treated(df, *treated)
+    effects = didjack.csdid(df, **options)
+    result = effects if type_ is None else effects.aggregate(**average)
+    found = analyses.run(result)
+    if folder is not None:
+        used = {} if type_ is None else average
+        run = Run(data, checksum(data), dates, labels, treated, options, used)
+        log = write_log(_command(), run, result, found, said())
+        texts = {LOG: log, SCRIPT: script(run, found), REQUIREMENTS: requirements()}
+        folder.write(result, found, texts)
+    typer.echo(result.summary())
+    for one in found:
+        typer.echo(f"\n{one.found!r}")
+    if folder is not None:
+        typer.echo(f"Written into {folder.path}")
+
+
+def _treated(given: dict[str, Any]) -> list[str]:
+    """Return the columns that cohorts are made from: treatment, period and who is treated."""
+    if (given["gname"] is None) == (given["treatment"] is None):
+        raise didjack.OptionError("name either --cohort or --treatment")
+    if given["treatment"] is None:
+        return []
+    who = given["idname"] or given["cluster"]
+    if who is None:
+        raise didjack.OptionError("--treatment needs --id, or in cross sections --cluster")
+    return [given["treatment"], given["tname"], who]
+
+
+def _new_name(df: pd.DataFrame) -> str:
+    """Return a name for the column of cohorts that no other has."""
+    name = "first_treated"
+    while name in df:
+        name += "_"
+    return name
 
 
 def _table(data: Path, dates: list[str], labels: list[str]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from typer import Argument, BadParameter, Option
 
 from didjack.data.formula import parse
+from didjack.inference.trend_sensitivity import Restriction
 from didjack.options import (
     AggregationType,
     AggregationWeights,
@@ -24,8 +25,9 @@ from didjack.options import (
     Vcov,
 )
 
-COLUMNS, SAMPLE, ESTIMATION, INFERENCE, AGGREGATION, OUTPUT = (
-    *("Columns", "Sample", "Estimation", "Inference", "Aggregation", "Output"),
+COLUMNS, SAMPLE, ESTIMATION, INFERENCE, AGGREGATION, TESTS, OUTPUT = (
+    *("Columns", "Sample", "Estimation", "Inference", "Aggregation"),
+    *("Tests and sensitivity", "Output"),
 )
 """Groups of options in the help."""
 
@@ -40,10 +42,19 @@ Tname = Annotated[
     str, Option("--time", help="Period: whole numbers or dates.", rich_help_panel=COLUMNS)
 ]
 Gname = Annotated[
-    str,
+    str | None,
     Option(
         "--cohort",
         help="First treated period; 0, inf or missing: never treated.",
+        rich_help_panel=COLUMNS,
+    ),
+]
+Treatment = Annotated[
+    str | None,
+    Option(
+        "--treatment",
+        help="Instead of --cohort: 1 from the first treated period of a unit (or, in cross "
+        "sections, a cluster) on, 0 before.",
         rich_help_panel=COLUMNS,
     ),
 ]
@@ -230,6 +241,45 @@ Weighted = Annotated[
     ),
 ]
 
+# ---- tests --------------------------------------------------------------------------------------
+
+Randomization = Annotated[
+    bool,
+    Option(
+        "--randomization",
+        help="Test the overall ATT by giving cohorts to other clusters.",
+        rich_help_panel=TESTS,
+    ),
+]
+Permutations = Annotated[
+    int,
+    Option("--n-permutations", help="Assignments of that test.", rich_help_panel=TESTS),
+]
+Placebo = Annotated[
+    bool,
+    Option(
+        "--placebo",
+        help="Of one treated cluster: compare with placebo effects of never-treated ones.",
+        rich_help_panel=TESTS,
+    ),
+]
+TrendSensitivity = Annotated[
+    Restriction | None,
+    Option(
+        "--trend-sensitivity",
+        help="Of an event study: intervals that allow for deviations from parallel trends.",
+        rich_help_panel=TESTS,
+    ),
+]
+NoiseSensitivity = Annotated[
+    bool,
+    Option(
+        "--noise-sensitivity",
+        help="Intervals if treated clusters are noisier than the others.",
+        rich_help_panel=TESTS,
+    ),
+]
+
 
 def folder(typed: str) -> Path:
     """Read the name of a folder; an empty one would be the folder the command runs in."""
@@ -246,8 +296,8 @@ Out = Annotated[
         "--out",
         parser=folder,
         metavar="FOLDER",
-        help="Folder for estimates.csv, table.tex, plot.png, plot.pdf and log.txt; created if it "
-        "does not exist.",
+        help="Folder for estimates.csv, table.tex, plot.png, plot.pdf, log.txt, replicate.py and "
+        "requirements.txt, and for tests; created if it does not exist.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -271,7 +321,7 @@ def labels(given: dict[str, Any]) -> list[str]:
     given : dict
         Options of `fit` by name.
     """
-    roles = ("yname", "tname", "gname", "weightsname")
+    roles = ("yname", "tname", "gname", "treatment", "weightsname")
     numbers = {given[role] for role in roles}
     formula = parse(given["xformla"])
     if formula is not None:

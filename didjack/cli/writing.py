@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,48 +19,50 @@ from typing import Any
 import numpy as np
 
 import didjack
+from didjack.cli.analyses import Analysis, table_of_tests
+from didjack.cli.replication import PACKAGES, Run
 from didjack.cli.signals import deferred
 from didjack.reporting.plots.axes import to_files
 
 # ---- log -----------------------------------------------------------------------------------------
 
-PACKAGES = ("numpy", "scipy", "numba", "pandas", "narwhals", "formulaic", "matplotlib")
-"""What numbers and pictures are made with."""
+Result = didjack.GroupTimeResult | didjack.AggregateResult
+
+
+def checksum(data: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with data.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_log(
-    command: str,
-    data: Path,
-    result: didjack.GroupTimeResult | didjack.AggregateResult,
-    average: dict[str, Any],
-    warnings: Iterable[str],
+    command: str, run: Run, result: Result, analyses: Sequence[Analysis], warnings: Iterable[str]
 ) -> str:
-    """Write command, data, options, sample, summary, warnings and versions.
+    """Write command, data, options, sample, summary, tests, warnings and versions.
 
     Parameters
     ----------
     command : str
         What was typed.
-    data : Path
-        The file that was read.
+    run : Run
     result : GroupTimeResult or AggregateResult
-    average : dict
-        Arguments of `aggregate`; empty for ATT(g,t).
+    analyses : sequence of Analysis
     warnings : iterable of str
 
     Returns
     -------
     str
     """
-    with data.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    cohort = f"{run.options['gname']} = first_treated(data, {', '.join(map(repr, run.treatment))})"
     sections = {
         "Command": [command],
-        "Data": [f"{data.resolve()}", f"SHA-256 {digest}"],
+        "Data": [f"{run.data.resolve()}", f"SHA-256 {run.digest}"],
+        **({"Cohort": [cohort]} if run.treatment else {}),
         "Options of csdid": _named(result.options.as_dict()),
-        "Options of aggregate": _named(average) or ["none: ATT(g,t)"],
+        "Options of aggregate": _named(run.average) or ["none: ATT(g,t)"],
         "Sample": result.sample.to_string(index=False).splitlines(),
         "Summary": str(result.summary()).splitlines(),
+        **{one.call: repr(one.found).splitlines() for one in analyses},
         "Warnings": list(warnings) or ["none"],
         "Versions": [
             f"Python {platform.python_version()} on {platform.platform()}",
@@ -82,7 +84,12 @@ def _named(values: dict[str, Any]) -> list[str]:
 
 ESTIMATES, TABLE, LOG = "estimates.csv", "table.tex", "log.txt"
 PICTURES = ("plot.png", "plot.pdf")
-FILES = (ESTIMATES, TABLE, *PICTURES, LOG)
+SCRIPT, REQUIREMENTS = "replicate.py", "requirements.txt"
+FILES = (ESTIMATES, TABLE, *PICTURES, LOG, SCRIPT, REQUIREMENTS)
+TESTS = "tests.csv"
+SENSITIVITIES = ("trend_sensitivity", "noise_sensitivity")
+MORE = (TESTS, *(f"{name}.{kind}" for name in SENSITIVITIES for kind in ("csv", "png")))
+"""Those of analyses that were asked for."""
 MADE = ".didjack-"
 """What the folder's name begins with in which files are until all are there."""
 
@@ -120,7 +127,7 @@ class Folder:
             Some of the files are there and are not to be overwritten, one is the table that is
             read, or there can be no such folder.
         """
-        there = [name for name in FILES if os.path.lexists(path / name)]
+        there = [name for name in (*FILES, *MORE) if os.path.lexists(path / name)]
         for name in there:
             if (path / name).exists() and data.exists() and (path / name).samefile(data):
                 raise didjack.OptionError(
@@ -146,13 +153,15 @@ class Folder:
             for name in left
         ]
 
-    def write(self, result: didjack.GroupTimeResult | didjack.AggregateResult, log: str) -> None:
+    def write(self, result: Result, analyses: Sequence[Analysis], texts: dict[str, str]) -> None:
         """Write all files; none of an earlier result is left, or all if there is an error.
 
         Parameters
         ----------
         result : GroupTimeResult or AggregateResult
-        log : str
+        analyses : sequence of Analysis
+        texts : dict
+            What files of text hold, by their names.
 
         Raises
         ------
@@ -162,7 +171,7 @@ class Folder:
         # At a signal, no later step begins; the folder for files that are not done goes first.
         with deferred() as came, tempfile.TemporaryDirectory(prefix=MADE, dir=self.path) as folder:
             made = Path(folder)
-            for step in _steps(result, log, made):
+            for step in _steps(result, analyses, texts, made):
                 if came:
                     return
                 step()
@@ -170,29 +179,41 @@ class Folder:
 
 
 def _steps(
-    result: didjack.GroupTimeResult | didjack.AggregateResult, log: str, path: Path
+    result: Result, analyses: Sequence[Analysis], texts: dict[str, str], path: Path
 ) -> Iterator[Callable[[], Any]]:
     """Write the files of a result into an empty folder, step by step."""
     average = isinstance(result, didjack.AggregateResult)
     yield lambda: result.tidy(overall=average, joint=True).to_csv(path / ESTIMATES, index=False)
     yield lambda: didjack.etable({result.options.yname: result}, file=path / TABLE)
-    yield lambda: (path / LOG).write_text(log, encoding="utf-8")
+    for name, text in texts.items():
+        yield partial((path / name).write_text, text, encoding="utf-8")
     drawn: list[Any] = []
     yield lambda: drawn.append(_draw(result))
     for name in PICTURES:
         # Without a date in it, the same picture is the same file.
         metadata = {"CreationDate": None} if name.endswith(".pdf") else None
         yield partial(drawn[0].savefig, path / name, dpi=200, metadata=metadata)
+    if any(one.is_test for one in analyses):
+        yield lambda: table_of_tests(list(analyses)).to_csv(path / TESTS)
+    for one in analyses:
+        if not one.is_test:
+            yield partial(one.found.table.to_csv, path / f"{one.name}.csv", index=False)
+            yield partial(_draw_sensitivity, one, path / f"{one.name}.png")
     yield lambda: None  # a last look before files are moved
 
 
 def _move(made: Path, path: Path) -> None:
     """Move all files into a folder, or none, in which case what was there stays."""
-    before = [name for name in FILES if os.path.lexists(path / name)]
+    files = [name for name in (*FILES, *MORE) if (made / name).exists()]
+    before = [name for name in (*FILES, *MORE) if os.path.lexists(path / name)]
     for name in before:
         shutil.copy2(path / name, made / f"old-{name}", follow_symlinks=False)
     with ExitStack() as back:
-        for name in FILES:
+        for name in before:
+            if name not in files:  # of an analysis that was not asked for again
+                (path / name).unlink()
+                back.callback(os.replace, made / f"old-{name}", path / name)
+        for name in files:
             os.replace(made / name, path / name)
             if name in before:
                 back.callback(os.replace, made / f"old-{name}", path / name)
@@ -201,7 +222,14 @@ def _move(made: Path, path: Path) -> None:
         back.pop_all()
 
 
-def _draw(result: didjack.GroupTimeResult | didjack.AggregateResult) -> Any:
+def _draw_sensitivity(one: Analysis, path: Path) -> None:
+    """Draw the intervals of a sensitivity analysis into a file."""
+    with to_files():
+        figure = np.ravel(one.found.plot())[0].figure
+    figure.savefig(path, dpi=200)
+
+
+def _draw(result: Result) -> Any:
     """Draw the coefficients; of a simple average, which is one number, what clusters do to it."""
     single = isinstance(result, didjack.AggregateResult) and result.type == "simple"
     axes: Any

@@ -17,6 +17,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -147,6 +148,121 @@ def test_warnings_are_told_and_logged(df):
     assert logged.partition(" Versions")[0] in printed.replace("Warning: ", "")
 
 
+# ---- cohorts from a treatment, tests, and the replication package -------------------------------
+
+
+def treated(df):
+    """The table with a 0/1 treatment instead of cohorts."""
+    on = (df["cohort"] > 0) & (df["period"] >= df["cohort"])
+    return df.assign(on=on.astype(int)).drop(columns="cohort")
+
+
+SWITCHED = ["--y", "y", "--time", "period", "--treatment", "on", "--id", "id"]
+
+
+def test_cohorts_from_a_treatment(df, result):
+    treated(df).to_csv("switched.csv", index=False)
+    run("fit", "switched.csv", *SWITCHED, "--cluster", "cluster", "--out", "out")
+    got, want = read_exactly("out/estimates.csv"), result.tidy(joint=True)
+    pd.testing.assert_series_equal(got["estimate"], want["estimate"], check_exact=True)
+    pd.testing.assert_series_equal(got["p_value"], want["p_value"], check_exact=True)
+    assert (
+        "first_treated = first_treated(data, 'on', 'period', 'id')"
+        in Path("out/log.txt").read_text()
+    )
+    # Of cross sections clusters are treated; a name that is taken is not used.
+    table = treated(df).assign(first_treated=1)
+    table.to_csv("switched.csv", index=False)
+    columns = [*SWITCHED[:-2], "--cluster", "cluster", "--cross-sections"]
+    run("fit", "switched.csv", *columns, "--out", "cross")
+    assert "first_treated_ = first_treated(" in Path("cross/log.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "name either --cohort or --treatment"),
+        (["--cohort", "cohort", "--treatment", "on"], 2, "name either --cohort or --treatment"),
+        (["--treatment", "onn"], 1, "did you mean 'on'"),
+        (["--treatment", "y"], 1, "y' must be 0 or 1"),
+    ],
+)
+def test_treatments_that_cannot_be_read(df, arguments, code, message):
+    treated(df).to_csv("switched.csv", index=False)
+    columns = ["--y", "y", "--time", "period", "--id", "id"]
+    assert message in run("fit", "switched.csv", *columns, *arguments, code=code)
+    short = ["--y", "y", "--time", "period", "--treatment", "on", "--cross-sections"]
+    assert "needs --id, or in cross sections --cluster" in run(
+        "fit", "switched.csv", *short, code=2
+    )
+
+
+MORE = ["--randomization", "--n-permutations", "49", "--noise-sensitivity"]
+TREND = ["--trend-sensitivity", "relative_magnitudes"]
+
+
+def test_tests_and_sensitivity_are_those_of_python(result):
+    printed = fit("--aggregate", "event", *MORE, *TREND, "--seed", "3", "--out", "out")
+    event = result.aggregate("event")
+    test = event.randomization_test(n_permutations=49, seed=3)
+    row = read_exactly("out/tests.csv").set_index("test").loc["randomization_test"]
+    assert (row["p_value"], row["statistic"]) == (test.p_value, test.statistic)
+    for found in (test, event.trend_sensitivity(), event.noise_sensitivity()):
+        assert " ".join(repr(found).split()) in printed
+    for name in ("trend_sensitivity", "noise_sensitivity"):
+        table = read_exactly(f"out/{name}.csv")
+        want = getattr(event, name)().table
+        pd.testing.assert_series_equal(table["conf_low"], want["conf_low"], check_exact=True)
+        assert Path(f"out/{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert "result.randomization_test(n_permutations=49, seed=3)" in Path("out/log.txt").read_text()
+    # None of an earlier result is left.
+    fit("--aggregate", "event", "--out", "out", "--force")
+    assert {path.name for path in Path("out").iterdir()} == set(FILES)
+    assert "--trend-sensitivity needs --aggregate event" in fit(*TREND, code=2)
+
+
+def test_one_treated_cluster_has_placebos():
+    df = didjack.simulate.panel(n_clusters=12, cluster_size=4, treated_clusters={4: 1}, seed=3)
+    df.to_csv("data.csv", index=False)
+    fit("--aggregate", "simple", "--placebo", "--out", "out")
+    want = didjack.csdid(df, *NAMES, cluster="cluster").aggregate("simple").placebo_test()
+    row = read_exactly("out/tests.csv").set_index("test").loc["placebo_test"]
+    assert row["p_value"] == want.p_value
+    assert "placebos" not in row.index
+
+
+def replicate(folder, *arguments):
+    """Run the script of a folder, as a reader does."""
+    return subprocess.run(
+        [sys.executable, f"{folder}/replicate.py", *arguments],
+        capture_output=True,
+        check=False,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"},
+    )
+
+
+def test_the_folder_repeats_itself(df):
+    table = treated(df).assign(id=[f"0{unit}" for unit in df["id"]], x1=np.sin(df["id"]))
+    table.to_csv("switched.csv", index=False)
+    options = ["--covariates", "~ x1", "--method", "reg", "--alpha", "0.1", "--aggregate", "event"]
+    run("fit", "switched.csv", *SWITCHED, "--cluster", "cluster", *options, *MORE, "--out", "out")
+    done = replicate("out")
+    assert done.returncode == 0, done.stderr
+    assert "All numbers of estimates.csv are found again." in done.stdout
+    assert "Randomization test of the overall ATT" in done.stdout
+    versions = Path("out/requirements.txt").read_text()
+    assert f"didjack=={didjack.__version__}\n" in versions
+    assert f"pandas=={pd.__version__}\n" in versions
+    # Another table, or other numbers, are noticed.
+    table.assign(y=table["y"] + 1).to_csv("other.csv", index=False)
+    assert "is not the table of this folder" in replicate("out", "other.csv").stderr
+    stored = pd.read_csv("out/estimates.csv")
+    stored.loc[0, "estimate"] += 1e-6
+    stored.to_csv("out/estimates.csv", index=False)
+    assert "AssertionError" in replicate("out").stderr
+
+
 # ---- arguments ----------------------------------------------------------------------------------
 
 
@@ -158,7 +274,8 @@ def test_every_option_of_python_is_there():
     here = inspect.signature(application.fit).parameters
     for function in (didjack.csdid, didjack.GroupTimeResult.aggregate):
         for name, option in inspect.signature(function).parameters.items():
-            if name not in ("df", "self", "type", "collect", *OF_PYTHON):
+            # The cohort may come from a treatment.
+            if name not in ("data", "self", "type", "collect", "gname", *OF_PYTHON):
                 assert here[name].default == option.default, name
 
 
@@ -346,7 +463,8 @@ def test_files_are_not_overwritten_unless_asked_for(monkeypatch):
     with monkeypatch.context() as nothing:
         nothing.setattr(application, "read", None)  # nothing is read before that is clear
         message = fit("--out", "out", "--alpha", "0.1", code=2)
-    assert "estimates.csv, table.tex, plot.png, plot.pdf, log.txt are there; --force" in message
+    listed = "estimates.csv, table.tex, plot.png, plot.pdf, log.txt, replicate.py, requirements.txt"
+    assert f"{listed} are there; --force" in message
     Path("other").mkdir()
     Path("other/log.txt").write_text("mine")
     assert "other: log.txt is there" in fit("--out", "other", code=2)

@@ -365,16 +365,13 @@ def etable(
     shown = selected(_merged(tables), keep, drop, order)
     about, explained = footer.rows_and_notes(views, shown, check_naming(labels, controls))
     tables, shown = _under_new_names(tables, names, shown, rename)
-    places = _places(tables, digits)
-    style = Style(places, check_stars(stars), cells)
+    style = Style(_places(tables, digits), check_stars(stars), cells)
+    about = [*further_rows(extra_rows, len(names), style.places), *about]
     table = Table(
         title=check_text("caption", caption),
         head=[],
         header=["", *names],
-        body=[
-            [row for name in shown for row in style.rows(name, tables)],
-            [*further_rows(extra_rows, len(names), places), *about],
-        ],
+        body=[[row for name in shown for row in style.rows(name, tables)], about],
         notes=[*style.notes(views, names, tables), *explained, *sentences(notes)],
         aligned="l" + "c" * len(names),
         groups=grouped(groups, names),
@@ -393,6 +390,13 @@ def _saved(table: Table, path: Path | None) -> Table:
     return table
 
 
+def _places(tables: list[pd.DataFrame], digits: Any) -> int:
+    """Return how many decimals are shown: those asked for, or as many as numbers need."""
+    if digits is None:
+        return decimals_of(pd.concat(tables))
+    return check_count("digits", digits, 0, MOST_DIGITS)
+
+
 def _by_name(view: ResultView, head: str, which: str) -> pd.DataFrame:
     """Return the statistics of a result by the names of its coefficients, or raise."""
     table = columns(view)
@@ -403,13 +407,6 @@ def _by_name(view: ResultView, head: str, which: str) -> pd.DataFrame:
             f"which='overall' needs aggregated effects; {head!r} has ATT(g,t): aggregate() it"
         )
     return table.iloc[-1:]
-
-
-def _places(tables: list[pd.DataFrame], digits: int | None) -> int:
-    """Return how many decimals numbers have."""
-    if digits is None:
-        return decimals_of(pd.concat(tables))
-    return check_count("digits", digits, 0, MOST_DIGITS)
 
 
 def _merged(tables: list[pd.DataFrame]) -> list[str]:

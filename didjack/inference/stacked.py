@@ -313,7 +313,7 @@ def stacked_design(fit: StackedFit) -> Design:
                 ]
             )
             for name, fill, scale in (
-                ("change", np.nan, np.sqrt(variances)),
+                ("change", np.nan, np.sqrt(np.where(variances > 0, variances, 1.0))),
                 ("weight", 0.0, np.ones(len(told))),
                 ("spread", 1.0, np.ones(len(told))),
             )
@@ -324,9 +324,11 @@ def stacked_design(fit: StackedFit) -> Design:
 
 def _sizes(sizes: list[float]) -> list[float]:
     """Return the absolute sizes of working variances; those unknown are like the others."""
-    known = [size for size in sizes if size > 0]
-    usual = float(np.mean(known)) if known else 1.0
-    return [size if size > 0 else usual for size in sizes]
+    known = [size for size in sizes if not np.isnan(size)]
+    if not any(known):
+        return [1.0] * len(sizes)
+    usual = float(np.mean(known))
+    return [usual if np.isnan(size) else size for size in sizes]
 
 
 def _wide(values: Floats, place: Ints, n: int, fill: float) -> Floats:

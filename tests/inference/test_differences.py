@@ -317,6 +317,24 @@ def test_with_the_same_weights_aggregation_and_difference_change_places(outcomes
     )
 
 
+def test_an_outcome_that_never_moves_adds_nothing():
+    """All of the inference of the difference is then that of the first result."""
+    df = draw(11)
+    a, still = (fit(data).aggregate("event") for data in (df, df.assign(y=0.0)))
+    found = didjack.difference(a, still)
+    pd.testing.assert_frame_equal(
+        found.tidy(overall=True).iloc[:, 1:-1], a.tidy(overall=True).iloc[:, 1:-1], rtol=1e-7
+    )
+    for one, want in ((found.wald_test(), a.wald_test()), (found.pretest(), a.pretest())):
+        np.testing.assert_allclose(one.statistic, want.statistic)
+        assert abs(one.p_value - want.p_value) < 0.02  # other draws
+    band, want = found.confint(joint=True), a.confint(joint=True)
+    np.testing.assert_allclose(band, want, rtol=0.05, atol=0.02)
+    noise, want = found.noise_sensitivity(), a.noise_sensitivity()
+    pd.testing.assert_frame_equal(noise.table, want.table, rtol=1e-6)
+    np.testing.assert_allclose(noise.breakdown, want.breakdown, rtol=1e-6)
+
+
 def test_a_test_of_one_difference_is_its_t_test():
     a, b = (one.aggregate("event") for one in two(draw()))
     result = didjack.difference(a, b)

@@ -26,7 +26,7 @@ endif
 # The lowest version of Python, for `make lowest` alone.
 LOWEST_PYTHON := python3.11
 
-.PHONY: help demo test fuzz lint docs lowest bench replications
+.PHONY: help demo test fuzz lint docs lowest bench replications dist
 
 help:
 	@echo 'make demo    run the example, didjack/demo.py'
@@ -40,6 +40,7 @@ help:
 	@echo '             of everything that pyproject.toml allows'
 	@echo 'make bench   run the speed comparisons in an environment of their own, and write'
 	@echo '             docs/benchmarks.md; BENCH_ARGS=--quick, --large or "--only fit memory"'
+	@echo 'make dist    build wheel and source distribution into dist, and check them with twine'
 	@echo 'make replications  published studies, into replications/output;'
 	@echo '             DIDJACK_MERIT=merit.csv for the one whose data are not here'
 
@@ -75,6 +76,11 @@ lowest: $(LOWEST_VENV)/.installed
 
 bench: $(BENCH_VENV)/.installed
 	$(BENCH_BIN)/python benchmarks/run.py $(BENCH_ARGS)
+
+dist: $(VENV)/.installed-release
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
+	$(BIN)/python -m twine check --strict dist/*
 
 replications: $(VENV)/.installed-replications
 	$(BIN)/python replications/minimum_wage.py --out $(REPLICATIONS)/minimum_wage

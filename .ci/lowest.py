@@ -9,11 +9,11 @@ import sys
 import tomllib
 from pathlib import Path
 
-LOWEST = re.compile(r"(?P<name>[\w.-]+)>=(?P<version>[\w.]+)")
+LOWEST = re.compile(r"(?P<name>[\w.-]+)>=(?P<version>[\w.]+)(,<[\w.]+)?")
 
 
 def pinned(requirement: str) -> str:
-    """Turn ``name>=version`` into ``name==version``."""
+    """Turn ``name>=version`` into ``name==version``; an upper bound may follow."""
     found = LOWEST.fullmatch(requirement)
     if found is None:
         sys.exit(f"pyproject.toml: '{requirement}' is not of the form 'name>=version'")

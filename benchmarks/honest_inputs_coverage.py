@@ -1,6 +1,6 @@
 """How often intervals under smoothness (M = 0) cover the truth, with few treated clusters.
 
-Prints what docs/handovers.md says about it:
+Prints what docs/interoperability.md says about it:
     python benchmarks/honest_inputs_coverage.py
 """
 

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> Report:
 
     n = 99 if args.quick else 999
     head = ["workload", 'statistic="t", s', 'statistic="estimate", s', "ms a permutation of t"]
-    table = Table(f"Randomisation test, {n} permutations", head)
+    table = Table(f"Randomization test, {n} permutations", head)
     report = Report([table])
     for case in cases():
         with quiet():

@@ -196,8 +196,9 @@ def chance(found: pd.DataFrame) -> str:
     far = (default["rate"] - 5.0) / (100.0 * np.sqrt(0.05 * 0.95 / default["samples"]))
     above, below = int((far > 2.0).sum()), int((far < -2.0).sum())
     return filled(
-        f"Of the {len(far)} rates of the default, {above} are more than two simulation standard "
-        f"errors above 5%, and {below} are as far below. If all were exactly 5%, chance would put "
+        f"Of the {len(far)} rates of the default, {above} {'is' if above == 1 else 'are'} more "
+        f"than two simulation standard errors above 5%, and {below} "
+        f"{'is' if below == 1 else 'are'} as far below. If all were exactly 5%, chance would put "
         f"about {0.0455 * len(far):.0f} of them that far away."
     )
 

@@ -35,6 +35,8 @@ ALPHA = 0.05
 EFFECT = 1.0
 ICC, RHO, SIZE = 0.3, 0.5, 10
 COHORT, N_PERIODS = 5, 7
+N_TARGETS = N_PERIODS - COHORT + 2
+"""Event times from treatment on, and the overall effect."""
 TARGETS = {0: [1.0, 0.0, 0.0], 2: [0.0, 0.0, 1.0], "overall": [1.0 / 3.0] * 3}
 """Weights of the event times from treatment on."""
 GRID_POINTS, FARTHEST = 41, 3.0
@@ -228,9 +230,9 @@ def draw(number: int, clusters: int, treated: int, name: str, n_honest: int) -> 
     return [(number, who, *one) for who, sets in found.items() for one in sets]
 
 
-def without_breakdown(method, alpha: float) -> float:
-    """Return no breakdown value: it is not needed here, and takes most of the time."""
-    return np.nan
+def without_breakdown(method, alpha: float) -> np.ndarray:
+    """Return no breakdown values: they are not needed here, and take most of the time."""
+    return np.full(N_TARGETS, np.nan)
 
 
 def quiet_draw(number: int, **cell) -> list[tuple]:

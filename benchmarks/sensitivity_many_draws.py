@@ -9,7 +9,7 @@ means of cluster means, and critical values are the same in every sample. So the
 `lincomb` once, and samples cost next to nothing. In the panel that they are taken from, intervals
 are compared with those of `trend_sensitivity` itself. The samples are those of
 sensitivity_coverage.py in distribution, and deviations are the same. Prints the table
-of docs/handovers.md.
+of docs/interoperability.md.
 """
 
 from __future__ import annotations

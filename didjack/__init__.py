@@ -3,12 +3,13 @@
 TYPE_CHECKING = False  # type checkers take it for true; the module `typing` would load for nothing
 if TYPE_CHECKING:
     from didjack import datasets, simulate
-    from didjack.api import csdid
+    from didjack.api import csdid, ddd
     from didjack.compiling import warmup
     from didjack.data.cohorts import first_treated
     from didjack.data.lazy.scan import scan
     from didjack.errors import (
         DataError,
+        DeprecatedWarning,
         DidjackError,
         DidjackWarning,
         EstimationWarning,
@@ -20,27 +21,35 @@ if TYPE_CHECKING:
         UnknownOptionError,
     )
     from didjack.reporting import coefplot, etable
+    from didjack.results.differences import difference
     from didjack.results.group_time import AggregateResult, GroupTimeResult
+    from didjack.results.groups import GroupResults
     from didjack.results.treatment_timing import timing_plot
+    from didjack.subgroups import by
 
 __version__ = "0.2.0"
 
 __all__ = [
     "AggregateResult",
     "DataError",
+    "DeprecatedWarning",
     "DidjackError",
     "DidjackWarning",
     "EstimationWarning",
     "FewClustersWarning",
+    "GroupResults",
     "GroupTimeResult",
     "InferenceWarning",
     "OptionError",
     "SampleWarning",
     "UndefinedReplicateError",
     "UnknownOptionError",
+    "by",
     "coefplot",
     "csdid",
     "datasets",
+    "ddd",
+    "difference",
     "etable",
     "first_treated",
     "scan",
@@ -53,10 +62,14 @@ __all__ = [
 # that numpy, pandas and numba take.
 _HOMES = {
     "AggregateResult": "results.group_time",
+    "GroupResults": "results.groups",
     "GroupTimeResult": "results.group_time",
+    "by": "subgroups",
     "coefplot": "reporting",
     "csdid": "api",
     "datasets": "datasets",
+    "ddd": "api",
+    "difference": "results.differences",
     "etable": "reporting",
     "first_treated": "data.cohorts",
     "scan": "data.lazy.scan",

@@ -1,5 +1,7 @@
 """What users of related packages type, and what they mean by it."""
 
+from typing import NamedTuple
+
 ALIASES = {
     "df": "data",
     "y": "yname",
@@ -27,8 +29,22 @@ ALIASES = {
 }
 """Names of options, and what these are called here."""
 
-RENAMED = {"df": "data"}
-"""Parameters by the names that they had, which are still understood."""
+
+class Renamed(NamedTuple):
+    """A parameter that had another name.
+
+    Attributes
+    ----------
+    new : its name
+    since : the version from which the old name is deprecated; None if it remains understood
+    """
+
+    new: str
+    since: str | None = None
+
+
+RENAMED = {"df": Renamed("data")}
+"""Parameters by the names that they had."""
 
 VALUE_ALIASES = {
     "dripw": "dr",

@@ -57,35 +57,35 @@ def csdid(
     r"""Estimate group-time average treatment effects with cluster-jackknife standard errors.
 
     ATT(g,t) is the average effect in period t on cohort g, the units first treated in period g
-    (Callaway and Sant'Anna, 2021). For each g and t it compares the change of the outcome since a
-    base period with that of units not (yet) treated. Standard errors are the square roots of the
-    diagonal of
+    (Callaway and Sant'Anna, 2021). It is estimated by the change of the outcome in the cohort since
+    a base period, less the change in a control group that is not (yet) treated. Standard errors are
+    the square roots of the diagonal of
 
     .. math:: CV_3 = \frac{R-1}{R} \sum_h (\theta_{(h)} - \theta)(\theta_{(h)} - \theta)'
 
-    where :math:`\theta_{(h)}` is estimated without cluster h, from scratch: cohort shares,
-    propensity scores and regressions included. Tests and intervals use the null distribution that
-    the t statistic has in this design under a working model of cluster-level shocks; with few
-    treated clusters it is much wider than t(R - 1).
+    where :math:`\theta_{(h)}` is the estimate without cluster h; cohort shares, propensity scores
+    and regressions are estimated again, too. Tests and intervals use the null distribution of the
+    t statistic in this design, under a working model of cluster-level shocks. With few treated
+    clusters it has much heavier tails than t(R - 1).
 
     Parameters
     ----------
     data : pandas, polars or pyarrow table, or a lazy one of DuckDB, polars, Spark or Ibis
         One row for each unit and period, or for each observation of a repeated cross section.
-        It is not modified. Rows of a lazy table are put together by their engine, see "Large
-        data" in the documentation.
+        It is not modified. The engine of a lazy table groups its rows, see "Large data" in the
+        documentation.
     yname : str
         Column of the outcome; numeric.
     tname : str
         Column of the period: whole numbers, pandas Periods, or dates of a regular frequency.
     gname : str
         Column of the first treated period, on the same scale; 0, inf or missing: never treated.
-        `first_treated` makes it from a treatment that is 0 or 1 in each period.
+        `first_treated` constructs it from a 0/1 treatment indicator.
     idname : str, optional
         Column of the unit; required with ``panel=True``.
     xformla : str, optional
         Covariates as a one-sided formula, such as ``"~ x + C(region) + np.log(pop)"``. A formula
-        is Python code: do not take it from people you do not trust.
+        is Python code that is run: use only formulas that you wrote or read.
     cluster : str, optional
         Column of the cluster, the level at which treatment is assigned; default: the unit.
         Required for the jackknife with ``panel=False``.
@@ -100,13 +100,13 @@ def csdid(
         The control group of cohort g in period t: units that are never treated, or all that
         are not treated by then (nor, with `anticipation`, about to be), never-treated included.
     base_period : {"varying", "universal"}
-        Before treatment, compare with the period before ("varying": pre-treatment ATT(g,t) are
-        changes from one period to the next), or always with the last one before treatment. In
-        the periods of `anticipation` and from treatment on, both compare with the last one before
-        them.
+        Base period of pre-treatment ATT(g,t): the period before ("varying", so that they are
+        changes from one period to the next), or the last period before treatment ("universal").
+        In the periods of `anticipation` and from treatment on, both use the last period before
+        these.
     anticipation : int
-        Number of periods before treatment in which there may be effects already; base periods and
-        control units keep that distance.
+        Number of periods before treatment in which there may already be effects. Base periods and
+        the treatment of control units are at least that far away.
     est_method : {"dr", "ipw", "reg"}
         Doubly robust, inverse probability weighting, or outcome regression. Without covariates
         they are the same.
@@ -117,22 +117,24 @@ def csdid(
         anticipation, in all its cells), or of the unit's first period. On a balanced panel
         covariates are those of the earlier period in any case.
     collinear : {"nan", "drop"}
-        What becomes of an ATT(g,t) whose covariates are collinear among its rows: no estimate,
-        with status "collinear", or an estimate without the later ones of these covariates.
+        Result for an ATT(g,t) whose covariates are collinear among its rows: no estimate, with
+        status "collinear", or an estimate that omits the later ones of these covariates.
     vcov : {"CV3", "CV3J", "analytic", "bootstrap"}
         "CV3", "CV3J": cluster jackknife, centred on the estimate or on the mean of the replicates.
         "analytic": influence functions; normal if units are independent, t(H - 1) if `cluster`
         names larger groups. "bootstrap": multiplier bootstrap of these influence functions.
     reference : {"model", "t"}
-        What t statistics of the jackknife are compared with: the null distribution that they have
-        in this design if errors are normal, independent between clusters, and as large in all
-        clusters but for their size, or t(R - 1), as in R ``didjack`` and Stata ``csdidjack``. The
-        column ``df`` is that of the t with the same critical value at `alpha`.
+        Reference distribution of the jackknife's t statistics. "model": their null distribution in
+        this design if errors are normal, independent between clusters, and have a variance that
+        depends only on the size of the cluster; never less conservative than t(R - 1). "t":
+        t(R - 1), as in R ``didjack`` and Stata ``csdidjack``. The column ``df`` contains the
+        degrees of freedom of the t distribution with the same critical value at `alpha`.
     undefined : {"impute", "nan", "skip", "raise"}
         What happens if an estimate is not defined without some cluster. "impute": the standard
-        error comes from the other replicates, and the part of this cluster is imputed under the
+        error uses the other jackknife replicates, and the part of this cluster is imputed under the
         working model; with ``reference="t"`` it acts as "nan". "nan": no standard error. "skip":
-        the replicate is left out, with no variation from this cluster. "raise": an error.
+        the replicate is left out, so that the standard error has no variation from this cluster.
+        "raise": an error.
     alpha : float
         One minus the level of confidence intervals, for all methods of the result.
     n_boot : int
@@ -142,8 +144,8 @@ def csdid(
     progress : bool, optional
         Show a bar; default: when it takes more than a second, on a terminal or in a notebook.
     collect : bool
-        Bring the used columns of a lazy table into memory: for what its engine cannot do, which
-        an error names together with the memory that is needed. Without effect for other tables.
+        Load the required columns of a lazy table into memory. Some options need this; an error
+        then says so, and how much memory is needed. No effect for other tables.
 
     Returns
     -------
@@ -153,8 +155,8 @@ def csdid(
     Raises
     ------
     OptionError
-        An option has a value that is not allowed; UnknownOptionError if there is no such option,
-        or a required one is missing.
+        An option has an invalid value; UnknownOptionError if there is no such option, or a
+        required one is missing.
     DataError
         The data cannot be used as they are; the message names column, count and first offenders.
     UndefinedReplicateError
@@ -165,7 +167,7 @@ def csdid(
     SampleWarning
         The sample rules dropped or recoded rows; ``result.sample`` lists what they did.
     EstimationWarning
-        Some ATT(g,t) could not be estimated, or without some covariates only.
+        Some ATT(g,t) could not be estimated, or only without some covariates.
     InferenceWarning
         A standard error is missing or leaves clusters out; FewClustersWarning if inference is
         driven by few of them.
@@ -179,7 +181,7 @@ def csdid(
 
     Examples
     --------
-    Minimum wages and teen employment in 500 counties, which are clusters of their own here:
+    Minimum wages and teen employment in 500 counties, with each county as its own cluster:
 
     >>> import didjack
     >>> df = didjack.datasets.load_mpdta()
@@ -198,7 +200,11 @@ def csdid(
     5           2    -0.138      0.036    0.001
     6           3    -0.107      0.034    0.004
     """
-    settings: dict[str, Any] = {name: value for name, value in locals().items() if name != "data"}
+    return _estimate(**locals())
+
+
+def _estimate(data: Any, **settings: Any) -> GroupTimeResult:
+    """Clean the data, estimate, and warn of what a user should know."""
     if data is None:
         raise UnknownOptionError("data is required: a pandas, polars or pyarrow table")
     options = Options.from_keywords(**settings)
@@ -216,3 +222,116 @@ def csdid(
     result = group_time_result(fit)
     report(result._view)  # noqa: SLF001
     return result
+
+
+@validate_keywords
+def ddd(
+    data: Any,
+    yname: str,
+    tname: str,
+    gname: str,
+    idname: str | None = None,
+    xformla: str | None = None,
+    *,
+    pname: str,
+    cluster: str | None = None,
+    weightsname: str | None = None,
+    panel: bool = True,
+    allow_unbalanced_panel: bool = False,
+    control_group: ControlGroup = "nevertreated",
+    base_period: BasePeriod = "varying",
+    anticipation: int = 0,
+    est_method: EstMethod = "dr",
+    fix_weights: FixWeights | None = None,
+    collinear: Collinear = "nan",
+    vcov: Vcov = "CV3",
+    reference: Reference = "model",
+    undefined: Undefined = "impute",
+    alpha: float = 0.05,
+    n_boot: int = 999,
+    seed: int = 0,
+    progress: bool | None = None,
+    collect: bool = False,
+) -> GroupTimeResult:
+    r"""Estimate group-time effects by triple differences, with cluster-jackknife standard errors.
+
+    A state (or whatever enables treatment) treats its eligible units from period g on. The change
+    of their outcome is compared with that of the other units there, and the difference with the
+    same difference in states that do not enable treatment: this takes away whatever moves all
+    units of a state, and whatever moves the eligible everywhere. With DiD(C) the estimate of
+    `csdid` for the eligible units of cohort g against rows C,
+
+    .. math:: ATT(g,t) = DiD(g, other) + DiD(c, eligible) - DiD(c, other)
+
+    where c is the control group; each of the three has its own propensity scores and regressions
+    (Ortiz-Villavicencio and Sant'Anna, 2025). With covariates this is not the difference between
+    the effects that `csdid` finds for eligible and for other units, unless both have the same
+    covariates. Inference is that of `csdid`.
+
+    Parameters
+    ----------
+    data : pandas, polars or pyarrow table, or a lazy one of DuckDB, polars, Spark or Ibis
+        One row for each unit and period, or for each observation of a repeated cross section.
+    yname, tname, idname, xformla : str
+        As of `csdid`: columns of outcome, period and unit, and the covariates.
+    gname : str
+        Column of the period in which the unit's state enables treatment, whether or not the unit is
+        eligible; 0, inf or missing: never.
+    pname : str
+        Column that is 1 (True) for units whom the treatment concerns, and 0 (False) for others,
+        such as ages or occupations that a law does not apply to. Constant in time.
+    cluster, weightsname, panel, allow_unbalanced_panel : optional
+        As of `csdid`. `cluster` is the level at which treatment is enabled.
+    control_group : {"nevertreated", "notyettreated"}
+        States that never enable treatment, or all that have not enabled it by then. The latter are
+        compared one cohort at a time, as their shares of eligible units differ; with n the
+        weights of its eligible and its other units, cohort c counts by
+        :math:`1 / (1/n_{c1} + 1/n_{c0})`, in each replicate by its own numbers.
+    base_period, anticipation, est_method, fix_weights, collinear : optional
+        As of `csdid`.
+    vcov, reference, undefined, alpha, n_boot, seed, progress, collect : optional
+        As of `csdid`. The working model of `reference` has shocks for the eligible and for the
+        other units of each cluster and period.
+
+    Returns
+    -------
+    GroupTimeResult
+        With one row for each cohort and period in ``tidy()``; aggregate them with ``aggregate()``,
+        by the weights of the eligible units of cohorts.
+
+    Raises
+    ------
+    OptionError
+        An option has a value that is not allowed; UnknownOptionError if there is no such option,
+        or a required one is missing.
+    DataError
+        The data cannot be used as they are: `pname` is not 0 or 1, varies within a unit, or is
+        the same for all; and whatever `csdid` does not accept.
+    UndefinedReplicateError
+        With ``undefined="raise"``.
+
+    Warns
+    -----
+    SampleWarning, EstimationWarning, InferenceWarning
+        As `csdid` does. An ATT(g,t) whose cohort, or control group, has no eligible or no other
+        units is missing, with a status that says so.
+
+    References
+    ----------
+    Ortiz-Villavicencio & Sant'Anna (2025), Better understanding triple differences estimators,
+    doi:10.48550/arXiv.2505.09942.
+
+    Examples
+    --------
+    An effect of 1 on the young in five states of twenty:
+
+    >>> import didjack
+    >>> df = didjack.simulate.panel(n_clusters=20, treated_clusters=5, effect=0.0, seed=1)
+    >>> df["young"] = df["id"] % 2 == 0
+    >>> df["y"] += df["young"] & (df["cohort"] > 0) & (df["period"] >= df["cohort"])
+    >>> res = didjack.ddd(df, "y", "period", "cohort", "id", pname="young", cluster="cluster")
+    >>> overall = res.aggregate("simple").overall
+    >>> print(f"{overall['estimate']:.2f} ({overall['std_error']:.2f})")
+    0.69 (0.26)
+    """
+    return _estimate(**locals())

@@ -18,6 +18,7 @@ import pandas as pd
 
 import didjack
 from didjack.reporting.tables.table import check_path
+from didjack.wording import p_text
 
 WIDTH = 88
 
@@ -87,7 +88,8 @@ def main(picture: str = "didjack-demo.png") -> None:
     _draw(study, Path(picture))  # nothing is printed before it is saved
     print(f"\n{result.summary()}")
     print("\nEvent study: cluster jackknife (CV3) next to clustered analytic standard errors\n")
-    print(table.to_string(float_format="{:.4f}".format, na_rep=""))
+    p_texts = {"p (CV3)": p_text, "p (analytic)": p_text}
+    print(table.to_string(float_format="{:.4f}".format, formatters=p_texts, na_rep=""))
     print(f"\n{paragraph(conclusion(study, table))}\n\nWarnings:")
     for message in dict.fromkeys(str(warning.message) for warning in caught):
         print(paragraph(message, "- "))

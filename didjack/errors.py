@@ -15,6 +15,7 @@ from didjack.wording import tidy
 
 __all__ = [
     "DataError",
+    "DeprecatedWarning",
     "DidjackError",
     "DidjackWarning",
     "EstimationWarning",
@@ -28,18 +29,18 @@ __all__ = [
 
 
 class DidjackError(Exception):
-    """Root of all errors that didjack raises on purpose."""
+    """Base class of all errors that didjack raises deliberately."""
 
     def __init__(self, *args: object) -> None:
         super().__init__(*(tidy(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class OptionError(DidjackError, ValueError):
-    """An option has a value that is not allowed."""
+    """An option has an invalid value."""
 
 
 class UnknownOptionError(OptionError, TypeError):
-    """A keyword that the function does not have, or a required one that was not given."""
+    """A keyword is unknown, or a required one is missing."""
 
 
 class DataError(DidjackError, ValueError):
@@ -47,15 +48,19 @@ class DataError(DidjackError, ValueError):
 
 
 class UndefinedReplicateError(DidjackError, ArithmeticError):
-    """A jackknife replicate cannot be computed and ``undefined="raise"`` was asked for."""
+    """A jackknife replicate cannot be computed, with ``undefined="raise"``."""
 
 
 class DidjackWarning(UserWarning):
-    """Root of all warnings that didjack gives."""
+    """Base class of all warnings of didjack."""
 
 
 class SampleWarning(DidjackWarning):
     """The sample rules dropped or recoded observations."""
+
+
+class DeprecatedWarning(DidjackWarning, FutureWarning):
+    """A name is deprecated; the message says which to use instead."""
 
 
 class EstimationWarning(DidjackWarning):
@@ -63,11 +68,11 @@ class EstimationWarning(DidjackWarning):
 
 
 class InferenceWarning(DidjackWarning):
-    """A standard error is missing, or comes from replicates that differ in what they aggregate."""
+    """A standard error is missing, imputed in part, or leaves clusters out."""
 
 
 class FewClustersWarning(InferenceWarning):
-    """Inference is driven by few clusters: few are treated, or one of them outweighs the others."""
+    """Inference is driven by few clusters: few are treated, or one has most of the weight."""
 
 
 def warn(message: str, category: type[DidjackWarning]) -> None:
@@ -77,3 +82,8 @@ def warn(message: str, category: type[DidjackWarning]) -> None:
     while frame is not None and frame.f_code.co_filename.startswith(package):
         frame, level = frame.f_back, level + 1
     warnings.warn(tidy(message), category, stacklevel=level)
+
+
+def warn_deprecated(old: str, new: str, since: str) -> None:
+    """Say that a name is deprecated; CONTRIBUTING.md has the policy."""
+    warn(f"{old} is deprecated since didjack {since}; use {new}", DeprecatedWarning)

@@ -15,7 +15,7 @@ import numpy as np
 
 from didjack._typing import Floats
 from didjack.aliases import ALIASES, RENAMED, VALUE_ALIASES
-from didjack.errors import OptionError, UnknownOptionError
+from didjack.errors import OptionError, UnknownOptionError, warn_deprecated
 from didjack.wording import brief, did_you_mean, name_some, nearest
 
 ControlGroup = Literal["nevertreated", "notyettreated"]
@@ -169,11 +169,14 @@ def validate_keywords(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def call(*args: P.args, **options: P.kwargs) -> R:
-        for old, new in RENAMED.items():
+        for old, (new, since) in RENAMED.items():
             if old in options and new in named[len(args) :] and new not in options:
                 options[new] = options.pop(old)
+                if since:
+                    warn_deprecated(f"{old}=", f"{new}=", since)
         reject_unknown({k: v for k, v in options.items() if k not in named}, named)
-        missing = [name for name in required[len(args) :] if name not in options]
+        given = {*list(parameters)[: len(args)], *options}
+        missing = [name for name in required if name not in given]
         if missing:
             verb = "is" if len(missing) == 1 else "are"
             raise UnknownOptionError(f"{', '.join(missing)} {verb} required")
@@ -255,15 +258,20 @@ def _check_choices(options: Any) -> None:
             check_choice(field.name, value, optional=field.default is None)
 
 
+ROLES = ("yname", "tname", "gname", "idname", "pname")
+"""No two of these columns are the same."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleOptions:
-    """Which columns hold what, and which rows are used."""
+    """Which columns hold what, and which rows are used; `pname` for triple differences alone."""
 
     yname: str
     tname: str
     gname: str
     idname: str | None = None
     xformla: str | None = None
+    pname: str | None = None
     cluster: str | None = None
     weightsname: str | None = None
     panel: bool = True
@@ -274,7 +282,7 @@ class SampleOptions:
         for name in ("yname", "tname", "gname"):
             if getattr(self, name) is None:
                 raise UnknownOptionError(f"{name} is required: the name of a column")
-        for name in ("yname", "tname", "gname", "idname", "cluster", "weightsname", "xformla"):
+        for name in (*ROLES, "cluster", "weightsname", "xformla"):
             self._check_string(name)
         _check_fields(self, check_flag, "panel", "allow_unbalanced_panel", "collect")
         self._check_roles()
@@ -299,9 +307,9 @@ class SampleOptions:
         check_column(name, value, hint)
 
     def _check_roles(self) -> None:
-        """Raise where one column is to be two of outcome, period, cohort and unit."""
+        """Raise where one column is to be two of outcome, period, cohort, unit and eligibility."""
         roles: dict[str, list[str]] = {}
-        for name in ("yname", "tname", "gname", "idname"):
+        for name in ROLES:
             roles.setdefault(getattr(self, name), []).append(name)
         for column, names in roles.items():
             if column is not None and len(names) > 1:
@@ -405,12 +413,15 @@ class Options:
         raise AttributeError(f"{type(self).__name__!r} has no option {name!r}")
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self.as_dict()})
+        return sorted({*super().__dir__(), *NAMES})
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all options by the names that the arguments of `csdid` have."""
+        """Return all options by the names that the arguments of `csdid`, or of `ddd`, have."""
         parts = (self.sample, self.estimation, self.inference)
-        return {name: getattr(part, name) for part in parts for name in _names(type(part))}
+        found = {name: getattr(part, name) for part in parts for name in _names(type(part))}
+        if self.sample.pname is None:
+            del found["pname"]
+        return found
 
     def under(self, **inference: Any) -> Options:
         """Return the same options but for some of `InferenceOptions`."""

@@ -68,6 +68,30 @@ class Status:
             case _:
                 assert_never(self.code)
 
+    def why_invalid(self) -> str:
+        """Say why there is no standard error, or what is not in it; empty for a base period.
+
+        Examples
+        --------
+        >>> Status(StatusCode.UNDEFINED, (17,), "no treated units").why_invalid()
+        'no estimate without cluster 17: no treated units'
+        >>> Status(StatusCode.SKIPPED, (17,), "no treated units").why_invalid()
+        'cluster 17 cannot be left out: its own variation is not in the standard error'
+        """
+        match self.code:
+            case StatusCode.BASE:
+                return ""
+            case StatusCode.UNDEFINED:
+                return f"no estimate without {first_reason(self.clusters, self.detail)}"
+            case StatusCode.SKIPPED:
+                are, its = ("cluster", "its") if len(self.clusters) == 1 else ("clusters", "their")
+                return (
+                    f"{are} {name_some(self.clusters)} cannot be left out: {its} own variation is "
+                    "not in the standard error"
+                )
+            case _:
+                return f"no standard error: {self}"
+
 
 OK, BASE = Status(StatusCode.OK), Status(StatusCode.BASE)
 

@@ -29,7 +29,7 @@ TIMES_AS_LARGE = np.array([0.5, 1.0, 2.0])
 
 
 def published() -> dict[str, str]:
-    """List every published ATT(g,t), and the simple average with its error."""
+    """List every published ATT(g,t), and the simple average with its standard error."""
     numbers = {}
     for line in ATT.split("\n")[1:-1]:
         group, *estimates = line.split()
@@ -88,12 +88,15 @@ def about_single(states: didjack.GroupTimeResult) -> dict[str, object]:
         "n_effects": len(effects),
         "n_significant": (analytic["p_value"] < 0.05).sum(),
         "n_left": (effects["p_value"] < 0.05).sum(),
-        "alone": " ".join(f"Cohort {g}: {why}." for g, why in alone.drop_duplicates().to_numpy()),
+        "alone": " ".join(
+            f'The effects of cohort {g} have the status "{why}".'
+            for g, why in alone.drop_duplicates().to_numpy()
+        ),
     }
 
 
 def about_average(simple: didjack.AggregateResult) -> dict[str, object]:
-    """Look at the error of the published average."""
+    """Standard errors of the published average."""
     return {
         "simple": simple.overall["estimate"],
         "analytic": simple.with_options(vcov="analytic").overall["std_error"],
@@ -133,7 +136,7 @@ def main(argv: list[str] | None = None) -> int:
     about = about_average(states.aggregate("simple")) | about_single(states) | about_study(study)
     about |= {"carriers": carriers(study), "honest": block(honest(study), 3)}
     report = written("medicaid", comparison, **about)
-    models = {"analytic": study.with_options(vcov="analytic"), "CV3, law": study}
+    models = {"analytic": study.with_options(vcov="analytic"), "CV3, model": study}
     latex = didjack.etable(models, cells="ci").to_latex()
     picture, (left, right) = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
     study.plot(ax=left, compare="analytic")

@@ -129,7 +129,7 @@ def main(argv: list[str] | None = None) -> int:
         carriers=carriers(simple),
         **errors(simple),
     )
-    models = {"dr, weights of cells": group, "reg": reg.aggregate("group")}
+    models = {"dr, cell weights": group, "reg": reg.aggregate("group")}
     latex = didjack.etable(models, cells="ci").to_latex()
     picture, (left, right) = plt.subplots(1, 2, figsize=(12, 6), layout="constrained")
     group.plot(ax=left, compare="analytic")

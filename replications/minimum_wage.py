@@ -13,7 +13,7 @@ import didjack
 
 SOURCE = (
     "Vignette 'Getting started' of the R package did (Callaway and Sant'Anna): mpdta, "
-    "xformla = ~1, never treated, errors by county"
+    "xformla = ~1, never treated, standard errors by county"
 )
 ESTIMATES = {
     "ATT(2004,2004)": "-0.0105",
@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
     models = {
         "by county": counties.aggregate("event"),
         "by state, t(R-1)": study.with_options(reference="t", undefined="skip"),
-        "by state, law": study,
+        "by state, model": study,
     }
     latex = didjack.etable(models, cells="ci").to_latex()
     picture, (left, right) = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained")

@@ -1,4 +1,4 @@
-"""How often do tests at 5 % reject if there is no effect? The claim of the cluster-jackknife paper.
+"""How often do tests at 5% reject if there is no effect? The claim of the cluster-jackknife paper.
 
 Run it as ``python replications/simulation.py --out DIR``. Panels of 20 clusters, of which 2, 3 or 5
 are treated, in two cohorts; the overall ATT is tested in three ways.
@@ -22,12 +22,12 @@ CLUSTERS, TREATED = 20, (2, 3, 5)
 ALPHA = 0.05
 SOURCE = (
     "Karim, Nielsen, MacKinnon and Webb (2026), arXiv 2602.12043: with few treated clusters "
-    "clustered errors reject too often, CV3 less so; and what a test at 5 % says of itself"
+    "clustered standard errors reject too often, CV3 less so; nominal level of the test, 5%"
 )
 TESTS = {
     "clustered": {"vcov": "analytic"},
     "CV3, t(R-1)": {"reference": "t", "undefined": "skip"},
-    "CV3, law": {},
+    "CV3, model": {},
 }
 
 
@@ -66,8 +66,9 @@ def drawn(table: pd.DataFrame, error: float) -> plt.Figure:
     picture, ax = plt.subplots(figsize=(6, 4), layout="constrained")
     for name, marker in zip(table, "osD", strict=True):
         ax.plot(table.index, table[name], marker=marker, label=name)
-    ax.axhspan(ALPHA - 2.0 * error, ALPHA + 2.0 * error, color="0.9", label="5 %, ± 2 errors")
-    ax.set(xlabel=f"treated clusters of {CLUSTERS}", ylabel="rejections of a true hypothesis")
+    band = (ALPHA - 2.0 * error, ALPHA + 2.0 * error)
+    ax.axhspan(*band, color="0.9", label="5% ± 2 standard errors")
+    ax.set(xlabel=f"treated clusters of {CLUSTERS}", ylabel="rejection rate without effect")
     ax.set_xticks(table.index)
     ax.set_ylim(bottom=0.0)
     ax.legend(frameon=False)
@@ -83,9 +84,9 @@ def main(argv: list[str] | None = None) -> int:
     table = rates(options.draws)
     error = float(np.sqrt(ALPHA * (1.0 - ALPHA) / options.draws))
 
-    level = {f"CV3, law, {k} treated: rejections": f"{ALPHA}" for k in TREATED}
-    found = {f"CV3, law, {k} treated: rejections": table.loc[k, "CV3, law"] for k in TREATED}
-    order = "designs in which clustered errors reject more often than CV3 with t(R-1)"
+    level = {f"CV3, model, {k} treated: rejections": f"{ALPHA}" for k in TREATED}
+    found = {f"CV3, model, {k} treated: rejections": table.loc[k, "CV3, model"] for k in TREATED}
+    order = "designs in which clustered standard errors reject more often than CV3 with t(R-1)"
     fewer = (table["clustered"] > table["CV3, t(R-1)"]).sum()
     limits = dict.fromkeys(level, 3.0 * error)
     comparison = compare(level | {order: f"{len(TREATED)}"}, found | {order: fewer}, SOURCE, limits)
@@ -99,7 +100,7 @@ def main(argv: list[str] | None = None) -> int:
         fewer=fewer,
         designs=len(TREATED),
         t=table.loc[2, "CV3, t(R-1)"],
-        law=table.loc[2, "CV3, law"],
+        law=table.loc[2, "CV3, model"],
     )
     body = [[f"{rate:.3f}" for rate in row] for row in table.to_numpy()]
     latex = SimpleTable(body, [*table], [f"{k} treated" for k in TREATED]).as_latex_tabular()

@@ -1,4 +1,4 @@
-"""What the replications share: published numbers beside ours, and the files that a run leaves."""
+"""What the replications share: published and estimated numbers, and the files of a run."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def compare(
     source: str,
     explained: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """Put published numbers and ours side by side.
+    """Compare published numbers with those of didjack.
 
     Parameters
     ----------
-    published : from what a number is of to its digits, as they are printed
+    published : quantities and their values, with the digits that are printed
     found : the same numbers, computed here
     source : where they are printed
     explained : tolerances of those that differ for a reason that the report gives; the others
@@ -74,14 +74,15 @@ def beyond(comparison: pd.DataFrame) -> pd.DataFrame:
 
 
 def agreement(comparison: pd.DataFrame) -> str:
-    """Say how many published numbers are found again."""
+    """Say how many published numbers are reproduced."""
     printed = comparison["published"].map(half_a_unit)
     same = (comparison["difference"].abs() <= printed).sum()
-    return f"{same} of {len(comparison)} numbers are found again, to the last printed digit."
+    many = f"{same} of {len(comparison)}"
+    return f"{many} published numbers are reproduced to the last printed digit."
 
 
 def block(table: pd.DataFrame, digits: int = 4) -> str:
-    """Show a table in Markdown, as text."""
+    """Show a table in Markdown, as plain text."""
     lines = table.round(digits).to_string().splitlines()
     return "\n".join(["```text", *(line.rstrip() for line in lines), "```"])
 
@@ -92,9 +93,9 @@ def said(p_value: float, alpha: float = 0.05) -> str:
 
 
 def errors(average: didjack.AggregateResult, n_permutations: int = 0) -> dict[str, object]:
-    """Test an overall ATT with all standard errors there are, as numbers for a report.
+    """Test an overall ATT with all kinds of standard errors, as numbers for a report.
 
-    ``ratio`` is that of CV3 and the analytic error by cluster.
+    ``ratio`` is CV3 over the clustered analytic standard error.
     """
     table = average.compare_vcov(n_permutations=n_permutations)
     law, t = table.loc["CV3, model"], table.loc["CV3, t(R-1)"]
@@ -112,16 +113,17 @@ def errors(average: didjack.AggregateResult, n_permutations: int = 0) -> dict[st
 
 
 def carriers(average: didjack.AggregateResult, n_shown: int = 3) -> str:
-    """Say which clusters an overall ATT and its variance come from, with a table of them."""
+    """Say which clusters drive an overall ATT and its variance, with a table of them."""
     table = average.clusters().sort_values("variance_share", ascending=False)
-    table["without"] = average.replicates()["overall"]
+    table["leave_one_out"] = average.replicates()["overall"]
     first, about = table.iloc[0], average.glance().iloc[0]
-    columns = ["cohorts", "treated_share", "without", "variance_share", "partial_leverage"]
+    columns = ["cohorts", "treated_share", "leave_one_out", "variance_share", "partial_leverage"]
     return (
-        f"{about['n_treated_clusters']} of {about['n_clusters']} clusters are treated, worth "
-        f"{about['effective_treated_clusters']:.1f} of equal size. Cluster {table.index[0]} makes "
-        f"up {first['variance_share']:.0%} of the variance; without it the overall ATT is "
-        f"{first['without']:.4f}, with it {average.overall['estimate']:.4f}.\n\n"
+        f"{about['n_treated_clusters']} of {about['n_clusters']} clusters are treated; the "
+        f"effective number of treated clusters is {about['effective_treated_clusters']:.1f}. "
+        f"Cluster {table.index[0]} accounts for {first['variance_share']:.0%} of the variance. "
+        f"The overall ATT is {first['leave_one_out']:.4f} without it, and "
+        f"{average.overall['estimate']:.4f} with it.\n\n"
         f"{block(table[columns].head(n_shown), 3)}"
     )
 
@@ -135,11 +137,12 @@ def written(name: str, comparison: pd.DataFrame, **numbers: object) -> str:
     text = template.format(agreement=agreement(comparison), **numbers)
     wrong = beyond(comparison)
     if len(wrong):
-        text += f"\n\n**Not found again:**\n\n{block(wrong.drop(columns='source'), 9)}"
+        text += f"\n\n**Not reproduced:**\n\n{block(wrong.drop(columns='source'), 9)}"
     parts = [part.strip() for part in text.split("\n\n") if part.strip()]
     whole = ("```", "#")  # tables and headings keep their lines
     return "\n\n".join(
-        part if part.startswith(whole) else textwrap.fill(part, WIDTH) for part in parts
+        part if part.startswith(whole) else textwrap.fill(part, WIDTH, break_on_hyphens=False)
+        for part in parts
     )
 
 
@@ -163,7 +166,7 @@ def finish(out: Path, comparison: pd.DataFrame, report: str, latex: str, picture
     comparison.to_csv(out / "comparison.csv", index=False)
     (out / "table.tex").write_text(latex)
     (out / "report.md").write_text(report + "\n")
-    picture.savefig(out / "picture.png", dpi=150, bbox_inches="tight")
+    picture.savefig(out / "figure.png", dpi=150, bbox_inches="tight")
     plt.close(picture)
     print(report)
     return int(len(beyond(comparison)) > 0)

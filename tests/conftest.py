@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -83,6 +84,21 @@ def fit_few_clusters(case, **options):
         est_method=given["est_method"],
         **options,
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark all but one in n cases of a test that is ``@pytest.mark.thin(n)`` as slow.
+
+    Those that are not marked are the first, and each n-th after it.
+    """
+    seen = Counter()
+    for item in items:
+        thin = item.get_closest_marker("thin")
+        if thin is not None and item.get_closest_marker("slow") is None:
+            if seen[item.function] % thin.args[0]:
+                item.add_marker(pytest.mark.slow)
+            seen[item.function] += 1
 
 
 def _surroundings():

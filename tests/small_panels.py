@@ -21,8 +21,9 @@ def panel(**options):
 
 
 def fit(df, **options):
-    """Fit with the names of `panel`."""
-    return didjack.csdid(df, **NAMES | options)
+    """Fit with the names of `panel`; with `pname`, triple differences."""
+    estimate = didjack.ddd if "pname" in options else didjack.csdid
+    return estimate(df, **NAMES | options)
 
 
 def quiet_fit(df, **options):

@@ -38,7 +38,7 @@ LEAVES = {
     *("aliases", "options", "errors", "fields", "imports", "leave_one_out", "memo", "progress"),
     *("status", "wording", "_typing"),
 }
-FILES = {"__init__", "__main__", "api", "compiling", "demo"} | LEAVES
+FILES = {"__init__", "__main__", "api", "compiling", "demo", "subgroups"} | LEAVES
 SHARED_NAMES = {"__init__", "base"}
 """Names that several files may have."""
 

@@ -1,5 +1,7 @@
 """README and pages: Python blocks and commands run, and print what the text block after them says.
 
+Warnings of the package are part of that, as users see them.
+
 As a script (``python tests/test_docs.py``), write what they print into the pages.
 """
 
@@ -9,6 +11,7 @@ import re
 import shlex
 import sys
 import tempfile
+import textwrap
 import warnings
 from pathlib import Path
 
@@ -24,7 +27,7 @@ from didjack.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))
-from examples import HOME, draw_home, first_example  # noqa: E402
+from examples import PICTURES, draw_picture, files_of, first_example  # noqa: E402
 
 TOPS = [ROOT, ROOT / "didjack"]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -34,7 +37,7 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 NEEDED = {
-    "handovers.md": ["cvxpy", "moderndid"],
+    "interoperability.md": ["cvxpy", "moderndid"],
     "howto_figures.md": ["altair", "marginaleffects", "plotnine"],
     "howto_tables.md": ["great_tables", "pyfixest"],
     "migrating.md": ["diff_diff", "moderndid", "pyfixest"],
@@ -44,10 +47,21 @@ WRITTEN = ["benchmarks.md", "monte_carlo.md"]
 """Pages that scripts write, which may not have run."""
 FOR_THE_PACKAGE: set[str] = set()
 """Members of results that users have no use for."""
+MOST_WIDE = 92
+"""Warnings are wrapped at this width, so that pages need not be scrolled sideways."""
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
 
+SLOW = ["interoperability.md"]
+"""Pages whose examples take longest."""
+
 examples = pytest.mark.parametrize(
-    "page", [page for page in PAGES if BLOCK.search(page.read_text())], ids=lambda page: page.name
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.slow if page.name in SLOW else [])
+        for page in PAGES
+        if BLOCK.search(page.read_text())
+    ],
+    ids=lambda page: page.name,
 )
 
 
@@ -60,9 +74,23 @@ def printed(block, page, namespace):
     code = compile("\n" * line + block["code"], str(page), "exec")
     stream = io.StringIO()
     with contextlib.redirect_stdout(stream), warnings.catch_warnings():
-        warnings.simplefilter("ignore", DidjackWarning)
+        # Not "default": it repeats a warning where another module has changed filters meanwhile.
+        warnings.simplefilter("always", DidjackWarning)
+        warnings.showwarning = shown_once(set())
         exec(code, namespace)
     return stripped(stream.getvalue())
+
+
+def shown_once(seen):
+    """Return what prints a warning of the package, once for each line of the page, without it."""
+
+    def show(message, category, filename, line, *_):
+        text = f"{category.__name__}: {message}"
+        if issubclass(category, DidjackWarning) and (text, filename, line) not in seen:
+            seen.add((text, filename, line))
+            print(textwrap.fill(text, MOST_WIDE, subsequent_indent="  ", break_on_hyphens=False))
+
+    return show
 
 
 def stripped(text):
@@ -90,13 +118,15 @@ def test_files_that_a_page_links_to_are_there(page):
 
 
 @draws_text
-def test_picture_of_readme_and_home_page_is_what_the_example_draws(tmp_path):
+@pytest.mark.parametrize("page", PICTURES)
+def test_picture_of_a_page_is_what_its_example_draws(page, tmp_path):
     mpl.use("Agg")
-    draw_home(tmp_path)
-    for name in HOME:
+    draw_picture(page, tmp_path)
+    for name in files_of(page):
         different = difference(ROOT / "docs" / "_static" / name, tmp_path / name)
         assert different is None, different
-        assert all(name in (ROOT / page).read_text() for page in ("README.md", "docs/index.md"))
+        assert name in (ROOT / "docs" / page).read_text()
+        assert PICTURES[page] != "home" or name in (ROOT / "README.md").read_text()
 
 
 def test_readme_and_home_page_have_the_same_example():
@@ -107,7 +137,7 @@ def test_readme_and_home_page_have_the_same_example():
         np.testing.assert_array_equal(one.get_xydata(), other.get_xydata())
 
 
-def test_architecture_names_every_room_and_file():
+def test_architecture_names_every_folder_and_file():
     described = (ROOT / "docs" / "architecture.md").read_text()
     files = {path.relative_to(ROOT / "didjack") for path in (ROOT / "didjack").rglob("*.py")}
     names = {part for path in files for part in (path.stem, *path.parent.parts)} - {"__init__"}

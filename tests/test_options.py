@@ -15,6 +15,7 @@ from small_panels import NAMES, fit, panel
 import didjack
 from didjack import OptionError, UnknownOptionError
 from didjack import options as options_module
+from didjack.aliases import Renamed
 from didjack.options import (
     CHOICES,
     EstimationOptions,
@@ -66,17 +67,31 @@ def test_options_are_frozen_and_follow_the_call():
     options = made()
     with pytest.raises(dataclasses.FrozenInstanceError):
         options.alpha = 0.1
-    arguments = list(inspect.signature(didjack.csdid).parameters)
-    assert sorted(arguments) == sorted(["data", *OPTIONS])
-    defaults = inspect.signature(didjack.csdid).parameters
-    required = [name for name, one in defaults.items() if one.default is one.empty]
-    assert required == ["data", "yname", "tname", "gname"]
-    for part in (SampleOptions, EstimationOptions, InferenceOptions):
-        names = [field.name for field in dataclasses.fields(part)]
-        assert names == [name for name in arguments if name in names]
-        for field in dataclasses.fields(part):
-            if field.default is not dataclasses.MISSING:
-                assert defaults[field.name].default == field.default
+    for function, more in ((didjack.csdid, []), (didjack.ddd, ["pname"])):
+        defaults = inspect.signature(function).parameters
+        arguments = list(defaults)
+        assert sorted(arguments) == sorted({"data", *OPTIONS} - ({"pname"} - {*more}))
+        required = [name for name, one in defaults.items() if one.default is one.empty]
+        assert required == ["data", "yname", "tname", "gname", *more]
+        for part in (SampleOptions, EstimationOptions, InferenceOptions):
+            fields = [field for field in dataclasses.fields(part) if field.name in arguments]
+            names = [field.name for field in fields]
+            assert names == [name for name in arguments if name in names]
+            for field in fields:
+                if field.default is not dataclasses.MISSING and field.name not in required:
+                    assert defaults[field.name].default == field.default
+
+
+def test_csdid_has_no_eligibility():
+    assert made().pname is None
+    assert made(pname="who").pname == "who"
+    assert sorted({*OPTIONS} - {*made().as_dict()}) == ["pname"]
+    with pytest.raises(didjack.UnknownOptionError, match="pname is required"):
+        didjack.ddd(pd.DataFrame(), "y", "t", "g", "id")
+    with pytest.raises(didjack.OptionError, match="gname and pname are the same column"):
+        made(pname=NAMES["gname"])
+    with pytest.raises(didjack.OptionError, match="pname must be the name of a column"):
+        made(pname=3)
 
 
 @pytest.mark.parametrize(
@@ -314,7 +329,9 @@ def test_registries_have_exactly_the_names_of_the_literal(names):
 
 def test_options_are_read_by_name():
     options = made(alpha=0.1)
-    assert options.as_dict() == {name: getattr(options, name) for name in OPTIONS}
+    assert options.as_dict() == {
+        name: getattr(options, name) for name in OPTIONS if name != "pname"
+    }
     assert set(OPTIONS) < set(dir(options))
     assert (options.alpha, options.jackknife) == (0.1, True)
     with pytest.raises(AttributeError, match="'Options' has no option 'alhpa'"):
@@ -351,3 +368,19 @@ def test_estimates_are_those_of_their_options():
     assert (alone.by_unit, first.by_unit) == (True, False)
     assert len(alone.influence) > len(first.influence)
     assert alone.estimates is first.estimates
+
+
+def test_old_names_are_understood_and_deprecated_ones_say_so(monkeypatch):
+    @options_module.validate_keywords
+    def rows(data, n=1):
+        return data, n
+
+    assert rows(df=2, n=3) == (2, 3)  # an error if it warned
+    monkeypatch.setitem(options_module.RENAMED, "df", Renamed("data", since="0.9.0"))
+    told = r"df= is deprecated since didjack 0\.9\.0; use data="
+    with pytest.warns(didjack.DeprecatedWarning, match=told) as caught:
+        assert rows(df=2) == (2, 1)
+    assert caught[0].filename == __file__
+    assert issubclass(didjack.DeprecatedWarning, FutureWarning)  # so that users see it
+    with pytest.raises(UnknownOptionError):
+        rows(df=2, data=3)

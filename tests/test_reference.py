@@ -109,6 +109,7 @@ def reference_errors(case, clustered):
     return [case.reference[key], *(reference[key] for reference in averages)]
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("clustered", [False, True])
 def test_analytic_standard_errors(case, clustered, monkeypatch):
     """Those of the reference, but for dr with covariates on pooled rows.

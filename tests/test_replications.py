@@ -1,4 +1,4 @@
-"""The replications find published numbers again, and print what their README says.
+"""The replications reproduce published numbers, and print what their README says.
 
 As a script (``python tests/test_replications.py [name ...]``), run them and write their reports
 into the README. The data of one are not in the project: DIDJACK_MERIT names their file.
@@ -30,6 +30,7 @@ def needs(package):
 
 
 STUDIES = [
+    pytest.param("castle", marks=pytest.mark.slow),
     pytest.param("minimum_wage", marks=pytest.mark.slow),
     pytest.param("medicaid", marks=[pytest.mark.slow, needs("moderndid"), needs("cvxpy")]),
     pytest.param(
@@ -68,7 +69,7 @@ def check_files(out):
     assert list(comparison.columns) == COLUMNS
     assert (comparison["difference"].abs() <= comparison["tolerance"]).all()
     assert r"\begin{tabular}" in (out / "table.tex").read_text()
-    assert (out / "picture.png").read_bytes().startswith(b"\x89PNG")
+    assert (out / "figure.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -123,7 +124,7 @@ def test_a_report_names_what_is_not_found(study):
     comparison = study.compare({"a": "1.0"}, {"a": 1.1}, "somewhere")
     numbers = dict.fromkeys(("table", "clusters", "draws", "fewer", "designs"), "")
     numbers |= dict.fromkeys(("error", "t", "law"), 0.0)
-    assert "Not found again" in study.written("simulation", comparison, **numbers)
+    assert "Not reproduced" in study.written("simulation", comparison, **numbers)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.aggregation.schemes import SCHEMES, CellTable, Scheme, Window
+from didjack.aggregation.schemes import CellTable, Scheme, Window
 from didjack.errors import OptionError
 from didjack.leave_one_out import Replicates
 from didjack.options import AggregationType
@@ -115,7 +115,7 @@ class AggregatedRows:
         cls, table: CellTable, kind: AggregationType, window: Window, by_cell: bool
     ) -> AggregatedRows:
         """Sort the cells of a table by component."""
-        scheme = SCHEMES[kind]
+        scheme = window.scheme(kind)
         components = Components.from_table(table, scheme, _ever_eligible(table, scheme, window))
         return cls(components, scheme, window, scheme.equal_cells and not by_cell)
 
@@ -160,13 +160,8 @@ def _eligible(table: CellTable, scheme: Scheme, window: Window, first: Ints, las
     first, last : (r,) first and last periods of some samples
     """
     e = table.time - table.cohort
-    used = np.ones((len(first), e.size), dtype=bool)
-    if not scheme.leads:
-        used &= e >= 0
-    if window.min_e is not None:
-        used &= e >= window.min_e
-    if window.max_e is not None:
-        used &= e <= window.max_e
+    covered = window.covers(table.cohort, table.time) & (scheme.leads | (e >= 0))
+    used = np.broadcast_to(covered, (len(first), e.size)).copy()
     if window.balance_e is not None:
         first, last = first[:, None], last[:, None]
         used &= last - table.cohort >= window.balance_e

@@ -10,7 +10,9 @@ Source: Callaway & Sant'Anna (2021), section 3, doi:10.1016/j.jeconom.2020.12.00
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -18,7 +20,7 @@ import numpy as np
 from didjack._typing import Bools, Floats, Ints
 from didjack.errors import OptionError
 from didjack.options import MOST_PERIODS, AggregationType, Registry, must_be
-from didjack.wording import brief
+from didjack.wording import brief, label_text, name_some, plural
 
 # ---- cells ---------------------------------------------------------------------------------------
 
@@ -66,48 +68,195 @@ class CellTable:
 
 # ---- window --------------------------------------------------------------------------------------
 
+BOUNDS = ("min_e", "max_e", "balance_e")
+Bin = tuple[float, float]
+"""The first and the last event time of a bin; infinite: there is no bound."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which event times an aggregation covers; None is no bound."""
+    """Which ATT(g,t) an aggregation covers; None is no bound.
+
+    Attributes
+    ----------
+    min_e, max_e, balance_e : bounds of event times
+    cohorts : first treated periods on the integer axis, sorted
+    event_times : sorted
+    bins : event times that are taken together, sorted
+    """
 
     min_e: float | None = None
     max_e: float | None = None
     balance_e: float | None = None
+    cohorts: tuple[int, ...] | None = None
+    event_times: tuple[int, ...] | None = None
+    bins: tuple[Bin, ...] | None = None
 
     def __str__(self) -> str:
         """Write the bounds that there are, as in a call."""
         bounds = {field.name: getattr(self, field.name) for field in fields(self)}
         return ", ".join(f"{name}={value}" for name, value in bounds.items() if value is not None)
 
-    @staticmethod
-    def _check_number(name: str, value: Any) -> None:
-        number = isinstance(value, (int, float, np.integer, np.floating))
-        if not number or isinstance(value, (bool, np.timedelta64)) or value != value:
-            raise must_be(name, "a number or None", value)
-        if MOST_PERIODS < abs(value) < np.inf:
-            what = f"at most {MOST_PERIODS:,} periods from treatment, or infinite"
-            raise must_be(name, what, value)
+    def scheme(self, kind: AggregationType) -> Scheme:
+        """Return the aggregation of a type, which bins change."""
+        return SCHEMES[kind] if self.bins is None else Binned(self.bins)
+
+    def covers(self, cohort: Ints, time: Ints) -> Bools:
+        """Return which cells, (K,), it covers in any sample: all but `balance_e`."""
+        e = time - cohort
+        used = np.ones(e.size, dtype=bool)
+        if self.min_e is not None:
+            used &= e >= self.min_e
+        if self.max_e is not None:
+            used &= e <= self.max_e
+        if self.cohorts is not None:
+            used &= np.isin(cohort, self.cohorts)
+        if self.event_times is not None:
+            used &= np.isin(e, self.event_times)
+        if self.bins is not None:
+            used &= bin_of(e, self.bins) >= 0
+        return used
 
     def check(self, scheme: Scheme) -> None:
         """Raise for bounds that are not numbers, or that the aggregation does not have."""
-        for name in (field.name for field in fields(self)):
+        for name in BOUNDS:
             value = getattr(self, name)
             if value is None:
                 continue
-            self._check_number(name, value)
+            check_event_time(name, value)
             infinite = np.isinf(value) and (value > 0) == (name == "max_e")
             if name not in scheme.bounds and not infinite:
                 raise OptionError(
                     f"{name}={brief(value)} does not go with type {scheme.name!r}"
                     + (f"; allowed: {', '.join(scheme.bounds)}" if scheme.bounds else "")
                 )
+        if self.bins is not None and not scheme.leads:
+            raise OptionError(
+                f"bins are of event times: they go with type 'event', not {scheme.name!r}"
+            )
+
+
+def check_event_time(name: str, value: Any) -> None:
+    """Raise unless a value is a number of periods since treatment; it may be infinite."""
+    number = isinstance(value, (int, float, np.integer, np.floating))
+    if not number or isinstance(value, (bool, np.timedelta64)) or value != value:
+        raise must_be(name, "a number or None" if name in BOUNDS else "numbers", value)
+    if MOST_PERIODS < abs(value) < np.inf:
+        what = f"at most {MOST_PERIODS:,} periods from treatment, or infinite"
+        raise must_be(name, what, value)
+
+
+def bin_of(e: Ints, bins: Sequence[Bin]) -> Ints:
+    """Return the position of the bin that each event time is in, (K,); -1 for none."""
+    found = np.full(e.shape, -1, dtype=np.int64)
+    for position, (first, last) in enumerate(bins):
+        found[(e >= first) & (e <= last)] = position
+    return found
+
+
+def bin_label(one: Bin) -> str:
+    """Write the event times of a bin.
+
+    Examples
+    --------
+    >>> bin_label((3, 8)), bin_label((2, 2)), bin_label((3, float("inf")))
+    ('3 to 8', '2', '3 or more')
+    """
+    first, last = one
+    if np.isinf(last):
+        return f"{first:g} or more"
+    if np.isinf(first):
+        return f"{last:g} or less"
+    return f"{first:g}" if first == last else f"{first:g} to {last:g}"
+
+
+def read_bins(given: Any) -> tuple[Bin, ...]:
+    """Read bins of event times, pairs of a first and a last one, or raise."""
+    what = "pairs of a first and a last event time, such as [(-5, -2), (3, 8)]"
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise must_be("bins", what, given)
+    found = sorted(map(_bin, given))
+    if not found:
+        raise must_be("bins", what, given)
+    for before, after in pairwise(found):
+        if after[0] <= before[1]:
+            raise OptionError(
+                f"bins overlap: {brief(before)} and {brief(after)} have event time {after[0]:g} in "
+                "common; an event time is in one bin"
+            )
+    return tuple(found)
+
+
+def _bin(one: Any) -> Bin:
+    """Read one bin, or raise."""
+    pair = isinstance(one, (tuple, list, np.ndarray)) and len(one) == 2
+    first, last = one if pair else (one, one)
+    for value in (first, last):
+        check_event_time("bins", value)
+    whole = all(np.isinf(value) or float(value).is_integer() for value in (first, last))
+    if not whole or not first <= last or first == np.inf or last == -np.inf:
+        raise must_be("a bin", "two whole numbers, the first not above the last", one)
+    if first < 0 <= last:
+        raise OptionError(
+            f"bins: {brief((first, last))} has event times before and after treatment; split it "
+            "at 0"
+        )
+    return first, last
+
+
+def read_event_times(given: Any, there: Ints) -> tuple[int, ...]:
+    """Read the event times that are chosen, or raise.
+
+    Parameters
+    ----------
+    there : those that the aggregation has
+    """
+    items = _items("event_times", "whole numbers", given)
+    numbers = [one for one in items if isinstance(one, (int, float, np.integer, np.floating))]
+    if len(numbers) < len(items) or not all(float(one).is_integer() for one in numbers):
+        raise must_be("event_times", "a list of whole numbers", given)
+    _check_known("event_times", numbers, np.unique(there).tolist())
+    return tuple(sorted({int(one) for one in numbers}))
+
+
+def read_cohorts(given: Any, cohorts: dict[Any, int]) -> tuple[int, ...]:
+    """Read the cohorts that are chosen, by their labels, or raise.
+
+    Parameters
+    ----------
+    cohorts : those that there are: first treated periods on the integer axis, by label
+    """
+    items = _items("cohorts", "first treated periods", given)
+    _check_known("cohorts", items, list(cohorts))
+    return tuple(sorted({cohorts[one] for one in items}))
+
+
+def _items(name: str, what: str, given: Any) -> list[Any]:
+    """Return what is in a list, or raise."""
+    if isinstance(given, (str, dict)) or not isinstance(given, Iterable):
+        raise must_be(name, f"a list of {what}", given)
+    items = [one.item() if isinstance(one, np.generic) else one for one in given]
+    if not items or any(isinstance(one, (bool, list)) for one in items):
+        raise must_be(name, f"a list of {what}, one at least", given)
+    return items
+
+
+def _check_known(name: str, chosen: Sequence[Any], known: Sequence[Any]) -> None:
+    """Raise if there is no ATT(g,t) of some of what is chosen."""
+    unknown = [one for one in chosen if one not in known]
+    if unknown:
+        raise OptionError(
+            f"{name} has {len(unknown)} of {plural(len(chosen), 'value')} without any ATT(g,t) "
+            f"here: {name_some(map(label_text, unknown), 3)}; there are "
+            f"{name_some(map(label_text, known), 12)}"
+        )
 
 
 # ---- schemes -------------------------------------------------------------------------------------
 
-Keys = Literal["none", "numbers", "periods"]
-"""How components are labelled: not at all, by a number, or by one of the user's periods."""
+Keys = Literal["none", "numbers", "periods", "bins"]
+"""How components are labelled: not at all, by a number, by one of the user's periods, or by the
+numbers from where to where they go."""
 
 
 class Scheme(ABC):
@@ -143,9 +292,16 @@ class Scheme(ABC):
     def component(self, table: CellTable) -> Ints:
         """Return the key of the component of each cell, (K,)."""
 
-    def before(self, keys: Ints) -> Bools:
-        """Return which components, (M,), come before treatment: the overall leaves them out."""
-        return np.asarray(keys < 0) if self.leads else np.zeros(keys.shape, dtype=bool)
+    def before(self, keys: Ints, anticipation: int = 0) -> Bools:
+        """Return which components, (M,), come before treatment: the overall leaves them out.
+
+        Parameters
+        ----------
+        anticipation : periods before treatment that count as after it
+        """
+        if not self.leads:
+            return np.zeros(keys.shape, dtype=bool)
+        return np.asarray(keys < -anticipation)
 
 
 class Simple(Scheme):
@@ -157,7 +313,7 @@ class Simple(Scheme):
     words = ""
     axis_label = ""
     keys: Keys = "none"
-    bounds = ("max_e",)
+    bounds = ("min_e", "max_e")
 
     def component(self, table: CellTable) -> Ints:
         """Put all cells into one component."""
@@ -181,6 +337,23 @@ class Event(Scheme):
         return table.time - table.cohort
 
 
+@dataclass(frozen=True)
+class Binned(Event):
+    """By bins of event times."""
+
+    keys = "bins"
+    bins: tuple[Bin, ...]
+
+    def component(self, table: CellTable) -> Ints:
+        """Return the bin of each cell; -1 for none, which no window of these bins covers."""
+        return bin_of(table.time - table.cohort, self.bins)
+
+    def before(self, keys: Ints, anticipation: int = 0) -> Bools:
+        """Return which bins come before treatment."""
+        last = np.array([last for _, last in self.bins])
+        return np.asarray(last[keys] < -anticipation)
+
+
 class Group(Scheme):
     """By cohort."""
 
@@ -190,7 +363,7 @@ class Group(Scheme):
     words = "cohort"
     axis_label = "cohort (first treated period)"
     keys: Keys = "periods"
-    bounds = ("max_e",)
+    bounds = ("min_e", "max_e")
     equal_cells = True
     weighted_overall = True
 

@@ -36,7 +36,7 @@ def parameters(function: Callable[..., Any]) -> list[str]:
     Examples
     --------
     >>> parameters(didjack.GroupTimeResult.aggregate)
-    ['type', 'min_e', 'max_e', 'balance_e', 'weights']
+    ['type', 'min_e', 'max_e', 'balance_e', 'weights', 'cohorts', 'event_times', 'bins']
     """
     tables = ("self", "data", "collect")  # the command reads tables whole
     return [name for name in inspect.signature(function).parameters if name not in tables]
@@ -176,14 +176,14 @@ def fit(
     force: arguments.Force = False,
     progress: arguments.Progress = None,
 ) -> None:
-    r"""Estimate effects, print the summary, and write what a paper needs into a folder.
+    r"""Estimate effects, print the summary, and write tables and plots to a folder.
 
     An event study of counties, with standard errors clustered by state:
 
         didjack fit data.csv --y lemp --time year --cohort first.treat \
             --id countyreal --cluster state --aggregate event --out results
 
-    The average effect with a covariate, compared with counties not treated yet:
+    The simple average with a covariate; the control group is not yet treated:
 
         didjack fit data.csv --y lemp --time year --cohort first.treat \
             --id countyreal --cluster state --covariates '~ lpop' \
@@ -211,7 +211,7 @@ def fit(
 def _fit(given: dict[str, Any], said: Callable[[], list[str]]) -> None:
     """Do what `fit` is asked for by its arguments."""
     data, type_ = given["data"], given["type"]
-    average = {name: given[name] for name in parameters(didjack.GroupTimeResult.aggregate)}
+    average = {name: given[name] for name in _of_average(given)}
     if type_ is None:
         _only_aggregated(average)
     analyses = Analyses.from_options(given)
@@ -282,6 +282,11 @@ def _say(notes: list[str]) -> None:
 def _command() -> str:
     """Return the command as it was typed."""
     return shlex.join(["didjack", *sys.argv[1:]])
+
+
+def _of_average(given: dict[str, Any]) -> list[str]:
+    """Name the arguments of `aggregate` that the command has."""
+    return [name for name in parameters(didjack.GroupTimeResult.aggregate) if name in given]
 
 
 def _only_aggregated(average: dict[str, Any]) -> None:

@@ -76,8 +76,7 @@ Xformla = Annotated[
     str | None,
     Option(
         "--covariates",
-        help="A formula, such as '~ x + C(region) + np.log(pop)'. It is Python code: take it from "
-        "people you trust.",
+        help="A formula, such as '~ x + C(region) + np.log(pop)'. It is run as Python code.",
         rich_help_panel=COLUMNS,
     ),
 ]
@@ -85,7 +84,7 @@ Dates = Annotated[
     bool,
     Option(
         "--dates",
-        help="Time and cohort are dates that the file has as text, such as 2004-01-01.",
+        help="Time and cohort are dates that the file has as strings, such as 2004-01-01.",
         rich_help_panel=COLUMNS,
     ),
 ]
@@ -112,7 +111,7 @@ Control = Annotated[
     ControlGroup,
     Option(
         "--control-group",
-        help="Compare with the never-treated, or with all that are not treated yet.",
+        help="Control group: the never-treated, or all units that are not yet treated.",
         rich_help_panel=ESTIMATION,
     ),
 ]
@@ -120,7 +119,7 @@ Base = Annotated[
     BasePeriod,
     Option(
         "--base-period",
-        help="Before treatment, compare with the period before, or always with the last one "
+        help="Base period of effects before treatment: the period before, or the last period "
         "before treatment.",
         rich_help_panel=ESTIMATION,
     ),
@@ -174,7 +173,7 @@ ReferenceOption = Annotated[
     Reference,
     Option(
         "--reference",
-        help="What t statistics of the jackknife are compared with: their null distribution in "
+        help="Reference distribution of the jackknife's t statistics: their null distribution in "
         "this design, or t(R - 1).",
         rich_help_panel=INFERENCE,
     ),
@@ -192,7 +191,7 @@ Alpha = Annotated[
     float,
     Option(
         "--alpha",
-        help="One minus the level of intervals: 0.05 for 95 percent.",
+        help="One minus the level of intervals: 0.05 for 95% intervals.",
         rich_help_panel=INFERENCE,
     ),
 ]
@@ -298,7 +297,7 @@ Out = Annotated[
         parser=folder,
         metavar="FOLDER",
         help="Folder for estimates.csv, table.tex, plot.png, plot.pdf, log.txt, replicate.py and "
-        "requirements.txt, and for tests; made if need be.",
+        "requirements.txt, and for tests; created if it does not exist.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -311,7 +310,7 @@ Progress = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
-Picture = Annotated[Path, Argument(help="Where the picture goes: .png, .pdf or .svg.")]
+Picture = Annotated[Path, Argument(help="File of the plot: .png, .pdf or .svg.")]
 
 
 def labels(given: dict[str, Any]) -> list[str]:

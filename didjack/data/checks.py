@@ -80,12 +80,14 @@ def check_covariates(shown: str, sizes: Mapping[str, float]) -> None:
 
 
 def check_units(sample: Sample) -> None:
-    """Raise for units in two cohorts or clusters, and for duplicate unit-periods."""
-    rows, options = sample.rows, sample.options
-    _check_constant(sample, f"cohort ({options.gname!r})", rows.cohort, sample.label)
-    if not options.by_unit:
-        labels, what = sample.cluster_labels, f"cluster ({options.cluster!r})"
-        _check_constant(sample, what, rows.cluster, lambda code: labels[code])
+    """Raise for units in two cohorts or clusters, eligible at times, or twice in a period."""
+    rows = sample.rows
+    _check_constant(sample, "cohort", rows.cohort, sample.label)
+    if not sample.options.by_unit:
+        labels = sample.cluster_labels
+        _check_constant(sample, "cluster", rows.cluster, lambda code: labels[code])
+    if rows.eligible is not None:
+        _check_constant(sample, "eligibility", rows.eligible.astype(np.int64), int)
     _check_duplicates(sample)
 
 
@@ -106,11 +108,17 @@ def _check_constant(sample: Sample, what: str, values: Ints, label: Callable[[in
 
 
 def moved_units(sample: Sample, what: str, n_units: int, shown: list[str]) -> DataError:
-    """Return the error for units with more than one value of something, and the remedies."""
+    """Return the error for units with more than one value of something, and the remedies.
+
+    Parameters
+    ----------
+    what : "cohort", "cluster" or "eligibility"
+    """
     options = sample.options
-    column = options.gname if what.startswith("cohort") else options.cluster
+    columns = {"cohort": options.gname, "cluster": options.cluster, "eligibility": options.pname}
+    column = columns[what]
     return DataError(
-        f"{plural(n_units, 'unit')} of {options.idname!r} in more than one {what}; "
+        f"{plural(n_units, 'unit')} of {options.idname!r} in more than one {what} ({column!r}); "
         f"first: {', '.join(shown)}; use {CROSS_SECTIONS}, or "
         f"{value_of_first_period(sample.package, options, column)}"
     )

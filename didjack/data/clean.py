@@ -17,6 +17,7 @@ from didjack.data import checks, rules
 from didjack.data.calendar import Times, as_times, warn_of_calendar_codes, warn_of_weekends
 from didjack.data.cohorts import check_boolean, check_dummy, check_never_codes, check_unknown_code
 from didjack.data.covariates import FormulaDesign
+from didjack.data.eligibility import check_eligible, read_eligible
 from didjack.data.formula import Covariates, parse
 from didjack.data.frames import column_names, read_columns
 from didjack.data.labels import Coded, as_codes, distinct, renumber, text_as_categories
@@ -130,6 +131,7 @@ def as_sample(
     check_dummy(times, options, package)
     check_never_codes(times, options)
     unit, cluster = _unit_and_cluster(data, options)
+    eligible, unknown = _eligible(data, options, count, package)
     periods, period = distinct(times.period)
     rows = Rows(
         values.y,
@@ -141,6 +143,7 @@ def as_sample(
         x=None,
         count=count,
         square=values.square,
+        eligible=eligible,
         moments=values.moments,
     )
     sample = Sample(
@@ -155,13 +158,13 @@ def as_sample(
         design=None if covariates.formula is None else FormulaDesign(covariates.formula),
         covariates=_covariates(data, covariates, count),
     )
-    return sample, _missing(sample, times), times.zero
+    return sample, _missing(sample, times) | unknown, times.zero
 
 
 def roles(options: SampleOptions, covariates: list[str]) -> dict[str, str]:
     """Map each used column to what it is used as; the first use counts."""
     found: dict[str, str] = {}
-    for name in ("yname", "tname", "gname", "idname", "cluster", "weightsname"):
+    for name in ("yname", "tname", "gname", "idname", "cluster", "weightsname", "pname"):
         if (column := getattr(options, name)) is not None:
             found.setdefault(column, name)
     for column in covariates:
@@ -180,6 +183,16 @@ def _unit_and_cluster(data: dict[str, pd.Series], options: SampleOptions) -> tup
     if options.idname is not None:
         return unit, unit
     return unit, Coded(np.arange(len(unit.labels)), unit.labels)
+
+
+def _eligible(
+    data: dict[str, pd.Series], options: SampleOptions, count: Ints | None, package: str
+) -> tuple[Bools | None, dict[str, Bools]]:
+    """Return where units are eligible, (N,), and where that is missing, by the column's name."""
+    if options.pname is None:
+        return None, {}
+    eligible, missing = read_eligible(data[options.pname], count, package)
+    return eligible, {options.pname: missing}
 
 
 def _covariates(
@@ -315,6 +328,7 @@ def _in_order(
         _number_clusters(sample)
         rules.compare_again(sample)
     checks.check_what_is_left(sample)
+    check_eligible(sample)
     if sample.rows.x is None:
         rules.evaluate_covariates(sample, again=True)
     sample.say()

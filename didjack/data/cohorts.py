@@ -145,8 +145,8 @@ def first_treated(data: Any, treatment: str, tname: str, idname: str) -> Any:
     tname : str
         Column of the period: whole numbers, pandas Periods, or dates of a regular frequency.
     idname : str
-        Column of what is treated: the unit of a panel; of repeated cross sections, or of several
-        rows a period, the state or whatever else is treated as a whole.
+        Column of the level at which treatment varies: the unit of a panel; in repeated cross
+        sections, or with several rows per period, the state or another group.
 
     Returns
     -------
@@ -154,9 +154,9 @@ def first_treated(data: Any, treatment: str, tname: str, idname: str) -> Any:
         (N,) named "first_treated", of the kind of `data` and in its order, for `gname` of `csdid`:
         a period of the column `tname`; missing (NaN, NaT, null) where a unit is never treated.
         Whole numbers of pandas are floats where some are missing. Of pandas, ``attrs`` has n_units,
-        n_never_treated, n_always_treated (treated whenever seen), n_unseen_before (not seen in the
-        period before the first one seen treated) and n_unseen_last (not seen treated, nor in the
-        last period).
+        n_never_treated, n_always_treated (treated in all observed periods), n_unseen_before (not
+        observed in the period before the first treated one) and n_unseen_last (not observed in the
+        last period, and never observed as treated).
 
     Raises
     ------
@@ -164,13 +164,14 @@ def first_treated(data: Any, treatment: str, tname: str, idname: str) -> Any:
         Treatment that is neither 0 nor 1, or is switched off again; rows of one unit and period
         that differ in it; a missing value in one of the columns.
     OptionError
-        An argument that is no name of a column.
+        An argument is not the name of a column.
 
     Warns
     -----
     SampleWarning
-        Units whose cohort may be another, as they are treated whenever seen, or not seen just
-        before or up to the end. Where a larger group is treated as a whole, name it in `idname`.
+        Units whose cohort is uncertain: treated in all observed periods, or not observed just
+        before treatment or up to the end. If a larger group is treated as a whole, name it in
+        `idname`.
 
     Examples
     --------

@@ -92,6 +92,8 @@ class Rows:
     count : (N,) how many rows of the user's table each row stands for, with the mean of their
         outcomes and the sum of their weights; None: one
     square : (N,) sum of the squared weights of these; None: one each
+    eligible : (N,) whether the row's unit is one of those whom the treatment concerns, or None
+        where all are
     moments : (N, k, k + 4) sums over rows that differ in their covariates z, the first of which is
         the intercept: of w z z', of w z y, and of z; then the least and largest z that has a
         weight; None: all have those in `x`
@@ -106,6 +108,7 @@ class Rows:
     x: Floats | None
     count: Ints | None = field(default=None, kw_only=True)
     square: Floats | None = field(default=None, kw_only=True)
+    eligible: Bools | None = field(default=None, kw_only=True)
     moments: Floats | None = field(default=None, kw_only=True)
 
     def arrays(self) -> dict[str, Any]:

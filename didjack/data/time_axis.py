@@ -44,6 +44,13 @@ class TimeAxis:
     shift: pd.Timedelta = _NO_SHIFT
     at_end: bool = False
 
+    @property
+    def words(self) -> str:
+        """Name what the labels are."""
+        if self.kind in ("int", "float"):
+            return "numbers"
+        return f"{self.kind} {self.freq or self.dtype}"
+
     def labels(self, values: Iterable[int] | Ints) -> pd.Index:
         """Return the user's labels of integer periods."""
         whole = np.asarray(values, dtype=np.int64)

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from didjack._typing import NEVER, Floats, Ints
+from didjack._typing import NEVER, Bools, Floats, Ints
 from didjack.data.balance import is_balanced, times_observed
 from didjack.data.labels import distinct
 from didjack.data.sample import CleanData
@@ -65,6 +65,8 @@ def panel_rows(clean: CleanData, options: EstimationOptions) -> RowArrays:
     """Arrange the units of a balanced panel by cohort and cluster."""
     pivot = _Pivot.from_rows(clean.unit, clean.period, clean.periods.size)
     cohorts, cohort = np.unique(pivot.first(clean.cohort), return_inverse=True)
+    eligible = None if clean.eligible is None else pivot.first(clean.eligible)
+    cohorts, cohort = _classes(cohorts, cohort, eligible)
     key = cohort * len(clean.cluster_labels) + pivot.first(clean.cluster)
     unit = np.argsort(key, kind="stable")
     strata = Strata.from_keys(key[unit], 1, len(clean.cluster_labels))
@@ -94,8 +96,28 @@ def panel_rows(clean: CleanData, options: EstimationOptions) -> RowArrays:
         cluster_labels=clean.cluster_labels,
         of_units=clean.count is None,
         weighted=clean.weight is not None,
+        kinds=_kinds(clean),
     )
     return RowArrays(layout, y, x, w, everyone, strata, unit, first_weight, level, square)
+
+
+def _kinds(clean: CleanData) -> int:
+    """Return how many classes of rows each cohort has."""
+    return 1 if clean.eligible is None else 2
+
+
+def _classes(cohorts: Ints, cohort: Ints, eligible: Bools | None) -> tuple[Ints, Ints]:
+    """Divide cohorts by eligibility: return the cohort of each class, and the class of each row.
+
+    Parameters
+    ----------
+    cohorts : (G,) sorted
+    cohort : (n,) position of the cohort of each row
+    eligible : (n,) or None
+    """
+    if eligible is None:
+        return cohorts, cohort
+    return np.repeat(cohorts, 2), 2 * cohort + eligible
 
 
 def _counts(clean: CleanData, pivot: _Pivot, unit: Ints) -> tuple[Floats, Floats]:
@@ -226,6 +248,7 @@ def pooled_rows(clean: CleanData, options: EstimationOptions, collapse: bool) ->
         of_units=clean.count is None,
         weighted=clean.weight is not None,
         balanced=balanced,
+        kinds=_kinds(clean),
     )
     return RowArrays(
         layout,
@@ -334,10 +357,11 @@ def _ordered(values: Floats, order: Ints) -> Floats:
 
 
 def _strata_keys(clean: CleanData) -> tuple[Ints, Ints]:
-    """Return the cohorts, sorted, and (cohort, period, cluster) of each row as one number, (N,)."""
+    """Return the cohorts of the classes, and (class, period, cluster) of each row as one number."""
     treated = clean.cohort != NEVER
     never = int(clean.cohort[treated].max(initial=0)) + 1  # a narrow range is coded without sorting
     cohorts, key = distinct(np.where(treated, clean.cohort, never))
+    cohorts, key = _classes(cohorts, key, clean.eligible)
     for codes, size in (
         (clean.period, clean.periods.size),
         (clean.cluster, len(clean.cluster_labels)),

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import partial
 from typing import Any, NamedTuple, assert_never
 
 import numpy as np
@@ -25,10 +26,7 @@ def absence(source: SumSource, cell: Cell) -> str:
     """Say which rows a cell of the full sample lacks: "no treated rows: period 4"."""
     layout = source.layout
     arms = layout.arms(*cell.periods)
-    sides: dict[Classes, str] = {(cell.cohort,): "treated"}
-    for comparison in cell.comparisons:
-        sides.setdefault((comparison.treated,), "control")
-        sides.setdefault(comparison.others, "control")
+    sides = _sides(cell) if layout.kinds == 1 else _sides_by_eligibility(source, cell)
     periods = layout.axis.labels(layout.periods[[cell.time, cell.base]])
     names = [f"period {periods[0]}", f"base period {periods[1]}"]
     if cell.is_base:  # the period is its own base
@@ -41,6 +39,28 @@ def absence(source: SumSource, cell: Cell) -> str:
             if where:
                 parts.append(f"no {word} {what}" + _in(where, layout.panel))
     return "; ".join(dict.fromkeys(parts))
+
+
+def _sides(cell: Cell) -> dict[Classes, str]:
+    """Return the classes that a cell reads, and what their units are called."""
+    sides: dict[Classes, str] = {(cell.cohort,): "treated"}
+    for comparison in cell.comparisons:
+        sides.setdefault((comparison.treated,), "control")
+        sides.setdefault(comparison.others, "control")
+    return sides
+
+
+def _sides_by_eligibility(source: SumSource, cell: Cell) -> dict[Classes, str]:
+    """Do the same for a triple difference; a control cohort that lacks nothing will do."""
+    arms = source.layout.arms(*cell.periods)
+    sides: dict[Classes, str] = {(cell.cohort,): "eligible"}
+    for one in cell.comparisons:
+        word = "eligible" if one.others[0] % 2 else "other"
+        sides.setdefault(one.others, word if cell.cohort - 1 in one.others else f"{word} control")
+    for sizes in cell.sizes:
+        if not any(_lacks(source, classes, arm) for classes in sizes for arm in arms):
+            return {classes: word for classes, word in sides.items() if "control" not in word}
+    return sides
 
 
 def _in(periods: list[str], panel: bool) -> str:
@@ -57,6 +77,10 @@ def _lacks(source: SumSource, cohorts: Classes, arm: Arm) -> str:
 # ---- cells ---------------------------------------------------------------------------------------
 
 
+Sizes = tuple[Classes, Classes]
+"""Two sets of classes whose weights say how much a comparison counts."""
+
+
 class SignedComparison(NamedTuple):
     """One 2x2 comparison and the sign with which it counts in a cell.
 
@@ -65,11 +89,14 @@ class SignedComparison(NamedTuple):
     sign : 1 or -1
     treated : class of the treated rows
     others : classes that they are compared with
+    sizes : eligible and other units of a control cohort, if the cell has several: it counts by
+        1 / (1/n_1 + 1/n_0), n the weights of the two, over the sum of that over all of them
     """
 
     sign: int
     treated: int
     others: Classes
+    sizes: Sizes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +123,13 @@ class Cell:
         """All other classes that it reads, each once."""
         if len(self.comparisons) == 1:
             return self.comparisons[0].others
-        read = {c for _, treated, others in self.comparisons for c in (treated, *others)}
+        read = {c for one in self.comparisons for c in (one.treated, *one.others)}
         return tuple(sorted(read - {self.cohort}))
+
+    @property
+    def sizes(self) -> tuple[Sizes, ...]:
+        """The control cohorts that are weighted against each other, each once."""
+        return tuple(dict.fromkeys(one.sizes for one in self.comparisons if one.sizes is not None))
 
     @property
     def periods(self) -> tuple[int, int, int | None]:
@@ -141,6 +173,7 @@ def plan_cells(
     horizon: int,
     options: EstimationOptions,
     full: bool = False,
+    kinds: int = 1,
 ) -> Plan:
     """List the cells of a sample, after the sample rules that depend on what is present in it.
 
@@ -157,13 +190,14 @@ def plan_cells(
     options : EstimationOptions
     full : whether this is the full sample, to which the rule on samples without never-treated
         units has been applied before
+    kinds : as of `Layout`; cohorts are there if one of their classes is
     """
     d = options.anticipation
     observed = np.flatnonzero(present.any(axis=0))
     if not observed.size:
         return Plan((), 0, 0)
     first, last = periods[observed[0]], periods[observed[-1]]
-    some = present.any(axis=1)
+    some = cohorts_there(present, kinds)
     reach = horizon if last == periods[-1] else last
     value = np.where(cohorts > reach + d, NEVER, cohorts)
     if not full and not (some & (value == NEVER)).any():
@@ -171,17 +205,28 @@ def plan_cells(
         value = np.where(value == g_last, NEVER, value)
         observed = observed[periods[observed] < g_last - d]
     treated = np.flatnonzero(some & (value != NEVER) & (value > first + d))
-    cells = tuple(_cells(treated, value, periods, observed, options))
+    planned = (TripleDifferences if kinds > 1 else Comparisons)(value, options.control_group)
+    cells = tuple(_cells(treated, value, periods, observed, options, planned))
     return Plan(cells, int(first), int(periods[observed[-1]]) if observed.size else int(first))
 
 
+def cohorts_there(present: Bools, kinds: int) -> Bools:
+    """Return which classes, (C,), are of a cohort with rows."""
+    some = present.reshape(-1, kinds * present.shape[1]).any(axis=1)
+    return np.repeat(some, kinds)
+
+
 def _cells(
-    treated: Ints, value: Ints, periods: Ints, observed: Ints, options: EstimationOptions
+    treated: Ints,
+    value: Ints,
+    periods: Ints,
+    observed: Ints,
+    options: EstimationOptions,
+    planned: Comparisons,
 ) -> Iterator[Cell]:
     d, universal = options.anticipation, options.base_period == "universal"
     fixed = options.fix_weights == "base_period"
     position, period = observed.tolist(), periods[observed].tolist()
-    planned = Comparisons(value, options.control_group)
     for g in treated.tolist():
         before = bisect_left(period, int(value[g]) - d)
         if not before:
@@ -227,6 +272,52 @@ class Comparisons:
     def _after(self, period: int) -> tuple[int, ...]:
         later = self._value
         return self._known.get(period, lambda: tuple(np.flatnonzero(later > period).tolist()))
+
+
+class TripleDifferences(Comparisons):
+    """Which comparisons a triple difference is the sum of.
+
+    The eligible units of a cohort are compared with its other units, and with the eligible and the
+    other units of control cohorts; the last counts negatively. Where cohorts that are not yet
+    treated are controls, each of them is compared apart, as their shares of eligible units differ.
+    The latest come first, so that cells have in common what they can.
+
+    Source: Ortiz-Villavicencio & Sant'Anna (2025), arXiv:2505.09942.
+    """
+
+    def of_class(self, g: int, latest: int) -> tuple[SignedComparison, ...]:
+        """Return the comparisons of eligible units; no effect is asked for on the others."""
+        if g % 2 == 0:
+            return ()
+        match self._control_group:
+            case "nevertreated":
+                controls, apart = self._control_cohorts(int(NEVER) - 1), False
+            case "notyettreated":
+                controls, apart = self._control_cohorts(latest), True
+            case _:
+                assert_never(self._control_group)
+        found = [SignedComparison(1, g, (g - 1,))]
+        for sizes in controls:
+            eligible, others = sizes
+            if g not in eligible:
+                weighted = sizes if apart else None
+                found.append(SignedComparison(1, g, eligible, weighted))
+                found.append(SignedComparison(-1, g, others, weighted))
+        return tuple(found) if len(found) > 1 else ()
+
+    def _control_cohorts(self, period: int) -> tuple[Sizes, ...]:
+        """Return the eligible and the other classes of each cohort treated later, the last first.
+
+        Cohorts that are not treated in this sample are one.
+        """
+        return self._known.get(("cohorts", period), partial(self._find_cohorts, period))
+
+    def _find_cohorts(self, period: int) -> tuple[Sizes, ...]:
+        later = np.unique(self._value[self._value > period])[::-1]
+        classes = [np.flatnonzero(self._value == cohort) for cohort in later]
+        return tuple(
+            (tuple(c[c % 2 == 1].tolist()), tuple(c[c % 2 == 0].tolist())) for c in classes
+        )
 
 
 # ---- estimates -----------------------------------------------------------------------------------

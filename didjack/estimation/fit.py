@@ -180,26 +180,29 @@ class Fit:
         """(K,) period of each cell, on the integer axis."""
         return self.layout.periods[[cell.time for cell in self.estimates.cells]]
 
-    @property
-    def _independent(self) -> InfluenceSource:
-        """Sums by unit or by cluster, whichever is taken to be independent."""
-        by_unit = self.by_unit
+    def _independent(self, by_unit: bool) -> InfluenceSource:
+        """Return sums by unit or by cluster, whichever is taken to be independent."""
         return self.once(("sums", by_unit), partial(self.source.influence, by_unit))
 
     @property
     def influence(self) -> Floats:
-        """Influence of units or clusters on ATT(g,t), (G, K); computed once for each."""
-        return self.once(("influence", self.by_unit), self._find_influence)
+        """Influence of units or clusters, whichever are independent, on ATT(g,t), (G, K)."""
+        return self.influence_by(self.by_unit)
 
-    def _find_influence(self) -> Floats:
+    def influence_by(self, by_unit: bool) -> Floats:
+        """Influence of units, or of clusters, on ATT(g,t), (G, K); computed once for each."""
+        return self.once(("influence", by_unit), partial(self._find_influence, by_unit))
+
+    def _find_influence(self, by_unit: bool) -> Floats:
         estimation, progress = self.options.estimation, self.options.inference.progress
-        return influence(self._independent, estimation, self.estimates.cells, progress)
+        return influence(self._independent(by_unit), estimation, self.estimates.cells, progress)
 
-    def weight_influence(self, by_cell: bool) -> Floats:
+    def weight_influence(self, by_cell: bool, by_unit: bool) -> Floats:
         """Influence of units or clusters on the weights of the cells, (G, K)."""
+        source = self._independent(by_unit)
         if by_cell:
-            return treated_influence(self._independent, self.estimates.cells)
-        return self._independent.by_cohort()[:, self.cell_cohort_position]
+            return treated_influence(source, self.estimates.cells)
+        return source.by_cohort()[:, self.cell_cohort_position]
 
     def cell_status(self) -> list[Status]:
         """Return why each cell has an estimate of the full sample or not, (K,)."""
@@ -276,12 +279,12 @@ class Fit:
         """Describe sample and options, for `glance` and `summary`."""
         layout, sample = self.layout, self.options.sample
         estimation, inference = self.options.estimation, self.options.inference
-        return {
+        about: dict[str, object] = {
             "n_obs": layout.n_obs,
             "n_units": int(layout.n_units.sum()),
             "n_clusters": layout.n_clusters,
             "n_treated_clusters": int(layout.treated_clusters.sum()),
-            "n_groups": int((layout.cohorts != NEVER).sum()),
+            "n_groups": int((layout.distinct_cohorts != NEVER).sum()),
             "n_periods": layout.periods.size,
             "control_group": estimation.control_group,
             "base_period": estimation.base_period,
@@ -296,3 +299,4 @@ class Fit:
             "undefined": inference.undefined,
             "alpha": inference.alpha,
         }
+        return about if sample.pname is None else about | {"pname": sample.pname}

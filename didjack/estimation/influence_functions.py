@@ -10,12 +10,15 @@ Sources: Sant'Anna & Zhao (2020), doi:10.1016/j.jeconom.2020.06.003, and Callawa
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from didjack._typing import Bools, Floats
-from didjack.estimation.cells import Cell
+from didjack.estimation import linear_systems
+from didjack.estimation.cells import Cell, Sizes
+from didjack.estimation.control_cohorts import influence_of_shares
 from didjack.estimation.estimators import Comparison, Derivatives, Point, Side
-from didjack.estimation.kernels import linear_algebra
 from didjack.estimation.kernels import logit as kernels
 from didjack.estimation.kernels.inputs import Contrast, Linear
 from didjack.estimation.layout import Classes
@@ -47,14 +50,35 @@ def influence(
     result = np.zeros((source.n_independent, len(cells)))
     estimates = solver.estimate(cells, FULL_SAMPLE)
     for group in solver.groups(cells):
-        for j in group.members:
+        share = solver.share(group, cells, group.members)
+        counts = np.ones(len(group.members)) if share is None else share[0]
+        for j, count in zip(group.members, counts.tolist(), strict=True):
             if np.isnan(estimates.att[0, j]):
                 result[:, j] = np.nan
-            elif not cells[j].is_base:
+            elif not cells[j].is_base and count > 0:
                 tally = source.tally()
                 _tally_cell(solver, group.comparison, cells[j], tally)
-                result[:, j] = group.added(result[:, j], tally.total())
+                total = tally.total()
+                result[:, j] = group.added(result[:, j], total if share is None else count * total)
+    for j, cell in enumerate(cells):
+        if len(cell.sizes) > 1 and not cell.is_base:
+            result[:, j] += influence_of_shares(source, cell, _parts(solver, cell))
     return result
+
+
+def _parts(solver: TwoByTwo, cell: Cell) -> dict[Sizes, float]:
+    """Return what each control cohort adds to a cell of the full sample, per unit of its share."""
+    parts = tuple(
+        replace(
+            cell,
+            comparisons=tuple(
+                one._replace(sizes=None) for one in cell.comparisons if one.sizes == sizes
+            ),
+        )
+        for sizes in cell.sizes
+    )
+    values = solver.estimate(parts, FULL_SAMPLE).att[0].tolist()
+    return dict(zip(cell.sizes, values, strict=True))
 
 
 def treated_influence(source: InfluenceSource, cells: tuple[Cell, ...]) -> Floats:
@@ -84,8 +108,8 @@ def _tally_cell(solver: TwoByTwo, comparison: Comparison, cell: Cell, tally: Tal
 
 def _solve(gram: Floats, rhs: Floats, keep: Bools) -> Floats:
     """Solve one system in the columns to keep, which are of full rank; zero elsewhere, (k,)."""
-    lower, scale, _ = linear_algebra.factor(gram[None].copy(), keep[None].copy(), False)
-    return np.asarray(linear_algebra.solve(lower, scale, rhs[None, None].copy())[0, 0])
+    lower, scale, _ = linear_systems.factor(gram[None].copy(), keep[None].copy(), False)
+    return np.asarray(linear_systems.solve(lower, scale, rhs[None, None].copy())[0, 0])
 
 
 class _OneSide:

@@ -59,6 +59,8 @@ class Layout:
     weighted : whether there are sampling weights
     balanced : whether pooled rows are those of a balanced panel, whose units have the weight of
         the first period in the p_g
+    kinds : how many classes each cohort has: one, or two next to each other, those whom the
+        treatment does not concern and then the eligible; any of them may have no rows
     """
 
     panel: bool
@@ -76,6 +78,7 @@ class Layout:
     of_units: bool = True
     weighted: bool = False
     balanced: bool = False
+    kinds: int = 1
 
     @property
     def k(self) -> int:
@@ -93,22 +96,40 @@ class Layout:
         return int(self.n_rows.sum())
 
     @property
+    def distinct_cohorts(self) -> Ints:
+        """(G,) first treated period of each cohort, whatever its classes."""
+        return self.cohorts[:: self.kinds]
+
+    @property
+    def treated_classes(self) -> Bools:
+        """(C,) which classes are treated at some time: of two of a cohort, the eligible."""
+        treated = np.arange(self.cohorts.size) % self.kinds == self.kinds - 1
+        return np.asarray(treated & (self.cohorts != NEVER))
+
+    @property
+    def units_of_cohorts(self) -> Ints:
+        """(H, G) number of units by cluster and cohort."""
+        return np.asarray(self.n_units.reshape(self.n_clusters, -1, self.kinds).sum(axis=2))
+
+    @property
     def treated_clusters(self) -> Bools:
         """(H,) whether a cluster has treated units."""
-        return np.asarray((self.n_units[:, self.cohorts != NEVER] > 0).any(axis=1))
+        return np.asarray((self.n_units[:, self.treated_classes] > 0).any(axis=1))
 
     @property
     def cohort_of_clusters(self) -> Ints:
         """(H,) position of the cohort of each cluster, the first of several; -1 without units."""
-        some = self.n_units > 0
+        some = self.units_of_cohorts > 0
         return np.where(some.any(axis=1), some.argmax(axis=1), -1)
 
     def relabelled(self, cohort: Ints) -> Layout:
-        """Put clusters, each in one cohort, into other ones, (H,) positions."""
+        """Put clusters, each in one cohort, into other ones, (H,) positions of cohorts."""
         share, n_units = np.zeros_like(self.share), np.zeros_like(self.n_units)
         rows = np.arange(self.n_clusters)
-        share[rows, cohort] = self.share.sum(axis=1)
-        n_units[rows, cohort] = self.n_units.sum(axis=1)
+        for kind in range(self.kinds):
+            at = cohort * self.kinds + kind
+            share[rows, at] = self.share[:, kind :: self.kinds].sum(axis=1)
+            n_units[rows, at] = self.n_units[:, kind :: self.kinds].sum(axis=1)
         return replace(self, share=share, n_units=n_units)
 
     def outcome(self, time: int) -> int:

@@ -15,13 +15,22 @@ from didjack.estimation.cells import (
     OtherCells,
     Plan,
     SignedComparison,
+    cohorts_there,
     plan_cells,
 )
-from didjack.estimation.layout import Layout
+from didjack.estimation.layout import Classes, Layout
 from didjack.estimation.sums import Presence, Spans, SumSource
 from didjack.estimation.two_by_two import TwoByTwo
 from didjack.leave_one_out import without
 from didjack.options import EstimationOptions
+
+NO_CELLS = {
+    1: "no ATT(g,t) can be formed: no cohort has rows before and after a base period, with control "
+    "rows in both",
+    2: "no triple difference can be formed: no cohort has eligible and other rows before and after "
+    "a base period, with control rows of both in both",
+}
+"""By how many classes cohorts have."""
 
 # ---- replan --------------------------------------------------------------------------------------
 
@@ -49,14 +58,11 @@ def estimate(
     solver, layout = TwoByTwo(source, options, progress), source.layout
     presence = source.presence()
     axes = (layout.cohorts, layout.periods, layout.horizon, options)
-    planned = plan_cells(presence.clusters > 0, *axes, full=full)
+    planned = plan_cells(presence.clusters > 0, *axes, full=full, kinds=layout.kinds)
     there = tuple(cell for cell in planned.cells if not solver.empty(cell)[0])
     if full and not there:
-        raise DataError(
-            "no ATT(g,t) can be formed: no cohort has rows before and after a base period, with "
-            "control rows in both"
-        )
-    some: Bools = np.any(presence.clusters > 0, axis=1)
+        raise DataError(NO_CELLS[layout.kinds])
+    some = cohorts_there(presence.clusters > 0, layout.kinds)
     cells = there
     if full:  # a control group without rows in any period is none: everybody is treated by then
         cells = tuple(
@@ -69,7 +75,7 @@ def estimate(
     others = [
         (replicates, plan)
         for replicates, present in _samples(presence, source.n_deleted)
-        if replicates.size and (plan := plan_cells(present, *axes)) != planned
+        if replicates.size and (plan := plan_cells(present, *axes, kinds=layout.kinds)) != planned
     ]
     known = {(cell.cohort, cell.time) for cell in cells}
     extra = {(cell.cohort, cell.time): cell for _, plan in others for cell in plan.cells}
@@ -162,17 +168,27 @@ def put_balanced(
     return found
 
 
-def _label(layout: Layout, cohort: int, period: int) -> tuple[int, int]:
-    return int(layout.cohorts[cohort]), int(layout.periods[period])
+def _label(layout: Layout, cohort: int, period: int) -> tuple[int, int, int]:
+    """Return what a class and a period are, whatever their positions."""
+    return int(layout.cohorts[cohort]), cohort % layout.kinds, int(layout.periods[period])
 
 
 def _moved(layout: Layout, rest: Layout, cell: Cell) -> Cell:
     """Give a cell of the rest the positions that it has in the full sample."""
     cohorts = _positions(layout, rest)
     position = np.searchsorted(layout.periods, rest.periods).tolist()
+
+    def moved(classes: Classes) -> Classes:
+        return tuple(cohorts[list(classes)].tolist())
+
     comparisons = tuple(
-        SignedComparison(sign, int(cohorts[treated]), tuple(cohorts[list(others)].tolist()))
-        for sign, treated, others in cell.comparisons
+        SignedComparison(
+            one.sign,
+            int(cohorts[one.treated]),
+            moved(one.others),
+            None if one.sizes is None else (moved(one.sizes[0]), moved(one.sizes[1])),
+        )
+        for one in cell.comparisons
     )
     return Cell(
         comparisons,
@@ -183,4 +199,6 @@ def _moved(layout: Layout, rest: Layout, cell: Cell) -> Cell:
 
 
 def _positions(layout: Layout, rest: Layout) -> Ints:
-    return np.searchsorted(layout.cohorts, rest.cohorts)
+    """Return the positions of the classes of the rest in the full sample, (C,)."""
+    first = np.searchsorted(layout.distinct_cohorts, rest.distinct_cohorts)
+    return np.asarray((first[:, None] * layout.kinds + np.arange(layout.kinds)).ravel())

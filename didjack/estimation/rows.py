@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from didjack._typing import Bools, Floats, Ints
+from didjack._typing import NEVER, Bools, Floats, Ints
 from didjack.data.labels import distinct
 from didjack.data.sample import CleanData
 from didjack.estimation.kernels import compiled, strata
@@ -214,20 +214,23 @@ class RowArrays:
 
 
 def relabelled_rows(rows: RowArrays, cohort: Ints) -> RowArrays:
-    """Put clusters, each in one cohort, into other ones, (H,) positions."""
-    strata = replace(rows.strata, cohort=cohort[rows.strata.cluster])
+    """Put clusters, each in one cohort, into other ones, (H,) positions of cohorts."""
+    kinds, strata = rows.layout.kinds, rows.strata
+    position = cohort[strata.cluster] * kinds + strata.cohort % kinds
+    strata = replace(strata, cohort=position)
     return replace(rows, layout=rows.layout.relabelled(cohort), strata=strata)
 
 
 def relabelled_sample(clean: CleanData, layout: Layout, cohort: Ints) -> CleanData:
     """Do the same to the sample that the rows were made of."""
-    return replace(clean, cohort=layout.cohorts[cohort[clean.cluster]])
+    return replace(clean, cohort=layout.distinct_cohorts[cohort[clean.cluster]])
 
 
 def treatment_rows(rows: RowArrays) -> RowArrays:
-    """Make the indicator of treatment, t >= g, the outcome."""
-    strata, periods = rows.strata, rows.layout.periods
-    cohort = rows.layout.cohorts[strata.cohort][:, None]
+    """Make the indicator of treatment, t >= g and eligible, the outcome."""
+    strata, periods, layout = rows.strata, rows.layout.periods, rows.layout
+    first = np.where(layout.treated_classes, layout.cohorts, NEVER)
+    cohort = first[strata.cohort][:, None]
     on = periods >= cohort if rows.layout.panel else periods[strata.period][:, None] >= cohort
     y = np.repeat(on.astype(np.float64), strata.sizes, axis=0)
     return replace(rows, y=y, level=np.empty(0))
@@ -236,10 +239,19 @@ def treatment_rows(rows: RowArrays) -> RowArrays:
 def treatment_sample(clean: CleanData) -> CleanData:
     """Do the same to the sample that the rows were made of."""
     treated = clean.periods[clean.period] >= clean.cohort
+    if clean.eligible is not None:
+        treated &= clean.eligible
     return replace(clean, y=treated.astype(np.float64))
 
 
 # ---- deletion ------------------------------------------------------------------------------------
+
+
+def deleted_sums(values: Floats, chosen: Ints, cluster: Ints, n_clusters: int) -> Floats:
+    """Return the sums of `kernels.strata.add_others`, (1 + n_clusters, m), of (S, m) values."""
+    sums = np.empty((1 + n_clusters, values.shape[1]))
+    kernels.add_others(values, chosen, cluster, sums, np.zeros(values.shape[1]))
+    return sums
 
 
 class Deletion:
@@ -264,7 +276,7 @@ class Deletion:
     def deleted(self, values: Floats, chosen: Ints) -> Floats:
         """Add up strata: (S, ...) -> (R, ...)."""
         flat = np.ascontiguousarray(values).reshape(len(values), -1)
-        result = kernels.deleted_sums(flat, chosen, self.rows.strata.cluster, self.n_deleted)
+        result = deleted_sums(flat, chosen, self.rows.strata.cluster, self.n_deleted)
         return np.asarray(result.reshape(-1, *values.shape[1:]))
 
     def by_stratum(self, values: Floats) -> Floats:

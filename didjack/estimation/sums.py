@@ -18,13 +18,13 @@ from didjack.data.balance import clusters_to_balance, may_balance, without_clust
 from didjack.data.sample import CleanData
 from didjack.errors import DataError
 from didjack.estimation.arrange import of_first_periods, panel_rows, pooled_rows
-from didjack.estimation.kernels import strata as kernels
 from didjack.estimation.layout import Arm, Classes, Layout
 from didjack.estimation.passes import LogitPasses, Tally
 from didjack.estimation.rows import (
     Deletion,
     RowArrays,
     StratumSums,
+    deleted_sums,
     relabelled_rows,
     relabelled_sample,
     treatment_rows,
@@ -217,7 +217,7 @@ class SumSource:
         steady = layout.panel or layout.balanced
         if not steady and n_periods < layout.periods.size:
             share = of_first_periods(self._rows_of_units(), n_periods)
-        return np.asarray(kernels.deleted_sums(share, clusters, clusters, self.n_deleted))
+        return deleted_sums(share, clusters, clusters, self.n_deleted)
 
     def _rows_of_units(self) -> RowArrays:
         """Return rows of one unit each."""
@@ -248,6 +248,18 @@ class SumSource:
         chosen = self._deletion.select(cohorts, arm.period)
         total = self._deletion.deleted(self._by_stratum.counts(arm), chosen)[:, 0]
         return np.rint(total).astype(np.int64)
+
+    def size(self, classes: Classes, arms: tuple[Arm, ...]) -> Floats:
+        """Return the weight of some classes, (R,).
+
+        On a balanced panel that of their units in the first period, otherwise that of their rows
+        in some arms.
+        """
+        if not self.layout.panel:
+            return np.asarray(np.sum([self.weights(classes, arm) for arm in arms], axis=0))
+        share = np.ascontiguousarray(self.layout.share[:, classes].sum(axis=1, keepdims=True))
+        clusters = np.arange(self.layout.n_clusters)
+        return np.asarray(deleted_sums(share, clusters, clusters, self.n_deleted)[:, 0])
 
     def by_cluster(self, arm: Arm, outcomes: Ints) -> ClusterSums:
         """Return sums of weights, and of some outcomes, by cluster and cohort."""
@@ -315,6 +327,12 @@ class InfluenceSource:
         key = self.codes * shape[1] + self.rows.strata.cohort_of_rows
         flat = np.bincount(key, weights=self.rows.share_weight, minlength=shape[0] * shape[1])
         return np.asarray(flat, dtype=np.float64).reshape(shape)
+
+    def size(self, classes: Classes, arms: tuple[Arm, ...]) -> Floats:
+        """Add up the weights of some classes, (G,), as `SumSource.size` does."""
+        if self.rows.layout.panel:
+            return np.asarray(self.by_cohort()[:, classes].sum(axis=1))
+        return np.asarray(np.sum([self.treated(c, arms) for c in classes], axis=0))
 
     def treated(self, cohort: int, arms: tuple[Arm, ...]) -> Floats:
         """Add up the weights of the rows of a cohort in some arms, (G,)."""

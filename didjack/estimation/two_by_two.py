@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.estimation.cells import Cell, CellEstimates, Code, Codes
-from didjack.estimation.estimators import ESTIMATORS, Comparison, Regression, Side
-from didjack.estimation.kernels import linear_algebra
+from didjack.estimation import linear_systems
+from didjack.estimation.cells import Cell, CellEstimates, Code, Codes, Sizes
+from didjack.estimation.control_cohorts import shares_of_cell
+from didjack.estimation.estimators import ESTIMATORS, Comparison, Regression, Side, with_columns
 from didjack.estimation.layout import Arm, Classes
-from didjack.estimation.propensity import Propensity, fit_propensity
+from didjack.estimation.propensity import Propensity, constant_overlap, fit_propensity
 from didjack.estimation.sums import SumSource
 from didjack.memo import Memo
 from didjack.options import EstimationOptions
@@ -28,18 +29,28 @@ class Group(NamedTuple):
     ----------
     number : which of the comparisons of these cells it is, the first, the second, ...
     sign : how it counts
+    sizes : those of the control cohort whose share it counts by; None: it counts fully
     comparison : Comparison
     members : positions of the cells
     """
 
     number: int
     sign: int
+    sizes: Sizes | None
     comparison: Comparison
     members: list[int]
 
-    def added(self, so_far: Floats, values: Floats) -> Floats:
-        """Add the comparison's values to the sum of those before it, or begin with them."""
+    def added(self, so_far: Floats, values: Floats, share: Floats | None = None) -> Floats:
+        """Add the comparison's values to the sum of those before it, or begin with them.
+
+        Parameters
+        ----------
+        share : of the comparison, if it does not count fully; where it is zero there may be no
+            values
+        """
         signed = values if self.sign > 0 else -values
+        if share is not None:
+            signed = np.where(share > 0, share * signed, 0.0)
         return signed if self.number == 0 else so_far + signed
 
 
@@ -50,7 +61,9 @@ class TwoByTwo:
         self, source: SumSource, options: EstimationOptions, progress: bool | None
     ) -> None:
         self.source = source
-        self.estimator = ESTIMATORS[options.est_method]
+        asked = ESTIMATORS[options.est_method]
+        self.estimator = with_columns(asked, source.layout.k)
+        self._asks_overlap = asked.has_logit
         self._drop = options.collinear == "drop"
         self._progress = progress
         self._memo = Memo()
@@ -60,16 +73,36 @@ class TwoByTwo:
         """Return one of the comparisons of a cell, apart from its outcomes."""
         periods = cell.periods
         arms = self._memo.get(("arms", periods), partial(self.source.layout.arms, *periods))
-        _, treated, others = cell.comparisons[number]
-        return Comparison(treated, others, arms)
+        one = cell.comparisons[number]
+        return Comparison(one.treated, one.others, arms)
 
     def empty(self, cell: Cell) -> Codes:
         """Return `Code.NO_TREATED`, `NO_COMPARISON` or 0 by replicate, (R,)."""
         code = self._empty_comparison(0, self._comparison(cell, 0))
         for number in range(1, len(cell.comparisons)):
-            lost = self._empty_comparison(number, self._comparison(cell, number))
-            code = np.where(code == Code.OK, lost, code)
+            if cell.comparisons[number].sizes is None:
+                lost = self._empty_comparison(number, self._comparison(cell, number))
+                code = np.where(code == Code.OK, lost, code)
+        if cell.sizes:
+            code = np.where(code == Code.OK, self._without_cohorts(cell), code)
         return code
+
+    def _without_cohorts(self, cell: Cell) -> Codes:
+        """Return the code of replicates in which none of the control cohorts is left, (R,)."""
+        some = np.any([share > 0 for share in self._shares(cell).values()], axis=0)
+        return np.where(some, Code.OK, Code.NO_COMPARISON).astype(np.int8)
+
+    def _shares(self, cell: Cell) -> dict[Sizes, Floats]:
+        """Return the share of each control cohort of a cell, (R,) each."""
+        arms = self._comparison(cell, 0).arms
+        make = partial(shares_of_cell, self.source, cell)
+        return self._memo.get(("shares", cell.sizes, arms), make)
+
+    def share(self, group: Group, cells: tuple[Cell, ...], members: list[int]) -> Floats | None:
+        """Return how much a comparison counts in some cells, (R, m); None: fully."""
+        if group.sizes is None:
+            return None
+        return np.stack([self._shares(cells[j])[group.sizes] for j in members], axis=1)
 
     def _empty_comparison(self, number: int, comparison: Comparison) -> Codes:
         """Return the code of one comparison; all that the first is compared with are controls."""
@@ -105,10 +138,11 @@ class TwoByTwo:
         """Collect cells that share rows and covariates, for their first comparisons, and so on."""
         groups: list[Group] = []
         for number in range(max((len(cell.comparisons) for cell in cells), default=0)):
-            found: dict[tuple[int, Comparison], list[int]] = {}
+            found: dict[tuple[int, Sizes | None, Comparison], list[int]] = {}
             for j, cell in enumerate(cells):
                 if number < len(cell.comparisons):
-                    key = cell.comparisons[number].sign, self._comparison(cell, number)
+                    one = cell.comparisons[number]
+                    key = one.sign, one.sizes, self._comparison(cell, number)
                     found.setdefault(key, []).append(j)
             groups += [Group(number, *key, members) for key, members in found.items()]
         return groups
@@ -121,9 +155,9 @@ class TwoByTwo:
 
     def _add_group(self, group: Group, replicates: Ints, into: CellEstimates) -> None:
         """Add one comparison to the estimates of the cells that share it."""
-        lost = self._empty_comparison(group.number, group.comparison)[replicates]
         code = into.code[:, group.members]
-        into.code[:, group.members] = np.where(code == Code.OK, lost[:, None], code)
+        lost = self._lost(group, into.cells)[replicates]
+        into.code[:, group.members] = np.where(code == Code.OK, lost, code)
         members = [j for j in group.members if not into.cells[j].is_base]
         if group.number == 0:
             weight = self._treated_weight(group.comparison)[replicates]
@@ -131,6 +165,12 @@ class TwoByTwo:
             into.att[:, [j for j in group.members if into.cells[j].is_base]] = 0.0
         if members and (into.code[:, members] == Code.OK).any():  # there is something to fit
             self._add_moving(group._replace(members=members), replicates, into)
+
+    def _lost(self, group: Group, cells: tuple[Cell, ...]) -> Codes:
+        """Return the code of replicates that have no rows for a comparison, (R, m) or (R, 1)."""
+        if group.sizes is None:
+            return self._empty_comparison(group.number, group.comparison)[:, None]
+        return np.stack([self._without_cohorts(cells[j]) for j in group.members], axis=1)
 
     def _add_moving(self, group: Group, replicates: Ints, into: CellEstimates) -> None:
         """Add one comparison to the estimates of cells that are not zero by construction."""
@@ -148,16 +188,20 @@ class TwoByTwo:
             ]
         att = contrasts[0][:, of_time] - contrasts[-1][:, of_base]
         failed, column = self._failures(comparison)
+        share, counts = self.share(group, into.cells, members), np.ones(1, dtype=bool)
+        if share is not None:
+            share = share[replicates]
+            counts = share > 0
         before = into.code[:, members]
-        code = np.where(before == Code.OK, failed[replicates][:, None], before)
-        trimmed = (code == Code.OK) & ~np.isfinite(att)
+        code = np.where((before == Code.OK) & counts, failed[replicates][:, None], before)
+        trimmed = (code == Code.OK) & ~np.isfinite(att) & counts
         into.code[:, members] = np.where(trimmed, Code.OVERLAP, code)
         into.column[:, members] = np.where(
             (code == Code.SINGULAR) & (before == Code.OK),
             column[replicates][:, None],
             into.column[:, members],
         )
-        into.att[:, members] = group.added(into.att[:, members], att)
+        into.att[:, members] = group.added(into.att[:, members], att, share)
         into.dropped[members] |= self._dropped(comparison)
 
     def regression(self, cohorts: Classes, arm: Arm) -> Regression:
@@ -168,7 +212,7 @@ class TwoByTwo:
     def _new_regression(self, cohorts: Classes, arm: Arm) -> Regression:
         gram = self.source.sums(cohorts, arm).gram
         keep = np.ones(gram.shape[:2], dtype=bool)
-        lower, scale, dependent = linear_algebra.factor(gram, keep, self._drop)
+        lower, scale, dependent = linear_systems.factor(gram, keep, self._drop)
         if not self._drop:
             lower[dependent >= 0] = 0.0
         return Regression(dependent, scale > 0, [lower, scale], {})
@@ -180,7 +224,7 @@ class TwoByTwo:
         if new:
             cross = self.source.sums(cohorts, arm).cross
             lower, scale = factors
-            solved = linear_algebra.solve(lower, scale, np.ascontiguousarray(cross[:, new]))
+            solved = linear_systems.solve(lower, scale, np.ascontiguousarray(cross[:, new]))
             beta.update({o: solved[:, number] for number, o in enumerate(new)})
             if len(beta) == cross.shape[1]:
                 factors.clear()
@@ -201,9 +245,15 @@ class TwoByTwo:
         for dependent in () if self._drop else self._dependent(comparison):
             new = (dependent >= 0) & (code == Code.OK)
             code[new], column[new] = Code.SINGULAR, dependent[new]
-        if self.estimator.has_logit:
-            code[(code == Code.OK) & ~self.propensity(comparison).overlap] = Code.OVERLAP
+        if self._asks_overlap:
+            code[(code == Code.OK) & ~self._overlap(comparison)] = Code.OVERLAP
         return code, column
+
+    def _overlap(self, comparison: Comparison) -> Bools:
+        """Return whether the propensities of a comparison stay away from one, (R,)."""
+        if self.estimator.has_logit:
+            return self.propensity(comparison).overlap
+        return constant_overlap(self.source, *comparison)
 
     def _dependent(self, comparison: Comparison) -> Iterator[Ints]:
         """Yield the first dependent column of each regression, or of the logit's design."""
@@ -213,7 +263,7 @@ class TwoByTwo:
         if self.estimator.has_logit and not regressions:
             logits = self.source.logits
             gram = logits.gram(logits.model(*comparison))
-            yield linear_algebra.factor(gram, np.ones(gram.shape[:2], dtype=bool), False)[2]
+            yield linear_systems.factor(gram, np.ones(gram.shape[:2], dtype=bool), False)[2]
 
     def _dropped(self, comparison: Comparison) -> Bools:
         """Return which covariates any fit of the full sample leaves out, (k,)."""

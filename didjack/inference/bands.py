@@ -18,13 +18,24 @@ FARTHEST = 1e100
 """Critical values are looked for up to here."""
 
 
+def enough_draws(n_draws: int, alpha: float) -> bool:
+    """Whether p-values from draws, the actual statistic included, can be below `alpha`.
+
+    Examples
+    --------
+    >>> enough_draws(999, 0.0011), enough_draws(999, 0.001)
+    (True, False)
+    """
+    return alpha * (n_draws + 1.0) > 1.0 + 1e-9
+
+
 @dataclass(frozen=True, slots=True)
 class CriticalValue:
     """A simulated critical value.
 
     Attributes
     ----------
-    value : the critical value
+    value : the critical value; infinite where draws are too few for `alpha`
     error : its simulation standard error
     n_draws : number of simulated directions
     """

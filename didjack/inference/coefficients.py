@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Floats, Ints
+from didjack.errors import OptionError
 from didjack.inference import joint_tests, statistics
-from didjack.inference.bands import CriticalValues
+from didjack.inference.bands import CriticalValues, enough_draws
 from didjack.inference.joint_tests import JointTest
 from didjack.inference.reference.joint import JointReference, JointTargets
 from didjack.inference.reference.t_statistics import Reference
-from didjack.inference.statistics import Variance
-from didjack.inference.targets import Targets, combine, target_size, varies
+from didjack.inference.statistics import ReferenceDistribution, Variance
+from didjack.inference.targets import Targets, combine, varies
 from didjack.inference.variance import KINDS
 from didjack.inference.variance.base import Evidence, VarianceInputs, VarianceKind
 from didjack.leave_one_out import Replicates
@@ -26,6 +27,7 @@ from didjack.wording import name_labels, plural
 
 WITH_ERROR = (StatusCode.OK, StatusCode.COMPOSITION, StatusCode.SKIPPED, StatusCode.IMPUTED)
 """With one of these a coefficient has a standard error, unless nothing varies."""
+UNMOVED = "nothing to impute, as cluster-level shocks cancel out of the estimate"
 
 
 class Largest(NamedTuple):
@@ -56,10 +58,11 @@ class Coefficients:
     Attributes
     ----------
     evidence : Evidence, M coefficients
+    memo : what was computed from them
     """
 
     evidence: Evidence
-    _memo: Memo = field(default_factory=Memo, repr=False)
+    memo: Memo = field(default_factory=Memo, repr=False)
 
     @property
     def targets(self) -> Targets:
@@ -79,7 +82,7 @@ class Coefficients:
         weights : (L, M), optional
             Linear combinations; default: the coefficients themselves.
         """
-        rows = self._memo.get(("rows", kind.name), partial(kind.rows, self.evidence))
+        rows = self.memo.get(("rows", kind.name), partial(kind.rows, self.evidence))
         if weights is not None:
             rows = kind.together(combine(rows, weights), self.evidence.options)
         return VarianceInputs(rows, self.evidence, weights)
@@ -91,7 +94,7 @@ class Coefficients:
     def variance_of(self, inputs: VarianceInputs, kind: VarianceKind | None = None) -> Variance:
         """Return the same from what it is made from; none where that is rounding error alone."""
         found = (self.kind if kind is None else kind).variance(inputs)
-        gone, size, weights = self.targets.base, self._size, inputs.weights
+        gone, size, weights = self.targets.base, self.evidence.size, inputs.weights
         if weights is not None:
             gone = ~(weights[:, ~gone] != 0).any(axis=1)
             size = np.abs(weights) @ size
@@ -102,11 +105,6 @@ class Coefficients:
             np.where(gone, 0, found.n_replicates),
             found.reference,
         )
-
-    @cached_property
-    def _size(self) -> Floats:
-        """The size of what the coefficients are made of, (M,): rounding errors go by it."""
-        return target_size(self.evidence.fit, self.targets)
 
     def covariance(self, kind: VarianceKind, weights: Floats | None = None) -> Floats:
         """Return the covariance matrix, (M, M) or (L, L); its diagonal is that of `variance`."""
@@ -138,25 +136,32 @@ class Coefficients:
     def _table(self, targets: Targets, variance: Variance, alpha: float) -> pd.DataFrame:
         estimate = targets.estimates.full
         n_composition = targets.estimated_otherwise().sum(axis=0) * self.evidence.options.jackknife
-        status = self._statuses(targets, variance)
+        status = self._statuses(targets, variance, self.kind)
         return statistics.coefficient_table(estimate, variance, alpha, n_composition, status)
 
     @cached_property
     def statuses(self) -> list[Status]:
         """What is special about each coefficient, (M,)."""
-        return self._statuses(self.targets, self.own_variance)
+        return self.statuses_under(self.kind)
 
-    def _statuses(self, targets: Targets, variance: Variance) -> list[Status]:
+    def statuses_under(self, kind: VarianceKind) -> list[Status]:
+        """Return the same, (M,), with the standard errors of another kind."""
+        return self._statuses(self.targets, self.variance(kind), kind)
+
+    def _statuses(self, targets: Targets, variance: Variance, kind: VarianceKind) -> list[Status]:
         options = self.evidence.options
         found = targets.status_of(
-            options.jackknife,
+            kind.needs_replicates,
             options.missing_replicates,
             self.evidence.fit.layout.cluster_labels,
         )
         bare = np.isnan(variance.std_error) & ~np.isnan(targets.estimates.full)
         for m in np.flatnonzero(bare).tolist():
-            if found[m].code in WITH_ERROR:
-                found[m] = Status(StatusCode.NO_VARIATION, detail=self.kind.no_variation)
+            reference = variance.reference
+            if found[m].code is StatusCode.IMPUTED and _unmoved(reference, m):
+                found[m] = replace(found[m], code=StatusCode.UNDEFINED, detail=UNMOVED)
+            elif found[m].code in WITH_ERROR:
+                found[m] = Status(StatusCode.NO_VARIATION, detail=kind.no_variation)
         return targets.with_coverage(found)
 
     def critical_words(self, alpha: float) -> str:
@@ -178,7 +183,7 @@ class Coefficients:
 
         Those without a standard error are left out: theirs are NaN. Computed once.
         """
-        return self._memo.get(("band", key_of(among), alpha), partial(self._band_of, among, alpha))
+        return self.memo.get(("band", key_of(among), alpha), partial(self._band_of, among, alpha))
 
     def _band_of(self, among: Ints, alpha: float) -> CriticalValues:
         value, error = np.full((2, among.size), np.nan)
@@ -230,10 +235,17 @@ class Coefficients:
     def band(self, alpha: float) -> tuple[Floats, CriticalValues]:
         """Return the ends of simultaneous intervals, (M, 2), and critical values, (m,).
 
-        An overall keeps its own interval. No interval is narrower than the pointwise one.
+        An overall keeps its own interval. No interval is narrower than the pointwise one. Raises
+        where `alpha` is too small for the number of draws: the band would be infinite.
         """
         which, variance = self.targets.components, self.own_variance
         found = self.band_values(which, alpha)
+        if np.isinf(found.value).any() and not enough_draws(found.n_draws, alpha):
+            raise OptionError(
+                f"alpha={alpha:g} is too small for a simultaneous band from {found.n_draws:,} "
+                f"draws: it must be above {1.0 / (found.n_draws + 1.0):.2g}; joint=False gives "
+                "pointwise intervals, which are not simulated"
+            )
         value = found.value
         estimate, margin = self.targets.estimates.full[which], value * variance.std_error[which]
         ends = self.intervals(alpha)
@@ -245,7 +257,7 @@ class Coefficients:
     def test(self, weights: Floats, values: Floats) -> JointTest:
         """Test that (L, M) linear combinations have the values (L,), or say why not; once."""
         key = ("test", key_of(weights), key_of(values), self.evidence.options.alpha)
-        return self._memo.get(key, partial(self._test, weights, values))
+        return self.memo.get(key, partial(self._test, weights, values))
 
     def _test(self, weights: Floats, values: Floats) -> JointTest:
         reason = self._untestable(weights)
@@ -269,7 +281,7 @@ class Coefficients:
     def _joint_reference(self, weights: Floats) -> JointReference | None:
         """Return the joint null distribution of (L, M) combinations, if there is one."""
         key = ("joint reference", key_of(weights))
-        return self._memo.get(key, partial(self._new_joint_reference, weights))
+        return self.memo.get(key, partial(self._new_joint_reference, weights))
 
     def _new_joint_reference(self, weights: Floats) -> JointReference | None:
         reference = self.variance(self.kind, weights).reference
@@ -308,6 +320,11 @@ class Coefficients:
                 "at most; test fewer at a time"
             )
         return ""
+
+
+def _unmoved(reference: ReferenceDistribution | None, at: int) -> bool:
+    """Whether the working model says nothing of a coefficient."""
+    return isinstance(reference, Reference) and bool(reference.which[at] < 0)
 
 
 def _range(values: Floats, form: str = ".2f") -> str:

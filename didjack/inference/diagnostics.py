@@ -16,7 +16,7 @@ from didjack.errors import (
     warn,
 )
 from didjack.estimation.fit import Fit
-from didjack.inference.targets import LEAST_REPLICATES, ROUNDING, Targets, target_size
+from didjack.inference.targets import LEAST_REPLICATES, ROUNDING, Targets
 from didjack.inference.variance import KINDS
 from didjack.inference.variance.base import Evidence, VarianceInputs
 from didjack.inference.variance.jackknife import deviations
@@ -27,16 +27,16 @@ from didjack.wording import label_text, name_labels, plural, short
 # ---- what each cluster does ----------------------------------------------------------------------
 
 
-def clusters(fit: Fit, overall: Targets | None) -> pd.DataFrame:
+def clusters(fit: Fit, overall: Evidence | None) -> pd.DataFrame:
     """Describe the clusters, one row each; see `Result.clusters`.
 
     Parameters
     ----------
-    overall : Targets whose last coefficient is the overall ATT, if there is one
+    overall : Evidence whose last coefficient is the overall ATT, if there is one
     """
     layout, sample = fit.layout, fit.options.sample
     theta = overall_theta(fit, overall)
-    reference = OverallReference.from_fit(fit, overall)
+    reference = OverallReference.from_evidence(overall)
     return pd.DataFrame(
         {
             "n_obs": layout.n_rows,
@@ -54,29 +54,29 @@ def clusters(fit: Fit, overall: Targets | None) -> pd.DataFrame:
     )
 
 
-def overall_theta(fit: Fit, overall: Targets | None) -> Replicates[np.float64]:
+def overall_theta(fit: Fit, overall: Evidence | None) -> Replicates[np.float64]:
     """Return the overall ATT in all replicates, (1 + H,); NaN where there is none."""
     if overall is None or not fit.options.inference.jackknife:
         return Replicates(np.full(1 + fit.layout.n_clusters, np.nan))
-    return overall.estimates.take(-1)
+    return overall.targets.estimates.take(-1)
 
 
-def overall_share(fit: Fit, overall: Targets | None) -> Floats:
+def overall_share(fit: Fit, overall: Evidence | None) -> Floats:
     """Return the share of each cluster in the variance of the overall ATT, (H,), or NaN."""
     if overall is None or not fit.options.inference.jackknife:
         return np.full(fit.layout.n_clusters, np.nan)
-    return share_in_target(fit, overall, -1)
+    return share_in_target(overall, -1)
 
 
-def share_in_target(fit: Fit, targets: Targets, at: int) -> Floats:
+def share_in_target(evidence: Evidence, at: int) -> Floats:
     """Return the share of each cluster in the variance of a coefficient, (H,).
 
     NaN where a replicate is missing; all of them if replicates differ by rounding errors only.
     """
-    theta = targets.estimates.take(at)
-    share = share_of_variance(theta, fit.options.inference.vcov)
+    theta = evidence.targets.estimates.take(at)
+    share = share_of_variance(theta, evidence.options.vcov)
     spread = np.sqrt(np.nansum((theta.deleted - theta.full) ** 2))
-    return share if spread > ROUNDING * target_size(fit, targets)[at] else share * np.nan
+    return share if spread > ROUNDING * evidence.size[at] else share * np.nan
 
 
 def treated_cohorts(fit: Fit) -> Bools:
@@ -87,22 +87,45 @@ def treated_cohorts(fit: Fit) -> Bools:
 
 def treated_clusters(fit: Fit, targets: Targets) -> Ints:
     """Count the clusters of the cohorts that each coefficient is an effect on, (M,)."""
-    there, position = fit.layout.n_units > 0, fit.cell_cohort_position
+    there = (fit.layout.n_units > 0).astype(np.int64)
+    return np.asarray((there @ _treated_by(fit, targets) > 0).sum(axis=0))
+
+
+def _treated_by(fit: Fit, targets: Targets) -> Bools:
+    """Return which cohorts each coefficient is an effect on, (C, M)."""
+    position = fit.cell_cohort_position
+    cohorts = np.arange(fit.layout.cohorts.size)
     if targets.aggregated is None:
-        return np.asarray(there[:, position].sum(axis=0))
-    cohorts = np.unique(position)
-    moves = np.array([targets.aggregated.loading.touches(position == c) for c in cohorts])
-    return np.asarray((there[:, cohorts].astype(np.int64) @ moves > 0).sum(axis=0))
+        return np.asarray(cohorts[:, None] == position)
+    loading = targets.aggregated.loading
+    return np.array([loading.touches(position == c) for c in cohorts])
+
+
+def unseen_variation(fit: Fit, targets: Targets) -> list[str]:
+    """Say what variation between clusters analytic standard errors miss, (M,); empty: none known.
+
+    The mean of a cohort in one cluster has no residual between clusters, whatever its shocks are.
+    """
+    treated, (_, n_control) = treated_clusters(fit, targets), _counts(fit)
+    single = (fit.layout.n_units > 0).sum(axis=0) == 1
+    behind = _treated_by(fit, targets)
+    all_single = behind.any(axis=0) & ~(behind & ~single[:, None]).any(axis=0)
+    found = np.where(all_single, SINGLE_COHORTS, "").astype(object)
+    found[treated == 1] = ONE_TREATED_CLUSTER
+    if n_control == 1:
+        found[found == ""] = ONE_CONTROL_CLUSTER
+    return [str(reason) for reason in found]
 
 
 def _cohorts(fit: Fit) -> list[tuple[object, ...]]:
     """List the labels of the cohorts in each cluster, the never-treated last."""
     layout = fit.layout
-    never = layout.cohorts == NEVER
+    cohorts = layout.distinct_cohorts
+    never = cohorts == NEVER
     labels = np.empty(never.size, dtype=object)
-    labels[~never] = layout.axis.labels(layout.cohorts[~never]).tolist()
+    labels[~never] = layout.axis.labels(cohorts[~never]).tolist()
     labels[never] = "never"
-    return [tuple(labels[row].tolist()) for row in layout.n_units > 0]
+    return [tuple(labels[row].tolist()) for row in layout.units_of_cohorts > 0]
 
 
 def treated_weight(fit: Fit) -> Floats:
@@ -145,14 +168,14 @@ def effective_number(weights: Floats) -> float:
     return float(weights.sum() ** 2 / square) if square > 0 else float("nan")
 
 
-def at_a_glance(fit: Fit, overall: Targets | None) -> dict[str, object]:
+def at_a_glance(fit: Fit, overall: Evidence | None) -> dict[str, object]:
     """Tell what the overall ATT is driven by, for `glance`.
 
     Parameters
     ----------
-    overall : Targets whose last coefficient is the overall ATT, if there is one
+    overall : Evidence whose last coefficient is the overall ATT, if there is one
     """
-    reference = OverallReference.from_fit(fit, overall)
+    reference = OverallReference.from_evidence(overall)
     return {
         "n_empty_clusters": int((fit.layout.n_units.sum(axis=1) == 0).sum()),
         "effective_clusters": effective_number(fit.layout.share.sum(axis=1)),
@@ -161,7 +184,7 @@ def at_a_glance(fit: Fit, overall: Targets | None) -> dict[str, object]:
         "critical_value": np.nan if reference is None else reference.critical_value,
         "critical_value_t": np.nan if reference is None else reference.student,
         "reference_method": "" if reference is None else reference.method,
-        "composition_share": composition_share(fit, overall),
+        "composition_share": composition_share(overall),
     }
 
 
@@ -188,18 +211,18 @@ class OverallReference:
     leverage: Floats
 
     @classmethod
-    def from_fit(cls, fit: Fit, overall: Targets | None) -> OverallReference | None:
+    def from_evidence(cls, overall: Evidence | None) -> OverallReference | None:
         """Compute it; None where there is no standard error or no reference distribution.
 
         Parameters
         ----------
-        overall : Targets whose last coefficient is the overall ATT, if there is one
+        overall : Evidence whose last coefficient is the overall ATT, if there is one
         """
-        if overall is None or not fit.options.inference.jackknife:
+        if overall is None or not overall.options.jackknife:
             return None
-        evidence = Evidence(fit.under(reference="model"), overall)
+        evidence = overall.under(reference="model")
         inputs = _last(evidence)
-        variance = KINDS[fit.options.inference.vcov].variance(inputs)
+        variance = KINDS[evidence.options.vcov].variance(inputs)
         loadings = inputs.loadings(0)
         if np.isnan(variance.std_error[0]) or loadings is None:
             return None
@@ -220,17 +243,22 @@ def _last(evidence: Evidence) -> VarianceInputs:
     return VarianceInputs(evidence.targets.theta[:, [-1]], evidence, weights)
 
 
-def composition_share(fit: Fit, overall: Targets | None) -> float:
+def composition_share(overall: Evidence | None) -> float:
     """Return the share of the overall ATT's variance from replicates that aggregate other cells."""
-    if overall is None or not fit.options.inference.jackknife:
+    if overall is None or not overall.options.jackknife:
         return np.nan
-    centre_on_mean = KINDS[fit.options.inference.vcov].centre_on_mean
-    square = deviations(overall.estimates.take([-1]), centre_on_mean)[0][:, 0] ** 2
-    total, turned = square.sum(), overall.changed()[:, -1]
+    centre_on_mean, targets = KINDS[overall.options.vcov].centre_on_mean, overall.targets
+    square = deviations(targets.estimates.take([-1]), centre_on_mean)[0][:, 0] ** 2
+    total, turned = square.sum(), targets.changed()[:, -1]
     return float(square[turned].sum() / total) if total > 0 else np.nan
 
 
 # ---- warnings ------------------------------------------------------------------------------------
+
+_UNSEEN = "own variation is not in the standard error"
+ONE_TREATED_CLUSTER = f"one treated cluster: its {_UNSEEN}"
+SINGLE_COHORTS = f"every treated cohort is in a single cluster: their {_UNSEEN}"
+ONE_CONTROL_CLUSTER = f"one control cluster: its {_UNSEEN}"
 
 FEW = 5
 """Fewer treated clusters than this, or clusters with control units, are worth a warning."""

@@ -167,13 +167,14 @@ class JointTest(Fields):
     Attributes
     ----------
     statistic : F
-    critical_value : what F is beyond with probability alpha if the restrictions hold
+    critical_value : exceeded by F with probability alpha if the restrictions hold; infinite if
+        p-values come from too few draws for a p-value below alpha
     df_num : rank of the covariance matrix of the restrictions
-    df_denom : degrees of freedom of the denominator, infinite for the normal distribution; None
-        where F is not compared with an F distribution, but with draws under the working model
+    df_denom : degrees of freedom of the denominator, infinite for the normal distribution; None if
+        the reference distribution is not F, but comes from draws under the working model
     p_value : float
     rank : the same as `df_num`
-    reason : why there is no test; empty where there is one
+    reason : why there is no test; empty if there is one
     simulation_error : standard error of a p-value from draws; 0 where nothing is simulated
     """
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from math import comb
 from typing import Any
@@ -21,7 +22,7 @@ from didjack.errors import OptionError
 from didjack.imports import load
 from didjack.inference.coefficients import Coefficients
 from didjack.inference.diagnostics import treated_weight
-from didjack.inference.reference.working_model import Design, Movements
+from didjack.inference.reference.working_model import Design
 from didjack.inference.statistics import Variance, statistics
 from didjack.inference.variance.base import VarianceInputs
 from didjack.inference.variance.jackknife import CV3
@@ -52,6 +53,13 @@ class Observed:
     ratio: float
     percentile: float
     n_sets: int
+
+    @property
+    def words(self) -> str:
+        """Say how noisy treated clusters were; empty where the data do not tell."""
+        if np.isnan(self.ratio):
+            return ""
+        return f"before treatment they were {self.ratio:.3g} times as noisy"
 
 
 def need_reference(coefficients: Coefficients, treated: Bools) -> CV3:
@@ -112,8 +120,19 @@ class NoiseRatios:
         table.insert(0, "target", pd.Series(np.repeat(np.array(labels, dtype=object), ratios.size)))
         return table
 
+    @property
+    def observed(self) -> Observed:
+        """What the data say; computed once."""
+        evidence = self._coefficients.evidence
+        make = partial(observed, evidence.design, self.treated, evidence.options.seed)
+        return self._coefficients.memo.get("observed noise", make)
+
     def breakdown(self, at: int, alpha: float) -> float:
-        """Return the largest ratio at which a coefficient is significant; 0 if at none."""
+        """Return the largest ratio at which a coefficient is significant; 0 if at none; once."""
+        search = partial(self._breakdown, at, alpha)
+        return self._coefficients.memo.get(("breakdown ratio", at, alpha), search)
+
+    def _breakdown(self, at: int, alpha: float) -> float:
         optimize = load("scipy.optimize")
         estimate = self._coefficients.targets.estimates.full[[at]]
 
@@ -135,6 +154,27 @@ class NoiseRatios:
         return float(np.exp(optimize.brentq(margin, grid[last], grid[last + 1], xtol=1e-9)))
 
 
+def reading(what: str, breakdown: float, alpha: float) -> str:
+    """Say in a sentence what a breakdown value means.
+
+    Examples
+    --------
+    >>> reading("overall ATT", 0.0, 0.05)
+    'The overall ATT is not significant at 5%, however noisy treated clusters are.'
+    """
+    level = f"{100 * alpha:g}%"
+    if np.isnan(breakdown):
+        return f"The {what} has no standard error."
+    if breakdown == 0.0 or np.isinf(breakdown):
+        verb = "is" if breakdown else "is not"
+        return f"The {what} {verb} significant at {level}, however noisy treated clusters are."
+    verb, only, be = ("is", "", "are") if breakdown >= 1.0 else ("would be", "only ", "were")
+    return (
+        f"The {what} {verb} significant at {level} {only}if treated clusters {be} at most "
+        f"{breakdown:.3g} times as noisy as the others."
+    )
+
+
 # ---- what the data say ---------------------------------------------------------------------------
 
 
@@ -147,8 +187,8 @@ def observed(design: Design, treated: Bools, seed: int) -> Observed:
     seed : of random sets, where there are more than `N_SETS`
     """
     change = design.movements.change
-    pairs = (~np.isnan(change[:, treated])).any(axis=1)
-    movement = Movements(change[pairs], design.movements.weight[pairs]).squares() / design.variance
+    pairs = np.asarray((~np.isnan(change[:, treated])).any(axis=1))
+    movement = design.movements.standardised(pairs).squares() / design.variance
     own, others = movement[treated], movement[~treated]
     own, others = own[~np.isnan(own)], others[~np.isnan(others)]
     if not own.size or not others.size or not others.sum() > 0:

@@ -27,17 +27,18 @@ class PreTest(Fields):
     Attributes
     ----------
     statistic : the largest absolute t statistic, or F
-    critical_value : what it is compared with
+    critical_value : of the statistic; infinite if p-values come from too few draws for a p-value
+        below alpha
     p_value : float
     lead : label of the coefficient with the largest t statistic; None for F
     df_num, df_denom : degrees of freedom of F; None where the statistic has no F distribution
     n_tested, n_leads : number of coefficients tested, and before treatment
     left_out : labels of the coefficients that are not tested
-    left_out_reasons : why, one each
+    left_out_reasons : the reason for each of them
     largest_violation : the largest absolute end of the simultaneous band of all coefficients before
         treatment that have a standard error
     simulation_error : standard error of a p-value from draws; 0 where nothing is simulated
-    reason : why there is no test; empty where there is one
+    reason : why there is no test; empty if there is one
     """
 
     _title: ClassVar[str] = "Test for pre-trends"
@@ -168,8 +169,13 @@ def pretest_words(coefficients: Coefficients, before: Ints, alpha: float) -> str
         return f"No test of pre-trends: {test.reason}."
     names = coefficient_names(coefficients.targets.index)
     lead = names[list(coefficients.targets.index).index(test.lead)]
-    return (
+    head = (
         f"Pre-trends ({test.n_tested} of {test.n_leads} leads): largest |t| {test.statistic:.2f} "
-        f"({lead}), critical value {test.critical_value:.2f}, p {p_text(test.p_value)}; "
+        f"({lead})"
+    )
+    if np.isinf(test.critical_value):
+        return f"{head}, p {p_text(test.p_value)}; alpha is too small for a test from draws."
+    return (
+        f"{head}, critical value {test.critical_value:.2f}, p {p_text(test.p_value)}; "
         f"violations up to {test.largest_violation:.3g} are not excluded."
     )

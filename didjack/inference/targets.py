@@ -27,6 +27,7 @@ from didjack.wording import label_text, name_some, short
 # ---- cell table ----------------------------------------------------------------------------------
 
 T = TypeVar("T", bound=np.generic)
+FAILED_FITS = (Code.OVERLAP, Code.SINGULAR)
 
 
 def cell_table(fit: Fit, by_cell: bool = False) -> CellTable:
@@ -46,6 +47,19 @@ def cell_table(fit: Fit, by_cell: bool = False) -> CellTable:
         last=estimated.shown.last,
         n_shown=len(estimated.shown.cells),
     )
+
+
+def design_table(fit: Fit, table: CellTable) -> CellTable:
+    """Return the table from which it follows how much each cell counts in the working model.
+
+    In triple differences the working model is that of the estimator without covariates throughout:
+    cells that have rows count, even if a logit or a regression on covariates failed.
+    """
+    if fit.layout.kinds == 1:
+        return table
+    estimated = fit.estimated(fit.options.inference.jackknife)
+    code = _joined([estimated.shown.code, estimated.extra.code])
+    return replace(table, att=np.where(np.isin(code, FAILED_FITS), 0.0, table.att))
 
 
 def _joined(parts: list[NDArray[T]]) -> NDArray[T]:
@@ -357,9 +371,8 @@ def _cell_size(fit: Fit) -> Floats:
     return np.asarray(by_period[ends].max(axis=1))
 
 
-def target_size(fit: Fit, targets: Targets) -> Floats:
-    """Return the size of what each coefficient is made of, (M,)."""
-    of_cells = cell_size(fit)
+def target_size(of_cells: Floats, targets: Targets) -> Floats:
+    """Return the size of what each coefficient is made of, (M,), from that of cells, (K,)."""
     if targets.aggregated is None:
         return of_cells
     return np.asarray(targets.aggregated.loading.magnitude().times(of_cells[None])[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -32,7 +32,17 @@ COMPARISONS: dict[ControlGroup, str] = {
 
 def effect(view: ResultView) -> str:
     """Name what is estimated, in one line."""
-    return f"effect on {one_line(view.options.yname)}"
+    design = "" if view.options.pname is None else " (triple differences)"
+    if view.sides:
+        outcomes = both(view, lambda one: one_line(one.options.yname))
+        return f"difference of effects on {outcomes}{design}"
+    return f"effect on {one_line(view.options.yname)}{design}"
+
+
+def both(view: ResultView, write: Callable[[ResultView], str]) -> str:
+    """Write something of a result, or of the results that it compares, where they differ in it."""
+    texts = dict.fromkeys(write(one) for one in view.sides or (view,))
+    return " / ".join(filter(None, texts))
 
 
 def coefficient_names(view: ResultView) -> list[str]:
@@ -142,6 +152,10 @@ class ResultView(Protocol):
         """The options of the call of `csdid`."""
 
     @property
+    def sides(self) -> Sequence[ResultView]:
+        """The results whose difference this is; none where it is not one."""
+
+    @property
     def about(self) -> Mapping[str, Any]:
         """Sample and options, by the names of `glance`."""
 
@@ -204,6 +218,10 @@ class ResultView(Protocol):
     @property
     def aggregation(self) -> Aggregation | None:
         """What `aggregate` was asked for; None for ATT(g,t) themselves."""
+
+    @property
+    def chosen_cohorts(self) -> pd.Index:
+        """Labels of the cohorts that `aggregate` was asked for; none where it was not."""
 
     @property
     def estimator(self) -> str:

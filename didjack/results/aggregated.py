@@ -10,12 +10,13 @@ import pandas as pd
 
 from didjack._typing import Ints
 from didjack.aggregation.aggregate import AggregatedEffects, aggregate
-from didjack.aggregation.schemes import SCHEMES, Scheme, Window
+from didjack.aggregation.schemes import Scheme, Window, bin_label
 from didjack.aggregation.shares import AggregatedShares
 from didjack.errors import OptionError
 from didjack.estimation.fit import Fit
-from didjack.inference.permutation.permuted import Overall
-from didjack.inference.targets import Targets, cell_table
+from didjack.inference.permutation.permuted import Overall, Permutable
+from didjack.inference.targets import Targets, cell_table, design_table
+from didjack.inference.variance.base import Evidence
 from didjack.options import (
     AggregationType,
     AggregationWeights,
@@ -50,7 +51,8 @@ class AggregateResult(Result):
     weights: AggregationWeights
 
     def _on(self, fit: Fit) -> AggregateResult:
-        return aggregate_result(fit, self.type, self.window, self.weights)
+        targets = aggregated_targets(fit, self.type, self.window, self.weights)
+        return AggregateResult(Evidence(fit, targets), self.type, self.window, self.weights)
 
     @property
     def title(self) -> str:
@@ -59,14 +61,14 @@ class AggregateResult(Result):
 
     @property
     def _scheme(self) -> Scheme:
-        return SCHEMES[self.type]
+        return self.window.scheme(self.type)
 
     @property
     def _before(self) -> Ints:
         aggregated = self._targets.aggregated
         if aggregated is None or not self._scheme.leads:
             return np.empty(0, dtype=np.int64)
-        before = aggregated.keys < -self.options.anticipation
+        before = self._scheme.before(aggregated.keys, self.options.anticipation)
         return np.flatnonzero(before & ~self._targets.base[: before.size])
 
     @property
@@ -89,7 +91,7 @@ class AggregateResult(Result):
         return self
 
     @property
-    def _overall(self) -> Overall:
+    def _overall(self) -> Permutable:
         return Overall(self.type, self.window, self.weights == "cell")
 
     @validate_keywords
@@ -99,7 +101,7 @@ class AggregateResult(Result):
         alpha: float | None = None,
         n_permutations: int = N_PERMUTATIONS,
     ) -> pd.DataFrame:
-        """Put the variance estimators side by side.
+        """Compare the variance estimators.
 
         Parameters
         ----------
@@ -114,13 +116,14 @@ class AggregateResult(Result):
         -------
         DataFrame
             Rows: ``"analytic"`` (units independent), ``"clustered"`` (analytic, by `cluster`;
-            where there is one), ``"bootstrap"``; where there are clusters to delete ``"CV3J"``, and
-            CV3 with its two references, ``"CV3, t(R-1)"`` and ``"CV3, model"``; of the overall ATT,
-            with up to 200 clusters and where they can be had, ``"randomization"``, see
+            where there is one), ``"bootstrap"``; where clusters can be deleted, ``"CV3J"``, and
+            CV3 with both reference distributions, ``"CV3, t(R-1)"`` and ``"CV3, model"``; for the
+            overall ATT, with up to 200 clusters and where available, ``"randomization"``, see
             `randomization_test`, and ``"placebo"``, see `placebo_test`. Columns: estimate,
             std_error, df, statistic, p_value, conf_low, conf_high; ratio, the standard error over
-            that of "CV3, model"; and invalid, why a row is known to be wrong in the design at hand,
-            empty where it is not. With ``which="all"``, rows are (coefficient, estimator).
+            that of "CV3, model"; and invalid, why a row is known to be wrong in this design, or
+            has no standard error; otherwise empty. With ``which="all"``, rows are
+            (coefficient, estimator).
 
         Raises
         ------
@@ -156,23 +159,23 @@ class AggregateResult(Result):
     def honest_inputs(
         self, critical_values: CriticalValues = "normal", alpha: float | None = None
     ) -> HonestInputs:
-        r"""Hand an event study to a sensitivity analysis of Rambachan and Roth (2023).
+        r"""Return the inputs of a sensitivity analysis of Rambachan and Roth (2023).
 
-        The coefficients have to be changes since one common period, so the call of `csdid` needs
+        The coefficients must be relative to one common base period, so the call of `csdid` needs
         ``base_period="universal"``; that period, event time -1 less `anticipation`, is left out.
 
-        These analyses take estimates for normal and their covariance for known. With few treated
-        clusters neither holds, and their sets are too small. ``critical_values="own"`` stretches
-        sigma so that normal intervals made from it are those of `confint`: an approximation, which
-        says nothing about weights that a method chooses by looking at sigma. The page
-        "Interoperability" has numbers. `trend_sensitivity` has the same restrictions, and allows
-        for few treated clusters.
+        These analyses treat the estimates as normal and their covariance matrix as known. With few
+        treated clusters neither holds, and their confidence sets are too small.
+        ``critical_values="own"`` scales sigma so that normal intervals based on it equal those of
+        `confint`. This is an approximation, and does not cover weights that a method chooses by
+        means of sigma; the page "Interoperability" has numbers. `trend_sensitivity` has the same
+        restrictions, and accounts for few treated clusters.
 
         Parameters
         ----------
         critical_values : {"normal", "own"}, default "normal"
-            "normal": sigma is `vcov`. "own": entry (i, j) is multiplied by c_i c_j / z^2, with
-            critical values c of the coefficients' own intervals and z of the normal distribution.
+            "normal": sigma is `vcov`. "own": entry (i, j) is multiplied by c_i c_j / z^2, with the
+            critical values c of the coefficients' intervals and z of the normal distribution.
         alpha : float, optional
             One minus the level of the intervals, the same as in the sensitivity analysis.
 
@@ -234,7 +237,7 @@ class AggregateResult(Result):
         ax : matplotlib Axes, optional
             Where to draw; default: a new figure. What is drawn there already stays.
         kind : {"coefficients", "replicates", "variance", "placebo"}
-            The coefficients with their intervals; the estimates without each cluster; the
+            The coefficients with their intervals; the leave-one-cluster-out estimates; the
             clusters' shares of the jackknife variance; the overall ATT and its placebos, see
             `placebo_test`. `compare`, `label`, `color`, `marker`, `offset`,
             `style` and `n_clusters` go with "coefficients" alone.
@@ -243,21 +246,21 @@ class AggregateResult(Result):
         joint : bool
             Add simultaneous intervals (thin), see `confint`.
         compare : {"CV3", "CV3J", "analytic", "bootstrap"}, optional
-            A second variance estimator, drawn beside the first.
+            A second variance estimator, drawn next to the first.
         coefficient : optional
             Label of a coefficient, for "replicates" and "variance"; default: the overall ATT.
         label : str, optional
-            Name of this result in the legend. Without one, the legend tells coefficients before
-            treatment from those after. Give one where a plot shows several results.
+            Name of this result in the legend. Without a name, the legend distinguishes coefficients
+            before treatment from those after. Set it where a plot shows several results.
         color : matplotlib colour, optional
             Of all coefficients; default: one colour before and another after treatment, or with
-            `label` the next of seven that colour-blind readers and grey print tell apart.
+            `label` the next of seven colours that are distinguishable when colour-blind or in grey.
         marker : str, optional
             Of all coefficients, one that matplotlib can fill: "o", "s", "D", "^", ...
         offset : float
             How far to the right the coefficients are drawn, between -0.5 and 0.5; neighbours are
-            1 apart. A second call with the same `ax`, a `label` and an `offset` puts another
-            result beside the first; see also `coefplot`.
+            1 apart. A second call with the same `ax`, a `label` and an `offset` adds another
+            result next to the first; see also `coefplot`.
         title : str, optional
             Default: what is drawn; "" for no title.
         legend : bool
@@ -285,9 +288,9 @@ class AggregateResult(Result):
 
         Notes
         -----
-        Open markers are changes from one period to the next: what comes before treatment with
+        Open markers are changes from one period to the next: estimates before treatment with
         ``base_period="varying"``. A cross has no standard error. Where a few intervals would
-        flatten all others, they are cut, and a triangle has the number that they go to; vertical
+        flatten all others, they are cut, and a triangle shows the value at which they end; vertical
         limits set before (``ax.set_ylim``) are kept.
 
         Examples
@@ -325,13 +328,13 @@ class AggregateResult(Result):
         )
 
     @property
-    def _overall_targets(self) -> Targets:
-        return self._targets
+    def _overall_evidence(self) -> Evidence:
+        return self._evidence
 
 
-def aggregate_result(
+def aggregated_targets(
     fit: Fit, kind: AggregationType, window: Window, weights: AggregationWeights
-) -> AggregateResult:
+) -> Targets:
     """Aggregate the cells of a fit.
 
     Parameters
@@ -343,13 +346,13 @@ def aggregate_result(
 
     Returns
     -------
-    AggregateResult
+    Targets
     """
     by_cell = weights == "cell"
-    scheme = SCHEMES[kind]
+    scheme = window.scheme(kind)
     table = cell_table(fit, by_cell)
     found = aggregate(table, kind, window, by_cell)
-    keys = _labels(scheme, found.keys, fit)
+    keys = _labels(found.keys, fit, scheme, window)
     labels = pd.DataFrame({scheme.label: [kind] if scheme.keys == "none" else keys})
     cells = np.array([cell.is_base for cell in fit.estimates.cells], dtype=bool)
     base = found.loading.touches(cells) & ~found.loading.touches(~cells)
@@ -358,17 +361,16 @@ def aggregate_result(
         BASE if zero else Status(StatusCode.MISSING, detail=why) if none else OK
         for zero, none, why in gaps
     ]
-    targets = Targets(
+    return Targets(
         labels=labels,
         index=pd.Index([*keys, OVERALL], name=None if scheme.keys == "none" else scheme.label),
         theta=found.theta,
         composition=found.composition,
         base=base,
         status=status,
-        shares=AggregatedShares(table, kind, window, by_cell),
+        shares=AggregatedShares(design_table(fit, table), kind, window, by_cell),
         aggregated=found,
     )
-    return AggregateResult(fit, targets, kind, window, weights)
 
 
 def _missing(aggregated: AggregatedEffects) -> list[str]:
@@ -381,12 +383,15 @@ def _missing(aggregated: AggregatedEffects) -> list[str]:
     ]
 
 
-def _labels(scheme: Scheme, keys: Ints, fit: Fit) -> pd.Index:
+def _labels(keys: Ints, fit: Fit, scheme: Scheme, window: Window) -> pd.Index:
     """Label the components of an aggregation."""
     match scheme.keys:
         case "none" | "numbers":
             return pd.Index(keys)
         case "periods":
             return fit.layout.axis.labels(keys)
+        case "bins":
+            assert window.bins is not None  # which make this scheme
+            return pd.Index([bin_label(window.bins[key]) for key in keys.tolist()])
         case _:
             assert_never(scheme.keys)

@@ -15,7 +15,7 @@ from didjack.aggregation.schemes import Scheme
 from didjack.errors import OptionError
 from didjack.estimation.fit import Fit
 from didjack.inference.coefficients import Coefficients
-from didjack.inference.permutation.permuted import Overall
+from didjack.inference.permutation.permuted import Permutable
 from didjack.inference.targets import Targets
 from didjack.inference.variance.base import Evidence
 from didjack.options import (
@@ -36,8 +36,15 @@ _of_warnings = attrgetter("vcov", "reference", "undefined")
 class BaseResult(ABC):
     """Coefficients of a fit, and the options of their inference."""
 
-    _fit: Fit
-    _targets: Targets
+    _evidence: Evidence
+
+    @property
+    def _fit(self) -> Fit:
+        return self._evidence.fit
+
+    @property
+    def _targets(self) -> Targets:
+        return self._evidence.targets
 
     @property
     def options(self) -> Options:
@@ -60,10 +67,10 @@ class BaseResult(ABC):
 
     @property
     def sample(self) -> pd.DataFrame:
-        """The ledger of the sample rules: what each one dropped or recoded, and why.
+        """The record of the sample rules: what each rule dropped or recoded, and why.
 
-        One row for each: rule, action, n_rows and n_units, reason, and the first examples. The last
-        is of the sample that is used.
+        One row per rule that applied: rule, action, n_rows and n_units, reason, and the first
+        examples. The last row is the final sample.
         """
         return own_frame(self._fit.ledger)
 
@@ -74,7 +81,7 @@ class BaseResult(ABC):
 
     @property
     @abstractmethod
-    def _overall(self) -> Overall:
+    def _overall(self) -> Permutable:
         """Which aggregation the overall ATT is."""
 
     @property
@@ -89,8 +96,8 @@ class BaseResult(ABC):
 
     @property
     @abstractmethod
-    def _overall_targets(self) -> Targets | None:
-        """Targets whose last coefficient is the overall ATT; None where there is none."""
+    def _overall_evidence(self) -> Evidence | None:
+        """Evidence whose last coefficient is the overall ATT; None where there is none."""
 
     @property
     @abstractmethod
@@ -117,20 +124,20 @@ class BaseResult(ABC):
         n_boot: int | None = None,
         seed: int | None = None,
     ) -> Self:
-        """Return the same result under other inference.
+        """Return the same result with other options of inference.
 
-        It is what `csdid` gives with these options, and `aggregate` after it: to the last digit,
-        and without estimating anything again. Replicates are computed if the first call did
-        without them, once for all results that are made of it.
+        The result equals that of `csdid` and `aggregate` with these options, to the last digit, but
+        nothing is estimated again. Jackknife replicates are computed if the first call did not need
+        them, once for all results.
 
         Parameters
         ----------
         vcov : {"CV3", "CV3J", "analytic", "bootstrap"}, optional
             Standard errors.
         reference : {"model", "t"}, optional
-            What t statistics of the jackknife are compared with.
+            Reference distribution of the jackknife's t statistics.
         undefined : {"impute", "nan", "skip", "raise"}, optional
-            What becomes of standard errors if an estimate cannot be had without some cluster.
+            Standard error if an estimate is not defined without some cluster, see `csdid`.
         alpha : float, optional
             One minus the level of intervals, for all methods of the result.
         n_boot : int, optional
@@ -141,7 +148,7 @@ class BaseResult(ABC):
         Returns
         -------
         GroupTimeResult or AggregateResult
-            As this one, which stays as it is. What is not given (None) is as in this one.
+            A new result; this one is not changed. Options that are None keep their values.
 
         Raises
         ------
@@ -155,7 +162,7 @@ class BaseResult(ABC):
         -----
         InferenceWarning
             A standard error is missing, or leaves clusters out; of ATT(g,t) also
-            FewClustersWarning. Said again only if `vcov`, `reference` or `undefined` changes.
+            FewClustersWarning. Repeated only if `vcov`, `reference` or `undefined` changes.
 
         Examples
         --------
@@ -181,7 +188,7 @@ class BaseResult(ABC):
 
     @cached_property
     def _coefficients(self) -> Coefficients:
-        return Coefficients(Evidence(self._fit, self._targets))
+        return Coefficients(self._evidence)
 
     @property
     def _view(self) -> View:
@@ -190,7 +197,7 @@ class BaseResult(ABC):
             coefficients=self._coefficients,
             title=self.title,
             scheme=self._scheme,
-            overall=lambda: self._overall_targets,
+            overall=lambda: self._overall_evidence,
             under=lambda kind: self._under(vcov=kind)._view,
             few_treated=self._few_treated,
             positions_before=self._before,

@@ -14,18 +14,18 @@ from didjack.wording import encodable
 
 @validate_keywords
 def replicates(self: BaseResult) -> pd.DataFrame:
-    """Return the estimates without each cluster.
+    """Return the leave-one-cluster-out estimates.
 
     Returns
     -------
     DataFrame
         Clusters x coefficients; NaN where an estimate cannot be computed. The overall of an
-        average comes last.
+        aggregation comes last.
 
     Raises
     ------
     OptionError
-        The result was made without jackknife.
+        The result has no jackknife standard errors.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def replicates(self: BaseResult) -> pd.DataFrame:
 
 @validate_keywords
 def influence(self: BaseResult) -> pd.DataFrame:
-    """Return what each cluster does to the estimates.
+    """Return the influence of each cluster on the estimates.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def influence(self: BaseResult) -> pd.DataFrame:
     Raises
     ------
     OptionError
-        The result was made without jackknife.
+        The result has no jackknife standard errors.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def influence(self: BaseResult) -> pd.DataFrame:
     """
     self._need_replicates("influence()")
     table = -(replicates(self) - self._targets.estimates.full)
-    overall = diagnostics.overall_theta(self._fit, self._overall_targets)
+    overall = diagnostics.overall_theta(self._fit, self._overall_evidence)
     size = np.abs(overall.full - overall.deleted)
     order = np.argsort(-np.nan_to_num(size, nan=np.inf), kind="stable")
     return pd.DataFrame(table.iloc[order])
@@ -113,24 +113,24 @@ def clusters(self: BaseResult) -> pd.DataFrame:
     12          13          0.068           0.106
     17          20          0.105           0.637
     """
-    return own_frame(diagnostics.clusters(self._fit, self._overall_targets))
+    return own_frame(diagnostics.clusters(self._fit, self._overall_evidence))
 
 
 @validate_keywords
 def glance(self: BaseResult) -> pd.DataFrame:
-    r"""Return one row about sample and options.
+    r"""Return one row about the sample and the options.
 
     n_empty_clusters is the number of clusters that the sample rules left without units; they
     are among n_clusters and count in the degrees of freedom, as in the reference packages.
 
     effective_clusters and effective_treated_clusters are
     :math:`(\sum_h w_h)^2 / \sum_h w_h^2` with the weight of all units, and of all treated
-    units, by cluster: as many clusters of equal weight are as unequal as these. For the mean
-    of independent units of equal variance this is the effective number :math:`G^*` of Carter,
-    Schnepel & Steigerwald (2017), doi:10.1162/REST_a_00639; in general theirs depends on an
-    assumed error covariance.
+    units, by cluster: the number of clusters if all have the same weight, and fewer otherwise. For
+    the mean of independent units of equal variance this is the effective number :math:`G^*` of
+    Carter, Schnepel & Steigerwald (2017), doi:10.1162/REST_a_00639; in general theirs depends on
+    an assumed error covariance.
 
-    Of a jackknife, under the working model that `reference` of `csdid` explains: g_star,
+    With a jackknife, under the working model that `reference` of `csdid` explains: g_star,
     :math:`(\sum_h \gamma_h)^2 / \sum_h \gamma_h^2` with the partial leverages of `clusters`;
     critical_value and critical_value_t, of the overall ATT under the model and of t(R - 1);
     reference_method, how its reference distribution was computed; composition_share, the share
@@ -141,7 +141,7 @@ def glance(self: BaseResult) -> pd.DataFrame:
     -------
     DataFrame
         One row: n_obs, n_units, n_clusters, n_treated_clusters, n_groups, n_periods, options of
-        the result by their names, n_empty_clusters, and what is explained above.
+        the result by their names, n_empty_clusters, and the quantities above.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def glance(self: BaseResult) -> pd.DataFrame:
     >>> print(*row[["g_star", "critical_value", "critical_value_t"]].astype(float).round(2))
     5.95 2.15 2.05
     """
-    overall = diagnostics.at_a_glance(self._fit, self._overall_targets)
+    overall = diagnostics.at_a_glance(self._fit, self._overall_evidence)
     row = self._fit.describe() | overall
     shown = {key: encodable(one) if isinstance(one, str) else one for key, one in row.items()}
     return pd.DataFrame([shown])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Never
+from typing import NamedTuple, Never
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,10 @@ from didjack._typing import Ints
 from didjack.errors import OptionError, UnknownOptionError
 from didjack.inference import statistics
 from didjack.inference.coefficients import Coefficients
-from didjack.inference.diagnostics import treated_clusters
+from didjack.inference.diagnostics import unseen_variation
 from didjack.inference.statistics import Variance
 from didjack.inference.variance import KINDS
-from didjack.inference.variance.base import Evidence
+from didjack.inference.variance.base import Evidence, VarianceKind
 from didjack.options import (
     Reference,
     Vcov,
@@ -26,6 +26,7 @@ from didjack.options import (
 )
 from didjack.results.base import BaseResult
 from didjack.results.result_view import View, labelled, own_frame, own_index
+from didjack.status import Status, StatusCode
 
 
 @validate_keywords
@@ -39,8 +40,8 @@ def tidy(
     alpha : float, optional
         One minus the level of the intervals; default: that of the result.
     overall : bool
-        Add the row "overall" of an aggregation, the last. That of a simple average, which is
-        nothing else, gets this label.
+        Add the row "overall" of an aggregation, as the last row. The only row of a simple average
+        gets this label.
     joint : bool
         Add the columns joint_low and joint_high, the simultaneous band of `confint`.
 
@@ -54,7 +55,8 @@ def tidy(
     Raises
     ------
     OptionError
-        `alpha` is no number between 0 and 0.5; `overall` of ATT(g,t), which have none.
+        `alpha` is no number between 0 and 0.5, or too small for a band from draws; `overall` of
+        ATT(g,t), which have none.
 
     Examples
     --------
@@ -111,7 +113,8 @@ def confint(
     Raises
     ------
     OptionError
-        `alpha` is no number between 0 and 0.5: 0.05 is the one of 95 percent.
+        `alpha` is not a number between 0 and 0.5; 0.05 gives 95% intervals. A band from B draws
+        also needs `alpha` above 1 / (B + 1), the smallest possible p-value.
 
     Notes
     -----
@@ -124,9 +127,9 @@ def confint(
     - otherwise: the quantile of the largest absolute value of a t vector with the estimated
       correlation and the smallest degrees of freedom (normal where these are infinite).
 
-    What is simulated depends on `seed`. A band is never narrower than the pointwise interval.
-    Coefficients without a standard error and base periods do not take part, nor does the
-    overall of an aggregation, which is an average of the others and keeps its own interval.
+    Simulated values depend on `seed`. A band is never narrower than the pointwise interval. It
+    does not include coefficients without a standard error, base periods, and the overall effect
+    of an aggregation, which is an average of the others and keeps its pointwise interval.
 
     References
     ----------
@@ -341,7 +344,46 @@ N_PERMUTATIONS = 199
 REFERENCES: dict[Reference, str] = {"t": "t(R-1)", "model": "model"}
 """Reference distributions of the default kind of variance, as rows call them; the last is that
 of the row to which standard errors are compared."""
-ONE_TREATED = "one treated cluster: its own variation is not in the standard error"
+
+
+class Estimator(NamedTuple):
+    """Variances of all coefficients under one of the estimators that are compared.
+
+    Attributes
+    ----------
+    variance, statuses : of the M coefficients
+    replicates : whether they are made from replicates
+    """
+
+    variance: Variance
+    statuses: list[Status]
+    replicates: bool
+
+    @classmethod
+    def from_coefficients(cls, coefficients: Coefficients, kind: VarianceKind) -> Estimator:
+        """Estimate them."""
+        statuses = coefficients.statuses_under(kind)
+        return cls(coefficients.variance(kind), statuses, kind.needs_replicates)
+
+    def invalid(self, unseen: list[str]) -> list[str]:
+        """Say why each coefficient's row is known to be wrong, (M,); empty where it is not.
+
+        Parameters
+        ----------
+        unseen : (M,) the variation between clusters that analytic standard errors miss
+        """
+        found = []
+        for bare, status, missed in zip(
+            np.isnan(self.variance.std_error), self.statuses, unseen, strict=True
+        ):
+            skipped = status.code is StatusCode.SKIPPED
+            if bare:
+                found.append(status.why_invalid())
+            elif self.variance.reference is not None or (self.replicates and not skipped):
+                found.append("")
+            else:
+                found.append(missed or (status.why_invalid() if skipped else ""))
+        return found
 
 
 def compare(
@@ -360,21 +402,21 @@ def compare(
     ----------
     tests : further rows of the last coefficient, by name
     """
-    found, tests = _variances(view), tests or {}
+    found, tests = _estimators(view), tests or {}
     names = list(found)
     # One row for each coefficient and, within it, each estimator.
     which = np.repeat(at, len(names))
     estimate = view.targets.estimates.full
-    tables = [statistics.statistics(estimate, one, alpha) for one in found.values()]
+    tables = [statistics.statistics(estimate, one.variance, alpha) for one in found.values()]
     values = {
         name: np.stack([table[name][at] for table in tables], axis=1).ravel() for name in tables[0]
     }
     table = pd.DataFrame(values)
     own = found.get("CV3, model")
-    table["ratio"] = np.nan if own is None else table["std_error"] / own.std_error[which]
-    alone = treated_clusters(view.fit, view.targets)[which] == 1
-    modelled = np.tile([one.reference is not None for one in found.values()], at.size)
-    table["invalid"] = np.where(alone & ~modelled & ~table["std_error"].isna(), ONE_TREATED, "")
+    table["ratio"] = np.nan if own is None else table["std_error"] / own.variance.std_error[which]
+    unseen = unseen_variation(view.fit, view.targets)
+    reasons = [one.invalid(unseen) for one in found.values()]
+    table["invalid"] = [reason[m] for m in at.tolist() for reason in reasons]
     further = pd.DataFrame(list(tests.values()), columns=table.columns).astype(table.dtypes)
     further["invalid"] = ""
     key, rows = view.index[[*which, *[at[-1]] * len(tests)]], [*names * at.size, *tests]
@@ -391,7 +433,7 @@ def _labels(key: pd.Index, rows: list[str], by_coefficient: bool) -> pd.Index:
     return pd.MultiIndex.from_arrays([*levels, rows], names=[*labels, "vcov"])
 
 
-def _variances(view: View) -> dict[str, Variance]:
+def _estimators(view: View) -> dict[str, Estimator]:
     """Estimate the variance of all coefficients in every way that the data allow.
 
     Kinds that need replicates come last, the default of them at the end, with each reference.
@@ -403,17 +445,17 @@ def _variances(view: View) -> dict[str, Variance]:
             continue
         name = kind.name
         if kind.clustered and not sample.by_unit:
-            if view.fit.source.layout.of_units:
+            if view.fit.layout.of_units:
                 alone = view.fit.under(vcov=kind.name).with_independent_units()
-                found[name] = Coefficients(Evidence(alone, view.targets)).variance(kind)
+                by_unit = Coefficients(Evidence(alone, view.targets))
+                found[name] = Estimator.from_coefficients(by_unit, kind)
             name = kind.clustered
-        found[name] = view.coefficients.variance(kind)
+        found[name] = Estimator.from_coefficients(view.coefficients, kind)
     if sample.panel or sample.cluster is not None:
         *others, default = [kind for kind in reversed(kinds) if kind.needs_replicates]
         coefficients = view.made_for(default)
-        found |= {kind.name: coefficients.variance(kind) for kind in others}
+        found |= {kind.name: Estimator.from_coefficients(coefficients, kind) for kind in others}
         for reference, name in REFERENCES.items():
-            fit = coefficients.evidence.fit.under(reference=reference)
-            own = Coefficients(Evidence(fit, coefficients.targets))
-            found[f"{default.name}, {name}"] = own.variance(default)
+            own = Coefficients(coefficients.evidence.under(reference=reference))
+            found[f"{default.name}, {name}"] = Estimator.from_coefficients(own, default)
     return found

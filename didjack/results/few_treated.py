@@ -8,7 +8,7 @@ import numpy as np
 
 from didjack.errors import DataError, OptionError
 from didjack.inference.diagnostics import FEW, treated_weight
-from didjack.inference.noise_sensitivity import NoiseRatios, observed
+from didjack.inference.noise_sensitivity import NoiseRatios, reading
 from didjack.results.base import BaseResult
 from didjack.results.estimates import MOST_CLUSTERS
 from didjack.results.permutation import placebos
@@ -20,7 +20,7 @@ def sentences(result: BaseResult, alpha: float) -> list[str]:
     fit = result._fit
     n_treated = int((treated_weight(fit) > 0).sum())
     options = fit.options.inference
-    if not 0 < n_treated < FEW or not options.jackknife or result._overall_targets is None:
+    if not 0 < n_treated < FEW or not options.jackknife or result._overall_evidence is None:
         return []
     overall = result._aggregation
     if np.isnan(overall._coefficients.own_variance.std_error[-1]):
@@ -50,18 +50,10 @@ def _noise(result: BaseResult, what: str, alpha: float) -> list[str]:
     """Say how much noisier treated clusters may be."""
     with suppress(OptionError):  # no clusters without treated units
         ratios = NoiseRatios(result._coefficients)
-        at = len(result._targets.index) - 1
-        value, level = ratios.breakdown(at, alpha), f"{100 * alpha:g}%"
-        seed = result.options.inference.seed
-        seen = observed(result._coefficients.evidence.design, ratios.treated, seed).ratio
-        before = "" if np.isnan(seen) else f"; before treatment they were {seen:.3g} times as noisy"
+        value = ratios.breakdown(len(result._targets.index) - 1, alpha)
         if np.isnan(value) or value == 0.0:
             return []
-        if np.isinf(value):
-            return [f"The {what} is significant at {level} however noisy treated clusters are."]
-        verb, only, be = ("is", "", "are") if value >= 1.0 else ("would be", "only ", "were")
-        return [
-            f"The {what} {verb} significant at {level} {only}if treated clusters {be} at most "
-            f"{value:.3g} times as noisy as the others{before}."
-        ]
+        seen = "" if np.isinf(value) else ratios.observed.words
+        sentence = reading(what, value, alpha)
+        return [f"{sentence[:-1]}; {seen}." if seen else sentence]
     return []

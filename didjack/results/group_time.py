@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,11 +11,22 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Ints
-from didjack.aggregation.schemes import SCHEMES, Window
+from didjack.aggregation.schemes import (
+    SCHEMES,
+    Scheme,
+    Window,
+    bin_label,
+    bin_of,
+    read_bins,
+    read_cohorts,
+    read_event_times,
+)
 from didjack.aggregation.shares import CellShares
+from didjack.errors import OptionError
 from didjack.estimation.fit import Fit
-from didjack.inference.permutation.permuted import Overall
+from didjack.inference.permutation.permuted import Permutable
 from didjack.inference.targets import Targets, report_partial
+from didjack.inference.variance.base import Evidence
 from didjack.options import (
     AggregationType,
     AggregationWeights,
@@ -25,11 +37,12 @@ from didjack.options import (
 )
 from didjack.reporting.plots.coefficient_plots import draw_cells
 from didjack.reporting.plots.points import Finish, Look, Style
-from didjack.results.aggregated import AggregateResult, aggregate_result
+from didjack.results.aggregated import AggregateResult, aggregated_targets
 from didjack.results.estimates import N_PERMUTATIONS
 from didjack.results.estimates import compare as side_by_side
 from didjack.results.result import PlotKind, Request, Result
 from didjack.results.result_view import report_inference
+from didjack.wording import name_some, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,12 +56,18 @@ __all__ = ["AggregateResult", "GroupTimeResult"]
 class GroupTimeResult(Result):
     """ATT(g,t) of every cohort g and period t, with their covariance.
 
-    Returned by `csdid`. `tidy()` has one row for each cohort and period; `aggregate()` averages
+    Returned by `csdid`. `tidy()` has one row for each cohort and period; `aggregate()` aggregates
     them.
     """
 
     def _on(self, fit: Fit) -> GroupTimeResult:
         return group_time_result(fit)
+
+    def _aggregated(
+        self, kind: AggregationType, window: Window, weights: AggregationWeights = "cohort"
+    ) -> AggregateResult:
+        targets = aggregated_targets(self._fit, kind, window, weights)
+        return AggregateResult(self._evidence.of(targets), kind, window, weights)
 
     @property
     def title(self) -> str:
@@ -64,7 +83,7 @@ class GroupTimeResult(Result):
         return self._simple
 
     @property
-    def _overall(self) -> Overall:
+    def _overall(self) -> Permutable:
         return self._simple._overall
 
     @property
@@ -94,15 +113,19 @@ class GroupTimeResult(Result):
         return self._fit.cells()
 
     @validate_keywords
-    def aggregate(
+    def aggregate(  # noqa: PLR0913 (there are so many ways to choose ATT(g,t))
         self,
         type: AggregationType = "simple",
         min_e: float | None = None,
         max_e: float | None = None,
         balance_e: float | None = None,
         weights: AggregationWeights = "cohort",
+        *,
+        cohorts: Sequence[Any] | None = None,
+        event_times: Sequence[int] | None = None,
+        bins: Sequence[tuple[float, float]] | None = None,
     ) -> AggregateResult:
-        r"""Average ATT(g,t).
+        r"""Aggregate ATT(g,t) by event time, by cohort, by period, or all of them.
 
         With :math:`p_g` the weighted share of cohort g, over existing cells:
 
@@ -117,12 +140,12 @@ class GroupTimeResult(Result):
         Parameters
         ----------
         type : {"simple", "event", "group", "calendar"}
-            What the average is over: all ATT(g,t) from treatment on ("simple"), those of each
-            event time ("event"), of each cohort ("group") or of each period ("calendar"); the
-            last three have an overall average, too.
+            Average over all ATT(g,t) from treatment on ("simple"), or over those of each event
+            time ("event"), each cohort ("group") or each period ("calendar"). The last three also
+            have an overall effect.
         min_e, max_e : float, optional
-            First and last event time, in periods ("event"); `max_e` also bounds t - g in
-            "simple" and "group".
+            First and last event time t - g, in periods ("event", and from treatment on "simple" and
+            "group").
         balance_e : float, optional
             Only cohorts observed for at least this many periods after treatment, and only event
             times that all of them have ("event").
@@ -131,6 +154,14 @@ class GroupTimeResult(Result):
             both periods together (what Stata's ``csdid`` up to 1.82 and ``csdidjack`` use for
             repeated cross sections). With "cell", "group" takes weighted means as well. Both
             agree on a balanced panel with constant weights.
+        cohorts : list, optional
+            First treated periods of the cohorts that take part, as in the data.
+        event_times : list of int, optional
+            Event times that take part.
+        bins : list of pairs, optional
+            First and last event times of bins ("event"), such as ``[(-5, -2), (3, 8)]``; infinite:
+            no bound. The effect of a bin is :math:`\sum p_g ATT(g,g+e) / \sum p_g` over its event
+            times and all g; overall, their mean over bins from treatment on.
 
         Returns
         -------
@@ -140,7 +171,8 @@ class GroupTimeResult(Result):
         Raises
         ------
         OptionError
-            An option that is not allowed, or a window without any ATT(g,t).
+            An option that is not allowed, a window or bin without any ATT(g,t), cohorts or event
+            times that there are not, or bins that overlap.
 
         Warns
         -----
@@ -160,15 +192,29 @@ class GroupTimeResult(Result):
         >>> res = didjack.csdid(df, "lemp", "year", "first.treat", "countyreal")
         >>> print(f"{res.aggregate('simple').overall['estimate']:.4f}")
         -0.0400
+
+        The effect in the first two years on the early cohorts, and years taken together:
+
+        >>> early = res.aggregate("simple", cohorts=[2004, 2006], event_times=[0, 1])
+        >>> print(f"{early.overall['estimate']:.4f}")
+        -0.0288
+        >>> bins = res.aggregate("event", bins=[(-3, -1), (0, 1), (2, 3)])
+        >>> bins.tidy()[["event_time", "estimate"]].round(4)
+          event_time  estimate
+        0   -3 to -1   -0.0006
+        1     0 to 1   -0.0273
+        2     2 to 3   -0.1190
         """
         kind = aggregation_type(type)
         check_choice("weights", weights)
-        window = Window(min_e, max_e, balance_e)
+        chosen = _chosen(self._fit, SCHEMES[kind], cohorts, event_times)
+        window = Window(min_e, max_e, balance_e, *chosen, None if bins is None else read_bins(bins))
         window.check(SCHEMES[kind])
+        _check_bins(self._fit, window)
         if (kind, window, weights) == ("simple", Window(), "cohort"):
             result = self._simple
         else:
-            result = aggregate_result(self._fit, kind, window, weights)
+            result = self._aggregated(kind, window, weights)
         if not report_partial(self._fit, result._view.targets, result.title):
             report_inference(result._view)
         return result
@@ -181,7 +227,7 @@ class GroupTimeResult(Result):
         alpha: float | None = None,
         n_permutations: int = N_PERMUTATIONS,
     ) -> pd.DataFrame:
-        """Put the variance estimators side by side, for an aggregated effect.
+        """Compare the variance estimators, for an aggregated effect.
 
         Parameters
         ----------
@@ -192,7 +238,7 @@ class GroupTimeResult(Result):
         alpha : float, optional
             One minus the level of the intervals; default: that of the result.
         n_permutations : int
-            Of the randomisation test of the overall ATT; 0: no such row.
+            Of the randomization test of the overall ATT; 0: no such row.
 
         Returns
         -------
@@ -221,7 +267,7 @@ class GroupTimeResult(Result):
         """
         if type is not None:
             kind = aggregation_type(type)
-            average = aggregate_result(self._fit, kind, Window(), "cohort")
+            average = self._aggregated(kind, Window())
             return average.compare_vcov(which, alpha, n_permutations)
         return side_by_side(self._view, self._view.components, self._level(alpha), True)
 
@@ -255,7 +301,7 @@ class GroupTimeResult(Result):
             array has one of the Axes for each cohort, in their order; the last has the legend. What
             an earlier call returned can be given again. For the other kinds: Axes.
         kind : {"coefficients", "replicates", "variance", "placebo"}
-            The ATT(g,t) over time with their intervals; the estimates without each cluster; the
+            The ATT(g,t) over time with their intervals; the leave-one-cluster-out estimates; the
             clusters' shares of the jackknife variance; the simple average and its placebos, see
             `AggregateResult.placebo_test`. `compare`, `label`, `color`, `marker`, `offset`,
             `style` and `n_clusters` go with "coefficients" alone.
@@ -264,22 +310,22 @@ class GroupTimeResult(Result):
         joint : bool
             Add simultaneous intervals (thin), see `confint`.
         compare : {"CV3", "CV3J", "analytic", "bootstrap"}, optional
-            A second variance estimator, drawn beside the first.
+            A second variance estimator, drawn next to the first.
         coefficient : tuple of cohort and period, optional
             For "replicates" and "variance"; default: the simple average of all ATT(g,t) from
             treatment on.
         label : str, optional
-            Name of this result in the legend. Without one, the legend tells coefficients before
-            treatment from those after. Give one where a plot shows several results.
+            Name of this result in the legend. Without a name, the legend distinguishes coefficients
+            before treatment from those after. Set it where a plot shows several results.
         color : matplotlib colour, optional
             Of all coefficients; default: one colour before and another after treatment, or with
-            `label` the next of seven that colour-blind readers and grey print tell apart.
+            `label` the next of seven colours that are distinguishable when colour-blind or in grey.
         marker : str, optional
             Of all coefficients, one that matplotlib can fill: "o", "s", "D", "^", ...
         offset : float
             How far to the right the coefficients are drawn, between -0.5 and 0.5; neighbours are
-            1 apart. A second call with the same `ax`, a `label` and an `offset` puts another
-            result beside the first; see also `coefplot`.
+            1 apart. A second call with the same `ax`, a `label` and an `offset` adds another
+            result next to the first; see also `coefplot`.
         title : str, optional
             Default: what is drawn; "" for no title.
         legend : bool
@@ -311,7 +357,7 @@ class GroupTimeResult(Result):
 
         Open markers are changes from one period to the next: what comes before treatment with
         ``base_period="varying"``. A cross has no standard error. Where a few intervals would
-        flatten all others, they are cut, and a triangle has the number that they go to; vertical
+        flatten all others, they are cut, and a triangle shows the value at which they end; vertical
         limits set before (``ax.set_ylim``) are kept.
 
         Examples
@@ -344,17 +390,44 @@ class GroupTimeResult(Result):
         return draw_cells([asked.series(self._view)], ax, asked.finish, asked.n_clusters)
 
     @property
-    def _overall_targets(self) -> Targets | None:
+    def _overall_evidence(self) -> Evidence | None:
         if not (self._fit.cell_time >= self._fit.cell_cohort).any():
             return None
-        return self._simple._view.targets
+        return self._simple._evidence
 
     @cached_property
     def _simple(self) -> AggregateResult:
-        return aggregate_result(self._fit, "simple", Window(), "cohort")
+        return self._aggregated("simple", Window())
 
 
-def group_time_result(fit: Fit) -> GroupTimeResult:
+def _chosen(
+    fit: Fit, scheme: Scheme, cohorts: Any, event_times: Any
+) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
+    """Read the cohorts and event times that take part, None for all, or raise."""
+    g, e = fit.cell_cohort, fit.cell_time - fit.cell_cohort
+    there = scheme.leads | (e >= 0)
+    if cohorts is not None:
+        keys = np.unique(g[there])
+        labels = fit.layout.axis.labels(keys).tolist()
+        cohorts = read_cohorts(cohorts, dict(zip(labels, keys.tolist(), strict=True)))
+        there &= np.isin(g, cohorts)
+    return cohorts, None if event_times is None else read_event_times(event_times, e[there])
+
+
+def _check_bins(fit: Fit, window: Window) -> None:
+    """Raise for bins without any ATT(g,t)."""
+    e = fit.cell_time - fit.cell_cohort
+    used = replace(window, bins=None).covers(fit.cell_cohort, fit.cell_time)
+    empty = [one for one in window.bins or () if not (bin_of(e[used], [one]) == 0).any()]
+    if empty:
+        there = name_some(np.unique(e[used]).tolist(), 20) or "none"
+        raise OptionError(
+            f"bins has {len(empty)} of {plural(len(window.bins or ()), 'bin')} without any "
+            f"ATT(g,t): {name_some(map(bin_label, empty), 3)}; event times there are: {there}"
+        )
+
+
+def group_time_targets(fit: Fit) -> Targets:
     """Label the estimates of a fit.
 
     Parameters
@@ -363,7 +436,7 @@ def group_time_result(fit: Fit) -> GroupTimeResult:
 
     Returns
     -------
-    GroupTimeResult
+    Targets
     """
     axis = fit.layout.axis
     group, of_group = np.unique(fit.cell_cohort, return_inverse=True)
@@ -379,7 +452,7 @@ def group_time_result(fit: Fit) -> GroupTimeResult:
         }
     )
     estimates = fit.estimates
-    targets = Targets(
+    return Targets(
         labels=labels,
         index=index,
         theta=estimates.att,
@@ -389,4 +462,8 @@ def group_time_result(fit: Fit) -> GroupTimeResult:
         shares=CellShares(estimates.att),
         code=estimates.code,
     )
-    return GroupTimeResult(fit, targets)
+
+
+def group_time_result(fit: Fit) -> GroupTimeResult:
+    """Return the estimates of a fit as a result."""
+    return GroupTimeResult(Evidence(fit, group_time_targets(fit)))

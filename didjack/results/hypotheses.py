@@ -28,11 +28,12 @@ def wald_test(self: BaseResult, R: Any = None, q: ArrayLike | None = None) -> Jo
     .. math:: F = (R \theta - q)' (R V R')^+ (R \theta - q) / k
 
     with V the covariance matrix and k the rank of :math:`R V R'` (eigenvalues of its
-    correlation matrix below 1e-10 of the largest count as zero) is compared with F(k, df); for
-    the jackknife with ``reference="model"``, with draws of F under the working model. df
-    is the number of replicates less one for the jackknife, H - 1 for clustered and infinite
-    (:math:`\chi^2_k / k`) for other analytic and for bootstrap standard errors. If replicates
-    are undefined, those are used that all coefficients in the test have.
+    correlation matrix below 1e-10 of the largest count as zero). The reference distribution of F
+    is F(k, df); for the jackknife with ``reference="model"``, it is that of draws of F under the
+    working model. df is the number of jackknife replicates less one for the jackknife, H - 1 for
+    clustered analytic standard errors, and infinite (:math:`\chi^2_k / k`) for other analytic and
+    for bootstrap standard errors. If some replicates are undefined, the test uses the replicates
+    that all of its coefficients have.
 
     Parameters
     ----------
@@ -53,8 +54,8 @@ def wald_test(self: BaseResult, R: Any = None, q: ArrayLike | None = None) -> Jo
     -------
     JointTest
         Fields: statistic (F); critical_value, for the level of the result; df_num; df_denom, None
-        where F is compared with draws; p_value; rank; reason; and simulation_error, the standard
-        error of a p-value from draws. NaN, with the reason, if a coefficient has no
+        where the distribution of F comes from draws; p_value; rank; reason; and simulation_error,
+        the standard error of a p-value from draws. NaN, with the reason, if a coefficient has no
         standard error or if there are more restrictions than independent replicates (clusters,
         units) less one.
 
@@ -71,9 +72,8 @@ def wald_test(self: BaseResult, R: Any = None, q: ArrayLike | None = None) -> Jo
 
     Notes
     -----
-    F tests of many restrictions with ``reference="t"`` reject too often when there are few
-    clusters. They are close to what they should be only if the restrictions are far fewer than
-    the replicates.
+    F tests of many restrictions with ``reference="t"`` over-reject when there are few clusters.
+    Their size is approximately correct only if there are far fewer restrictions than replicates.
 
     Examples
     --------
@@ -103,27 +103,27 @@ def wald_test(self: BaseResult, R: Any = None, q: ArrayLike | None = None) -> Jo
 
 def _wald(self: BaseResult, weights: Floats, values: Floats) -> JointTest:
     """Test (L, M) restrictions, and warn if that cannot be done."""
-    return _tested(self._coefficients.test(weights, values))
+    return warn_untested(self._coefficients.test(weights, values))
 
 
 @validate_keywords
 def pretest(
     self: BaseResult, statistic: Statistic = "max", missing: Literal["drop", "nan"] = "drop"
 ) -> PreTest:
-    r"""Test that what comes before treatment is zero: pre-treatment ATT(g,t), or event times.
+    r"""Test that all effects before treatment (leads) are zero: ATT(g,t), or event times.
 
-    These leads are those with t < g less `anticipation`; the periods from there up to g may have
-    effects already and are left out, as are the base periods of a universal base.
+    Leads are those with t < g less `anticipation`. The periods of anticipation may already have
+    effects and are left out, as are the base periods of a universal base.
 
     Parameters
     ----------
     statistic : {"max", "wald"}
-        - "max": the largest absolute t statistic of all leads that have a standard error, compared
-          with its distribution if all of them are zero. Leads whose t statistics have different
-          reference distributions are balanced: what counts is the smallest p-value. It rejects
-          where the simultaneous band of the leads, see `confint`, excludes zero for one of them.
-        - "wald": the F statistic of `wald_test`, of leads whose covariances are independent; the
-          first ones are kept.
+        - "max": the largest absolute t statistic of all leads that have a standard error, with its
+          distribution if all of them are zero. If the t statistics of the leads have different
+          reference distributions, the test uses the smallest p-value. It rejects where the
+          simultaneous band of the leads, see `confint`, excludes zero for one of them.
+        - "wald": the F statistic of `wald_test`, for the first leads whose covariance matrix has
+          full rank.
     missing : {"drop", "nan"}
         If some have no standard error: test the others ("drop"), or no test ("nan").
 
@@ -131,11 +131,11 @@ def pretest(
     -------
     PreTest
         Fields: statistic; critical_value, for the level of the result; p_value; lead, the label of
-        the lead that is farthest out ("max"); df_num and df_denom, None where the statistic has no
+        the most significant lead ("max"); df_num and df_denom, None where the statistic has no
         F distribution; n_tested and n_leads, how many; left_out, the labels of those not tested,
         and left_out_reasons, why (no standard error, or redundant); largest_violation, the largest
-        absolute end of the simultaneous band of the leads: so large a violation the data do not
-        exclude; simulation_error, of the p-value; reason, why there is no test.
+        absolute end of the simultaneous band of the leads: the data cannot rule out a violation of
+        that size; simulation_error, of the p-value; reason, why there is no test.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def pretest(
     With a varying base the pre-treatment ATT(g,t) are changes from one period to the next,
     with a universal base changes up to the last period before treatment. R's `did` also tests
     periods of anticipation. A test that does not reject is no evidence of parallel trends where it
-    has little power: look at largest_violation, and at `trend_sensitivity`.
+    has little power: see largest_violation, and `trend_sensitivity`.
 
     References
     ----------
@@ -181,22 +181,22 @@ def pretest(
     test = pre_trends.pretest(
         self._coefficients, self._before, statistic, missing == "drop", self.alpha
     )
-    return _tested(test)
+    return warn_untested(test)
 
 
 @validate_keywords
 def mde(self: BaseResult, power: float = 0.8, alpha: float | None = None) -> pd.Series:
-    r"""Return the minimum detectable effects: how small an effect the design can find.
+    r"""Return the minimum detectable effects of the design.
 
     .. math:: MDE = (c_{1 - \alpha / 2} + c_{power})\, SE
 
-    with the quantiles of its reference distribution. An effect of that size is
-    found, by a two-sided test, with that probability.
+    with the quantiles of its reference distribution. A two-sided test has the given power
+    against an effect of that size.
 
     Parameters
     ----------
     power : float
-        Probability of finding the effect, above 0 and below 1.
+        Power of the test, above 0 and below 1.
     alpha : float, optional
         Level of the test; default: that of the result.
 
@@ -236,8 +236,8 @@ def lincomb(
 ) -> pd.Series:
     """Estimate a linear combination of the coefficients.
 
-    The combination is formed in every replicate, so its CV3 is that of the combination
-    itself: it is undefined in a replicate in which one of its coefficients is.
+    The combination is computed in every jackknife replicate, so that its CV3 is that of the
+    combination itself. It is undefined in a replicate in which one of its coefficients is.
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ def lincomb(
 T = TypeVar("T", JointTest, PreTest)
 
 
-def _tested(test: T) -> T:
+def warn_untested(test: T) -> T:
     """Warn if a test could not be made."""
     if test.reason:
         what = "Wald test" if isinstance(test, JointTest) else "pre-test"

@@ -11,7 +11,12 @@ import pandas as pd
 from didjack.errors import DataError, InferenceWarning, OptionError, warn
 from didjack.estimation.fit import Fit
 from didjack.inference.permutation import placebo, randomization
-from didjack.inference.permutation.permuted import Overall, one_cohort_each, strata_codes
+from didjack.inference.permutation.permuted import (
+    Overall,
+    Permutable,
+    one_cohort_each,
+    strata_codes,
+)
 from didjack.inference.permutation.placebo import PlaceboTest
 from didjack.inference.permutation.randomization import (
     MOST_UNDEFINED,
@@ -27,7 +32,7 @@ from didjack.wording import plural
 MOST_PERMUTATIONS = 1_000_000
 
 
-def draws(fit: Fit, n_permutations: int, seed: int, strata: Any) -> Draws:
+def draws(fit: Fit, overall: Permutable, n_permutations: int, seed: int, strata: Any) -> Draws:
     """Check how assignments are to be drawn."""
     n_permutations = check_count("n_permutations", n_permutations, 1, MOST_PERMUTATIONS)
     seed = check_count("seed", seed, 0, MOST_SEED)
@@ -35,23 +40,30 @@ def draws(fit: Fit, n_permutations: int, seed: int, strata: Any) -> Draws:
     code = np.zeros(cohort.size, dtype=np.int64)
     there = cohort >= 0
     code[there] = strata_codes(strata, fit.layout.cluster_labels[there])
+    alike = overall.exchangeable(fit)
+    code = code * (1 + int(alike.max(initial=0))) + alike
     return Draws(cohort, code, n_permutations, seed)
 
 
-def placebos(fit: Fit, overall: Overall) -> PlaceboTest:
+def placebos(fit: Fit, overall: Permutable) -> PlaceboTest:
     """Run a placebo test."""
-    v = Design.from_fit(fit).variance
+    if not isinstance(overall, Overall):
+        raise OptionError(
+            "placebo_test() is of one result, not of a difference: use randomization_test(), or "
+            "test each of the two"
+        )
+    v = Design.from_fit(fit).total
     return placebo.placebo_test(fit, overall, one_cohort_each(fit, "placebo_test()"), v)
 
 
-def rows_to_compare(fit: Fit, overall: Overall, n_permutations: int) -> dict[str, pd.Series]:
+def rows_to_compare(fit: Fit, overall: Permutable, n_permutations: int) -> dict[str, pd.Series]:
     """Run the tests that can be had of the overall ATT, as rows of a comparison of errors."""
     found: dict[str, pd.Series] = {}
     with suppress(OptionError):  # without clusters there is nothing to permute
         fit = fit.under(vcov="CV3")
     if n_permutations:
         with suppress(DataError, OptionError):  # there is no such test here, as these say
-            drawn = draws(fit, n_permutations, fit.options.inference.seed, None)
+            drawn = draws(fit, overall, n_permutations, fit.options.inference.seed, None)
             test = randomization.randomization_test(fit, overall, drawn, "t", 0.0)
             found["randomization"] = _row(test)
     with suppress(DataError, OptionError):
@@ -97,26 +109,26 @@ def randomization_test(
     null: float = 0.0,
     alpha: float | None = None,
 ) -> RandomizationTest:
-    r"""Test the overall ATT by giving cohorts to other clusters.
+    r"""Test the overall ATT by reassigning cohorts to other clusters.
 
-    Each assignment is estimated anew with the same options, all replicates included. The
-    p-value is the share of assignments, the actual one included, whose statistic is as large
-    in absolute value. It is exact if the effect is the same constant in all treated
-    unit-periods and clusters are exchangeable, and with "t" nearly right if they are not quite
-    alike.
+    Each assignment is estimated again with the same options, including all jackknife replicates.
+    The p-value is the share of assignments, including the actual one, whose statistic is at least
+    as large in absolute value. It is exact if the effect is the same constant in all treated
+    unit-periods and clusters are exchangeable. With "t" it is approximately valid if clusters
+    differ somewhat.
 
     Parameters
     ----------
     statistic : {"t", "estimate"}
-        The t statistic with the cluster-jackknife error (CV3; CV3J if the call of `csdid`
-        asked for it), or the estimate itself. One treated cluster has no t statistic.
+        The t statistic with the cluster-jackknife standard error (CV3, or CV3J if the result uses
+        it), or the estimate itself. With one treated cluster there is no t statistic.
     n_permutations : int
         All distinct assignments are used if there are at most one more than this, otherwise
-        the actual one and so many random ones.
+        the actual one and this many random ones.
     seed : int
         Seed of the random assignments.
     strata : mapping or Series, optional
-        Stratum of each cluster, by its label: cohorts change places within strata only. A
+        Stratum of each cluster, by its label: cohorts are reassigned within strata only. A
         Series may name a cluster several times: ``df.set_index("state")["region"]``.
     null : float
         The effect that is tested.
@@ -128,8 +140,8 @@ def randomization_test(
     RandomizationTest
         Fields: estimate; statistic; p_value, NaN if more than 5% of the assignments have no
         statistic; conf_low and conf_high, the ends of the effects that are not rejected, which
-        may be infinite; smallest_p, the smallest p-value there can be; n_assignments, those
-        with a statistic; n_failed, those without.
+        may be infinite; smallest_p, the smallest possible p-value; n_assignments, those with a
+        statistic; n_failed, those without.
 
     Raises
     ------
@@ -160,7 +172,7 @@ def randomization_test(
     t = -2.46, p = 0.01
     """
     fit = self._fit.under(alpha=self._level(alpha))
-    drawn = draws(fit, n_permutations, seed, strata)
+    drawn = draws(fit, self._overall, n_permutations, seed, strata)
     check_listed("statistic", statistic, get_args(Statistic))
     number = isinstance(null, (int, float, np.integer, np.floating)) and not isinstance(null, bool)
     if not number or not np.isfinite(null):
@@ -173,16 +185,17 @@ def randomization_test(
 
 @validate_keywords
 def placebo_test(self: BaseResult, alpha: float | None = None) -> PlaceboTest:
-    r"""Test the overall ATT of one treated cluster by placebos.
+    r"""Test the overall ATT of one treated cluster by placebo estimates.
 
-    Without the treated cluster, its cohort is given to each never-treated cluster in turn and
-    the same effect is estimated: what there is where there is no effect. The p-value is the
-    share of these and the actual estimate that are as large in absolute value. Placebos are
-    scaled by :math:`\sqrt{v(n) / v(n_j)}`, the standard deviations of the errors in clusters as
-    large as the treated one and as theirs, which a working model fits to untreated rows.
+    The treated cluster is left out, and its cohort is assigned to each never-treated cluster in
+    turn. The placebo estimates are then estimates without any effect. The p-value is the share of
+    placebo estimates, including the actual estimate, that are at least as large in absolute value.
+    Placebo estimates are scaled by :math:`\sqrt{v(n) / v(n_j)}`, the ratio of the standard
+    deviations of the errors in the treated cluster, of size n, and in placebo cluster j. A working
+    model of these is fitted to untreated rows.
 
-    It assumes that the errors of the treated cluster are like those of the others but for its
-    size. No test can check that.
+    The test assumes that the errors of the treated cluster have the same distribution as those of
+    the others, up to its size. No test can verify that.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ from didjack.results import (
     sensitivity,
 )
 from didjack.results.base import BaseResult
-from didjack.wording import brief, plural
+from didjack.wording import brief, p_text, plural
 
 # ---- what plot may be asked for ------------------------------------------------------------------
 
@@ -138,7 +138,7 @@ class Result(BaseResult):
 
     @validate_keywords
     def summary(self, alpha: float | None = None) -> Table:
-        """Return the printed table: the design, the coefficients, and what to know about them.
+        """Return a table to print: the design, the coefficients, and notes on them.
 
         Parameters
         ----------
@@ -148,13 +148,13 @@ class Result(BaseResult):
         Returns
         -------
         Table
-            Prints as text, shows as HTML in notebooks; ``to_latex()`` and ``save(path)`` are for
-            papers.
+            Prints as plain text, appears as HTML in notebooks; ``to_latex()`` and ``save(path)``
+            export it.
 
         Raises
         ------
         OptionError
-            `alpha` is no number between 0 and 0.5.
+            `alpha` is not a number between 0 and 0.5.
 
         Examples
         --------
@@ -261,7 +261,12 @@ class Result(BaseResult):
             f"{plural(self._fit.layout.n_clusters, 'cluster')}"
         )
         table = columns(self._view)[_IN_REPR]
-        return f"{head}\n{table.to_string(max_rows=_MOST_ROWS, float_format='{:.4f}'.format)}"
+        text = table.to_string(
+            max_rows=_MOST_ROWS,
+            float_format="{:.4f}".format,
+            formatters={"p_value": lambda value: p_text(value) or "NaN"},
+        )
+        return f"{head}\n{text}"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Result) or type(other) is not type(self):

@@ -20,7 +20,7 @@ from didjack.inference.coefficients import Coefficients
 from didjack.inference.diagnostics import share_in_target, treated_weight
 from didjack.inference.pretest import pretest_words
 from didjack.inference.targets import Targets
-from didjack.inference.variance.base import VarianceKind
+from didjack.inference.variance.base import Evidence, VarianceKind
 from didjack.options import Options
 from didjack.reporting.view import (
     Aggregation,
@@ -42,19 +42,21 @@ class View:
     coefficients : Coefficients
     title : what the table of coefficients is called
     scheme : how ATT(g,t) are aggregated; None for ATT(g,t) themselves
-    overall : gives the Targets whose last coefficient is the overall ATT, if there is one
+    overall : gives the Evidence whose last coefficient is the overall ATT, if there is one
     under : gives the view of the same coefficients with another variance
     few_treated : gives sentences on what else tells about the overall ATT with few treated clusters
     positions_before : (m,) coefficients before treatment, and before any anticipation of it
+    sides : views of the results whose difference this is
     """
 
     coefficients: Coefficients
     title: str
     scheme: Scheme | None
-    overall: Callable[[], Targets | None]
+    overall: Callable[[], Evidence | None]
     under: Callable[[str], View]
     few_treated: Callable[[float], list[str]]
     positions_before: Ints
+    sides: tuple[View, ...] = ()
 
     @property
     def fit(self) -> Fit:
@@ -90,11 +92,11 @@ class View:
     def n_treated_clusters(self) -> Ints:
         """Clusters with units of the cohorts that each of the components is about, (m,)."""
         fit, aggregated = self.fit, self.targets.aggregated
-        cohorts, cohort = np.unique(fit.cell_cohort, return_inverse=True)
-        there = fit.layout.n_units[:, np.searchsorted(fit.layout.cohorts, cohorts)] > 0
+        treated, cohort = np.unique(fit.cell_cohort_position, return_inverse=True)
+        there = fit.layout.n_units[:, treated] > 0
         if aggregated is None:
             return np.asarray(there.sum(axis=0)[cohort])
-        about = [aggregated.loading.touches(cohort == g) for g in range(cohorts.size)]
+        about = [aggregated.loading.touches(cohort == g) for g in range(treated.size)]
         some = there.astype(np.int64) @ np.array(about, dtype=np.int64) > 0
         return np.asarray(some.sum(axis=0)[self.components])
 
@@ -165,6 +167,13 @@ class View:
         return Aggregation(found.kind, found.window, "cell" if found.by_cell else "cohort")
 
     @property
+    def chosen_cohorts(self) -> pd.Index:
+        """Labels of the cohorts that `aggregate` was asked for; none where it was not."""
+        found = self.targets.aggregated
+        chosen = () if found is None else found.window.cohorts or ()
+        return self.fit.layout.axis.labels(chosen)
+
+    @property
     def estimator(self) -> str:
         """Name the estimator in words."""
         return ESTIMATORS[self.options.estimation.est_method].words
@@ -221,12 +230,13 @@ class View:
         """Where the ATT(g,t) stand, of which the coefficients are made."""
         fit, layout = self.fit, self.fit.layout
         cohorts, cohort = np.unique(fit.cell_cohort, return_inverse=True)
+        treated = np.unique(fit.cell_cohort_position)
         return Cells(
             cohort=cohort,
             period=np.searchsorted(layout.periods, fit.cell_time),
             cohorts=layout.axis.labels(cohorts),
-            n_units=layout.n_units.sum(axis=0)[np.searchsorted(layout.cohorts, cohorts)],
-            n_clusters=(layout.n_units > 0).sum(axis=0)[np.searchsorted(layout.cohorts, cohorts)],
+            n_units=layout.n_units.sum(axis=0)[treated],
+            n_clusters=(layout.n_units > 0).sum(axis=0)[treated],
             start=np.searchsorted(layout.periods, cohorts),
             anticipated=np.searchsorted(layout.periods, cohorts - self.options.anticipation),
             periods=own_index(layout.axis.labels(layout.periods)),
@@ -252,20 +262,21 @@ class View:
 
     def deletions(self, coefficient: Any) -> Deletions:
         """Return one coefficient, by its label, without each cluster; None: the overall ATT."""
-        targets, at, name = self.overall(), -1, "overall ATT"
+        evidence, at, name = self.overall(), -1, "overall ATT"
         if coefficient is not None:
-            targets, at = self.targets, joint_tests.position(coefficient, self.index)
+            evidence = self.coefficients.evidence
+            at = joint_tests.position(coefficient, self.index)
             overall = isinstance(coefficient, str) and coefficient == "overall"
             name = name if overall else coefficient_names(self)[at]
-        if targets is None or np.isnan(targets.estimates.full[at]):
+        if evidence is None or np.isnan(evidence.targets.estimates.full[at]):
             raise OptionError("there is no estimate to draw: name a coefficient that has one")
-        theta = targets.estimates.take(at)
+        theta = evidence.targets.estimates.take(at)
         return Deletions(
             name=name,
             estimate=float(theta.full),
             without=theta.deleted,
-            composition=targets.changed()[:, at],
-            share=share_in_target(self.fit, targets, at),
+            composition=evidence.targets.changed()[:, at],
+            share=share_in_target(evidence, at),
         )
 
 

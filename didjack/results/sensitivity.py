@@ -40,7 +40,7 @@ class Sensitivity(Fields):
     breakdown : Series by target: the largest m or ratio at which the interval excludes zero; 0 if
         none does, infinite if all do
     alpha : one minus the level of the intervals
-    effect : what the intervals are of, in words
+    effect : description of the effect
     """
 
     _axis: ClassVar[str] = ""
@@ -54,7 +54,7 @@ class Sensitivity(Fields):
     _before: frozenset[Any]
 
     def reading(self, target: Any = None) -> str:
-        """Say in a sentence what a breakdown value means.
+        """Explain a breakdown value in a sentence.
 
         Parameters
         ----------
@@ -156,10 +156,10 @@ class TrendSensitivity(Sensitivity):
     Attributes
     ----------
     restriction : "relative_magnitudes" or "smoothness"
-    steps : event times at which the steps before treatment that are used end, the last one first
-    left_out : those at which steps end that have no standard error
-    nested : Series by target: whether the interval excludes zero at every smaller m that was looked
-        at as well
+    steps : event times at which the steps before treatment end, the last one first
+    left_out : event times of steps that have no standard error and are not used
+    nested : Series by target: whether the interval also excludes zero at every smaller m that was
+        tried
     """
 
     _axis: ClassVar[str] = "m"
@@ -217,10 +217,10 @@ class NoiseSensitivity(Sensitivity):
 
     Attributes
     ----------
-    observed_ratio : standard deviation of treated clusters' movements before treatment over that of
-        never-treated ones, each over what the working model expects
-    observed_percentile : share of sets of as many never-treated clusters whose ratio to the other
-        never-treated ones is not larger, in percent
+    observed_ratio : standard deviation of the changes in treated clusters before treatment over
+        that in never-treated clusters, both relative to the working model
+    observed_percentile : percentage of sets of equally many never-treated clusters whose ratio to
+        the other never-treated clusters is not larger
     n_sets : number of these sets
     """
 
@@ -233,22 +233,12 @@ class NoiseSensitivity(Sensitivity):
     n_sets: int
 
     def _sentence(self, label: Any) -> str:
-        value = self.breakdown[label]
-        name, level = self._name(label), f"{100 * self.alpha:g}%"
-        if np.isnan(value):
-            return f"The {name} has no standard error."
-        if value == 0:
-            return f"The {name} is not significant at {level}, whatever the ratio."
-        if np.isinf(value):
-            return f"The {name} is significant at {level}, whatever the ratio."
-        return (
-            f"The {name} is significant at {level} if treated clusters are at most {value:.3g} "
-            "times as noisy as the others."
-        )
+        return noise.reading(self._name(label), self.breakdown[label], self.alpha)
 
     def observation(self) -> str:
-        """Say what the data tell about the ratio."""
-        if np.isnan(self.observed_ratio):
+        """Describe the observed ratio in a sentence."""
+        words = noise.Observed(self.observed_ratio, self.observed_percentile, self.n_sets).words
+        if not words:
             return "Before treatment, the data do not tell how noisy treated clusters are."
         more = ""
         if not np.isnan(self.observed_percentile):
@@ -256,7 +246,7 @@ class NoiseSensitivity(Sensitivity):
                 f", more than in {self.observed_percentile:.0f}% of the sets of as many "
                 "never-treated clusters"
             )
-        return f"Before treatment they are {self.observed_ratio:.3g} times as noisy{more}."
+        return f"{words[0].upper()}{words[1:]}{more}."
 
     def _notes(self) -> list[str]:
         return [*super()._notes(), self.observation()]
@@ -276,18 +266,19 @@ def trend_sensitivity(
     :math:`K = \sum_e l_e (e + 1 + a)` the number of steps from the base period to the effect
     :math:`l'\theta`:
 
-    - ``"relative_magnitudes"``: no later step is larger than m times the largest before. The
-      interval is the hull of those of :math:`l'\theta + \lambda m K s_j` over all j and
+    - ``"relative_magnitudes"``: no later step is larger than m times the largest step before. The
+      interval is the hull of the intervals of :math:`l'\theta + \lambda m K s_j` over all j and
       :math:`\lambda = -1, 0, 1`.
     - ``"smoothness"``: neighbouring steps differ by at most m. With :math:`m_p` the mean of the
       last p steps, the interval of :math:`l'\theta - K m_p` is widened on both sides by
-      :math:`m \sum_e l_e [(e + 1 + a)(e + 2 + a) + (e + 1 + a)(p - 1)] / 2`. p is that of the
-      shortest interval expected under the working model.
+      :math:`m \sum_e l_e [(e + 1 + a)(e + 2 + a) + (e + 1 + a)(p - 1)] / 2`. p gives the shortest
+      expected interval under the working model.
 
     Each of these is the interval of one linear combination, see `lincomb`, with its own standard
-    error and reference distribution. So nothing is optimised or simulated, and it holds with few
-    treated clusters. A union of intervals contains the truth if one of them does, so that coverage
-    is at least 1 - alpha; the intervals are somewhat longer than those of HonestDiD.
+    error and reference distribution. Nothing is optimized or simulated, so that the intervals are
+    valid with few treated clusters. A union of intervals contains the effect if one of them does,
+    so that coverage is at least 1 - alpha. The intervals are somewhat longer than those of
+    HonestDiD.
 
     Parameters
     ----------
@@ -304,9 +295,9 @@ def trend_sensitivity(
     TrendSensitivity
         Fields: table, a DataFrame with target (an event time or "overall"), m, conf_low, conf_high,
         p_value and critical_value; breakdown, a Series by target, the largest m at which the
-        interval excludes zero; restriction; steps and left_out, event times at which the steps end
-        that are used, and those without a standard error. ``reading()`` is a sentence, ``plot()``
-        draws the intervals.
+        interval excludes zero; restriction; steps and left_out, event times at which steps end that
+        are used, and of steps without a standard error. ``reading()`` explains a breakdown value,
+        ``plot()`` draws the intervals.
 
     Raises
     ------
@@ -316,9 +307,9 @@ def trend_sensitivity(
 
     Notes
     -----
-    With a varying base period the steps are the coefficients before treatment, with a universal
-    base differences of neighbouring ones. Different cohorts may be behind different event times;
-    `balance_e` of `aggregate` keeps them the same after treatment.
+    With a varying base period the steps are the coefficients before treatment. With a universal
+    base period they are differences between adjacent coefficients. Event times may differ in their
+    cohorts; `balance_e` of `aggregate` keeps the cohorts the same after treatment.
 
     References
     ----------
@@ -338,11 +329,7 @@ def trend_sensitivity(
     The effect at event time 2 remains significant at 5% unless a one-period ...
     """
     check_listed("restriction", restriction, tuple(METHODS))
-    if self._scheme is None or not self._scheme.leads:
-        raise OptionError(
-            f"trend_sensitivity() needs an event study, not {self.title}: "
-            "result.aggregate('event').trend_sensitivity()"
-        )
+    _check_event_study(self)
     most = trends.MOST_MULTIPLE if restriction == "relative_magnitudes" else np.inf
     values = None if m is None else check_numbers("m", m, 0.0, most)
     coefficients, targets = self._coefficients, self._targets
@@ -391,11 +378,11 @@ def noise_sensitivity(
 ) -> NoiseSensitivity:
     r"""Return intervals of effects if treated clusters are noisier than the others.
 
-    No test can tell whether the cluster-level shocks of treated clusters are like those of the
-    others. Here their standard deviation is a multiple of what the working model says: with a
-    ratio of :math:`\kappa`, the working variance of clusters with treated units is multiplied by
-    :math:`\kappa^2`, and standard errors that are imputed, reference distributions, p-values and
-    intervals are computed again.
+    No test can verify that the cluster-level shocks of treated clusters are like those of the
+    others. Here their standard deviation is a multiple of that in the working model: with a ratio
+    of :math:`\kappa`, the working variance of clusters with treated units is multiplied by
+    :math:`\kappa^2`, and imputed standard errors, reference distributions, p-values and intervals
+    are computed again.
 
     Parameters
     ----------
@@ -415,7 +402,7 @@ def noise_sensitivity(
         mean square of a cluster's changes less those of the others, v its working variance) over
         that of never-treated clusters in the same pairs of periods; observed_percentile, the
         percentage of the n_sets sets of as many never-treated clusters whose ratio to the other
-        never-treated ones is not larger. ATT(g,t) are summed up by their simple average.
+        never-treated ones is not larger. For ATT(g,t), the target is their simple average.
 
     Raises
     ------
@@ -439,7 +426,7 @@ def noise_sensitivity(
     >>> print(noise.reading())
     The overall effect ...
     >>> print(noise.observation())
-    Before treatment they are ...
+    Before treatment they were ...
     """
     values = (
         noise.RATIOS if ratios is None else check_numbers("ratios", ratios, None, noise.MOST_RATIO)
@@ -452,9 +439,7 @@ def noise_sensitivity(
     table = analysis.table(values, at, labels, level)
     index = pd.Index(labels, dtype=object, name="target")
     breakdown = [analysis.breakdown(m, level) for m in at]
-    seen = noise.observed(
-        coefficients.evidence.design, analysis.treated, self.options.inference.seed
-    )
+    seen = analysis.observed
     return NoiseSensitivity(
         table,
         pd.Series(breakdown, index, name="breakdown"),
@@ -474,8 +459,21 @@ def _names(result: BaseResult) -> dict[Any, str]:
     return dict(zip(index, coefficient_names(index), strict=True))
 
 
+def _check_event_study(result: BaseResult) -> None:
+    """Raise unless coefficients are effects at single event times."""
+    if result._scheme is None or not result._scheme.leads:
+        raise OptionError(
+            f"trend_sensitivity() needs an event study, not {result.title}: "
+            "result.aggregate('event').trend_sensitivity()"
+        )
+    if result._scheme.keys == "bins":
+        raise OptionError("trend_sensitivity() needs single event times: aggregate without bins")
+
+
 def _check_periods(result: BaseResult) -> None:
-    """Raise if periods have gaps: then steps are of different length."""
+    """Raise if periods have gaps or are binned: then steps are of different length."""
+    if result._scheme is not None and result._scheme.keys == "bins":
+        raise OptionError("trend_sensitivity() needs single event times: aggregate without bins")
     layout = result._fit.layout
     gaps = np.flatnonzero(np.diff(layout.periods) != 1)
     if gaps.size:

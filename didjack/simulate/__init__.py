@@ -122,15 +122,15 @@ def panel(model: Model) -> pd.DataFrame:
     weights : bool, default False
         Whether to add sampling weights, uniform between 0.5 and 2 and independent of all else.
     seed : int, numpy.random.Generator or None, optional
-        Seed of the random numbers. A generator is used, and moved on. None draws anew each time.
+        Seed of the random numbers. A generator is used, and advanced. None: a new seed each time.
 
     Returns
     -------
     pandas.DataFrame
         One row per unit and period, sorted by both, with columns ``id`` (1 to the number of
         units), ``cluster`` (1 to H), ``period``, ``cohort`` (0 = never treated), ``y``, then
-        ``x1``, ``x2``, ... (first the normal covariates, then the dummies), then ``w`` if asked
-        for.
+        ``x1``, ``x2``, ... (first the normal covariates, then the dummies), then ``w`` with
+        ``weights=True``.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""What the first example of a page makes, and the picture that README and the home page show of it.
+"""What the first example of a page makes, and the pictures that pages show of it.
 
-As a script (``python docs/_ext/examples.py``), draw that picture anew.
+As a script (``python docs/_ext/examples.py``), draw these pictures anew.
 """
 
 import contextlib
@@ -14,8 +14,10 @@ import matplotlib.pyplot as plt
 DOCS = Path(__file__).parents[1]
 DARK = {"axes.facecolor": "#0d1117"}
 """Behind a legend and in open markers, which keep their color where all else is transparent."""
-HOME = {"home_light.png": ["default"], "home_dark.png": ["dark_background", DARK]}
-"""Files of the picture in `_static`, and the styles that each is drawn in."""
+PICTURES = {"index.md": "home", "comparing_groups.md": "groups"}
+"""How the files in `_static` begin that have the picture of a page."""
+STYLES = {"light": ["default"], "dark": ["dark_background", DARK]}
+"""Two of each, and the styles that these are drawn in."""
 PLAIN_TEXT = {"text.hinting": "none"}
 DPI = 200
 
@@ -30,11 +32,16 @@ def first_example(page):
     return made
 
 
-def draw_home(folder):
-    """Draw the picture of the home page into a folder, for light and for dark pages."""
-    for name, styles in HOME.items():
+def files_of(page):
+    """Name the files of the picture of a page, with the styles of each."""
+    return {f"{PICTURES[page]}_{name}.png": styles for name, styles in STYLES.items()}
+
+
+def draw_picture(page, folder):
+    """Draw the picture of a page into a folder, for light and for dark pages."""
+    for name, styles in files_of(page).items():
         with plt.style.context([*styles, PLAIN_TEXT], after_reset=True):
-            figure = first_example("index.md")["ax"].figure
+            figure = first_example(page)["ax"].figure
             # Dark pages have shades of their own; on all others the picture brings its white.
             figure.savefig(
                 folder / name, dpi=DPI, transparent=DARK in styles, metadata={"Software": None}
@@ -43,4 +50,5 @@ def draw_home(folder):
 
 
 if __name__ == "__main__":
-    draw_home(DOCS / "_static")
+    for each in PICTURES:
+        draw_picture(each, DOCS / "_static")

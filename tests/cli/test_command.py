@@ -5,6 +5,7 @@ import gzip
 import inspect
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 import tomllib
@@ -265,12 +266,16 @@ def test_the_folder_repeats_itself(df):
 # ---- arguments ----------------------------------------------------------------------------------
 
 
+OF_PYTHON = ("cohorts", "event_times", "bins")
+"""Arguments of `aggregate` that the command does not have: lists."""
+
+
 def test_every_option_of_python_is_there():
     here = inspect.signature(application.fit).parameters
     for function in (didjack.csdid, didjack.GroupTimeResult.aggregate):
         for name, option in inspect.signature(function).parameters.items():
             # The cohort may come from a treatment.
-            if name not in ("data", "self", "type", "collect", "gname"):
+            if name not in ("data", "self", "type", "collect", "gname", *OF_PYTHON):
                 assert here[name].default == option.default, name
 
 
@@ -428,7 +433,7 @@ def test_a_folder_is_no_table():
         (["--clster", "state"], 2, "--cluster"),
         (["--max-e", "2"], 2, "max_e=2.0 is of aggregated effects: it needs --aggregate"),
         (["--weigh-by", "cell"], 2, "weights='cell' is of aggregated effects"),
-        (["--aggregate", "group", "--min-e", "1"], 2, "min_e"),
+        (["--aggregate", "calendar", "--min-e", "1"], 2, "min_e"),
         (["--cross-sections"], 2, "panel is --panel/--cross-sections"),
         (["--fix-weights", "varying"], 2, "weightsname is --weights"),
         (["--out", "data.csv"], 2, "--out data.csv cannot be a folder"),
@@ -543,6 +548,7 @@ def contents():
     return {path.name: path.read_bytes() for path in Path("out").iterdir()}
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize(
     ("error", "code", "says"),
     [(KeyboardInterrupt(), 130, "Interrupted"), (OSError(28, "No space left"), 1, "No space left")],
@@ -599,10 +605,12 @@ def test_what_the_demo_shows(tmp_path, capsys):
     from didjack import demo
 
     demo.main(str(tmp_path / "shown.png"))
-    printed = " ".join(capsys.readouterr().out.split())
+    out = capsys.readouterr().out
+    printed = " ".join(out.split())
     assert (tmp_path / "shown.png").stat().st_size > 10_000
     assert "Event study: cluster jackknife (CV3) next to clustered analytic" in printed
     assert "† Without state 17, ATT(2004, 2004)" in printed
+    assert re.search(r"^overall .* <0\.001 ", out, re.MULTILINE)  # the analytic p-value
     assert "State 17 is why: without it the effect is" in printed
     assert "Warnings: - 2 of 8 coefficients of the event study" in printed
 

@@ -123,6 +123,7 @@ def test_remedies_work_when_pasted(df, plain, at):
         assert_same_numbers(quiet_fit(pasted(text, message)), plain)
 
 
+@pytest.mark.thin(5)
 @pytest.mark.parametrize("never", NEVER, ids=repr)
 @pytest.mark.parametrize("at", [0, 16, 31, 36, 42, 46])
 def test_never_treated_stay_never_treated(df, plain, never, at):

@@ -80,6 +80,7 @@ def assert_same_analytic(given, left):
     pd.testing.assert_frame_equal(given.tidy(), left.tidy(), check_exact=True)
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("rows", LOST, ids=lambda rows: rows.__name__)
 @pytest.mark.parametrize("sample", SAMPLES)
 @pytest.mark.parametrize("method", ["reg", "dr"])
@@ -106,6 +107,7 @@ def test_as_if_they_were_not_there(rows, sample, method):
     )
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("sample", ["panel", "cross sections"])
 @pytest.mark.parametrize("rows", [a_cluster, a_cohort, the_never_treated, the_last_period])

@@ -209,6 +209,7 @@ def slow_plan(cohorts, periods, present, control_group, base_period, anticipatio
     return cells
 
 
+@pytest.mark.thin(5)
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("control_group", ["nevertreated", "notyettreated"])
 @pytest.mark.parametrize("base_period", ["varying", "universal"])

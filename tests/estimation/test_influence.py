@@ -86,6 +86,7 @@ def close(got, some_and_want):
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-7 * scale)
 
 
+@pytest.mark.thin(5)
 @pytest.mark.parametrize("formula", [None, "~ x1"])
 @BY_METHOD
 @pytest.mark.parametrize("sample", SAMPLES)
@@ -146,6 +147,7 @@ def test_influence_where_rows_are_trimmed(est_method, monkeypatch):
     assert np.abs(slow_estimates(options)(df) - estimate).max() > 1e-3  # rows were trimmed
 
 
+@pytest.mark.thin(5)
 @pytest.mark.parametrize("sample", SAMPLES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("weights", ["cohort", "cell"])
@@ -161,7 +163,7 @@ def test_influence_on_averages_is_the_derivative(samples, sample, kind, weights)
     by_cell = weights == "cell"
     averages = aggregate(cell_table(fit, by_cell), kind, Window(), by_cell)
     by_att = averages.loading.times(fit.influence)
-    got = by_att + averages.weight_loading.times(fit.weight_influence(by_cell))
+    got = by_att + averages.weight_loading.times(fit.weight_influence(by_cell, fit.by_unit))
     want = derivatives(df, df["cluster"].to_numpy(), average)
     close(got, want)
 

@@ -149,6 +149,7 @@ def designs():
 DESIGNS = designs()
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("collinear", ["nan", "drop"])
 @pytest.mark.parametrize("weights", [None, "w"])
 @pytest.mark.parametrize("method", ["dr", "ipw"])

@@ -91,7 +91,7 @@ def apart(df, wanted, monkeypatch, **options):
     """Fit each comparison with its own rows; yield its sign and result."""
     with monkeypatch.context() as usual:
         usual.setattr(cells, "Comparisons", Planned.__base__)
-        for sign, treated, others in wanted:
+        for sign, treated, others, _ in wanted:
             own = df[df["kind"].isin((treated, *others))]
             cohort = np.where(own["kind"] == treated, 4, 0)
             yield sign, fast(own.assign(cohort=cohort), **options)
@@ -107,6 +107,7 @@ def sample(request):
     return SAMPLES[request.param]
 
 
+@pytest.mark.thin(5)
 @pytest.mark.parametrize("method", METHODS)
 def test_estimates_and_errors_are_sums(method, sample, wanted, monkeypatch):
     options = sample | METHODS[method]

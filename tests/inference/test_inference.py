@@ -469,6 +469,7 @@ def test_singular_correlation():
     assert abs(found.value - np.quantile(np.abs(t).max(axis=1), 0.95)) < 0.03
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("alpha", [0.5, 0.05])
 def test_joint_is_never_narrower_than_pointwise(whole, holes, kind, alpha):

@@ -191,7 +191,12 @@ DESIGNS = {
 
 
 TURNS = [
-    pytest.param(vcov, design, base_period, marks=[] if vcov == "CV3" else pytest.mark.slow)
+    pytest.param(
+        vcov,
+        design,
+        base_period,
+        marks=[] if vcov == "CV3" and design != "late" else pytest.mark.slow,
+    )
     for a, vcov in enumerate(KINDS)
     for b, design in enumerate(DESIGNS)
     for base_period in (("varying", "universal")[(a + b) % 2],)

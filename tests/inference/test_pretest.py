@@ -38,6 +38,7 @@ def fit(df, **options):
     return didjack.csdid(df, *NAMES, **({"cluster": "cluster"} | options))
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("base_period", "treated"),
@@ -151,3 +152,37 @@ def test_true_nulls_are_rejected_in_five_percent(treated):
         fit(panel(treated, seed), est_method="reg").pretest().p_value < 0.05 for seed in range(120)
     )
     assert 1 <= rejected <= 14  # 6 are expected, with a standard error of 2.4
+
+
+@pytest.mark.parametrize("kind", ["CV3", "CV3J", "bootstrap"])
+def test_levels_that_draws_are_too_few_for(kind):
+    """P-values from B draws are at least 1 / (B + 1): nothing is significant at a level below."""
+    study = fit(panel(trend=5.0), **KINDS[kind]).aggregate("event")
+    n_draws = study.confint(joint=True).attrs["n_draws"]
+    smallest = 1.0 / (n_draws + 1.0)
+    enough, few = study.with_options(alpha=1.5 * smallest), study.with_options(alpha=smallest)
+    for statistic in ("max", "wald") if kind != "bootstrap" else ("max",):
+        test, none = (one.pretest(statistic) for one in (enough, few))
+        assert test.p_value == none.p_value >= smallest
+        assert np.isfinite([test.critical_value, test.largest_violation]).all()
+        assert none.critical_value == none.largest_violation == np.inf
+    assert "alpha is too small for a test from draws" in " ".join(str(few.summary()).split())
+    assert np.isfinite(enough.confint(joint=True)).all(axis=None)
+    for band in (
+        lambda: few.confint(joint=True),
+        lambda: few.tidy(joint=True),
+        lambda: study.plot(alpha=smallest),
+    ):
+        with pytest.raises(didjack.OptionError, match=f"from {n_draws:,} draws.* joint=False"):
+            band()
+    assert np.isfinite(few.confint()).all(axis=None)
+
+
+@pytest.mark.parametrize("kind", ["t", "analytic"])
+def test_levels_of_bands_that_are_not_counted_from_draws(kind):
+    study = fit(panel(), **KINDS[kind]).aggregate("event")
+    values = [
+        study.confint(alpha, joint=True).attrs["critical_value"] for alpha in (1e-4, 1e-5, 1e-6)
+    ]
+    assert np.isfinite(values).all()
+    assert values == sorted(set(values))

@@ -151,6 +151,7 @@ def compare_with_refits(df, **options):
     return result
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("rules", RULES)
 @pytest.mark.parametrize(("name", "options"), FRAMES)
 def test_loadings_are_those_of_refits(data, name, options, rules):
@@ -273,6 +274,7 @@ def test_extreme_laws():
                 np.testing.assert_allclose(p, alpha, rtol=1e-6)
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("vcov", ["CV3", "CV3J"])
 @pytest.mark.parametrize("name", ["few-reg", "panel-dr-x-w", "rcs-reg", "gaps-anticipation"])
 def test_statistics_have_their_laws(name, vcov):

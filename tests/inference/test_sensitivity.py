@@ -7,6 +7,7 @@ from scipy import integrate
 
 import didjack
 from didjack.errors import OptionError
+from didjack.inference.noise_sensitivity import NoiseRatios, reading
 from didjack.inference.reference.working_model import Design
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "ignore::didjack.DidjackWarning")
@@ -358,6 +359,36 @@ def test_breakdown_values_of_noise():
         row = rows[rows["target"] == "overall"].iloc[0]
         assert (row["p_value"] <= 0.05) == significant
     assert f"at most {value:.3g} times as noisy" in found.reading()
+
+
+def test_summaries_say_the_same_of_noise_and_look_for_it_once(monkeypatch):
+    searched, search = [], NoiseRatios._breakdown
+    monkeypatch.setattr(
+        NoiseRatios, "_breakdown", lambda self, *at: searched.append(at) or search(self, *at)
+    )
+    result = study(treated=2, seed=4)
+    text = " ".join(str(result.summary()).split())
+    assert str(result.summary())
+    assert len(searched) == 1
+    found = result.noise_sensitivity()
+    assert len(searched) == len(found.breakdown)
+    sentence = found.reading().replace("overall effect", "overall ATT").removesuffix(".")
+    seen = found.observation().partition(",")[0].replace("Before", "before")
+    assert f"{sentence}; {seen}." in text
+
+
+@pytest.mark.parametrize(
+    ("breakdown", "text"),
+    [
+        (np.nan, "has no standard error."),
+        (0.0, "is not significant at 5%, however noisy treated clusters are."),
+        (0.4, "would be significant at 5% only if treated clusters were at most 0.4 times as"),
+        (1.5, "is significant at 5% if treated clusters are at most 1.5 times as noisy as the"),
+        (np.inf, "is significant at 5%, however noisy treated clusters are."),
+    ],
+)
+def test_readings_of_breakdown_values_of_noise(breakdown, text):
+    assert reading("effect", breakdown, 0.05).startswith(f"The effect {text}")
 
 
 def test_observed_ratio_by_hand():

@@ -55,6 +55,15 @@ def one_treated():
 
 
 @cache
+def deviating():
+    """Fit an event study of five treated clusters among 20."""
+    df = didjack.simulate.panel(
+        n_clusters=20, cluster_size=8, treated_clusters={5: 5}, effect=2.0, seed=4
+    )
+    return fit(df).aggregate("event")
+
+
+@cache
 def many_clusters(n):
     """Fit with many clusters."""
     return fit(didjack.simulate.panel(n_clusters=n, cluster_size=2, seed=1))
@@ -145,4 +154,9 @@ PICTURES = {
     "coefplot_cells": lambda: didjack.coefplot(three()),
     "on_one": on_one,
     "dark": dark,
+    "trends": lambda: deviating().trend_sensitivity().plot(title="Relative magnitudes"),
+    "trends_narrow": lambda: (
+        deviating().trend_sensitivity("smoothness").plot(np.array([narrow()]), targets=0)
+    ),
+    "noise": lambda: event().noise_sensitivity().plot(),
 }

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
 @pytest.fixture(scope="module")
 def df():
     table = panel()
+    table["young"] = table["id"] % 2
     return table.assign(y2=table["y"] + table["x1"], t2=table["t"], g2=table["g"], id2=table["id"])
 
 
@@ -48,6 +49,7 @@ CALLS = [
     ({"fix_weights": "base_period"}, {"weightsname": "w"}, ("base", "earlier")),
     ({"fix_weights": "varying"}, {"weightsname": "w"}, ("own", "earlier")),
     ({"fix_weights": "first_period"}, {"weightsname": "w"}, ("first", "earlier")),
+    ({"pname": "young"}, {}, ("young", "all")),
     ({"est_method": "ipw"}, {}, ("IPW", "DR")),
     ({"est_method": "reg"}, {}, ("OR", "DR")),
     ({"xformla": "~ x1"}, {}, ("~ x1", "none")),
@@ -69,6 +71,10 @@ AVERAGES = [
     ({"max_e": 0}, {}, ("to 0", "all")),
     ({"balance_e": 1}, {"type": "event"}, ("to e = 1", "no")),
     ({"weights": "cell"}, {}, ("cell", "cohort")),
+    ({"min_e": 1}, {"type": "group"}, ("from 1", "all")),
+    ({"event_times": [0, 2]}, {}, ("0, 2", "all")),
+    ({"bins": [(-2, -1), (0, 2)]}, {"type": "event"}, ("2 bins", "all")),
+    ({"cohorts": [2003]}, {}, ("2003", "all")),
 ]
 
 

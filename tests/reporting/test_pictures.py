@@ -54,6 +54,7 @@ def picture(request):
         yield request.param, figure
 
 
+@pytest.mark.thin(3)
 @draws_text
 def test_looks_as_it_did(picture, tmp_path):
     name, figure = picture
@@ -168,6 +169,7 @@ def check_texts(figure):
         assert not any(overlap(boxes[at], other) for other in boxes[at + 1 :])
 
 
+@pytest.mark.thin(3)
 def test_nothing_covers_anything(picture):
     _, figure = picture
     figure.canvas.draw()

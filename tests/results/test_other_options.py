@@ -64,6 +64,7 @@ def assert_same(one, other, joint=True):
         assert str(one.summary()) == str(other.summary())
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("name", CALLS)
 def test_as_a_new_call_gives_it(data, name):
     begun = [fit(data, name), fit(data, name, vcov="analytic")]

@@ -112,6 +112,19 @@ def test_repr_shows_the_table(result, event):
     assert len(repr(many).splitlines()) < len(many.tidy()) + 2
 
 
+def test_no_p_value_is_shown_as_zero():
+    data = panel(n_clusters=20)
+    after = (data["g"] > 0) & (data["t"] >= data["g"])
+    event = quiet_fit(data.assign(y=data["y"] + 100.0 * after)).aggregate("event")
+    assert event.tidy()["p_value"].min() < 1e-5
+    shown = repr(event)
+    assert "<0.001" in shown
+    assert "0.0000" not in shown
+    bare = quiet_fit(panel(treated_clusters=2), undefined="nan")
+    assert bare.tidy()[["std_error", "p_value"]].isna().to_numpy().all()
+    assert repr(bare).count("NaN") == 5 * len(bare.tidy())
+
+
 def test_one_result_a_list_or_a_mapping(event):
     one, listed = didjack.etable(event), didjack.etable([event])
     assert str(one) == str(listed)

@@ -1,6 +1,7 @@
 """Results as objects: comparison of estimators, pickles, exports."""
 
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -199,7 +200,8 @@ def test_compare_vcov_with_one_treated_cluster():
         table = average.compare_vcov()
     errors = ["analytic", "clustered", "bootstrap", "CV3J", "CV3, t(R-1)", "CV3, model"]
     assert list(table.index) == [*errors, "placebo"]
-    assert np.isnan(table.loc["CV3, t(R-1)", "std_error"])  # no estimate without that cluster
+    assert np.isnan(table.loc["CV3, t(R-1)", "std_error"])
+    assert re.match(r"no estimate without cluster \d+: none", table.loc["CV3, t(R-1)", "invalid"])
     with pytest.warns(didjack.InferenceWarning, match="11 placebos"):
         test = average.placebo_test()
     assert table.loc["placebo", "p_value"] == test["p_value"]
@@ -208,6 +210,31 @@ def test_compare_vcov_with_one_treated_cluster():
     assert (table.loc[["CV3J", "CV3, model", "placebo"], "invalid"] == "").all()
     skipping = treated({4: 1}, undefined="skip").compare_vcov()
     assert skipping.loc["CV3, t(R-1)", "invalid"].startswith("one treated cluster")
+
+
+@pytest.mark.parametrize(
+    ("clusters", "reason"),
+    [({4: 1, 6: 1}, "every treated cohort is in a single"), ({4: 5, 6: 6}, "one control cluster")],
+)
+def test_compare_vcov_says_what_variation_is_not_in_analytic_errors(clusters, reason):
+    table = treated(clusters).compare_vcov(n_permutations=0)
+    reasons = table["invalid"].to_dict()
+    analytic = [reasons.pop(row) for row in ("analytic", "clustered", "bootstrap")]
+    assert all(one.startswith(reason) for one in analytic)
+    assert set(reasons.values()) == {""}
+
+
+def test_compare_vcov_says_why_there_is_no_standard_error():
+    skipping = treated({4: 11}, undefined="skip").compare_vcov(n_permutations=0)
+    assert skipping.loc["CV3, t(R-1)", "invalid"].startswith("one control cluster")
+    table = treated({4: 1, 6: 3}, base_period="universal").compare_vcov("event", which="all")
+    bare = table["std_error"].isna() & table["estimate"].ne(0.0)
+    bare &= ~table.index.get_level_values("vcov").isin(["randomization", "placebo"])
+    assert bare.any()
+    assert table.loc[bare, "invalid"].str.startswith("no estimate without cluster").all()
+    base = table.loc[-1]
+    assert base["std_error"].isna().all()
+    assert (base["invalid"] == "").all()
 
 
 def test_compare_vcov_marks_effects_on_one_cluster():

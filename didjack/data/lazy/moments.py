@@ -10,8 +10,11 @@ the mean by sqrt(k/W) (V'c / sqrt(l))'H_i.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property, reduce
+from operator import mul
 from typing import Any, NamedTuple
 
 import narwhals as nw
@@ -22,28 +25,118 @@ from didjack._typing import Floats, Ints
 from didjack.data.sample import CleanData
 from didjack.imports import load
 
+# ---- columns -------------------------------------------------------------------------------------
+
+Dummy = tuple[str, Any]
+"""A category and its level."""
+
+
+class Column(NamedTuple):
+    """A column of the design: a product of dummies and of a number.
+
+    Attributes
+    ----------
+    dummies : of different categories; none: one
+    number : place among the numbers; None: one
+    """
+
+    dummies: frozenset[Dummy] = frozenset()
+    number: int | None = None
+
+
+class Number(NamedTuple):
+    """A number that columns are products of.
+
+    Only alone is it measured from its mean, which changes the column by a multiple of the
+    intercept. A product with a dummy would change by a multiple of the dummy, which may be left
+    out of a regression as collinear.
+
+    Attributes
+    ----------
+    value : expression
+    alone : whether it is a column by itself, without dummies
+    """
+
+    value: nw.Expr
+    alone: bool
+
+    def standardised(self, mean: float, sd: float) -> Number:
+        """Take out a mean, if that may be, and a standard deviation."""
+        if self.alone:
+            scale = sd if sd > 1e-14 * abs(mean) else 1.0
+            return self._replace(value=(self.value - nw.lit(mean)) / nw.lit(scale))
+        return self._replace(value=self.value / nw.lit(max(sd, abs(mean)) or 1.0))
+
+
+class Sum(NamedTuple):
+    """A sum over rows, or the least or largest, of a product.
+
+    Attributes
+    ----------
+    what : "w" of w times it, "wy" of that times the outcome, "n" of it, "low", "high"
+    dummies : of different categories
+    numbers : places among the numbers, sorted
+    """
+
+    what: str
+    dummies: frozenset[Dummy] = frozenset()
+    numbers: tuple[int, ...] = ()
+
+
+def sum_of(what: str, *columns: Column) -> Sum | None:
+    """Return what is added up of a product of columns; None if it is 0 in every row.
+
+    A dummy is its own square, and its product with that of another level is 0.
+    """
+    dummies: frozenset[Dummy] = frozenset().union(*(column.dummies for column in columns))
+    if len({name for name, _ in dummies}) < len(dummies):
+        return None
+    numbers = sorted(column.number for column in columns if column.number is not None)
+    return Sum(what, dummies, tuple(numbers))
+
+
+def most_frequent(columns: list[Column]) -> str | None:
+    """Return the category with dummies in most of the columns; None without categories."""
+    names = Counter(name for column in columns for name, _ in column.dummies)
+    return max(names, key=names.__getitem__, default=None)
+
+
 # ---- moments -------------------------------------------------------------------------------------
+
+ENDS = ("low", "high")
+ALL = ("w", "wy", "n", *ENDS)
+"""Which sums there are."""
 
 CROSS, NUMBER, LOW, HIGH = -4, -3, -2, -1
 """Where moments have sums of w z y, sums of z, and the least and largest z."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Moments:
     """Which sums of covariates an engine is asked for.
+
+    Each row has one level of a category, so that columns of different levels have products of 0.
+    Rows are added up by the levels of the category with the most columns: of these, few sums over
+    many rows, from which all products follow.
 
     Attributes
     ----------
     own : name -> name for a column that is none of the table's
-    z : (k,) columns of the design as expressions, but for the intercept, which is first and None
-    dummy : (k,) the category that a column is a dummy of, or None
+    columns : (k,) columns of the design, the intercept first
+    numbers : that columns are products of
+    dummies : expressions of dummies; those of `category` are of the column of levels
+    category : by whose levels rows are added up first; None: there are no categories
+    level : expression of its levels
     finite : term -> expression for where it is finite, of those that need not be
     design : FiniteTerms
     """
 
     own: Callable[[str], str]
-    z: list[nw.Expr | None]
-    dummy: list[str | None]
+    columns: list[Column]
+    numbers: list[Number]
+    dummies: dict[Dummy, nw.Expr]
+    category: str | None
+    level: nw.Expr | None
     finite: dict[str, nw.Expr]
     design: FiniteTerms
 
@@ -52,45 +145,106 @@ class Moments:
         """Term -> name of the key that says whether it is finite."""
         return {term: self.own(f"finite_{j}") for j, term in enumerate(self.finite)}
 
-    def columns(self) -> dict[str, nw.Expr]:
-        """Return the columns that are added up, and the keys, by name."""
-        z = {self._z(j): column for j, column in enumerate(self.z) if column is not None}
-        return z | {flag: self.finite[term] for term, flag in self.flags.items()}
+    def of_rows(self) -> dict[str, nw.Expr]:
+        """Return what is added up, and the keys, by name."""
+        found = {self.own(f"x_{j}"): number.value for j, number in enumerate(self.numbers)}
+        found |= self._made(lambda name: name != self.category)
+        found |= {flag: self.finite[term] for term, flag in self.flags.items()}
+        return found if self.level is None else found | {self.own("level"): self.level}
 
-    def totals(self, above: nw.Expr, weight: nw.Expr | None) -> list[nw.Expr]:
-        """Return the sums.
+    def with_levels(self, parts: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        """Return sums by the levels of the category with the dummies of these."""
+        made = self._made(lambda name: name == self.category)
+        return parts.with_columns(**made) if made else parts
+
+    def _made(self, chosen: Callable[[str], bool]) -> dict[str, nw.Expr]:
+        return {
+            self._dummy(dummy): value for dummy, value in self.dummies.items() if chosen(dummy[0])
+        }
+
+    def _dummy(self, dummy: Dummy) -> str:
+        return self.own(f"d_{self._places[dummy]}")
+
+    @cached_property
+    def _places(self) -> dict[Dummy, int]:
+        return {dummy: j for j, dummy in enumerate(self.dummies)}
+
+    # ---- sums ------------------------------------------------------------------------------------
+
+    @cached_property
+    def sums(self) -> dict[Sum, str]:
+        """What is known of the design, with names."""
+        found: dict[Sum | None, None] = {}
+        for a, column in enumerate(self.columns[1:], start=1):
+            whats = ("wy", "n") if column.number is None else ("wy", "n", "low", "high")
+            found |= dict.fromkeys(sum_of(what, column) for what in whats)
+            found |= dict.fromkeys(sum_of("w", column, other) for other in self.columns[: a + 1])
+        return {
+            wanted: self.own(f"s_{j}")
+            for j, wanted in enumerate(wanted for wanted in found if wanted is not None)
+        }
+
+    @cached_property
+    def sums_of_rows(self) -> dict[Sum, str]:
+        """What rows are asked for, with names: the sums, but for dummies of the category."""
+        if self.category is None:
+            return self.sums
+        return {
+            wanted: self.own(f"r_{j}")
+            for j, wanted in enumerate(dict.fromkeys(map(self._of_rows, self.sums)))
+        }
+
+    def _of_rows(self, wanted: Sum) -> Sum:
+        kept = frozenset(dummy for dummy in wanted.dummies if dummy[0] != self.category)
+        return wanted._replace(dummies=kept)
+
+    def totals(
+        self,
+        whats: tuple[str, ...],
+        above: nw.Expr | None = None,
+        weight: nw.Expr | None = None,
+    ) -> list[nw.Expr]:
+        """Return the sums over rows.
 
         Parameters
         ----------
+        whats : which of them
         above : outcome
         weight : None: one
         """
-
-        def total(value: nw.Expr, name: str) -> nw.Expr:
-            return (value if weight is None else weight * value).sum().alias(self.own(name))
-
+        factors = {"w": [weight], "wy": [weight, above]}
         found = []
-        for a, column in enumerate(self.z):
-            if column is None:
-                continue
-            z = nw.col(self._z(a))
-            found += [total(z, f"z_{a}"), total(z * above, f"zy_{a}")]
-            if weight is not None:
-                found.append(z.sum().alias(self.own(f"n_{a}")))
-            if self.dummy[a] is None:
-                found.append(z.min().alias(self.own(f"low_{a}")))
-                found.append(z.max().alias(self.own(f"high_{a}")))
-        for a, b in _pairs(self.dummy):
-            found.append(total(nw.col(self._z(a)) * nw.col(self._z(b)), f"zz_{a}_{b}"))
+        for wanted, name in self.sums_of_rows.items():
+            if wanted.what in whats:
+                parts = [part for part in factors.get(wanted.what, []) if part is not None]
+                product = self._factors(wanted, parts)
+                value = reduce(mul, product) if product else None
+                found.append(_taken(wanted.what, value).alias(name))
         return found
 
-    def _z(self, place: int) -> str:
-        return self.own(f"x_{place}")
+    def _factors(self, wanted: Sum, parts: list[nw.Expr]) -> list[nw.Expr]:
+        dummies = (nw.col(self._dummy(dummy)) for dummy in wanted.dummies)
+        numbers = (nw.col(self.own(f"x_{j}")) for j in wanted.numbers)
+        return [*dummies, *numbers, *parts]
+
+    def totals_of_levels(self, whats: tuple[str, ...]) -> list[nw.Expr]:
+        """Return the sums over levels of the sums over rows."""
+        of_rows = self.sums_of_rows
+        found = []
+        for wanted, name in self.sums.items():
+            if wanted.what not in whats:
+                continue
+            value = nw.col(of_rows[self._of_rows(wanted)])
+            for dummy in wanted.dummies:
+                if dummy[0] == self.category:
+                    value = value * nw.col(self._dummy(dummy))
+            found.append(_taken(wanted.what, value).alias(name))
+        return found
 
     @property
     def size(self) -> int:
         """How many numbers the moments of a row are."""
-        return len(self.z) * (len(self.z) + 4)
+        return len(self.columns) * (len(self.columns) + 4)
 
     def read(self, found: Mapping[str, Any]) -> Floats:
         """Arrange the sums as moments of rows, (N, k, k + 4).
@@ -99,41 +253,34 @@ class Moments:
         ----------
         found : name -> what came back, (N,) each, with the sums that are taken anyway
         """
-        own, k = self.own, len(self.z)
+        own, names = self.own, self.sums
         count = found[own("n")].astype(np.float64)
-        weight = found.get(own("w"), count)
-        moments = np.zeros((count.size, k, k + 4))
-        moments[:, 0, 0], moments[:, 0, CROSS] = weight, found[own("wy")]
+        moments = np.zeros((count.size, len(self.columns), len(self.columns) + 4))
+        moments[:, 0, 0], moments[:, 0, CROSS] = found.get(own("w"), count), found[own("wy")]
         moments[:, 0, NUMBER], moments[:, 0, LOW:] = count, 1.0
-        for a in range(1, k):
-            z = found[own(f"z_{a}")]
-            moments[:, a, 0] = moments[:, 0, a] = z
-            moments[:, a, CROSS] = found[own(f"zy_{a}")]
-            moments[:, a, NUMBER] = found.get(own(f"n_{a}"), z)
-            if self.dummy[a] is None:
-                moments[:, a, LOW] = found[own(f"low_{a}")]
-                moments[:, a, HIGH] = found[own(f"high_{a}")]
+
+        def value(what: str, *columns: Column) -> Any:
+            wanted = sum_of(what, *columns)
+            return 0.0 if wanted is None else found[names[wanted]]
+
+        for a, column in enumerate(self.columns[1:], start=1):
+            moments[:, a, CROSS], number = value("wy", column), value("n", column)
+            moments[:, a, NUMBER] = number
+            if column.number is None:
+                moments[:, a, LOW], moments[:, a, HIGH] = number == count, number > 0
             else:
-                moments[:, a, a], moments[:, a, LOW], moments[:, a, HIGH] = z, z == weight, z > 0
-        for a, b in _pairs(self.dummy):
-            moments[:, a, b] = moments[:, b, a] = found[own(f"zz_{a}_{b}")]
+                ends = [value(what, column) for what in ENDS]
+                moments[:, a, LOW], moments[:, a, HIGH] = ends
+            for b, other in enumerate(self.columns[: a + 1]):
+                moments[:, a, b] = moments[:, b, a] = value("w", column, other)
         return moments
 
 
-def _pairs(dummy: list[str | None]) -> Iterator[tuple[int, int]]:
-    """Yield the products of columns whose sums have to be asked for.
-
-    A dummy is its own square, and its product with that of another level is 0.
-    """
-    for a in range(1, len(dummy)):
-        for b in range(1, a + 1):
-            if dummy[a] is None or dummy[a] != dummy[b]:
-                yield a, b
-
-
-def count_products(dummy: list[str | None]) -> int:
-    """Count the products of columns whose sums have to be asked for."""
-    return sum(1 for _ in _pairs(dummy))
+def _taken(what: str, value: nw.Expr | None) -> nw.Expr:
+    """Take the least or largest of a value, or its sum; of one, if there is none."""
+    if value is None:
+        return nw.len().cast(nw.Float64)
+    return value.min() if what == "low" else value.max() if what == "high" else value.sum()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +365,7 @@ def spread(clean: CleanData, design: Columns, centre: float, steady: bool) -> Cl
         x=np.ascontiguousarray(x.reshape(n * k, k)),
         count=(clean.count[:, None] // k + more).ravel(),
         square=np.repeat(clean.square / k, k),
+        eligible=None if clean.eligible is None else np.repeat(clean.eligible, k),
         moments=None,
         x_names=design.names,
     )

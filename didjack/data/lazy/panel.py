@@ -22,6 +22,7 @@ from didjack.data.lazy.units import (
     raise_for_clusters,
     raise_for_cohorts,
     raise_for_duplicates,
+    raise_for_eligibility,
 )
 from didjack.data.lazy.used import FirstUnits, Used, most_patterns, remedy, too_many
 from didjack.data.sample import Rule, Sample
@@ -72,6 +73,8 @@ def set_types(sample: Sample, masks: Ints, n_seen: Ints) -> None:
     """
     rows, varying = sample.rows, sample.estimation.fix_weights == "varying"
     columns = {"cohort": rows.cohort, "cluster": rows.cluster, "mask": masks}
+    if rows.eligible is not None:
+        columns["eligible"] = rows.eligible.astype(np.int64)
     table = pd.DataFrame(columns | ({} if varying else sample.covariates))
     unit = np.asarray(table.groupby(list(table.columns), observed=True).ngroup(), dtype=np.int64)
     sample.rows = replace(rows, unit=unit)
@@ -237,7 +240,7 @@ class PanelUnits:
     # ---- the rules -------------------------------------------------------------------------------
 
     def check(self, sample: Sample) -> None:
-        """Raise for units in two cohorts or clusters, or twice in a period."""
+        """Raise for units in two cohorts or clusters, eligible at times, or twice in a period."""
         units, queries = self.units, self.queries
         n_rows = int((units.number * units.n_rows).sum())
         if n_rows != sample.size:
@@ -246,6 +249,8 @@ class PanelUnits:
             raise_for_cohorts(queries, sample, self._number(units.in_cohorts))
         if units.in_clusters.any():
             raise_for_clusters(queries, sample, self._number(units.in_clusters))
+        if units.in_both.any():
+            raise_for_eligibility(queries, sample, self._number(units.in_both))
         if units.twice.any():
             raise_for_duplicates(queries, sample)
         self._check_rows(sample, units.observed, {}, {})

@@ -19,6 +19,7 @@ from didjack.data.checks import LARGEST
 from didjack.data.clean import UsedColumns, Values, as_sample
 from didjack.data.frames import read_columns
 from didjack.data.lazy.lazy_table import number
+from didjack.data.lazy.moments import ALL, Moments
 from didjack.data.lazy.used import Used, most_patterns
 from didjack.data.sample import Sample
 from didjack.errors import DataError
@@ -34,7 +35,7 @@ def totals(used: Used, centre: float) -> list[nw.Expr]:
     above = number(options.yname) - nw.lit(centre)
     count = nw.len().cast(nw.Int64).alias(own("n"))
     w = None if options.weightsname is None else number(options.weightsname)
-    moments = [] if used.moments is None else used.moments.totals(above, w)
+    moments = [] if used.moments is None else used.moments.totals(ALL, above, w)
     if w is None:
         return [count, above.sum().alias(own("wy")), *moments]
     return [
@@ -50,9 +51,24 @@ def totals(used: Used, centre: float) -> list[nw.Expr]:
 
 def grouped(used: Used, rows: nw.LazyFrame[Any], centre: float, *more: str) -> nw.LazyFrame[Any]:
     """Put rows together by pattern, and by more keys."""
-    keys = [*used.keys, *used.flags.values(), *used.finite.values(), *more]
-    found = used.table.grouped(rows, keys, *totals(used, centre)).sort(*keys)
-    return found.head(most_patterns(used) + 1)
+    keys, table = [*used.keys, *used.flags.values(), *used.finite.values(), *more], used.table
+    moments, sums = used.moments, totals(used, centre)
+    if moments is None or moments.category is None:
+        found = table.grouped(rows, keys, *sums)
+    else:
+        parts = table.grouped(rows, [*keys, table.own("level")], *sums)
+        found = table.grouped(moments.with_levels(parts), keys, *_totals_of_levels(used, moments))
+    return found.sort(*keys).head(most_patterns(used) + 1)
+
+
+def _totals_of_levels(used: Used, moments: Moments) -> list[nw.Expr]:
+    """Return the same sums over all levels, from the sums by level."""
+    own, n = used.table.own, used.table.own("n")
+    sums = [own("wy"), *([own("w"), own("ww")] if used.options.weightsname is not None else [])]
+    found = [nw.col(n).sum().cast(nw.Int64).alias(n), *(nw.col(name).sum() for name in sums)]
+    if used.options.weightsname is not None:
+        found += [nw.col(own("w_low")).min(), nw.col(own("w_high")).max()]
+    return [*found, *moments.totals_of_levels(ALL)]
 
 
 @dataclass(frozen=True, slots=True)

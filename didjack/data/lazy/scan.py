@@ -119,12 +119,12 @@ def scan(path: str | os.PathLike[str], engine: str | None = None) -> Any:
         A file, a pattern such as ``"survey/*.parquet"``, or a folder of Parquet files. Addresses
         such as ``"s3://bucket/*.parquet"`` work as far as the engine knows them.
     engine : {"duckdb", "polars"}, optional
-        Who reads the files; default: DuckDB if it is installed, otherwise polars.
+        Engine that reads the files; default: DuckDB if it is installed, otherwise polars.
 
     Returns
     -------
     duckdb.DuckDBPyRelation or polars.LazyFrame
-        Columns can be made, and rows left out, with what these have for it.
+        Create columns and filter rows with the methods of these.
 
     Raises
     ------
@@ -138,10 +138,10 @@ def scan(path: str | os.PathLike[str], engine: str | None = None) -> Any:
     -----
     Where Parquet files have a column in several types, it is read as the widest of them, such as
     float64 for whole numbers and floats. The type of a CSV column follows from all of its cells,
-    which are read once for that: whole numbers, numbers, True and False, and dates such as
-    2004-01-31, with or without a time. Any other column is text, also one with a needless zero
-    ("01") or with whole numbers of more than 18 digits. Cells that pandas takes for missing, such
-    as empty ones and NA, are missing.
+    which are read once for this purpose: whole numbers, numbers, True and False, and dates such as
+    2004-01-31, with or without a time. Any other column is a string column, including one with a
+    leading zero ("01") or with whole numbers of more than 18 digits. Cells that pandas treats as
+    missing, such as empty cells and NA, are missing.
 
     Examples
     --------

@@ -216,30 +216,28 @@ class Terms:
         return cls(formula, schema, values, categories, list(dict.fromkeys(found)))
 
     @property
-    def dummies(self) -> list[str | None]:
-        """The category that each column is a dummy of; None: it is none, or a product."""
-        return [
-            column[0].name if len(column) == 1 and column[0].level is not None else None
-            for column in self.columns
-        ]
-
-    @property
     def factors(self) -> list[Factor]:
         """The factors of all columns."""
         return list(dict.fromkeys(part for column in self.columns for part in column))
 
-    def expression(self, factor: Factor) -> nw.Expr:
-        """Write a factor as an expression of the engine."""
-        column = self.categories.get(factor.name)
-        if column is not None:
-            (level,) = literals(self.schema, column, pd.Series([factor.level]))
-            values = nw.col(column)
-            if isinstance(self.schema[column], nw.Categorical | nw.Enum):
-                values = values.cast(nw.String)
-            return nw.when(values == nw.lit(level)).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
+    def number(self, factor: Factor) -> nw.Expr:
+        """Write a factor without levels as an expression of the engine."""
         if factor.name in self.schema:
             return number(factor.name)
         return translate(factor.name, self.schema)
+
+    def category(self, name: str) -> nw.Expr:
+        """Write a category as an expression of the engine."""
+        column = self.categories[name]
+        values = nw.col(column)
+        text = isinstance(self.schema[column], nw.Categorical | nw.Enum)
+        return values.cast(nw.String) if text else values
+
+    def dummy(self, factor: Factor, values: nw.Expr) -> nw.Expr:
+        """Write the dummy of a level as an expression of the engine, given that of its category."""
+        own = pd.Series([factor.level])
+        (level,) = literals(self.schema, self.categories[factor.name], own)
+        return nw.when(values == nw.lit(level)).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
 
     def occurring(self, moments: Floats) -> Columns:
         """Find the columns of a design with the levels that occur in some rows, (N, k, k + 4)."""

@@ -18,7 +18,7 @@ from didjack.data.calendar import as_times
 from didjack.data.checks import duplicates, moved_units
 from didjack.data.frames import read_columns
 from didjack.data.labels import as_codes
-from didjack.data.lazy.lazy_table import changed, complete, literals
+from didjack.data.lazy.lazy_table import changed, complete, literals, number
 from didjack.data.lazy.used import Used
 from didjack.data.numbers import numbers_of_text
 from didjack.data.sample import Sample
@@ -41,8 +41,8 @@ class Units:
     observed : (K, T) in which periods of complete rows such a unit is seen
     n_rows : (K,) complete rows of one such unit
     incomplete : (K,) whether it has incomplete rows
-    in_cohorts, in_clusters, varies : (K,) whether it is in several cohorts or clusters, or
-        has covariates or weights that vary
+    in_cohorts, in_clusters, in_both, varies : (K,) whether it is in several cohorts or clusters,
+        is eligible at times, or has covariates or weights that vary
     number : (K,) how many such units there are
     """
 
@@ -52,6 +52,7 @@ class Units:
     incomplete: Bools
     in_cohorts: Bools
     in_clusters: Bools
+    in_both: Bools
     varies: Bools
     number: Ints
 
@@ -129,6 +130,7 @@ class UnitQueries:
         )
         cohort, cluster = nw.col(own("cohort")), nw.col(options.cluster)
         only = nw.when(there)
+        eligible = [] if options.pname is None else [only.then(number(options.pname))]
         return used.table.grouped(
             as_seen,
             [used.unit],
@@ -140,6 +142,8 @@ class UnitQueries:
             (there & cohort.is_null()).cast(whole).sum().cast(whole).alias(own("never")),
             only.then(cluster).min().alias(own("cluster_low")),
             only.then(cluster).max().alias(own("cluster_high")),
+            *(value.min().alias(own("eligible_low")) for value in eligible),
+            *(value.max().alias(own("eligible_high")) for value in eligible),
             *(nw.col(b).sum().cast(whole).alias(b) for b in bits),
         )
 
@@ -161,15 +165,19 @@ class UnitQueries:
             (col(own("never")) > 0) & ~col(own("low")).is_null()
         )
         in_clusters = (col(own("cluster_low")) != col(own("cluster_high"))).fill_null(False)
+        in_both = nw.lit(False)
+        if self.used.options.pname is not None:
+            in_both = (col(own("eligible_low")) != col(own("eligible_high"))).fill_null(False)
         return self.units().with_columns(
             in_cohorts.alias(own("in_cohorts")),
             in_clusters.alias(own("in_clusters")),
+            in_both.alias(own("in_both")),
             (col(own("kinds")) > 1).alias(own("varies")),
         )
 
     def kinds(self) -> nw.LazyFrame[Any]:
         """Return one row for each kind of unit."""
-        names = ("low", "n", "incomplete", "in_cohorts", "in_clusters", "varies")
+        names = ("low", "n", "incomplete", "in_cohorts", "in_clusters", "in_both", "varies")
         keys = [*map(self._own, names), *(self._own(f"bits{j}") for j in range(self.n_sums))]
         units = nw.len().cast(nw.Int64).alias(self._own("units"))
         return self.flagged_units().group_by(*keys).agg(units)
@@ -193,6 +201,7 @@ class UnitQueries:
             incomplete=column("incomplete") > 0,
             in_cohorts=column("in_cohorts") > 0,
             in_clusters=column("in_clusters") > 0,
+            in_both=column("in_both") > 0,
             varies=column("varies") > 0,
             number=column("units"),
         )
@@ -232,7 +241,7 @@ def raise_for_cohorts(queries: UnitQueries, sample: Sample, n_units: int) -> NoR
     for unit, own in cohort.groupby(rows[options.idname].to_numpy()):
         observed = name_some(map(sample.label, own.drop_duplicates().sort_values()))
         shown.append(f"{short(unit)} ({observed})")
-    raise moved_units(sample, f"cohort ({options.gname!r})", n_units, shown)
+    raise moved_units(sample, "cohort", n_units, shown)
 
 
 def raise_for_clusters(queries: UnitQueries, sample: Sample, n_units: int) -> NoReturn:
@@ -242,7 +251,17 @@ def raise_for_clusters(queries: UnitQueries, sample: Sample, n_units: int) -> No
     shown = []
     for unit, own in rows[options.cluster].groupby(rows[options.idname].to_numpy()):
         shown.append(f"{short(unit)} ({name_some(as_codes(own, 'cluster').labels)})")
-    raise moved_units(sample, f"cluster ({options.cluster!r})", n_units, shown)
+    raise moved_units(sample, "cluster", n_units, shown)
+
+
+def raise_for_eligibility(queries: UnitQueries, sample: Sample, n_units: int) -> NoReturn:
+    """Raise for units that are eligible in some periods only."""
+    options = sample.options
+    rows = _rows_of_first(queries, "in_both")
+    shown = [
+        f"{short(unit)} (0, 1)" for unit in rows[options.idname].drop_duplicates().sort_values()
+    ]
+    raise moved_units(sample, "eligibility", n_units, shown)
 
 
 def _rows_of_first(queries: UnitQueries, flag: str) -> dict[Any, pd.Series]:

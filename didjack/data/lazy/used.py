@@ -83,9 +83,9 @@ class Used:
         """The columns by which rows are grouped."""
         options = self.options
         covariates = [] if self.moments is not None else self.covariates.names
-        return list(
-            dict.fromkeys([options.cluster or "", options.gname, options.tname, *covariates])
-        )
+        eligible = [] if options.pname is None else [options.pname]
+        named = [options.cluster or "", options.gname, options.tname, *eligible, *covariates]
+        return list(dict.fromkeys(named))
 
     @property
     def flags(self) -> dict[str, str]:
@@ -111,7 +111,7 @@ class Used:
 
     def with_moments(self, rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         """Return rows with the columns that moments are made of."""
-        return rows if self.moments is None else rows.with_columns(**self.moments.columns())
+        return rows if self.moments is None else rows.with_columns(**self.moments.of_rows())
 
 
 # ---- memory --------------------------------------------------------------------------------------

@@ -8,10 +8,10 @@ that of an assignment crosses the actual one in at most four places. Nothing is 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from didjack.aggregation.schemes import Window
 from didjack.errors import DataError, OptionError
 from didjack.estimation.fit import Fit
 from didjack.estimation.sums import SumSource
-from didjack.inference.targets import cell_table
+from didjack.inference.targets import cell_size, cell_table
 from didjack.leave_one_out import Replicates
 from didjack.options import AggregationType, must_be
 from didjack.wording import label_text, name_some, plural
@@ -163,6 +163,26 @@ def _arrangements(values: list[int]) -> Iterator[list[int]]:
 # ---- overall -------------------------------------------------------------------------------------
 
 
+Estimates = tuple[Replicates[np.float64], Replicates[np.float64]]
+"""In all replicates, from the outcome and from E."""
+
+
+class Permutable(Protocol):
+    """An estimate that can be had under other assignments of cohorts to clusters."""
+
+    def estimate(self, fit: Fit) -> Replicates[np.float64]:
+        """Return it in all replicates that the options of the fit need, (R,)."""
+
+    def under_assignments(self, fit: Fit) -> Callable[[Ints], Estimates]:
+        """Return what gives it under cohorts of the clusters, (H,) positions."""
+
+    def exchangeable(self, fit: Fit) -> Ints:
+        """Return codes of clusters, (H,): only those that are alike can change places."""
+
+    def size(self, fit: Fit) -> float:
+        """Return the size of what it is made of, by which rounding errors go."""
+
+
 @dataclass(frozen=True, slots=True)
 class Overall:
     """Which aggregated effect it is.
@@ -182,6 +202,25 @@ class Overall:
         found = aggregate(table, self.kind, self.window, self.by_cell)
         return Replicates(found.theta).take(-1)
 
+    def under_assignments(self, fit: Fit) -> Callable[[Ints], Estimates]:
+        """Return what gives it under cohorts of the clusters, (H,) positions."""
+        source = fit.source.replicated(False)  # a copy, which keeps sums for as long as the test
+        outcome, treatment = source, source.of_treatment()
+
+        def under(cohort: Ints) -> Estimates:
+            moved = outcome.relabelled(cohort), treatment.relabelled(cohort)
+            return self.estimate_from(fit, moved[0]), self.estimate_from(fit, moved[1])
+
+        return under
+
+    def exchangeable(self, fit: Fit) -> Ints:
+        """Return codes of clusters, (H,): all can change places."""
+        return np.zeros(fit.layout.n_clusters, dtype=np.int64)
+
+    def size(self, fit: Fit) -> float:
+        """Return the size of what it is made of, by which rounding errors go."""
+        return float(np.nanmax(cell_size(fit), initial=0.0))
+
     def estimate_from(self, fit: Fit, source: SumSource) -> Replicates[np.float64]:
         """Return it for other sums under the options of a fit, (R,).
 
@@ -195,7 +234,7 @@ class Overall:
 
 
 def one_cohort_each(fit: Fit, what: str) -> Ints:
-    """Return the cohort of each cluster, (H,) positions, -1 without units; or raise.
+    """Return the cohort of each cluster, (H,) positions of cohorts, -1 without units; or raise.
 
     Parameters
     ----------
@@ -207,7 +246,7 @@ def one_cohort_each(fit: Fit, what: str) -> Ints:
             f"{what} needs clusters: name the level at which treatment is assigned in "
             "csdid(cluster=)"
         )
-    several = np.flatnonzero((layout.n_units > 0).sum(axis=1) > 1)
+    several = np.flatnonzero((layout.units_of_cohorts > 0).sum(axis=1) > 1)
     if several.size:
         shown = [label_text(key) for key in layout.cluster_labels[several]]
         verb = "has" if several.size == 1 else "have"

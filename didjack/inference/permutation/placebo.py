@@ -28,15 +28,15 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PlaceboTest(Fields):
-    """A test of one treated cluster by never-treated ones that stand in for it.
+    """A test of one treated cluster by placebo estimates in never-treated clusters.
 
     Attributes
     ----------
     estimate : of the treated cluster
     statistic : the same
-    p_value : share of estimates that are as large as the actual one, itself included
-    conf_low, conf_high : ends of the interval, infinite where there are too few placebos
-    smallest_p : the smallest p-value there can be
+    p_value : share of estimates that are at least as large as the actual one, itself included
+    conf_low, conf_high : ends of the interval, infinite if there are too few placebos
+    smallest_p : the smallest possible p-value
     n_placebos, n_failed : never-treated clusters with a placebo estimate, and without
     placebos : (C,) estimates by never-treated cluster, on the scale of the treated one
     treated : label of the treated cluster
@@ -93,7 +93,7 @@ def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> Placebo
     estimate = float(overall.estimate(silent).full)
     if np.isnan(estimate):
         raise OptionError("there is no estimate of the overall ATT to test")
-    never = np.flatnonzero((cohort >= 0) & (fit.layout.cohorts[cohort] == NEVER))
+    never = np.flatnonzero((cohort >= 0) & (fit.layout.distinct_cohorts[cohort] == NEVER))
     source, found = silent.source.replicated(False), np.empty(never.size)
     with Progress(fit.options.inference.progress, never.size) as progress:
         for position, cluster in enumerate(never.tolist()):
@@ -116,7 +116,7 @@ def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> Placebo
 def _treated(fit: Fit, cohort: Ints) -> int:
     """Return the one treated cluster, or raise."""
     layout = fit.layout
-    treated = np.flatnonzero((cohort >= 0) & (layout.cohorts[cohort] != NEVER))
+    treated = np.flatnonzero((cohort >= 0) & (layout.distinct_cohorts[cohort] != NEVER))
     if treated.size != 1:
         shown = name_some([label_text(key) for key in layout.cluster_labels[treated]], 3)
         raise OptionError(

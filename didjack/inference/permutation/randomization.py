@@ -16,8 +16,8 @@ from didjack._typing import Bools, Floats, Ints
 from didjack.errors import DataError, OptionError
 from didjack.estimation.fit import Fit
 from didjack.fields import Fields
-from didjack.inference.permutation.permuted import Curves, Overall, assignments, n_assignments
-from didjack.inference.targets import ROUNDING, cell_size
+from didjack.inference.permutation.permuted import Curves, Permutable, assignments, n_assignments
+from didjack.inference.targets import ROUNDING
 from didjack.inference.variance import KINDS
 from didjack.inference.variance.jackknife import deviations
 from didjack.leave_one_out import Replicates
@@ -70,7 +70,7 @@ class Draws:
 
 @dataclass(frozen=True, repr=False)
 class RandomizationTest(Fields):
-    """A test of the overall ATT by giving cohorts to other clusters.
+    """A test of the overall ATT by reassigning cohorts to other clusters.
 
     Attributes
     ----------
@@ -150,7 +150,7 @@ class _Rule:
 
 
 def randomization_test(
-    fit: Fit, overall: Overall, draws: Draws, statistic: Statistic, null: float
+    fit: Fit, overall: Permutable, draws: Draws, statistic: Statistic, null: float
 ) -> RandomizationTest:
     """Compare the actual assignment of cohorts with the others.
 
@@ -171,21 +171,19 @@ def randomization_test(
         studentised=statistic == "t",
         centre_on_mean=kind.centre_on_mean,
         skip=fit.options.inference.undefined == "skip",
-        rounding=ROUNDING * float(np.nanmax(cell_size(silent), initial=0.0)),
+        rounding=ROUNDING * overall.size(silent),
     )
     centre = _actual(silent, overall, rule)
     moments = np.empty((draws.count, 5))
-    source = silent.source.replicated(False)  # a copy, which keeps sums for as long as the test
-    sources = source, source.of_treatment()
+    under = overall.under_assignments(silent)
     with Progress(fit.options.inference.progress, draws.count) as progress:
         for row, cohort in zip(moments, draws, strict=True):
-            y, b = (overall.estimate_from(silent, one.relabelled(cohort)) for one in sources)
-            row[:] = rule.moments(y, b, centre)
+            row[:] = rule.moments(*under(cohort), centre)
             progress.advance(1)
     return _compare(moments, centre, fit.options.inference.alpha, null)
 
 
-def _actual(fit: Fit, overall: Overall, rule: _Rule) -> float:
+def _actual(fit: Fit, overall: Permutable, rule: _Rule) -> float:
     """Return the actual estimate, or say why there is none or no t statistic."""
     theta = overall.estimate(fit)
     if np.isnan(theta.full):

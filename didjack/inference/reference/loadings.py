@@ -23,7 +23,7 @@ import numpy as np
 
 from didjack._typing import Floats, Ints
 from didjack.inference.reference.distribution import Parts
-from didjack.leave_one_out import Replicates
+from didjack.leave_one_out import Replicates, without
 from didjack.memo import key_of
 
 SIGNS = np.array([1.0, -1.0, -1.0, 1.0])
@@ -35,7 +35,8 @@ class Mean(NamedTuple):
 
     Attributes
     ----------
-    period : position of the period whose outcome is averaged
+    period : number of the period whose outcome is averaged, and so of the shocks in it; other and
+        eligible rows of a period have numbers, and shocks, of their own
     cohorts : positions of the cohorts over whose rows it is averaged
     weights : which table of weights by cluster and cohort
     """
@@ -47,8 +48,25 @@ class Mean(NamedTuple):
 
 Comparison = tuple[Mean, Mean, Mean, Mean]
 """A 2x2 comparison, in the order of `SIGNS`."""
-Version = tuple[tuple[int, Comparison], ...]
-"""What a cell is: 2x2 comparisons, each with its sign."""
+Version = tuple[tuple[int, Comparison, int], ...]
+"""What a cell is: 2x2 comparisons, each with its sign, and which share it counts by, or `FULLY`."""
+FULLY = -1
+
+
+class Tables(NamedTuple):
+    """What numbers in versions stand for.
+
+    Attributes
+    ----------
+    weights : (H, C) each, weights by cluster and cohort
+    shares : (R,) each, how much a comparison counts in each replicate
+    spread : (C, H) standard deviation of the shocks on rows of each class, over the working model's
+        of the cluster; None where it is one
+    """
+
+    weights: Sequence[Floats]
+    shares: Sequence[Floats]
+    spread: Floats | None = None
 
 
 class Changed(NamedTuple):
@@ -73,19 +91,25 @@ class Means:
     Attributes
     ----------
     weight : (D, H) weight of each cluster in the means of the same rows and weights
+    spread : (D, H) standard deviation of the shocks on these rows, or None, as of `Tables`
     row : (Q,) which of them each of the Q means has
-    period : (Q,) position of the period of each mean, sorted
+    period : (Q,) number of the period of each mean, sorted
     terms : (V, m) the means of each distinct version of a cell, four for each comparison
     signs : (V, m) how they count; 0 where a version has fewer than m
+    share_of : (V, m) by which of the shares they count, or `FULLY`
+    shares : (R,) each, as of `Tables`
     usual : (K,) the version that each cell is; -1 for none
     changed : where replicates differ from that
     """
 
     weight: Floats
+    spread: Floats | None
     row: Ints
     period: Ints
     terms: Ints
     signs: Floats
+    share_of: Ints
+    shares: Sequence[Floats]
     usual: Ints
     changed: tuple[Changed, ...]
 
@@ -95,28 +119,95 @@ class Means:
         versions: Sequence[Version],
         usual: Ints,
         changed: Sequence[Changed],
-        tables: Sequence[Floats],
+        tables: Tables,
     ) -> Means:
-        """Collect the means of some versions; `tables`: weights by cluster, (H, C) each."""
-        means = sorted({mean for version in versions for _, four in version for mean in four})
+        """Collect the means of some versions."""
+        means = sorted({mean for version in versions for _, four, _ in version for mean in four})
         position = {mean: q for q, mean in enumerate(means)}
         shape = (len(versions), max(map(len, versions), default=1), SIGNS.size)
         terms, signs = np.zeros(shape, dtype=np.int64), np.zeros(shape)
+        share_of = np.full(shape, FULLY)
         for v, version in enumerate(versions):
             terms[v] = position[version[0][1][0]]  # counts as often as the signs say, or not at all
-            for number, (sign, four) in enumerate(version):
+            for number, (sign, four, share) in enumerate(version):
                 terms[v, number] = [position[mean] for mean in four]
                 signs[v, number] = sign * SIGNS
+                share_of[v, number] = share
         rows: dict[tuple[int, tuple[int, ...]], int] = {}
         row = [rows.setdefault((mean.weights, mean.cohorts), len(rows)) for mean in means]
-        weight = np.array([tables[table][:, cohorts].sum(axis=1) for table, cohorts in rows])
+        weights, spread = tables.weights, tables.spread
+        weight = np.array([weights[table][:, cohorts].sum(axis=1) for table, cohorts in rows])
+        if spread is not None:
+            spread = np.array([spread[cohorts[0]] for _, cohorts in rows])
+        flat = shape[0], shape[1] * shape[2]
         return cls(
             weight,
+            spread,
             np.array(row),
             np.array([mean.period for mean in means]),
-            terms.reshape(shape[0], shape[1] * shape[2]),
-            signs.reshape(shape[0], shape[1] * shape[2]),
+            terms.reshape(flat),
+            signs.reshape(flat),
+            share_of.reshape(flat),
+            tables.shares,
             usual,
+            tuple(changed),
+        )
+
+    @classmethod
+    def stacked(
+        cls, parts: Sequence[Means], places: Sequence[Ints], roots: Floats, n_periods: int
+    ) -> Means:
+        """Put the cells of several designs one after the other.
+
+        Parameters
+        ----------
+        places : where the clusters of each design are among all, (H_p,)
+        roots : (P, H) standard deviation of the shocks of all clusters, in each of P designs
+        n_periods : what the positions of periods are moved by from one design to the next; 0 where
+            shocks of a cluster in a period are the same in all designs
+        """
+        period = np.concatenate([p.period + n_periods * i for i, p in enumerate(parts)])
+        order = np.argsort(period, kind="stable")
+        rank = np.empty_like(order)
+        rank[order] = np.arange(order.size)
+        width = max(part.terms.shape[1] for part in parts)
+        first = dict.fromkeys(("mean", "row", "version", "cell", "share"), 0)
+        weight, spread, row, terms, signs, share_of, usual = [], [], [], [], [], [], []
+        shares: list[Floats] = []
+        changed: list[Changed] = []
+        for part, place, root in zip(parts, places, roots, strict=True):
+            weight.append(np.zeros((len(part.weight), root.size)))
+            weight[-1][:, place] = part.weight
+            spread.append(np.tile(root, (len(part.weight), 1)))
+            spread[-1][:, place] *= 1.0 if part.spread is None else part.spread
+            row.append(part.row + first["row"])
+            filler = np.repeat(part.terms[:, :1], width - part.terms.shape[1], axis=1)
+            terms.append(rank[np.hstack([part.terms, filler]) + first["mean"]])
+            more = ((0, 0), (0, width - part.signs.shape[1]))
+            signs.append(np.pad(part.signs, more))
+            numbers = _moved(part.share_of, first["share"])
+            share_of.append(np.pad(numbers, more, constant_values=FULLY))
+            for share in part.shares:  # without a cluster that a design lacks, as in full
+                shares.append(np.full(1 + root.size, share[0]))
+                shares[-1][without(place)] = share[1:]
+            usual.append(_moved(part.usual, first["version"]))
+            for group in part.changed:
+                cells, versions = group.cells + first["cell"], group.versions
+                rows = without(place[group.replicates - 1])
+                changed.append(Changed(rows, cells, _moved(versions, first["version"])))
+            arrays = (part.period, part.weight, part.terms, part.usual, part.shares)
+            sizes = map(len, arrays)
+            first = {name: n + size for (name, n), size in zip(first.items(), sizes, strict=True)}
+        return cls(
+            np.vstack(weight),
+            np.vstack(spread),
+            np.concatenate(row)[order],
+            period[order],
+            np.vstack(terms),
+            np.vstack(signs),
+            np.vstack(share_of),
+            shares,
+            np.concatenate(usual),
             tuple(changed),
         )
 
@@ -144,13 +235,37 @@ class Means:
         others = [one for one in (self._among(cells, group) for group in self.changed) if one]
         used = self._used(np.concatenate([usual, *(group.versions for group in others)]))
         alpha = share @ self._signs(usual, used)
+        everything = np.arange(len(share))
+        self._add_shared(alpha, everything, share, usual, used)
         for replicates, columns, versions in others:
             change = self._signs(versions, used) - self._signs(usual[columns], used)
-            alpha[replicates] += share[np.ix_(replicates, columns)] @ change
+            own = share[np.ix_(replicates, columns)]
+            alpha[replicates] += own @ change
+            self._add_shared(alpha, replicates, own, versions, used)
+            self._add_shared(alpha, replicates, -own, usual[columns], used)
         row = self.row[used]
         left = self.left[row].T
         beta = np.divide(alpha, left, out=np.zeros(alpha.shape), where=left > 0)
-        return Loadings(used, row, Replicates(beta), self.weight[row], self.period[used])
+        weight = self.weight[row] if self.spread is None else self.weight[row] * self.spread[row]
+        return Loadings(used, row, Replicates(beta), weight, self.period[used])
+
+    def _add_shared(
+        self, alpha: Floats, replicates: Ints, share: Floats, versions: Ints, used: Ints
+    ) -> None:
+        """Add the comparisons that count by a share of their own in each replicate.
+
+        Parameters
+        ----------
+        alpha : (R, q) how much used means count
+        share : (r, n) how much cells count in some replicates
+        versions : (n,) what these cells are
+        """
+        there = np.flatnonzero(versions >= 0)
+        of_cells = self.share_of[versions[there]]
+        for number in np.unique(of_cells[of_cells != FULLY]).tolist():
+            cells = there[(of_cells == number).any(axis=1)]
+            own = share[:, cells] * self.shares[number][replicates, None]
+            alpha[replicates] += own @ self._signs(versions[cells], used, number)
 
     @staticmethod
     def _among(cells: Ints, group: Changed) -> Changed | None:
@@ -167,13 +282,19 @@ class Means:
         mark[self.terms[versions[versions >= 0]]] = True
         return np.flatnonzero(mark)
 
-    def _signs(self, versions: Ints, used: Ints) -> Floats:
-        """Return how each used mean counts in some versions, (n, q)."""
+    def _signs(self, versions: Ints, used: Ints, number: int = FULLY) -> Floats:
+        """Return how each used mean counts in some versions, (n, q), fully or by some share."""
         signs = np.zeros((versions.size, used.size))
         some = np.flatnonzero(versions >= 0)
-        at = np.searchsorted(used, self.terms[versions[some]])
-        np.add.at(signs, (some[:, None], at), self.signs[versions[some]])
+        own = versions[some]
+        at = np.searchsorted(used, self.terms[own])
+        np.add.at(signs, (some[:, None], at), self.signs[own] * (self.share_of[own] == number))
         return signs
+
+
+def _moved(versions: Ints, by: int) -> Ints:
+    """Return the numbers of versions further on; -1 stands for none."""
+    return np.where(versions < 0, -1, versions + by)
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,8 +306,9 @@ class Loadings:
     used : (q,) which of the means of the design, sorted
     row : (q,) which weights of the design each mean has
     beta : (1 + H, q) how much a mean counts, per unit of weight, in each replicate
-    weight : (q, H) weight of each cluster in each mean
-    period : (q,) position of the period of each mean, sorted
+    weight : (q, H) weight of each cluster in each mean, times the standard deviation of the shocks
+        on its rows where that is not the same for all
+    period : (q,) number of the period of each mean, sorted
     """
 
     used: Ints

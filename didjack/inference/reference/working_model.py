@@ -2,26 +2,37 @@
 
 The shocks of cluster h have a variance in proportion to v(n_h) = a + b / n_h in every period: a for
 what its rows share, b / n_h for the mean of what they do not. a and b are fitted to how untreated
-rows move from one period to the next.
+rows move from one period to the next. In triple differences the eligible rows of a cluster have
+shocks of their own, with their own a and b.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.aggregation.shares import Share, Shares
-from didjack.estimation.cells import Cell
+from didjack.estimation.cells import Cell, Sizes
+from didjack.estimation.control_cohorts import shares
 from didjack.estimation.fit import Estimated, Fit
-from didjack.estimation.layout import Arm, Layout
+from didjack.estimation.layout import Arm, Classes, Layout
 from didjack.estimation.sums import SumSource
 from didjack.imports import load
 from didjack.inference.reference.distribution import Axes, axes_of, student
-from didjack.inference.reference.loadings import Changed, Loadings, Mean, Means, Version
+from didjack.inference.reference.loadings import (
+    FULLY,
+    Changed,
+    Loadings,
+    Mean,
+    Means,
+    Tables,
+    Version,
+)
 from didjack.memo import Memo, key_of
 
 # ---- working variance ----------------------------------------------------------------------------
@@ -49,6 +60,17 @@ class PeriodSums:
     cohorts: Ints
     periods: Ints
 
+    def of_kind(self, kind: int, kinds: int) -> PeriodSums:
+        """Select one of the kinds of classes that each cohort has, as of `Layout`."""
+        own = slice(kind, None, kinds)
+        return PeriodSums(
+            self.weight[:, own],
+            self.square[:, own],
+            self.cross[:, own],
+            self.cohorts[own],
+            self.periods,
+        )
+
 
 def effective_rows(sums: PeriodSums) -> Floats:
     """Return n_h, the mean over periods of (sum w)^2 / sum w^2, (H,); NaN without any row."""
@@ -69,10 +91,13 @@ class Movements:
     ----------
     change : (P, H) by pair of adjacent periods; NaN where a cluster has no untreated rows in both
     weight : (P, H) weight in the later period; zero there
+    spread : (P, H) standard deviation of the shocks on these rows, over the working model's of the
+        cluster
     """
 
     change: Floats
     weight: Floats
+    spread: Floats
 
     @classmethod
     def from_sums(cls, sums: PeriodSums, anticipation: int) -> Movements:
@@ -91,7 +116,32 @@ class Movements:
             mean = cross[both][:, ends] / weight[both][:, ends]
             weights[before, both] = weight[both, after]
             change[before, both] = _less_others(mean[:, 1] - mean[:, 0], weight[both, after])
-        return cls(change, weights)
+        return cls(change, weights, np.ones(shape))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Movements], spread: Sequence[Floats]) -> Movements:
+        """Put pairs of periods of several kinds of rows one after the other.
+
+        Parameters
+        ----------
+        spread : (H,) of each kind
+        """
+        return cls(
+            np.concatenate([part.change for part in parts]),
+            np.concatenate([part.weight for part in parts]),
+            np.concatenate(
+                [
+                    np.tile(own, (len(part.change), 1))
+                    for part, own in zip(parts, spread, strict=True)
+                ]
+            ),
+        )
+
+    def standardised(self, pairs: Bools) -> Movements:
+        """Select pairs of periods, with changes as large as if all rows had the same shocks."""
+        spread = self.spread[pairs]
+        change = self.change[pairs] / spread
+        return Movements(change, self.weight[pairs], np.ones(change.shape))
 
     def squares(self) -> Floats:
         """Return r_h, the mean of squares over pairs, (H,); NaN for a cluster in no pair."""
@@ -101,6 +151,12 @@ class Movements:
         movement: Floats = np.divide(total, count, out=nothing, where=count > 0)
         return movement
 
+    def size(self, v: Floats) -> float:
+        """Return the mean over clusters of r_h / v_h; NaN where no cluster has r."""
+        every = np.ones(len(self.change), dtype=bool)
+        ratio = self.standardised(every).squares() / v
+        return float(np.nanmean(ratio)) if (~np.isnan(ratio)).any() else np.nan
+
     def scale(self, v: Floats) -> float:
         """Return the standard deviation of shocks whose relative variances are v, (H,).
 
@@ -109,6 +165,7 @@ class Movements:
         """
         there = ~np.isnan(self.change)
         weight = self.weight
+        v = v * self.spread**2
         others = weight.sum(axis=1, keepdims=True) - weight
         of_others = (weight**2 * v).sum(axis=1, keepdims=True) - weight**2 * v
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -144,6 +201,53 @@ def working_variance(sums: PeriodSums, movements: Movements) -> Floats:
     return np.where(np.isnan(number), 1.0, a + b / number)
 
 
+class WorkingModel(NamedTuple):
+    """Variances of cluster-level shocks, relative to each other, and what they are fitted to.
+
+    Attributes
+    ----------
+    variance : (H,) of the shocks on the rows of a cluster, or on its eligible rows
+    spread : (C, H) standard deviation of those on each class over that; None where it is one
+    movements : of untreated rows
+    total : (H,) variance of the sum of a cluster's shocks in a period
+    """
+
+    variance: Floats
+    spread: Floats | None
+    movements: Movements
+    total: Floats
+
+
+def working_model(sums: PeriodSums, anticipation: int, kinds: int) -> WorkingModel:
+    """Fit the variances to the movements of untreated rows."""
+    if kinds == 1:
+        movements = Movements.from_sums(sums, anticipation)
+        variance = working_variance(sums, movements)
+        return WorkingModel(variance, None, movements, variance)
+    parts = [sums.of_kind(kind, kinds) for kind in range(kinds)]
+    moved = [Movements.from_sums(part, anticipation) for part in parts]
+    v = [working_variance(part, own) for part, own in zip(parts, moved, strict=True)]
+    size = np.array([_size(own, one) for own, one in zip(v, moved, strict=True)])
+    if (size > 0).all():  # of all kinds it is known how large their shocks are
+        v = [own * factor for own, factor in zip(v, size, strict=True)]
+    there = [~np.isnan(effective_rows(part)) for part in parts]
+    total = np.sum([own * some for own, some in zip(v, there, strict=True)], axis=0)
+    spread = [np.sqrt(own / v[-1]) for own in v]
+    return WorkingModel(
+        variance=v[-1],
+        spread=np.tile(spread, (sums.cohorts.size // kinds, 1)),
+        movements=Movements.joined(moved, spread),
+        total=np.where(total > 0, total, 1.0),
+    )
+
+
+def _size(v: Floats, movements: Movements) -> float:
+    """Return how large shocks with relative variances v are: the mean of r_h / v_h."""
+    ratio = movements.squares() / v
+    known = ~np.isnan(ratio)
+    return float(ratio[known].mean()) if known.sum() >= LEAST_CLUSTERS else np.nan
+
+
 # ---- design --------------------------------------------------------------------------------------
 
 NO_OUTCOME = np.empty(0, dtype=np.int64)
@@ -160,11 +264,13 @@ class Design:
     means : what each cell is made of, in each replicate
     variance : (H,) relative working variance of the cluster-level shocks
     movements : of untreated rows, to which it is fitted
+    total : (H,) relative working variance of the sum of a cluster's shocks in a period
     """
 
     means: Means
     variance: Floats
     movements: Movements
+    total: Floats
     _memo: Memo = field(default_factory=Memo)
 
     @classmethod
@@ -205,6 +311,8 @@ class Design:
 
 def _design(fit: Fit) -> Design:
     estimated, source = fit.estimated(True), fit.source
+    sums, anticipation = _period_sums(source), fit.options.estimation.anticipation
+    model = working_model(sums, anticipation, source.layout.kinds)
     tables = _Tables(source)
     cells = estimated.shown.cells + estimated.extra.cells
     number: dict[Version, int] = {}
@@ -213,10 +321,9 @@ def _design(fit: Fit) -> Design:
     usual[len(estimated.shown.cells) :] = -1
     usual[np.flatnonzero(estimated.shown.empty)] = -1
     changed = list(_changed(estimated, cells, usual, tables, number))
-    means = Means.from_versions(list(number), usual, changed, tables.weights)
-    sums = _period_sums(source)
-    movements = Movements.from_sums(sums, fit.options.estimation.anticipation)
-    return Design(means, working_variance(sums, movements), movements)
+    given = Tables(tables.weights, tables.shares, model.spread)
+    means = Means.from_versions(list(number), usual, changed, given)
+    return Design(means, model.variance, model.movements, model.total)
 
 
 def _changed(
@@ -236,7 +343,8 @@ def _changed(
         for cell in group.cells:
             at = position.get((cell.cohort, cell.time))
             if at is not None:
-                version = tables.version(cell, group.balanced)
+                first = int(estimated.shown.first[rows[0]]) if group.balanced and rows else None
+                version = tables.version(cell, first)
                 own[at] = number.setdefault(version, len(number))
         other = np.flatnonzero(own != usual)
         if rows and other.size:
@@ -244,11 +352,12 @@ def _changed(
 
 
 class _Tables:
-    """Weights by cluster and cohort of each arm, numbered as they are asked for.
+    """Weights by cluster and cohort of each arm, and shares, numbered as they are asked for.
 
     Attributes
     ----------
     weights : (H, C) each
+    shares : (R,) each
     """
 
     def __init__(self, source: SumSource) -> None:
@@ -256,26 +365,72 @@ class _Tables:
         self._layout: Layout = source.layout
         self._number: dict[tuple[int, int], int] = {}
         self.weights: list[Floats] = []
+        self._share_number: dict[Hashable, int] = {}  # of the first of a cell's cohorts
+        self.shares: list[Floats] = []
 
-    def version(self, cell: Cell, balanced: bool = False) -> Version:
-        """Return what a cell is made of: its comparisons, of means in `time` and in `base`."""
+    def version(self, cell: Cell, first: int | None = None) -> Version:
+        """Return what a cell is made of: its comparisons, of means in `time` and in `base`.
+
+        Parameters
+        ----------
+        first : in a replicate that is a balanced panel, its first period, on the integer axis
+        """
         arms = self._layout.arms(*cell.periods)
         table = [self._table(arm) for arm in (arms[0], arms[-1])]
-        if balanced and self._layout.slots.w == 1:
+        sized = table if len(arms) > 1 else []
+        if first is not None and self._layout.slots.w == 1:
             earlier = table[0] if cell.time < cell.base else table[1]
             table = [earlier, earlier]
+            sized = [self._first_table(first)]
+        number = self._shares(cell, tuple(table), tuple(sized))
         return tuple(
             (
-                sign,
+                one.sign,
                 (
-                    Mean(cell.time, (treated,), table[0]),
-                    Mean(cell.time, others, table[0]),
-                    Mean(cell.base, (treated,), table[1]),
-                    Mean(cell.base, others, table[1]),
+                    self._mean(cell.time, (one.treated,), table[0]),
+                    self._mean(cell.time, one.others, table[0]),
+                    self._mean(cell.base, (one.treated,), table[1]),
+                    self._mean(cell.base, one.others, table[1]),
                 ),
+                number[one.sizes],
             )
-            for sign, treated, others in cell.comparisons
+            for one in cell.comparisons
         )
+
+    def _mean(self, period: int, classes: Classes, table: int) -> Mean:
+        """Return a mean; a period has a number of its own for each kind of rows."""
+        kinds = self._layout.kinds
+        return Mean(period * kinds + classes[0] % kinds, classes, table)
+
+    def _first_table(self, first: int) -> int:
+        period = int(np.searchsorted(self._layout.periods, first))
+        return self._table(self._layout.arms(period, period)[0])
+
+    def _shares(
+        self, cell: Cell, table: tuple[int, ...], sized: tuple[int, ...]
+    ) -> dict[Sizes | None, int]:
+        """Return the numbers of the shares of a cell's control cohorts, and of what counts fully.
+
+        Parameters
+        ----------
+        table : weights of the rows that are compared
+        sized : tables whose weights say how large cohorts are; without any, those of units do
+        """
+        number: dict[Sizes | None, int] = {None: FULLY}
+        if not cell.sizes:
+            return number
+        key = cell.sizes, table, sized
+        if key not in self._share_number:
+            by_class = self._layout.share
+            if sized:
+                by_class = np.sum([self.weights[k] for k in sized], axis=0)
+            sides = list(zip(*cell.sizes, strict=True))
+            n_1, n_0 = (_left(by_class, side) for side in sides)
+            there = [_left(self.weights[k], side) > 0 for k in table for side in sides]
+            self._share_number[key] = len(self.shares)
+            self.shares += list(shares(n_1, n_0, np.asarray(np.all(there, axis=0))))
+        first = self._share_number[key]
+        return number | {sizes: first + place for place, sizes in enumerate(cell.sizes)}
 
     def _table(self, arm: Arm) -> int:
         key = (arm.w, arm.period)
@@ -283,6 +438,20 @@ class _Tables:
             self._number[key] = len(self.weights)
             self.weights.append(self._source.by_cluster(arm, NO_OUTCOME).weight)
         return self._number[key]
+
+
+def _left(weight: Floats, sets: Sequence[Classes]) -> Floats:
+    """Return the weight of some sets of classes in all replicates, (S, R).
+
+    Parameters
+    ----------
+    weight : (H, C)
+    """
+    of_sets = np.stack([weight[:, classes].sum(axis=1) for classes in sets])
+    total = of_sets.sum(axis=1, keepdims=True)
+    # What is left of a difference that should be zero is rounding.
+    alone = (of_sets > 0).sum(axis=1, keepdims=True) - (of_sets > 0) == 0
+    return np.hstack([total, np.where(alone, 0.0, total - of_sets)])
 
 
 def _period_sums(source: SumSource) -> PeriodSums:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from didjack.inference.reference.loadings import Loadings
 from didjack.inference.reference.t_statistics import Reference
 from didjack.inference.reference.working_model import Design
 from didjack.inference.statistics import Variance
-from didjack.inference.targets import Targets
+from didjack.inference.targets import Targets, cell_size, target_size
 from didjack.leave_one_out import Replicates
 from didjack.memo import Memo, key_of
 from didjack.options import InferenceOptions
@@ -55,17 +56,39 @@ class Evidence:
         sample = self.fit.options.sample
         return sample.cluster or sample.idname or "row"
 
+    def of(self, targets: Targets) -> Self:
+        """Return other coefficients of the same fit."""
+        return replace(self, targets=targets, _memo=Memo())
+
+    def under(self, **inference: Any) -> Self:
+        """Return the same coefficients under other options of inference."""
+        return replace(self, fit=self.fit.under(**inference), _memo=Memo())
+
+    @cached_property
+    def size(self) -> Floats:
+        """The size of what the coefficients are made of, (M,): rounding errors go by it."""
+        return target_size(self.cell_size, self.targets)
+
+    @property
+    def cell_size(self) -> Floats:
+        """The size of what each ATT(g,t) is made of, (K,)."""
+        return cell_size(self.fit)
+
     @cached_property
     def influence(self) -> Floats:
         """Influence of units or clusters on the coefficients, (G, M).
 
         The derivative with respect to their weight; standard errors are root sums of squares.
         """
-        on_att = self.fit.influence
+        return self.influence_by(self.fit.by_unit)
+
+    def influence_by(self, by_unit: bool) -> Floats:
+        """Influence of units, or of clusters, on the coefficients, (G, M)."""
+        on_att = self.fit.influence_by(by_unit)
         aggregated = self.targets.aggregated
         if aggregated is None:
             return on_att
-        on_weight = self.fit.weight_influence(aggregated.by_cell)
+        on_weight = self.fit.weight_influence(aggregated.by_cell, by_unit)
         return aggregated.loading.times(on_att) + aggregated.weight_loading.times(on_weight)
 
     def reference(

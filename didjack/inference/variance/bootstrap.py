@@ -20,7 +20,7 @@ from didjack._typing import Floats, Ints
 from didjack.errors import OptionError
 from didjack.estimation.kernels.compiled import run
 from didjack.estimation.kernels.draws import sum_draws
-from didjack.inference.bands import CriticalValue
+from didjack.inference.bands import CriticalValue, enough_draws
 from didjack.inference.statistics import Variance, with_diagonal
 from didjack.inference.variance.analytic import analytic
 from didjack.inference.variance.base import Evidence, VarianceInputs, VarianceKind
@@ -177,7 +177,12 @@ def largest_statistics(draws: Floats) -> Floats:
 
 
 def uniform_critical_value(draws: Floats, alpha: float) -> float:
-    """Return the 1 - alpha quantile of the largest absolute t statistic of the draws."""
+    """Return the 1 - alpha quantile of the largest absolute t statistic of the draws.
+
+    Infinite where there are too few draws for a p-value below `alpha`.
+    """
+    if not enough_draws(len(draws), alpha):
+        return np.inf
     return float(_quantile(largest_statistics(draws)[:, None], 1.0 - alpha)[0])
 
 

@@ -71,6 +71,8 @@ def honest_inputs(view: ResultView, critical_values: CriticalValues, alpha: floa
 def _check(view: ResultView) -> None:
     """Raise unless this is an event study with a universal base."""
     scheme = view.scheme
+    if scheme is not None and scheme.keys == "bins":
+        raise OptionError("honest_inputs() needs single event times: aggregate without bins")
     if scheme is None or not scheme.leads or view.options.base_period != "universal":
         raise OptionError(
             "honest_inputs() needs an event study with one base period: "

@@ -125,8 +125,9 @@ def draw_aggregated(
     for one, drawn in zip(series, points, strict=True):
         add(ax, one, drawn, places, pre_post=scheme.leads)
         if scheme.leads:
-            anticipation = one.view.options.anticipation
-            treatment_line(ax, 0.0, -float(anticipation))
+            start = 0.0 if places.keys is None else float(one.view.before.sum())
+            anticipation = one.view.options.anticipation if places.keys is None else 0
+            treatment_line(ax, start, start - anticipation)
         else:
             _overall_line(ax, one, records(ax)[-1])
     axis = scheme.axis_label + (f" ({COUNTED})" if n_clusters else "")

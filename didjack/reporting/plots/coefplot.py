@@ -45,16 +45,16 @@ def coefplot(  # noqa: PLR0913 (a plot has the options that it has)
 ) -> Axes | NDArray[Any]:
     """Draw several results in one plot, side by side.
 
-    All have to be of one kind: event studies, effects by cohort, by period, simple averages, or
-    ATT(g,t). They are in the plot in their order in ``results``, and a coefficient is where its
-    label is, also if some results lack it.
+    All results must be of the same kind: event studies, effects by cohort, by period, simple
+    averages, or ATT(g,t). They appear in the order of ``results``. A coefficient that some results
+    do not have is left blank for these.
 
     Parameters
     ----------
     results : result, sequence of results, or mapping of str to result
-        What `csdid` or `aggregate` return, by the names of the legend, which leaves out empty ones
-        and those that begin with an underscore: these are refused. Without names they are (1),
-        (2), ...; one result has the name of its outcome.
+        Results of `csdid` or `aggregate`, by their names in the legend. Names that are empty or
+        begin with an underscore are refused. Default: (1), (2), ...; one result has the name of
+        its outcome.
     ax : matplotlib Axes; for ATT(g,t) a Figure, SubFigure or array of Axes; optional
         Where to draw; default: a new figure. See `GroupTimeResult.plot`.
     alpha : float, optional
@@ -62,14 +62,14 @@ def coefplot(  # noqa: PLR0913 (a plot has the options that it has)
     joint : bool
         Add simultaneous intervals (thin), see `confint`.
     colors : sequence or mapping, optional
-        A colour for each result, in their order or by name; default: colours that colour-blind
-        readers and grey print tell apart.
+        A colour for each result, in their order or by name; default: colours that are
+        distinguishable when colour-blind or in grey.
     markers : sequence or mapping, optional
         A marker for each result, in their order or by name: one that matplotlib can fill.
     title : str, optional
         Default: what the intervals are; "" for no title.
     legend : bool
-        Whether there is a legend. Simple averages have their names below.
+        Whether to draw a legend. Simple averages have their names on the axis.
     xlabel, ylabel : str, optional
         Labels of the axes, as matplotlib reads them; default: what is on them, "" for none.
     style : {"errorbar", "ribbon"}
@@ -86,7 +86,7 @@ def coefplot(  # noqa: PLR0913 (a plot has the options that it has)
 
     See Also
     --------
-    GroupTimeResult.plot, AggregateResult.plot : one result; `label` and `offset` put it beside
+    GroupTimeResult.plot, AggregateResult.plot : one result; `label` and `offset` add it next to
         others.
 
     Examples
@@ -161,9 +161,11 @@ def _views(results: Any) -> dict[str, ResultView]:
             hint = ", which matplotlib leaves out of legends"
             raise must_be("names of results", "without leading underscore, not empty", name, hint)
         views[name] = view
-    kinds = {view.title: name for name, view in views.items()}
+    kinds = {
+        view.scheme.name if view.scheme else "": (view.title, name) for name, view in views.items()
+    }
     if len(kinds) > 1:
-        listed = [f"{kind} ({name!r})" for kind, name in kinds.items()]
+        listed = [f"{kind} ({name!r})" for kind, name in kinds.values()]
         raise OptionError(f"results are of several kinds: {name_some(listed)}; draw one kind")
     return views
 

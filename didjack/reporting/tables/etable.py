@@ -265,11 +265,11 @@ def etable(
 ) -> Table:
     r"""Put several results in one table: a column each, standard errors in parentheses.
 
-    Below the coefficients stand the sample, the kind of standard errors, and the options in
-    which the results differ. `rename`, `keep`, `drop` and `order` take names of coefficients as
+    The footer reports the sample, the kind of standard errors, and the options in which the
+    results differ. `rename`, `keep`, `drop` and `order` take names of coefficients as
     a table without them shows, such as ``"event time 0"``, ``"ATT(2004, 2006)"`` or
-    ``"overall ATT"``. A text that is no such name is a regular expression, and stands for all
-    names in which it is found: ``"event time -"`` for those before treatment.
+    ``"overall ATT"``. Any other string is a regular expression, and selects all names that
+    contain a match: ``"event time -"`` those before treatment.
 
     Parameters
     ----------
@@ -278,8 +278,8 @@ def etable(
     names : sequence of str, optional
         Heads of the columns; default: those of the mapping, or (1), (2), ...
     rename : dict, optional
-        From names to what the table calls them. A regular expression replaces what it finds, and
-        the new text may have its groups: ``{r"event time (\d+)": r"year \1"}``.
+        From names to labels in the table. A regular expression replaces its matches, and the
+        replacement may refer to its groups: ``{r"event time (\d+)": r"year \1"}``.
     keep, drop : str or sequence of str, optional
         Coefficients to show, and not to show; by their own names, not those of `rename`.
     order : str or sequence of str, optional
@@ -287,52 +287,51 @@ def etable(
     which : {"all", "overall"}
         All coefficients, or the overall ATT of aggregations only.
     cells : {"se", "ci", "p"}
-        What stands below an estimate: its standard error in parentheses, its confidence interval
-        at the level of the result, or its p-value, both in brackets.
+        Shown below an estimate: its standard error in parentheses, its confidence interval at
+        the level of the result, or its p-value, both in brackets.
     stars : bool, sequence of float, or dict
-        True marks p < 0.1, 0.05 and 0.01; other cut-offs get as many stars in turn; a dict goes
-        from marks to cut-offs, as in ``{"+": 0.1, "*": 0.05}``.
+        True marks p < 0.1, 0.05 and 0.01. A sequence sets other thresholds; a dict maps marks to
+        thresholds, as in ``{"+": 0.1, "*": 0.05}``.
     digits : int, optional
-        Decimals; default: as many as show three digits of the smaller standard errors, or of the
-        estimates where there are none.
+        Decimals; default: enough for three digits of the smaller standard errors, or of the
+        estimates if there are no standard errors.
     notes : str or sequence of str, optional
-        Sentences below the table, after those about what is in it.
+        Sentences below the table, after the notes of the table itself.
     extra_rows : dict, optional
-        From labels to a text or number for each column; they come below the coefficients.
+        From labels to a string or number for each column; shown below the coefficients.
     groups : dict or sequence of str, optional
-        What stands above the heads: from the text to the heads of columns side by side, or one
-        text for each column, "" for none.
+        Headings above groups of columns: from the heading to the names of adjacent columns, or
+        one heading for each column, "" for none.
     labels : dict, optional
-        From columns of the data to what the table calls them: ``{"lemp": "log employment"}``.
+        From columns of the data to their names in the table: ``{"lemp": "log employment"}``.
     controls : str, optional
-        What stands for covariates, such as "Yes", in a row "Controls"; results without have "No".
-        Default: their formulas, of which those longer than 20 characters are letters that a note
-        explains.
+        A word such as "Yes" instead of formulas, in a row "Controls"; results without
+        covariates have "No". Default: formulas. Those of more than 20 characters are replaced
+        by letters, with a note.
     math : bool
-        Whether LaTeX reads what stands between two dollar signs as mathematics, as in
-        ``rename={"overall ATT": r"$\bar{\tau}$"}``. Otherwise, and elsewhere, they are dollar
-        signs.
+        Whether LaTeX reads text between two dollar signs as mathematics, as in
+        ``rename={"overall ATT": r"$\bar{\tau}$"}``. Otherwise dollar signs are printed.
     caption : str
         Above the table.
     label : str
-        By which LaTeX and typst refer to the table.
+        Label for references in LaTeX and typst.
     fragment : bool
-        Whether LaTeX has the tabular alone, for ``\input`` into a table of your own.
+        Whether LaTeX output is the tabular alone, for ``\input`` into your own table.
     file : str or path, optional
-        Also write the table to a file, of the kind that its name ends in: ".tex", ".html",
-        ".md", ".docx" (Word), ".typ" (typst), ".txt" or ".csv". An existing file is replaced.
+        Also write the table to a file; its extension sets the format: ".tex", ".html", ".md",
+        ".docx" (Word), ".typ" (typst), ".txt" or ".csv". An existing file is overwritten.
 
     Returns
     -------
     Table
-        Prints as text, shows as HTML in notebooks, and has ``to_latex()``, ``to_html()``,
+        Prints as plain text, appears as HTML in notebooks, and has ``to_latex()``, ``to_html()``,
         ``to_markdown()``, ``to_typst()``, ``to_word(path)``, ``to_frame()`` and ``save(path)``.
 
     Raises
     ------
     OptionError
-        An option has a value that is not allowed, a name or pattern matches no coefficient, two
-        coefficients of a result would be called the same, or `file` cannot be written.
+        An option has an invalid value, a name or pattern matches no coefficient, two coefficients
+        of a result would have the same label, or `file` cannot be written.
 
     Examples
     --------
@@ -381,6 +380,11 @@ def etable(
         fragment=check_flag("fragment", fragment),
         values=_values(shown, names, tables, ["estimate", *BELOW[cells]]),
     )
+    return _saved(table, path)
+
+
+def _saved(table: Table, path: Path | None) -> Table:
+    """Write a table to a file, if there is one."""
     if path is not None:
         write(table, "file", path)
     return table

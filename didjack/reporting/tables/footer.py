@@ -14,6 +14,7 @@ from didjack._typing import Ints
 from didjack.aggregation.schemes import Window
 from didjack.errors import OptionError
 from didjack.options import (
+    NAMES,
     Collinear,
     ControlGroup,
     FixWeights,
@@ -21,8 +22,8 @@ from didjack.options import (
     Reference,
     Undefined,
 )
-from didjack.reporting.view import Aggregation, ResultView, coefficient_names
-from didjack.wording import brief, did_you_mean, name_some, nearest, one_line
+from didjack.reporting.view import Aggregation, ResultView, both, coefficient_names
+from didjack.wording import brief, did_you_mean, label_text, name_some, nearest, one_line
 
 COMPARISONS: dict[ControlGroup, str] = {"nevertreated": "never", "notyettreated": "not yet"}
 COLLINEAR: dict[Collinear, str] = {"nan": "no ATT", "drop": "dropped"}
@@ -61,6 +62,10 @@ class Column:
         if names is not None:
             at = at[[name in names for name in coefficient_names(view)]]
         return cls(view, at)
+
+    def of(self, view: ResultView) -> Column:
+        """Return the column of a result that is compared, with the coefficients that it has."""
+        return self if view is self.view else Column.from_view(view, coefficient_names(self.view))
 
     @property
     def options(self) -> Options:
@@ -115,11 +120,17 @@ class Row:
     shown: Shown = "different"
     notable: Callable[[Column], bool] | None = None
 
+    def text(self, column: Column) -> str:
+        """Write it, of the results that a difference compares where they differ in it."""
+        if not set(self.arguments) & set(NAMES):
+            return self.write(column)
+        return both(column.view, lambda one: self.write(column.of(one)))
+
     def is_notable(self, column: Column) -> bool:
         """Whether a result has something to say here."""
         if self.notable is not None:
             return self.notable(column)
-        return self.usual is not None and self.write(column) not in ("", self.usual)
+        return self.usual is not None and self.text(column) not in ("", self.usual)
 
     def belongs(self, columns: Sequence[Column]) -> bool:
         """Whether a table of these results has the row."""
@@ -127,7 +138,7 @@ class Row:
             case "always":
                 return True
             case "different":
-                return len({self.write(column) or self.usual for column in columns}) > 1
+                return len({self.text(column) or self.usual for column in columns}) > 1
             case "notable":
                 return any(map(self.is_notable, columns))
             case _:
@@ -207,7 +218,7 @@ def rows_and_notes(
             yes = [naming.controls if column.options.xformla else "No" for column in columns]
             found.append(["Controls", *yes])
         elif row.belongs(columns):
-            texts = list(map(row.write, columns))
+            texts = list(map(row.text, columns))
             if COLUMNS.intersection(row.arguments):
                 texts = [naming.written(text) for text in texts]
             if covariates:
@@ -234,7 +245,7 @@ def unusual(view: ResultView) -> list[list[str]]:
     """Return labels and texts of what was asked for beyond the usual."""
     column = Column.from_view(view)
     asked = [row for row in ROWS if row.shown == "different" and row.is_notable(column)]
-    return [[row.label, row.write(column)] for row in asked]
+    return [[row.label, row.text(column)] for row in asked]
 
 
 def counted(column: Column) -> str:
@@ -275,13 +286,25 @@ def _aggregated(write: Callable[[Aggregation], str], otherwise: str = "") -> Wri
 
 
 def _event_times(window: Window) -> str:
-    """Write the bounds of event times; infinite ones are none."""
+    """Write which event times there are; infinite bounds are none."""
+    if window.event_times is not None:
+        return name_some(window.event_times, 5)
+    if window.bins is not None:
+        return f"{len(window.bins)} bins"
     low, high = (
         "" if end is None or np.isinf(end) else f"{end:g}" for end in (window.min_e, window.max_e)
     )
     if low and high:
         return f"{low} to {high}"
     return f"from {low}" if low else f"to {high}" if high else "all"
+
+
+def _cohorts(column: Column) -> str:
+    """Write which cohorts take part."""
+    found = column.view.aggregation
+    if found is None or found.window.cohorts is None:
+        return "" if found is None else "all"
+    return name_some(map(label_text, column.view.chosen_cohorts), 3)
 
 
 def _balance(window: Window) -> str:
@@ -331,6 +354,7 @@ ROWS = (
         usual=FIXED[None],
     ),
     # the estimates
+    Row("Eligible", ("pname",), lambda c: one_line(c.options.pname or "all"), "all"),
     Row("Estimator", ("est_method",), lambda c: c.view.short_estimator),
     Row("Covariates", ("xformla",), lambda c: one_line(c.options.xformla or "none")),
     Row(
@@ -344,7 +368,13 @@ ROWS = (
     Row("Anticipation", ("anticipation",), lambda c: f"{c.options.anticipation}"),
     # the aggregation
     Row("Aggregation", ("type",), _aggregated(lambda a: a.type, "none")),
-    Row("Event times", ("min_e", "max_e"), _aggregated(lambda a: _event_times(a.window)), "all"),
+    Row(
+        "Event times",
+        ("min_e", "max_e", "event_times", "bins"),
+        _aggregated(lambda a: _event_times(a.window)),
+        "all",
+    ),
+    Row("Cohorts", ("cohorts",), _cohorts, "all"),
     Row("Balanced cohorts", ("balance_e",), _aggregated(lambda a: _balance(a.window)), "no"),
     Row("Cell weights", ("weights",), _aggregated(lambda a: a.weights), "cohort"),
     # inference

@@ -8,9 +8,12 @@ from didjack.reporting.flags import flag, flag_notes
 from didjack.reporting.tables.footer import Column, counted, unusual
 from didjack.reporting.tables.grid import decimals_of, number
 from didjack.reporting.tables.table import Table
-from didjack.reporting.view import COMPARISONS, ResultView, coefficient_names
+from didjack.reporting.view import COMPARISONS, ResultView, both, coefficient_names
 from didjack.status import BASE
 from didjack.wording import name_some, p_text, plural
+
+DESIGNS = {False: "Callaway-Sant'Anna difference in differences", True: "Triple differences"}
+"""By whether units are divided by eligibility."""
 
 
 def summary(view: ResultView, alpha: float) -> Table:
@@ -18,7 +21,7 @@ def summary(view: ResultView, alpha: float) -> Table:
     header, rows = _coefficient_rows(view, alpha)
     size = view.components.size
     return Table(
-        title=f"Callaway-Sant'Anna difference in differences: {view.title}",
+        title=f"{DESIGNS[view.options.pname is not None]}: {view.title}",
         head=_design_rows(view),
         header=header,
         body=[section for section in (rows[:size], rows[size:]) if section],
@@ -29,15 +32,15 @@ def summary(view: ResultView, alpha: float) -> Table:
 
 def _design_rows(view: ResultView) -> list[list[str]]:
     """Return the head of a summary: name, value, name, value."""
-    about, options = view.about, view.options
+    about = view.about
     by = about["cluster"] or "each row"
     left = [
-        ["Outcome", options.yname],
-        ["Estimator", view.estimator],
+        ["Outcome", both(view, lambda one: one.options.yname)],
+        ["Estimator", both(view, lambda one: one.estimator)],
         ["Covariates", str(about["xformla"])],
-        ["Control group", COMPARISONS[options.control_group]],
-        ["Base period", options.base_period],
-        ["Anticipation", plural(options.anticipation, "period")],
+        ["Control group", both(view, lambda one: COMPARISONS[one.options.control_group])],
+        ["Base period", both(view, lambda one: one.options.base_period)],
+        ["Anticipation", both(view, lambda one: plural(one.options.anticipation, "period"))],
     ]
     right = [
         ["Observations", f"{about['n_obs']:,}"],

@@ -24,7 +24,7 @@ LatexStyle = Literal["plain", "siunitx"]
 class Table(Grid):
     r"""A table that can be printed, put into a paper, or shown in a notebook.
 
-    It prints as text, and notebooks show it as HTML. LaTeX documents need
+    It prints as plain text, and notebooks show it as HTML. LaTeX documents need
     ``\usepackage{booktabs, makecell, threeparttable}``.
 
     Attributes
@@ -34,12 +34,12 @@ class Table(Grid):
     header : the names of the columns
     body : sections of rows, each with as many cells as ``header``
     notes : sentences below the table
-    aligned : "l", "r" or "c" for each column, in text; elsewhere numbers are centred
-    groups : what stands above the names of the columns, one for each but the first; or empty
-    label : by which documents refer to the table; may be empty
+    aligned : "l", "r" or "c" for each column, in plain text; elsewhere numbers are centred
+    groups : headings above the names of the columns, one for each but the first; or empty
+    label : label for references in documents; may be empty
     math : whether LaTeX reads mathematics between dollar signs
-    fragment : whether `to_latex` leaves out what is around the tabular
-    values : the numbers, unrounded, if the table was made from more than text
+    fragment : whether `to_latex` writes the tabular alone
+    values : the numbers, unrounded, if the table has any
 
     Examples
     --------
@@ -93,8 +93,8 @@ class Table(Grid):
     def to_latex(self, fragment: bool | None = None, style: LatexStyle = "plain") -> str:
         r"""Write LaTeX, for a document with booktabs, makecell and threeparttable.
 
-        Letters become smaller, and long words and labels break, until the table fits the text
-        width of the class ``article``. Numbers stand in line whatever stars follow.
+        The font becomes smaller, and long words and labels are broken, until the table fits the
+        text width of the class ``article``. Numbers are aligned at the decimal point.
 
         With ``style="siunitx"`` rows are what a co-author would type, in columns ``S`` of the
         package siunitx (version 3), and the document needs booktabs, siunitx and threeparttable.
@@ -102,15 +102,15 @@ class Table(Grid):
         Parameters
         ----------
         fragment : bool, optional
-            The tabular alone, for ``\input`` into a table of your own: without title, label and
-            notes. Default: what the table was made with.
+            The tabular alone, for ``\input`` into your own table: without title, label and notes.
+            Default: the option of the table.
         style : {"plain", "siunitx"}
-            How numbers are put in line: by invisible ones as wide as the widest, or by siunitx.
+            How numbers are aligned: by invisible digits as wide as the widest, or by siunitx.
 
         Returns
         -------
         str
-            With a title or a label a float, otherwise what can be put into one.
+            With a title or a label a ``table`` environment, otherwise its content.
 
         Raises
         ------
@@ -156,7 +156,7 @@ class Table(Grid):
         Parameters
         ----------
         path : str or path
-            Ends in ".docx", in a folder that is there.
+            Ends in ".docx", in an existing folder.
 
         Raises
         ------
@@ -172,19 +172,19 @@ class Table(Grid):
         -------
         DataFrame
             Of `etable`: a row for each coefficient and statistic, a column for each result; NaN
-            where a result has no such coefficient. Of a summary: the cells as texts; its numbers
+            where a result has no such coefficient. Of a summary: the cells as strings; its numbers
             are in ``tidy()``.
         """
         return self.shown() if self.values is None else self.values.copy()
 
     def save(self, path: Any) -> None:
-        """Write a file, of the kind that its name ends in; an existing one is replaced.
+        """Write a file; its extension sets the format. An existing file is overwritten.
 
         Parameters
         ----------
         path : str or path
             Ends in ".tex", ".html", ".md", ".docx", ".typ", ".txt" or ".csv" (the cells as they
-            are shown), in a folder that is there.
+            are shown), in an existing folder.
 
         Raises
         ------

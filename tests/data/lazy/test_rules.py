@@ -130,6 +130,7 @@ def test_rules(name, sample):
     assert_same_answer(df, list(ENGINES.values())[turn % 2](df), **options)
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("unbalanced", [False, True])
 def test_many_periods(unbalanced, engine):

@@ -59,6 +59,7 @@ def spark():
     environment.undo()
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("name", CASES)
 def test_reference_cases(spark, data, name):
     case = reference_cases()[name]

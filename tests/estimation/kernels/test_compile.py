@@ -151,7 +151,8 @@ print(result.tidy()["std_error"].notna().any())
 """
 
 
-@pytest.mark.parametrize("cache", [pytest.param(True, marks=pytest.mark.slow), False])
+@pytest.mark.slow
+@pytest.mark.parametrize("cache", [True, False])
 def test_where_package_and_home_cannot_be_written(tmp_path, cache):
     """Files stand where folders would have to be: permissions do not stop every user."""
     root, home = tmp_path / "root", tmp_path / "home"

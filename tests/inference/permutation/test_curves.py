@@ -49,6 +49,7 @@ def test_p_values(statistic, seed):
         np.testing.assert_allclose(made.actual(tau), size[0], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.thin(5)
 @pytest.mark.parametrize("statistic", STATISTICS)
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("alpha", [0.05, 0.3])

@@ -99,6 +99,7 @@ def refits(case):
     return found
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("kind", ["t", pytest.param("estimate", marks=pytest.mark.slow)])
 def test_every_permutation_by_a_refit(case, kind):

@@ -1,6 +1,6 @@
 """Results in other packages: sensitivity analyses, tables, pyfixest, data frames, files, pickles.
 
-The page docs/handovers.md shows the same; what it prints is tested by tests/test_docs.py.
+The page docs/interoperability.md shows the same; what it prints is tested by tests/test_docs.py.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""Put what real_laws.py and real_laws_noise.py found into docs/real_laws.md.
+"""Put what real_laws.py and real_laws_noise.py found into docs/real_laws.md and paper/paper.md.
 
 Run from the root of the repository: ``python benchmarks/real_laws_page.py``. Tables, and all prose
 with numbers of the results, stand between ``<!-- name -->`` and ``<!-- end -->``; the rest of the
@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).with_name("real_laws.csv")
 NOISE = Path(__file__).with_name("real_laws_noise.csv")
 PAGE = ROOT / "docs" / "real_laws.md"
+PAPER = ROOT / "paper" / "paper.md"
 HEADS = {
     "clustered": "clustered analytic",
     "CV3, t(R-1)": "CV3, t(R-1)",
@@ -96,6 +97,15 @@ def summary(found: pd.DataFrame) -> str:
             row.append(ends if len(rate) else "")
         rows.append(row)
     return markdown(["treated", *(HEADS[test] for test in tests)], rows, 0)
+
+
+def means(found: pd.DataFrame) -> str:
+    """Mean rate over the series, by number of treated clusters, for the paper."""
+    tests, rows = tests_of(found), []
+    for treated, part in found.groupby("treated"):
+        rate = part.groupby("test")["rate"].mean()
+        rows.append([str(treated), *(f"{rate[t]:.1f}" if t in rate else "" for t in tests)])
+    return markdown(["treated clusters", *(HEADS[test] for test in tests)], rows, 0)
 
 
 def detail(found: pd.DataFrame) -> str:
@@ -293,15 +303,22 @@ def section(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
-def main() -> None:
-    """Write the page."""
-    page = PAGE.read_text()
-    for name, text in sections(rates(), noise()).items():
+def write(path: Path, texts: dict[str, str]) -> None:
+    """Put tables and paragraphs into their places in a file."""
+    page = path.read_text()
+    for name, text in texts.items():
         place = section(name).search(page)
         if place is None:
-            raise SystemExit(f"{PAGE} has no place for '<!-- {name} -->'")
+            raise SystemExit(f"{path} has no place for '<!-- {name} -->'")
         page = f"{page[: place.start()]}\n{text}\n\n{page[place.end() :]}"
-    PAGE.write_text(page)
+    path.write_text(page)
+
+
+def main() -> None:
+    """Write the page, and the table of the paper."""
+    found = rates()
+    write(PAGE, sections(found, noise()))
+    write(PAPER, {"real laws": means(found)})
 
 
 if __name__ == "__main__":

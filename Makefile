@@ -109,11 +109,6 @@ mutants: $(VENV)/.installed-mutants
 bench: $(BENCH_VENV)/.installed
 	$(BENCH_BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
-dist: $(VENV)/.installed-release
-	rm -rf dist
-	$(BIN)/python -m hatchling build -d dist
-	$(BIN)/python -m twine check --strict dist/*
-
 replications: $(VENV)/.installed-replications
 	$(BIN)/python replications/castle.py --out $(REPLICATIONS)/castle
 	$(BIN)/python replications/minimum_wage.py --out $(REPLICATIONS)/minimum_wage

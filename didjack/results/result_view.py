@@ -92,11 +92,11 @@ class View:
     def n_treated_clusters(self) -> Ints:
         """Clusters with units of the cohorts that each of the components is about, (m,)."""
         fit, aggregated = self.fit, self.targets.aggregated
-        cohorts, cohort = np.unique(fit.cell_cohort, return_inverse=True)
-        there = fit.layout.n_units[:, np.searchsorted(fit.layout.cohorts, cohorts)] > 0
+        treated, cohort = np.unique(fit.cell_cohort_position, return_inverse=True)
+        there = fit.layout.n_units[:, treated] > 0
         if aggregated is None:
             return np.asarray(there.sum(axis=0)[cohort])
-        about = [aggregated.loading.touches(cohort == g) for g in range(cohorts.size)]
+        about = [aggregated.loading.touches(cohort == g) for g in range(treated.size)]
         some = there.astype(np.int64) @ np.array(about, dtype=np.int64) > 0
         return np.asarray(some.sum(axis=0)[self.components])
 

@@ -68,6 +68,16 @@ def test_each_result_is_drawn_beside_the_place_of_its_labels(kind):
     np.testing.assert_allclose(shifts, [-0.22, 0.0, 0.22])
 
 
+def test_labels_and_ribbons():
+    results = three("event")
+    ax = didjack.coefplot(results, xlabel="years", ylabel="effect", style="ribbon", joint=False)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("years", "effect")
+    bands = [band for band in ax.collections if band.get_label().startswith("_")]
+    assert len(bands) >= 2 * len(results)
+    with pytest.raises(OptionError, match="style='ribbon' is for several coefficients"):
+        didjack.coefplot(three("simple"), style="ribbon")
+
+
 def test_the_base_period_has_one_mark():
     universal, early = (
         event(base_period="universal"),
@@ -161,6 +171,8 @@ def test_titles_say_what_differs():
         ({"markers": ["o", "x"]}, "markers must be one of .* got 'x'"),
         ({"title": 3}, "title must be a string or None; got 3"),
         ({"legend": 1}, "legend must be .* got 1"),
+        ({"xlabel": 1}, "xlabel must be a string or None; got 1"),
+        ({"style": "line"}, "style must be one of 'errorbar', 'ribbon'"),
         ({"colours": ["red", "blue"]}, r"'colours' \(did you mean 'colors'\?\)"),
     ],
 )

@@ -12,7 +12,7 @@ from didjack.errors import OptionError
 from didjack.options import check_alpha, check_flag, must_be, validate_keywords
 from didjack.reporting.plots.axes import plain
 from didjack.reporting.plots.coefficient_plots import draw_aggregated, draw_cells, draw_overall
-from didjack.reporting.plots.points import Finish, Style, check_color, check_marker
+from didjack.reporting.plots.points import Finish, Look, Style, check_color, check_marker
 from didjack.reporting.plots.series import Intervals, Series
 from didjack.reporting.view import ResultView, Viewed, as_view
 from didjack.wording import name_some, plural
@@ -39,6 +39,9 @@ def coefplot(  # noqa: PLR0913 (a plot has the options that it has)
     markers: Sequence[str] | Mapping[str, str] | None = None,
     title: str | None = None,
     legend: bool = True,
+    xlabel: str | None = None,
+    ylabel: str | None = None,
+    style: Look = "errorbar",
 ) -> Axes | NDArray[Any]:
     """Draw several results in one plot, side by side.
 
@@ -67,6 +70,10 @@ def coefplot(  # noqa: PLR0913 (a plot has the options that it has)
         Default: what the intervals are; "" for no title.
     legend : bool
         Whether to draw a legend. Simple averages have their names on the axis.
+    xlabel, ylabel : str, optional
+        Labels of the axes, as matplotlib reads them; default: what is on them, "" for none.
+    style : {"errorbar", "ribbon"}
+        Intervals as bars, or as ribbons around lines; not for simple averages.
 
     Returns
     -------
@@ -101,11 +108,13 @@ def coefplot(  # noqa: PLR0913 (a plot has the options that it has)
     views = _views(results)
     names = list(views)
     joint = check_flag("joint", joint)
-    finish = Finish(title=title, legend=legend)
+    finish = Finish(title=title, legend=legend, xlabel=xlabel, ylabel=ylabel)
     colour = _for_each("colors", colors, names, check_color)
     marker = _for_each("markers", markers, names, check_marker)
     kind = next(iter(views.values())).scheme
     alone = kind is not None and kind.keys == "none"
+    if alone and style != "errorbar":
+        raise OptionError(f"style={style!r} is for several coefficients; these are single numbers")
     offsets = np.zeros(len(names)) if alone else _offsets(len(names))
     series = [
         Series(
@@ -114,7 +123,13 @@ def coefplot(  # noqa: PLR0913 (a plot has the options that it has)
                 alpha=view.options.alpha if alpha is None else check_alpha(alpha),
                 joint=joint and not alone,
             ),
-            style=Style(label=plain(name), color=colour[name], marker=marker[name], offset=offset),
+            style=Style(
+                label=plain(name),
+                color=colour[name],
+                marker=marker[name],
+                offset=offset,
+                look=style,
+            ),
         )
         for (name, view), offset in zip(views.items(), offsets.tolist(), strict=True)
     ]

@@ -152,13 +152,13 @@ def table(found: pd.DataFrame) -> str:
 def section(found: pd.DataFrame) -> str:
     """Write what the page has."""
     none, some = found[found["effect"] == 0], found[found["effect"] != 0]
-    samples = found["samples"]
+    samples, effect = found["samples"], some["effect"].iloc[0]
     return f"""
 Without an effect:
 
 {table(none)}
 
-With an effect of {some["effect"].iloc[0]:g} on eligible units, whose errors have standard deviation 1:
+With an effect of {effect:g} on eligible units, whose errors have standard deviation 1:
 
 {table(some)}
 

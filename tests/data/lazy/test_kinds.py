@@ -183,6 +183,7 @@ def test_names_that_polars_cannot_hand_over(role, name):
         assert message.startswith(f"{role} {name!r}: engines take no empty name and no NUL")
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("sample", [{}, CROSS_SECTIONS])
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("role", ["id", "cl"])
@@ -194,6 +195,7 @@ def test_labels_that_are_decimals_keep_all_digits(role, engine, sample):
     assert len(result.clusters()) == panel()["cl"].nunique()
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("sample", [{}, CROSS_SECTIONS])
 @pytest.mark.parametrize("how", ["column", "default"])
 @pytest.mark.parametrize("role", ["id", "cl"])

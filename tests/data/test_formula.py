@@ -51,7 +51,6 @@ ODD = ["_", "été", "odd name", "first.treat", "a-b", "1x", "it's", "x:z", "x +
 ODD += ["2", "x[1]", "%", "~", " x ", '"']
 
 
-@pytest.mark.thin(3)
 @pytest.mark.parametrize("name", [*INTERNAL, *FUNCTIONS, *KEYWORDS, *ODD])
 def test_any_column_name(df, name):
     """Bare where it is a word, in backticks everywhere."""

@@ -74,7 +74,6 @@ def test_floats_may_be_stored_in_any_way(df, role, how):
     )
 
 
-@pytest.mark.thin(5)
 @pytest.mark.parametrize("how", INTEGERS)
 @pytest.mark.parametrize("role", ["t", "g", "id", "cl", "x2"])
 def test_whole_numbers_may_be_stored_in_any_way(df, plain, role, how):

@@ -98,7 +98,7 @@ KINDS = {
 }
 
 
-@pytest.mark.thin(3)
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("sample", [{}, CROSS_SECTIONS])
 @pytest.mark.parametrize("kind", KINDS)
 def test_kinds_of_columns(kind, sample):
@@ -135,7 +135,6 @@ NAMED = {
 }
 
 
-@pytest.mark.thin(3)
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("kind", NAMED)
 def test_names_of_columns(kind, engine):

@@ -106,6 +106,11 @@ coverage: $(VENV)/.installed-coverage
 mutants: $(VENV)/.installed-mutants
 	$(BIN)/python .ci/mutants.py --mutants $(or $(MUTANTS),20) --seed $(or $(SEED),0)
 
+dist: $(VENV)/.installed-release
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+
 bench: $(BENCH_VENV)/.installed
 	$(BENCH_BIN)/python benchmarks/run.py $(BENCH_ARGS)
 

@@ -108,7 +108,7 @@ mutants: $(VENV)/.installed-mutants
 
 dist: $(VENV)/.installed-release
 	rm -rf dist
-	$(BIN)/python -m build
+	$(BIN)/python -m hatchling build -d dist
 	$(BIN)/python -m twine check --strict dist/*
 
 bench: $(BENCH_VENV)/.installed

@@ -128,8 +128,9 @@ def slow_cells(fit, keys):
     """Estimates of a slow fit for cells (group, time), NaN where it has none."""
     if isinstance(fit, str):
         return np.full(len(keys), np.nan)
-    table = fit.table.set_index(["group", "time"])["estimate"]
-    return np.array([table.get(key, np.nan) for key in keys])
+    columns = (fit.table[name].to_numpy() for name in ("group", "time", "estimate"))
+    known = {(g, t): estimate for g, t, estimate in zip(*columns, strict=True)}
+    return np.array([known.get(key, np.nan) for key in keys])
 
 
 def slow_summary(fit, kind, options, labels):

@@ -20,6 +20,8 @@ def did(df, treated, others, ends, o):
     rows = rows.assign(d=treated[rows.index].astype(float), post=(rows["period"] == t) * 1.0)
     if not all((rows[rows["period"] == end]["d"] == side).any() for end in ends for side in (0, 1)):
         return np.nan
+    if t == base:
+        return 0.0
     try:
         if not o["panel"]:
             x, w = design(rows, o), rows["w"].to_numpy()
@@ -82,7 +84,7 @@ def cells(df, only=None, **options):
                 continue
             before = t + o["anticipation"] < g and o["base_period"] == "varying"
             ends = t, times[times < t][-1] if before else base
-            found[g, t] = 0.0 if t == ends[1] else triple(df, g, ends, o)
+            found[g, t] = triple(df, g, ends, o)
     return pd.Series(found)
 
 

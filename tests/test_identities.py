@@ -116,6 +116,7 @@ RENAME = {
 }
 
 
+@pytest.mark.thin(5)
 @pytest.mark.parametrize("rename", RENAME)
 @pytest.mark.parametrize(
     ("case", "column"),
@@ -208,6 +209,7 @@ def test_added_period_effects(case):
     close(results(df, **options), base(case), rtol=1e-8, atol=1e-11)
 
 
+@pytest.mark.thin(5)
 @EVERYWHERE
 @pytest.mark.parametrize("factor", [1000.0, -0.25, 1e-6])
 def test_scaled_outcome(case, factor):

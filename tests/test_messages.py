@@ -322,6 +322,7 @@ def test_units_that_move(package, column, value):
     np.testing.assert_allclose(first.tidy()["estimate"], other.tidy()["estimate"], rtol=1e-10)
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("package", ["pandas", *OTHERS])
 @pytest.mark.parametrize("column", ["y", "w"])
 @pytest.mark.parametrize("cluster", ["cl", None])

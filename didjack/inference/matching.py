@@ -73,10 +73,11 @@ def match(named: Sequence[Named], overlap: bool) -> Matched:
     Raises
     ------
     OptionError
-        A fit has no clusters; they are of different columns or types, or not in common; or fits
-        have other periods.
+        One fit is a triple difference, another is not; a fit has no clusters; they are of different
+        columns or types, or not in common; or fits have other periods.
     """
     for one in named:
+        _check_kinds(named[0], one)
         _check_clusters(named[0], one)
         _check_periods(named[0], one)
     labels = named[0].fit.layout.cluster_labels.rename(None)
@@ -90,6 +91,16 @@ def match(named: Sequence[Named], overlap: bool) -> Matched:
         labels = labels.union(other)
     places = tuple(labels.get_indexer(one.fit.layout.cluster_labels) for one in named)
     return Matched(labels, places)
+
+
+def _check_kinds(first: Named, one: Named) -> None:
+    """Raise for a triple difference and a result that is none."""
+    triple = [x.name for x in (first, one) if x.fit.layout.kinds > 1]
+    if len(triple) == 1 and first is not one:
+        raise OptionError(
+            f"{triple[0]} is a triple difference, the other result is not: compare two of csdid() "
+            "or two of ddd()"
+        )
 
 
 def _check_clusters(first: Named, one: Named) -> None:

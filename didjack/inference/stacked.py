@@ -239,7 +239,7 @@ class StackedFit(Fit):
         """Describe sample and options; options in which the fits differ, one after the other."""
         about, parts = super().describe(), [part.describe() for part in self.parts]
         for name in about:
-            values = dict.fromkeys(part[name] for part in parts)
+            values = dict.fromkeys(part.get(name) for part in parts)
             if len(values) > 1 and not name.startswith("n_"):
                 about[name] = BETWEEN.join(map(str, values))
         return about
@@ -296,7 +296,7 @@ def stacked_design(fit: StackedFit) -> Design:
     designs = [Design.from_fit(part) for part in fit.parts]
     places, n = fit.matched.places, fit.matched.n
     shared = fit.shocks == "shared"
-    n_periods = 0 if shared else fit.layout.periods.size
+    n_periods = 0 if shared else fit.layout.periods.size * fit.layout.kinds
     variances = np.ones((len(designs), n))
     sizes = _sizes([one.movements.size(one.variance) for one in designs])
     for number in reversed(range(len(designs))):

@@ -45,6 +45,7 @@ def test_periods(df, simple, freq):
     check_calendar(df, simple, time.astype("category"), cohort.astype("category"))
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("freq", FREQUENCIES)
 def test_dates_of_a_regular_frequency(df, simple, freq):
     time, cohort = as_periods(df, "2001-01-04", freq)

@@ -44,6 +44,7 @@ def test_first_period_takes_each_units_first_weight(panel, method):
     assert not np.allclose(fixed.estimate, estimates(panel, est_method=method).estimate)
 
 
+@pytest.mark.thin(5)
 @pytest.mark.filterwarnings("ignore::didjack.InferenceWarning")
 @pytest.mark.parametrize("method", ["reg", "ipw", "dr"])
 @pytest.mark.parametrize("base_period", ["varying", "universal"])

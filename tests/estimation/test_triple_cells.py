@@ -218,3 +218,44 @@ def test_loadings_are_refits(odd, sample, control_group):
             np.testing.assert_allclose(found[0], estimate.iloc[position], atol=1e-10)
             kept = want.iloc[:, position].notna()
             np.testing.assert_allclose(found[1:][kept], want.iloc[:, position][kept], atol=1e-10)
+
+
+def random_design(seed):
+    """Data and options at random: clusters without eligible or other units among them."""
+    rng = np.random.default_rng(seed)
+    periods, d = range(1, rng.integers(4, 7)), int(rng.integers(0, 2))
+    treated = rng.integers(2 + d, max(periods) + 1, rng.integers(2, 5))
+    cohorts = rng.permutation([*treated, 0, 0, *rng.integers(0, 1, rng.integers(0, 2))])
+    sample = list(SAMPLES)[rng.integers(3)]
+    sizes = rng.integers(6, 16, cohorts.size)
+    df = eligible(draw(cohorts, sizes, periods, seed, sample != "repeated"), seed)
+    for q in (0, 1):
+        bare = rng.random(cohorts.size) < 0.1
+        df = df[~(bare[df["cluster"]] & (df["eligible"] == q))]
+    if sample == "unbalanced":
+        df = lose_rows(df, 0.1, seed)
+    options = METHODS[list(METHODS)[rng.integers(4)]] | {"anticipation": d}
+    options["base_period"] = ("varying", "universal")[rng.integers(2)]
+    options["control_group"] = ("nevertreated", "notyettreated")[rng.integers(2)]
+    return df, sample, options
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(8), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 80))]
+)
+def test_random_designs(seed):
+    df, sample, options = random_design(seed)
+    want = slow.cells(df, **slowly(sample, options))
+    if want.isna().all():
+        with pytest.raises(didjack.DataError, match="no triple difference can be formed"):
+            fit(df, **options | SAMPLES[sample])
+        return
+    result = fit(df, **options | SAMPLES[sample])
+    labels = result.replicates().columns
+    assert set(labels) <= set(want.index)
+    found = result.coef().reindex(want.index)
+    np.testing.assert_allclose(found, want, rtol=0, atol=1e-8)
+    cluster = df.loc[df["cohort"] > 0, "cluster"].iloc[0]
+    rest = df[df["cluster"] != cluster]
+    want = slow.cells(rest, list(labels), **slowly(sample, options)).reindex(labels)
+    np.testing.assert_allclose(result.replicates().loc[cluster], want, rtol=0, atol=1e-8)

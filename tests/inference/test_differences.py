@@ -235,6 +235,31 @@ def test_without_shocks_left_it_is_t():
     np.testing.assert_allclose(table["df"][known], own[known])
 
 
+@pytest.mark.parametrize("triple", [False, True])
+def test_moments_of_separate_designs_add_up(triple):
+    """Under the working model, of the estimate and of all deviations of replicates."""
+    df = draw(12)
+    df["y2"] = np.random.default_rng(1).normal(size=len(df))
+    if triple:
+        options = {**NAMES, "est_method": "reg", "pname": "sex"}
+        pair = [didjack.ddd(df, **options | {"yname": y}) for y in ("y", "y2")]
+    else:
+        pair = [fit(df, yname=y) for y in ("y", "y2")]
+    pair = [one.aggregate("group") for one in pair]
+    found, at = didjack.difference(*pair), np.arange(df["cluster"].nunique())
+    for position in range(len(found.coef())):
+        estimate, block = 0.0, 0.0
+        for one in pair:
+            evidence = one._evidence
+            v = evidence.design.movements.size(evidence.design.variance) * evidence.design.variance
+            parts = evidence.design.loadings(one._targets.shares, position).parts(v, at)
+            estimate, block = estimate + parts.estimate, block + parts.block(at)
+        design = found._evidence.design
+        parts = design.loadings(found._targets.shares, position).parts(design.variance, at)
+        np.testing.assert_allclose(parts.estimate, estimate, rtol=1e-10)
+        np.testing.assert_allclose(parts.block(at), block, rtol=1e-8, atol=1e-12 * estimate)
+
+
 # Identities -------------------------------------------------------------------------------------
 
 
@@ -315,6 +340,19 @@ def test_with_the_same_weights_aggregation_and_difference_change_places(outcomes
         rtol=1e-7,
         atol=1e-12,
     )
+
+
+@pytest.mark.parametrize("options", [{}, {"vcov": "analytic"}, {"anticipation": 1}])
+def test_without_covariates_it_is_a_triple_difference(options):
+    """Of group-time effects and of their aggregations, with all of the inference."""
+    df = draw(13, n_clusters=14)  # without any of which both groups have untreated rows
+    b, a = two(df, **options)
+    found = didjack.difference(a, b)
+    triple = didjack.ddd(df, pname="sex", **NAMES, est_method="reg", **options)
+    pairs = [(found, triple), *((found.aggregate(k), triple.aggregate(k)) for k in KINDS)]
+    for one, other in pairs:
+        numbers = one.tidy().select_dtypes("number")
+        pd.testing.assert_frame_equal(numbers, other.tidy()[numbers.columns], rtol=1e-7, atol=1e-10)
 
 
 def test_an_outcome_that_never_moves_adds_nothing():

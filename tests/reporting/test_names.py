@@ -97,6 +97,7 @@ def test_lone_surrogates_in_tables_and_files(surrogates, tmp_path):
         assert r"caf\udce9" in (tmp_path / "table.txt").read_text("utf-8")
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("kind", ["coefficients", "replicates", "variance"])
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
 def test_lone_surrogates_in_pictures(surrogates, tmp_path, kind, ending):

@@ -313,6 +313,10 @@ def test_arguments_that_are_not_allowed(df, results, studies):
     ]:
         with pytest.raises(didjack.OptionError, match=re.escape(message)):
             didjack.difference(*arguments)
+    data = df.assign(young=(df["sex"] == "f").astype(int))
+    triple = didjack.ddd(data, pname="young", **NAMES)
+    with pytest.raises(didjack.OptionError, match="b is a triple difference, the other result is"):
+        didjack.difference(a, triple)
     with pytest.raises(didjack.OptionError, match="placebo_test\\(\\) is of one result"):
         done.placebo_test()
 

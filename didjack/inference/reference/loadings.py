@@ -163,7 +163,7 @@ class Means:
         ----------
         places : where the clusters of each design are among all, (H_p,)
         roots : (P, H) standard deviation of the shocks of all clusters, in each of P designs
-        n_periods : what the positions of periods are moved by from one design to the next; 0 where
+        n_periods : what the numbers of periods are moved by from one design to the next; 0 where
             shocks of a cluster in a period are the same in all designs
         """
         period = np.concatenate([p.period + n_periods * i for i, p in enumerate(parts)])

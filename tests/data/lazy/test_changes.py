@@ -72,6 +72,7 @@ def test_before_units_are_counted(changing, change):
     assert message.startswith("data changed while it was read")
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("change", COUNTED | SUMMED)
 def test_before_rows_are_grouped_again(changing, change):
     table = changing(short(), (COUNTED | SUMMED)[change], after=3)

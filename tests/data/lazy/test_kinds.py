@@ -98,7 +98,7 @@ KINDS = {
 }
 
 
-@pytest.mark.thin(3)
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("sample", [{}, CROSS_SECTIONS])
 @pytest.mark.parametrize("kind", KINDS)
 def test_kinds_of_columns(kind, sample):
@@ -135,7 +135,6 @@ NAMED = {
 }
 
 
-@pytest.mark.thin(3)
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("kind", NAMED)
 def test_names_of_columns(kind, engine):
@@ -183,6 +182,7 @@ def test_names_that_polars_cannot_hand_over(role, name):
         assert message.startswith(f"{role} {name!r}: engines take no empty name and no NUL")
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("sample", [{}, CROSS_SECTIONS])
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("role", ["id", "cl"])
@@ -194,6 +194,7 @@ def test_labels_that_are_decimals_keep_all_digits(role, engine, sample):
     assert len(result.clusters()) == panel()["cl"].nunique()
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("sample", [{}, CROSS_SECTIONS])
 @pytest.mark.parametrize("how", ["column", "default"])
 @pytest.mark.parametrize("role", ["id", "cl"])

@@ -33,7 +33,7 @@ def check(df, turn, sample):
     assert_same_answer(df, lazy, **options | SAMPLES[sample])
 
 
-@pytest.mark.thin(3)
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("sample", SAMPLES)
 @pytest.mark.parametrize("name", USED)
 def test_one_column(name, sample):

@@ -201,7 +201,6 @@ CELLS = {
 }
 
 
-@pytest.mark.thin(3)
 @BY_ENGINE
 @pytest.mark.parametrize("case", CELLS)
 @pytest.mark.parametrize("files", [1, 2])

@@ -236,11 +236,12 @@ class AggregateResult(Result):
         ----------
         ax : matplotlib Axes, optional
             Where to draw; default: a new figure. What is drawn there already stays.
-        kind : {"coefficients", "replicates", "variance", "placebo"}
+        kind : {"coefficients", "replicates", "variance", "placebo", "randomization"}
             The coefficients with their intervals; the leave-one-cluster-out estimates; the
             clusters' shares of the jackknife variance; the overall ATT and its placebos, see
-            `placebo_test`. `compare`, `label`, `color`, `marker`, `offset`,
-            `style` and `n_clusters` go with "coefficients" alone.
+            `placebo_test`; its t statistic and those of 999 other assignments, see
+            `randomization_test`, with the seed of the result. `compare`, `label`, `color`,
+            `marker`, `offset`, `style` and `n_clusters` go with "coefficients" alone.
         alpha : float, optional
             One minus the level of the intervals; default: that of the call of `csdid`.
         joint : bool
@@ -314,8 +315,8 @@ class AggregateResult(Result):
             finish=Finish(title=title, legend=legend, xlabel=xlabel, ylabel=ylabel),
             n_clusters=n_clusters,
         )
-        if asked.kind == "placebo":
-            return self._plot_placebos(ax, alpha, asked.finish)
+        if asked.kind == "placebo" or asked.kind == "randomization":
+            return self._plot_permutations(asked.kind, ax, alpha, asked.finish)
         if asked.kind != "coefficients":
             return self._plot_clusters(asked.kind, ax, coefficient, asked.finish)
         if self._scheme.keys == "none":

@@ -300,11 +300,12 @@ class GroupTimeResult(Result):
             panels, gets one title and one legend, and a constrained layout if it has none. An
             array has one of the Axes for each cohort, in their order; the last has the legend. What
             an earlier call returned can be given again. For the other kinds: Axes.
-        kind : {"coefficients", "replicates", "variance", "placebo"}
+        kind : {"coefficients", "replicates", "variance", "placebo", "randomization"}
             The ATT(g,t) over time with their intervals; the leave-one-cluster-out estimates; the
             clusters' shares of the jackknife variance; the simple average and its placebos, see
-            `AggregateResult.placebo_test`. `compare`, `label`, `color`, `marker`, `offset`,
-            `style` and `n_clusters` go with "coefficients" alone.
+            `AggregateResult.placebo_test`; its t statistic and those of 999 other assignments, see
+            `AggregateResult.randomization_test`, with the seed of the result. `compare`, `label`,
+            `color`, `marker`, `offset`, `style` and `n_clusters` go with "coefficients" alone.
         alpha : float, optional
             One minus the level of the intervals; default: that of the call of `csdid`.
         joint : bool
@@ -383,8 +384,8 @@ class GroupTimeResult(Result):
             n_clusters=n_clusters,
         )
         single: Any = ax
-        if asked.kind == "placebo":
-            return self._simple._plot_placebos(single, alpha, asked.finish)
+        if asked.kind == "placebo" or asked.kind == "randomization":
+            return self._simple._plot_permutations(asked.kind, single, alpha, asked.finish)
         if asked.kind != "coefficients":
             return self._plot_clusters(asked.kind, single, coefficient, asked.finish)
         return draw_cells([asked.series(self._view)], ax, asked.finish, asked.n_clusters)

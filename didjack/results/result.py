@@ -30,7 +30,7 @@ from didjack.wording import brief, p_text, plural
 
 # ---- what plot may be asked for ------------------------------------------------------------------
 
-PlotKind = Literal["coefficients", "replicates", "variance", "placebo"]
+PlotKind = Literal["coefficients", "replicates", "variance", "placebo", "randomization"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +223,13 @@ class Result(BaseResult):
     def _few_treated(self, alpha: float) -> list[str]:
         return few_treated.sentences(self, alpha)
 
-    def _plot_placebos(self, ax: Axes | None, alpha: float | None, finish: Finish) -> Axes:
+    def _plot_permutations(
+        self, kind: PlotKind, ax: Axes | None, alpha: float | None, finish: Finish
+    ) -> Axes:
+        if kind == "randomization":
+            found = self.randomization_test(seed=self.options.inference.seed, alpha=alpha)
+            others = found._statistics[1:]
+            return cluster_plots.draw_assignments(found, others[~np.isnan(others)], ax, finish)
         test = permutation.placebos(self._fit.under(alpha=self._level(alpha)), self._overall)
         return cluster_plots.draw_placebos(test, self._view, ax, finish)
 

@@ -335,6 +335,29 @@ def test_legend_of_a_small_figure_is_below(drawn, style):
     assert legend.x1 <= ax.figure.bbox.width
 
 
+def test_histogram_of_other_assignments():
+    df = didjack.simulate.panel(n_clusters=10, cluster_size=2, treated_clusters={4: 2}, seed=3)
+    effects = fit(df)
+    result = effects.aggregate("event")
+    test = result.randomization_test()
+    ax = result.plot(kind="randomization", xlabel="t")
+    (bars,) = ax.containers
+    heights = [bar.get_height() for bar in bars]
+    assert sum(heights) == test.n_assignments - 1
+    assert ax.lines[0].get_xdata()[0] == test.statistic
+    size = abs(test.statistic)
+    beyond = sum(
+        height
+        for bar, height in zip(bars, heights, strict=True)
+        if bar.get_x() >= size - 1e-9 or bar.get_x() + bar.get_width() <= -size + 1e-9
+    )
+    assert (beyond + 1) / test.n_assignments == pytest.approx(test.p_value)
+    assert test.n_assignments == 45  # all of them
+    assert effects.plot(ax, kind="randomization") is ax
+    with pytest.raises(didjack.OptionError, match="goes with kind='coefficients'"):
+        result.plot(kind="randomization", label="a")
+
+
 def test_histogram_of_placebos():
     df = didjack.simulate.panel(n_clusters=25, cluster_size=6, treated_clusters={4: 1}, seed=3)
     result = fit(df).aggregate("simple")

@@ -7,7 +7,7 @@ exchangeable (within strata). Each assignment is estimated by the code that made
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -91,6 +91,8 @@ class RandomizationTest(Fields):
     conf_high: float
     n_assignments: int
     n_failed: int
+    _statistics: Floats = field(default_factory=lambda: np.empty(0), compare=False)
+    """(n_assignments,) of all assignments, the actual one first."""
 
     @property
     def smallest_p(self) -> float:
@@ -217,7 +219,15 @@ def _compare(moments: Floats, centre: float, alpha: float, null: float) -> Rando
     p_value, ends = np.nan, (np.nan, np.nan)
     if n_failed <= MOST_UNDEFINED * defined.size:
         p_value, ends = curves.p_value(null), curves.interval(alpha)
-    return RandomizationTest(centre, statistic, p_value, *ends, n, n_failed)
+    every = _statistics(moments[defined], null - centre)
+    return RandomizationTest(centre, statistic, p_value, *ends, n, n_failed, every)
+
+
+def _statistics(moments: Floats, shift: float) -> Floats:
+    """Return the statistics of (P, 5) moments if the effect is so much larger than their centre."""
+    a, b, aa, ab, bb = moments.T
+    variance = aa - 2.0 * shift * ab + shift**2 * bb
+    return np.asarray((a - shift * b) / np.sqrt(np.where(variance > 0.0, variance, np.nan)))
 
 
 def _curves(moments: Floats, centre: float) -> Curves:

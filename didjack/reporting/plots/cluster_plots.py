@@ -9,6 +9,7 @@ import numpy as np
 from didjack._typing import Bools, Floats, Ints
 from didjack.errors import OptionError
 from didjack.inference.permutation.placebo import PlaceboTest
+from didjack.inference.permutation.randomization import RandomizationTest
 from didjack.reporting.plots.axes import (
     AFTER,
     BEFORE,
@@ -221,7 +222,7 @@ def _names(clusters: Clusters, which: Ints) -> list[str]:
     return [plain(one_line(label_text(key))) for key in clusters.labels[which]]
 
 
-# ---- placebo plot --------------------------------------------------------------------------------
+# ---- permutations --------------------------------------------------------------------------------
 
 MOST_BINS = 30
 
@@ -240,6 +241,20 @@ def draw_placebos(test: PlaceboTest, view: ResultView, ax: Axes | None, finish: 
     return draw_permutations(
         test.placebos.to_numpy(), test.estimate, test.p_value, words, ax, finish
     )
+
+
+def draw_assignments(
+    test: RandomizationTest, others: Floats, ax: Axes | None, finish: Finish
+) -> Axes:
+    """Draw the t statistics of other assignments, (n,), and the actual one as a line."""
+    words = PermutationWords(
+        title=f"Actual and {plural(others.size, 'other assignment')}",
+        actual="actual assignment",
+        others="other assignments",
+        axis="t statistic of the overall ATT",
+        counted="number of assignments",
+    )
+    return draw_permutations(others, test.statistic, test.p_value, words, ax, finish)
 
 
 class PermutationWords(NamedTuple):

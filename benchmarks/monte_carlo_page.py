@@ -31,6 +31,7 @@ BROKEN = ("noisier", "neighbours", "treated neighbours")
 """In these designs the working model does not hold: clusters differ, or are not independent."""
 WANTED = (3.0, 7.0)
 NOT_RUN = "(not run)"
+NO_LARGEST_T = "The default pre-test, that by the largest t, has not been run on these designs yet."
 WIDE = 130
 
 
@@ -193,7 +194,7 @@ def counts(found: pd.DataFrame, names: tuple[str, ...]) -> str:
 
 def runs(found: pd.DataFrame) -> list[str]:
     """Which numbers are from which run."""
-    by_run = [f"{len(part)} of {run}" for run, part in found.groupby("run")]
+    by_run = [f"{len(part)} are from {run}" for run, part in found.groupby("run")]
     new = found.dropna(subset="seconds").drop_duplicates(["part", *LABELS, "seconds"])
     texts = [
         f"Of the {len(found)} rates above, {' and '.join(by_run)}. A sample's seed depends on its "
@@ -275,6 +276,7 @@ def page(found: pd.DataFrame) -> str:
         "## Pre-tests and joint bands",
         "Pre-tests of all pre-treatment ATT(g,t), and the simultaneous band of an event study: how "
         f"often it misses a true value. Samples: {counts(joint, JOINT)}.",
+        *([] if "largest t, model" in set(joint["test"]) else [NO_LARGEST_T]),
         table(joint, JOINT, ("errors", "sizes", *labels)),
         "## Power",
         "The effect is 1.5 in every treated period. The errors of a unit have a standard deviation "

@@ -18,6 +18,26 @@ from timing import ratios
 BASE = "import numpy, pandas, scipy, numba"
 OURS = "import didjack"
 TRIALS = ("panel, reg", "panel, dr, 2 covariates", "survey microdata, dr, 3 dummies")
+FIRST = """
+import didjack
+names = dict(yname="lemp", tname="year", gname="first.treat", idname="countyreal")
+result = didjack.csdid(didjack.datasets.load_mpdta(), **names)
+"""
+STUDY = f"""
+import matplotlib
+matplotlib.use("Agg")
+{FIRST}
+study = result.aggregate("event")
+print(study.summary())
+study.plot()
+study.confint(joint=True)
+study.compare_vcov()
+"""
+FIRST_USE = {
+    "the first `csdid`, 500 units, no covariates": (FIRST, 5.0),
+    "the first study: fit, event study, summary, plot, bands, `compare_vcov`": (STUDY, 12.0),
+}
+"""What is called with nothing compiled, and how many times the CPU of `BASE` it may take."""
 CLOCK = "import time; s = time.perf_counter(); {}; print(time.perf_counter() - s)"
 
 
@@ -39,6 +59,50 @@ def python(code: str, cache: Path | None = None) -> float | dict[str, float]:
         check=True,
     )
     return json.loads(done.stdout)
+
+
+def cpu(code: str, cache: Path | None = None) -> float:
+    """Run code in a fresh process; return its CPU seconds, user and system, on all threads."""
+    whole = f"""
+import contextlib, io, json, resource, warnings
+warnings.simplefilter("ignore")
+with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    exec({code!r}, {{}})
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps(used.ru_utime + used.ru_stime))
+"""
+    taken = python(whole, cache)
+    assert isinstance(taken, float)
+    return taken
+
+
+def first_use(repeats: int) -> tuple[Table, list[Check]]:
+    """Count the CPU of a first use with nothing compiled, beside that of imports, in turns."""
+    base: list[float] = []
+    taken: dict[str, list[float]] = {name: [] for name in FIRST_USE}
+    cached: dict[str, list[float]] = {name: [] for name in FIRST_USE}
+    for code in (BASE, STUDY):  # bytecode
+        cpu(code)
+    for _ in range(repeats):
+        base.append(cpu(BASE))
+        for name, (code, _most) in FIRST_USE.items():
+            with tempfile.TemporaryDirectory() as cache:
+                taken[name].append(cpu(code, Path(cache)))
+                cached[name].append(cpu(code, Path(cache)))
+    rows = [[f"`{BASE}`", number(statistics.median(base)), "", "1"]]
+    checks = []
+    for name, (_code, most) in FIRST_USE.items():
+        low, middle, high = ratios(taken[name], base)
+        times = [statistics.median(times) for times in (taken[name], cached[name])]
+        rows.append([name, *map(number, times), number(middle)])
+        checks.append(Check(5, f"{name}, nothing compiled ÷ `{BASE}`", middle, most, low, high))
+    head = ["process", "CPU, nothing compiled, s", "CPU, kernels cached, s", "÷ the imports"]
+    note = (
+        "CPU seconds, user and system, of fresh processes that take turns, the interpreter "
+        "included; the county data of `load_mpdta`, default options. The last column is the "
+        "median of ratios within a round, with nothing compiled."
+    )
+    return Table("First use", head, rows, note), checks
 
 
 def imports(repeats: int) -> tuple[Table, list[Check]]:
@@ -101,7 +165,8 @@ def run(args: argparse.Namespace) -> Report:
     """Measure imports and first calls."""
     by_import, import_checks = imports(3 if args.quick else 9)
     by_call, call_checks = first_calls(1 if args.quick else 5)
-    return Report([by_import, by_call], import_checks + call_checks)
+    by_use, use_checks = first_use(1 if args.quick else 3)
+    return Report([by_import, by_call, by_use], import_checks + call_checks + use_checks)
 
 
 if __name__ == "__main__":

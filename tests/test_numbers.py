@@ -101,6 +101,7 @@ def rates_of_readme():
     clustered, law, placebo = "clustered analytic", "CV3, model", "placebo"
     pretests = joint.loc[joint["treated"] == 2, "Wald pre-test, model"]
     found = power.loc[power["treated"] <= 3, law]
+    beside = (level["errors"] == "treated neighbours") & ~one
     needed = round(1.0 / ALPHA) - 1
     return [
         f"they reject a true null hypothesis in {span(level.loc[few & quiet, clustered])}% of the "
@@ -109,6 +110,7 @@ def rates_of_readme():
         f"rejection rates rise to {span(level.loc[one & noisy, law])}%, and those of the placebo "
         f"test to {span(level.loc[one & noisy, placebo])}%.",
         f"tests reject in {span(level.loc[~one & noisy, law])}%.",
+        f"are next to each other, tests reject in {span(level.loc[beside, law])}%.",
         f"With two treated clusters, Wald pre-tests reject in {span(pretests, 1)}%.",
         f"With fewer than {needed} never-treated clusters, a placebo test cannot reject at the 5%",
         f"power against an effect of one and a half standard deviations of the unit-level error "

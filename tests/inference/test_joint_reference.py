@@ -371,7 +371,7 @@ def test_threads_change_no_bit(few, vcov, monkeypatch):
         event = fit(few, vcov=vcov).aggregate("event")
         table = event.tidy(overall=True, joint=True)
         found.append((table, event.wald_test(), event.pretest()))
-        assert chunks.count("shocked") >= 4 * count
+        assert chunks.count("_shocked") >= 4 * count
     for table, wald, before in found[1:]:
         pd.testing.assert_frame_equal(table, found[0][0], check_exact=True)
         assert wald == found[0][1]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from didjack._typing import Floats, Ints
+from didjack._typing import Floats
 from didjack.estimation.kernels.compiled import jit
 from didjack.estimation.kernels.inputs import ShockModel
 from didjack.estimation.kernels.strata import GAMMA, mix
@@ -60,70 +60,7 @@ def sum_draws(
 
 
 @jit
-def mean_shocks(weight: Floats, period: Ints, u: Floats, z: Floats) -> None:
-    """Add up cluster-level shocks, (T, H), with the weights of each mean, (Q,)."""
-    for q in range(z.size):
-        z[q] = 0.0
-        for h in range(u.shape[1]):
-            z[q] += weight[q, h] * u[period[q], h]
-
-
-@jit
-def target_deviations(
-    model: ShockModel, m: int, u: Floats, z: Floats, centre_on_mean: bool, deviation: Floats
-) -> float:
-    """Write the deviations of the replicates of one target, (n,), and return its estimate."""
-    n, estimate = deviation.size, 0.0
-    for j in range(n):
-        deviation[j] = 0.0
-    for k in range(model.start[m], model.start[m + 1]):
-        value, shift = z[model.mean[k]], model.shift[k]
-        estimate += model.first[k] * value
-        for j in range(n):
-            deviation[j] += shift[j] * value
-    for k in range(model.own_start[m], model.own_start[m + 1]):
-        own, of_period = model.own[k], u[model.own_period[k]]
-        for j in range(n):
-            deviation[j] -= own[j] * of_period[model.kept[j]]
-    if centre_on_mean:
-        total = 0.0
-        for j in range(n):
-            total += deviation[j]
-        for j in range(n):
-            deviation[j] -= total / n
-    return estimate
-
-
-@jit
-def add_products(deviation: Floats, turned: Floats, square: Floats) -> None:
-    """Add up products of deviations, (M, n): (M, M), or (M, 1) squares alone.
-
-    Parameters
-    ----------
-    turned : (n, M) overwritten: sums over replicates are then over rows, and no reductions
-    """
-    whole = square.shape[1] > 1 or square.shape[0] == 1
-    for m in range(square.shape[0]):
-        for j in range(turned.shape[0]):
-            turned[j, m] = deviation[m, j]
-        for other in range(square.shape[1]):
-            square[m, other] = 0.0
-    for j in range(turned.shape[0]):
-        row = turned[j]
-        for m in range(row.size):
-            if whole:
-                for other in range(m + 1):
-                    square[m, other] += row[m] * row[other]
-            else:
-                square[m, 0] += row[m] * row[m]
-    if whole:
-        for m in range(square.shape[0]):
-            for other in range(m):
-                square[other, m] = square[m, other]
-
-
-@jit
-def shocked(
+def shocked(  # noqa: PLR0913 (a kernel is given arrays)
     lo: int,
     hi: int,
     model: ShockModel,
@@ -131,8 +68,11 @@ def shocked(
     centre_on_mean: bool,
     estimate: Floats,
     square: Floats,
+    z: Floats,
+    deviation: Floats,
+    turned: Floats,
 ) -> None:
-    """Compute what draws lo:hi give.
+    """Compute the estimates that draws lo:hi give, and products of the replicates' deviations.
 
     Parameters
     ----------
@@ -140,14 +80,54 @@ def shocked(
     centre_on_mean : whether deviations are from their mean, not from the estimate
     estimate : (B, M), filled in
     square : (B, M, M) or, for squares alone, (B, M, 1), filled in
+    z, deviation, turned : (Q,), (n,), (n, M) overwritten
     """
-    n_targets, n = estimate.shape[1], model.kept.size
-    z, deviation = np.empty(model.period.size), np.empty((n_targets, n))
-    turned = np.empty((n, n_targets))
+    weight, period, kept, start, mean, first, shift, own_start, own_period, own = model
+    n, width = deviation.size, square.shape[2]
     for b in range(lo, hi):
-        u = shocks[b]
-        mean_shocks(model.weight, model.period, u, z)
-        for m in range(n_targets):
-            row = deviation[m]
-            estimate[b, m] = target_deviations(model, m, u, z, centre_on_mean, row)
-        add_products(deviation, turned, square[b])
+        u, into = shocks[b], square[b]
+        for q in range(z.size):
+            z[q] = 0.0
+            for h in range(u.shape[1]):
+                z[q] += weight[q, h] * u[period[q], h]
+        for m in range(len(into)):
+            total, middle = 0.0, 0.0
+            for j in range(n):
+                deviation[j] = 0.0
+            for k in range(start[m], start[m + 1]):
+                value = z[mean[k]]
+                total += first[k] * value
+                for j in range(n):
+                    deviation[j] += shift[k, j] * value
+            for k in range(own_start[m], own_start[m + 1]):
+                for j in range(n):
+                    deviation[j] -= own[k, j] * u[own_period[k], kept[j]]
+            for j in range(n if centre_on_mean else 0):
+                middle += deviation[j]
+            for j in range(n):
+                turned[j, m] = deviation[j] - middle / n
+            estimate[b, m] = total
+            for other in range(width):
+                into[m, other] = 0.0
+        add_products(turned, into)
+
+
+@jit
+def add_products(deviation: Floats, square: Floats) -> None:
+    """Add up products of deviations, (n, M), to (M, M), or squares alone to (M, 1).
+
+    Sums over replicates are over rows, so that they are no reductions.
+    """
+    whole = square.shape[1] > 1 or square.shape[0] == 1
+    for j in range(len(deviation)):
+        row = deviation[j]
+        for m in range(row.size):
+            if whole:
+                for other in range(m + 1):
+                    square[m, other] += row[m] * row[other]
+            else:
+                square[m, 0] += row[m] * row[m]
+    if whole:
+        for m in range(row.size):
+            for other in range(m):
+                square[other, m] = square[m, other]

@@ -17,41 +17,58 @@ MOST_SWEEPS = 60
 
 
 @jit
-def decompose(
-    matrix: Floats,
-    vector: Floats,
-    values: Floats,
-    squares: Floats,
-    beside: Floats,
-    v: Floats,
-    w: Floats,
+def tridiagonalise(
+    matrix: Floats, vector: Floats, diagonal: Floats, beside: Floats, v: Floats, w: Floats
 ) -> None:
-    """Find the eigenvalues of a matrix and a vector's squared coordinates on its eigenvectors.
+    """Make a symmetric matrix tridiagonal by Householder reflections that begin with a vector.
 
-    Householder reflections that begin with the vector make the matrix tridiagonal; implicit QL
-    steps then follow the first coordinate only (Golub & Welsch 1969).
+    With `ql_steps`, which follow the first coordinate only, these are the eigenvalues and the
+    vector's coordinates on the eigenvectors (Golub & Welsch 1969). Four rows at a time are
+    multiplied with v, so that w is read and written a quarter as often.
 
     Parameters
     ----------
-    matrix : (n, n) symmetric; overwritten
-    vector : (n,)
-    values, squares : (n,)
-        Filled in, in no order.
-    beside, v, w : (n,) overwritten
+    matrix : (n, n), vector : (n,); the matrix is overwritten
+    diagonal, beside : (n,)
+        Filled in; the last of `beside` is the vector's coordinate on the first axis.
+    v, w : (n,) overwritten
     """
     n = vector.size
     for start in range(n):
-        for i in range(n - start):
+        m, length = n - start, 0.0
+        for i in range(m):
             v[i] = matrix[start + i, start - 1] if start else vector[i]
-        place = reflect(matrix, start, v, w)
-        if start:
-            beside[start - 1] = place
-        squares[start] = 0.0 if start else place
-        values[start] = matrix[start, start]
-    beside[n - 1] = 0.0
-    ql_steps(values, beside, squares)
-    for i in range(n):
-        squares[i] *= squares[i]
+            length += v[i] * v[i]
+        length, place = np.sqrt(length), v[0]
+        if length != 0.0 and m > 1:
+            half = length * (length + np.abs(place))  # of the squared length of the new v
+            place = -length if place > 0 else length
+            v[0] -= place
+            for i in range(m):
+                w[i] = 0.0
+            for j in range(0, m - m % 4, 4):
+                at = start + j
+                one, two = matrix[at, start:], matrix[at + 1, start:]
+                three, four = matrix[at + 2, start:], matrix[at + 3, start:]
+                a, b, c, d = v[j], v[j + 1], v[j + 2], v[j + 3]
+                for i in range(m):
+                    w[i] += one[i] * a + two[i] * b + three[i] * c + four[i] * d
+            for j in range(m - m % 4, m):
+                row, a = matrix[start + j, start:], v[j]
+                for i in range(m):
+                    w[i] += row[i] * a
+            scale = 0.0
+            for i in range(m):
+                w[i] /= half
+                scale += w[i] * v[i] / (2.0 * half)
+            for i in range(m):
+                w[i] -= scale * v[i]
+            for i in range(m):
+                row, a, b = matrix[start + i, start:], v[i], w[i]
+                for j in range(m):
+                    row[j] -= a * w[j] + b * v[j]
+        beside[start - 1] = place  # of the vector: the last
+        diagonal[start] = matrix[start, start]
 
 
 @jit
@@ -66,13 +83,14 @@ def axes_on_lines(  # noqa: PLR0913 (a kernel is given arrays)
     values: Floats,
     squares: Floats,
 ) -> None:
-    """Write what `decompose` finds for matrices and vectors on lines.
+    """Find axes as `tridiagonalise` and `ql_steps` do, for matrices and vectors on lines.
 
     Parameters
     ----------
     cross, gram : (P, 3, n), (P, 3, n, n) coefficients of polynomials
     which, x, variance : (L,) the line, the place on it, and what both are divided by
-    values, squares : (L, n) overwritten from `lo` to `hi`
+    values, squares : (L, n)
+        Filled in from `lo` to `hi`: eigenvalues, in no order, and squared coordinates.
     """
     n = cross.shape[2]
     matrix, vector = np.empty((n, n)), np.empty(n)
@@ -85,65 +103,14 @@ def axes_on_lines(  # noqa: PLR0913 (a kernel is given arrays)
             zero, one, two = gram[k, 0, i], gram[k, 1, i], gram[k, 2, i]
             for j in range(n):
                 matrix[i, j] = scale * (zero[j] + place * (one[j] + place * two[j]))
-        decompose(matrix, vector, values[m], squares[m], beside, v, w)
-
-
-@jit
-def reflect(matrix: Floats, start: int, v: Floats, w: Floats) -> float:
-    """Reflect matrix[start:, start:] so that v comes to lie on the first axis; return its place.
-
-    Parameters
-    ----------
-    matrix : (n, n) symmetric; overwritten
-    v : of which the first n - start count; overwritten with what is reflected along
-    w : as long; overwritten
-    """
-    m = len(matrix) - start
-    first, length = v[0], 0.0
-    for i in range(m):
-        length += v[i] * v[i]
-    length = np.sqrt(length)
-    if length == 0.0 or m == 1:
-        return float(first)
-    place = -length if first > 0 else length
-    half = length * (length + np.abs(first))  # of the squared length of the new v
-    v[0] -= place
-    add_up(matrix, start, v, w)
-    scale = 0.0
-    for i in range(m):
-        w[i] /= half
-        scale += w[i] * v[i] / (2.0 * half)
-    for i in range(m):
-        w[i] -= scale * v[i]
-    for i in range(m):
-        row, a, b = matrix[start + i, start:], v[i], w[i]
-        for j in range(m):
-            row[j] -= a * w[j] + b * v[j]
-    return float(place)
-
-
-@jit
-def add_up(matrix: Floats, start: int, v: Floats, w: Floats) -> None:
-    """Write the product of matrix[start:, start:] and v to w, by rows, as it is symmetric.
-
-    Four rows at a time, so that w is read and written a quarter as often: that takes a third of
-    the time.
-    """
-    m = len(matrix) - start
-    for i in range(m):
-        w[i] = 0.0
-    whole = m - m % 4
-    for j in range(0, whole, 4):
-        at = start + j
-        one, two = matrix[at, start:], matrix[at + 1, start:]
-        three, four = matrix[at + 2, start:], matrix[at + 3, start:]
-        a, b, c, d = v[j], v[j + 1], v[j + 2], v[j + 3]
-        for i in range(m):
-            w[i] += one[i] * a + two[i] * b + three[i] * c + four[i] * d
-    for j in range(whole, m):
-        row, a = matrix[start + j, start:], v[j]
-        for i in range(m):
-            w[i] += row[i] * a
+        diagonal, first = values[m], squares[m]
+        tridiagonalise(matrix, vector, diagonal, beside, v, w)
+        for i in range(n):
+            first[i] = 0.0
+        first[0], beside[n - 1] = beside[n - 1], 0.0
+        ql_steps(diagonal, beside, first)
+        for i in range(n):
+            first[i] *= first[i]
 
 
 @jit
@@ -203,53 +170,6 @@ CONVERGED = 1e-12
 
 
 @jit
-def h_and_log_determinant(
-    delta: Floats,
-    square: Floats,
-    outside: Floats,
-    bulk_each: Floats,
-    bulk_df: Floats,
-    m: int,
-    x: float,
-) -> tuple[float, float]:
-    """Return H(x) of one form, and the sum of log(1 + 2 x delta), bulk included.
-
-    One loop for both, as a processor does the one while it waits for the other.
-    """
-    h, total, product = outside[m], 0.0, 1.0
-    for i in range(delta.shape[1]):
-        if delta[m, i] == 0.0:
-            break
-        factor = 1.0 + 2.0 * x * delta[m, i]
-        h += square[m, i] / factor
-        product *= LARGEST if factor > LARGEST else factor
-        if product > LARGEST:
-            total += np.log(product)
-            product = 1.0
-    return h, total + np.log(product) + bulk_df[m] * np.log1p(2.0 * x * bulk_each[m])
-
-
-@jit
-def farthest(delta: Floats, bulk_each: Floats, bulk_df: Floats, m: int, x0: float) -> float:
-    """Return the y^2 beyond which the integrand of one form is negligible.
-
-    By then its k largest eigenvalues alone have made it smaller by exp(-DECADES).
-    """
-    found = np.inf
-    for i in range(delta.shape[1] + 1):
-        bulk = i == delta.shape[1] or delta[m, i] == 0.0
-        each, df = (bulk_each[m], bulk_df[m]) if bulk else (delta[m, i], i + 1.0)
-        if each > 0.0:
-            start = -np.log(each) - np.log(x0)
-            start = start if start > 0.0 else 0.0
-            end = start + 2.0 * DECADES / (df if df > 1.0 else 1.0)
-            found = end if end < found else found
-        if bulk:
-            break
-    return found
-
-
-@jit
 def integrate(
     delta: Floats,
     square: Floats,
@@ -259,18 +179,38 @@ def integrate(
     x0: Floats,
     result: Floats,
 ) -> None:
-    """Integrate from the branch points x0, (M,), by the midpoint rule in y; fill in `result`."""
+    """Integrate from the branch points x0, (M,), by the midpoint rule in y; fill in `result`.
+
+    Beyond `end`, in y^2, the k largest eigenvalues alone have made the integrand smaller by
+    exp(-DECADES). Zeros fill up rows, and add nothing.
+    """
     for m in range(x0.size):
-        h0, total = outside[m], 0.0
-        for i in range(delta.shape[1]):  # at zeros, with which rows are filled up, nothing is added
+        h0, total, end, log_x0 = outside[m], 0.0, np.inf, np.log(x0[m])
+        for i in range(delta.shape[1] + 1):
+            bulk = i == delta.shape[1] or delta[m, i] == 0.0
+            each, df = (bulk_each[m], bulk_df[m]) if bulk else (delta[m, i], i + 1.0)
+            if each > 0.0:
+                start = -np.log(each) - log_x0
+                last = 2.0 * DECADES / (df if df > 1.0 else 1.0) + (start if start > 0.0 else 0.0)
+                end = last if last < end else end
+            if bulk:
+                break
             h0 += square[m, i] / (1.0 + 2.0 * x0[m] * delta[m, i])
-        end = np.sqrt(farthest(delta, bulk_each, bulk_df, m, x0[m]))
-        for node in range(int(np.ceil(end / STEP))):
+        for node in range(int(np.ceil(np.sqrt(end) / STEP))):
             y = (node + 0.5) * STEP
             x = x0[m] * np.exp(300.0 if y * y > 300.0 else y * y)
-            h, log_determinant = h_and_log_determinant(
-                delta, square, outside, bulk_each, bulk_df, m, x
-            )
+            h, log_determinant, product = outside[m], 0.0, 1.0
+            for i in range(delta.shape[1]):  # one loop for both, as a processor can do both at once
+                if delta[m, i] == 0.0:
+                    break
+                factor = 1.0 + 2.0 * x * delta[m, i]
+                h += square[m, i] / factor
+                product *= LARGEST if factor > LARGEST else factor
+                if product > LARGEST:
+                    log_determinant += np.log(product)
+                    product = 1.0
+            of_bulk = bulk_df[m] * np.log1p(2.0 * x * bulk_each[m])
+            log_determinant = log_determinant + np.log(product) + of_bulk
             excess = np.expm1(y * y + np.log(h / h0))
             excess = 1e-300 if excess < 1e-300 else excess
             total += 2.0 * y / np.sqrt(excess) * np.exp(-0.5 * log_determinant)

@@ -34,7 +34,12 @@ import numpy as np
 
 from didjack._typing import Floats, Ints
 from didjack.estimation.kernels.inputs import Forms
-from didjack.estimation.kernels.quadratic_forms import decompose, integrate, solve_branch
+from didjack.estimation.kernels.quadratic_forms import (
+    integrate,
+    ql_steps,
+    solve_branch,
+    tridiagonalise,
+)
 from didjack.imports import load
 
 # ---- second moments ------------------------------------------------------------------------------
@@ -189,9 +194,11 @@ def axes_of(parts: Parts, centre_on_mean: bool = False) -> Axes | None:
 
 
 def _decompose(estimate: float, cross: Floats, gram: Floats) -> Axes:
-    values, squares, *scratch = np.empty((5, cross.size))
-    decompose(gram / estimate, cross / estimate, values, squares, *scratch)
-    return on_axes(values, squares)
+    values, first, beside, v, w = np.empty((5, cross.size))
+    tridiagonalise(gram / estimate, cross / estimate, values, beside, v, w)
+    first[:], first[0], beside[-1] = 0.0, beside[-1], 0.0
+    ql_steps(values, beside, first)
+    return on_axes(values, first * first)
 
 
 def on_axes(values: Floats, square: Floats) -> Axes:

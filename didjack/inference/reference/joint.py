@@ -109,7 +109,7 @@ class JointReference:
             estimate = np.empty((size, n_targets))
             square = np.empty((size, n_targets, n_targets if whole else 1))
             given = (self.shocks, shocks, self.centre_on_mean, estimate, square)
-            compiled.run(shocked, size, work * size, *given)
+            compiled.run(_shocked, size, work * size, *given)
             yield estimate, scale * square
 
     @cached_property
@@ -218,6 +218,21 @@ class JointReference:
             return own
         as_far = (self.smallest_p <= own[:, None]).sum(axis=1)
         return np.asarray((1.0 + as_far) / (self.n_draws + 1.0))
+
+
+def _shocked(
+    lo: int,
+    hi: int,
+    model: ShockModel,
+    shocks: Floats,
+    centre_on_mean: bool,
+    estimate: Floats,
+    square: Floats,
+) -> None:
+    """Call `shocked` with room of its own."""
+    n, n_targets = model.kept.size, estimate.shape[1]
+    room = np.empty(model.period.size), np.empty(n), np.empty((n, n_targets))
+    shocked(lo, hi, model, shocks, centre_on_mean, estimate, square, *room)
 
 
 def wald_statistics(estimate: Floats, variance: Floats) -> Floats:

@@ -170,3 +170,55 @@ def test_where_package_and_home_cannot_be_written(tmp_path, cache):
         [sys.executable, "-c", code], env=env, cwd=root, capture_output=True, text=True
     )
     assert done.stdout.split() == ["0" if cache else "1", "True"], done.stderr
+
+
+# What is compiled -----------------------------------------------------------------------------
+
+KERNELS = """
+from importlib import import_module
+from numba.core import event
+import didjack
+
+compiled = []
+
+
+class Listener(event.Listener):
+    def on_start(self, event):
+        compiled.append(event.data["dispatcher"].py_func)
+
+    def on_end(self, event):
+        pass
+
+
+event.register("numba:compile", Listener())
+df = didjack.simulate.panel(n_clusters=8, cluster_size=3, n_periods=4)
+names = dict(yname="y", tname="period", gname="cohort", idname="id", cluster="cluster")
+result = didjack.csdid(df, progress=False, **names)
+print(*sorted(f.__name__ for f in compiled if f.__module__.startswith("didjack.")))
+print(len({f.__module__ for f in compiled if "unicode" in f.__module__ or "sort" in f.__module__}))
+study = result.aggregate("event")
+study.summary(), study.confint(joint=True), study.compare_vcov("all")
+print(*sorted(f.__name__ for f in compiled if f.__module__.startswith("didjack.")))
+print(len({f.__module__ for f in compiled if "unicode" in f.__module__ or "sort" in f.__module__}))
+"""
+OF_A_FIT = ["add_others", "stratum_sums"]
+OF_A_STUDY = [
+    *("add_others", "add_products", "integrate", "linear_influence", "mix", "moments", "ql_steps"),
+    *("shocked", "solve_branch", "stratum_sums", "sum_draws", "tridiagonalise", "weight", "word"),
+]
+
+
+@pytest.mark.slow
+def test_a_first_study_compiles_what_it_needs_once(tmp_path):
+    """Two layouts of an array double the wait, and a copy into a slice brings texts along."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", KERNELS],
+        env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    of_fit, foreign, of_study, foreign_of_study = done.stdout.splitlines()
+    assert of_fit.split() == OF_A_FIT
+    assert of_study.split() == OF_A_STUDY
+    assert foreign == foreign_of_study == "0"

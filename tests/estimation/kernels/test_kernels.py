@@ -181,16 +181,17 @@ def symmetric(n=6):
 
 SCRATCH = None
 """What a kernel overwrites on its way."""
-ORDER = [2, 1, 0, 3, 4, 5]
-"""In which the kernel comes upon the eigenvalues."""
 
 
 @case
-def decompose(r):
+def tridiagonalise(r):
     matrix, vector = symmetric()
-    values, vectors = np.linalg.eigh(matrix)
-    want = [SCRATCH, values[ORDER], (vector @ vectors)[ORDER] ** 2, *[SCRATCH] * 3]
-    return (matrix, vector, *np.empty((5, 6))), (0, 2, 3, 4, 5, 6), want
+    powers = [np.linalg.matrix_power(matrix, p) @ vector for p in range(6)]
+    q, _ = np.linalg.qr(np.column_stack(powers))  # the basis of Lanczos; signs are free
+    turned = q.T @ matrix @ q
+    beside = -np.abs([*np.diag(turned, 1), np.linalg.norm(vector)])
+    want = [SCRATCH, np.diag(turned), beside, SCRATCH, SCRATCH]
+    return (matrix, vector, *np.empty((4, 6))), (0, 2, 3, 4, 5), want
 
 
 @case
@@ -210,27 +211,6 @@ def axes_on_lines(r):
     empty = np.empty((3, 5))
     args = (0, 3, cross, gram, which, x, scale, empty, empty.copy())
     return args, (7, 8), [want_values, want_squares]
-
-
-@case
-def reflect(r):
-    matrix, vector = symmetric()
-    x = vector[2:]
-    v = x + np.linalg.norm(x) * np.eye(4)[0]
-    mirror = np.eye(6)
-    mirror[2:, 2:] -= 2 * np.outer(v, v) / (v @ v)
-    want = matrix.copy()
-    want[2:, 2:] = (mirror @ matrix @ mirror)[2:, 2:]
-    w = 2 * matrix[2:, 2:] @ v / (v @ v)
-    w -= w @ v / (v @ v) * v
-    return (matrix, 2, x, np.empty(4)), (0, 2, 3), [-np.linalg.norm(x), want, v, w]
-
-
-@case
-def add_up(r):
-    matrix, v = symmetric(9)
-    start, w = 2, np.empty(7)  # one block of four rows, and three rows
-    return (matrix, start, v[:7], w), (3,), [matrix[2:, 2:] @ v[:7]]
 
 
 @case
@@ -270,17 +250,6 @@ def tail(m, x0):
         return 2 * y / np.sqrt(excess) * np.exp(-0.5 * log_det(m, x))
 
     return quad(integrand, 0, 9, epsabs=1e-13, limit=500)[0] / np.pi
-
-
-@case
-def h_and_log_determinant(r):
-    return (*FORMS, 1, 1.7), (), [h_of(1, 1.7), log_det(1, 1.7)]
-
-
-@case
-def farthest(r):
-    # The bulk of the second form is what makes it small.
-    return (FORMS.delta, *FORMS[3:], 1, 2.0), (), [-np.log(0.02) - np.log(2.0) + 50.0 / 7.5]
 
 
 @case
@@ -330,22 +299,11 @@ def of_shocks(u):
 
 
 @case
-def mean_shocks(r):
-    return (SHOCKS.weight, SHOCKS.period, NORMALS[0], np.zeros(3)), (3,), [of_shocks(NORMALS[0])[0]]
-
-
-@case
-def target_deviations(r):
-    z, estimates, deviations = of_shocks(NORMALS[0])
-    centred = deviations[0] - deviations[0].mean()
-    return (SHOCKS, 0, NORMALS[0], z, True, np.ones(3)), (5,), [estimates[0], centred]
-
-
-@case
 def add_products(r):
-    deviation = NORMALS[0]
-    square = deviation @ deviation.T
-    return (deviation, np.empty((4, 2)), np.ones((2, 2))), (1, 2), [deviation.T, square]
+    deviation = NORMALS[0].T.copy()
+    before = np.array([[1.0, 7.0], [2.0, 3.0]])  # of which the lower triangle counts
+    want = np.array([[1.0, 2.0], [2.0, 3.0]]) + deviation.T @ deviation
+    return (deviation, before), (1,), [want]
 
 
 @case
@@ -353,10 +311,12 @@ def shocked(r):
     estimate, square = np.zeros((4, 2)), np.zeros((4, 2, 1))
     want, squares = estimate.copy(), square.copy()
     for b in (1, 2):
-        _, want[b], deviations = of_shocks(NORMALS[b])
+        z, want[b], deviations = of_shocks(NORMALS[b])
         deviations = deviations - deviations.mean(axis=1, keepdims=True)
         squares[b, :, 0] = (deviations**2).sum(axis=1)
-    return (1, 3, SHOCKS, NORMALS, True, estimate, square), (5, 6), [want, squares]
+    scratch = np.empty(3), np.empty(3), np.empty((3, 2))
+    args = (1, 3, SHOCKS, NORMALS, True, estimate, square, *scratch)
+    return args, (5, 6, 7, 8, 9), [want, squares, z, SCRATCH, deviations.T]
 
 
 @case

@@ -43,8 +43,8 @@ __all__ = ["AggregateResult", "GroupTimeResult"]
 class GroupTimeResult(Result):
     """ATT(g,t) of every cohort g and period t, with their covariance.
 
-    Returned by `csdid` and `ddd`. `tidy()` has one row for each cohort and period; `aggregate()` averages
-    them.
+    Returned by `csdid` and `ddd`. `tidy()` has one row for each cohort and period; `aggregate()`
+    averages them.
     """
 
     def _on(self, fit: Fit) -> GroupTimeResult:

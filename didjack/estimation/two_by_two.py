@@ -83,7 +83,7 @@ class TwoByTwo:
             if cell.comparisons[number].sizes is None:
                 lost = self._empty_comparison(number, self._comparison(cell, number))
                 code = np.where(code == Code.OK, lost, code)
-        if cell.sizes:
+        if len(cell.comparisons) > 1 and cell.sizes:
             code = np.where(code == Code.OK, self._without_cohorts(cell), code)
         return code
 
@@ -188,13 +188,13 @@ class TwoByTwo:
             ]
         att = contrasts[0][:, of_time] - contrasts[-1][:, of_base]
         failed, column = self._failures(comparison)
-        share, counts = self.share(group, into.cells, members), np.ones(1, dtype=bool)
+        before, share = into.code[:, members], self.share(group, into.cells, members)
+        asked = before == Code.OK
         if share is not None:
             share = share[replicates]
-            counts = share > 0
-        before = into.code[:, members]
-        code = np.where((before == Code.OK) & counts, failed[replicates][:, None], before)
-        trimmed = (code == Code.OK) & ~np.isfinite(att) & counts
+            asked &= share > 0
+        code = np.where(asked, failed[replicates][:, None], before)
+        trimmed = asked & (code == Code.OK) & ~np.isfinite(att)
         into.code[:, members] = np.where(trimmed, Code.OVERLAP, code)
         into.column[:, members] = np.where(
             (code == Code.SINGULAR) & (before == Code.OK),

@@ -312,9 +312,12 @@ class CellEstimates:
 
     def full_sample(self) -> CellEstimates:
         """Select the full sample."""
+        return self.part(slice(0, 1))
+
+    def part(self, which: slice) -> CellEstimates:
+        """Select replicates; arrays are views."""
         part: dict[str, Any] = {
-            name: Replicates(getattr(self, name)).full_sample().stacked
-            for name in (*_BY_CELL, "first", "last")
+            name: getattr(self, name)[which] for name in (*_BY_CELL, "first", "last")
         }
         return replace(self, **part)
 

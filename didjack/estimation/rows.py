@@ -133,7 +133,14 @@ class Strata:
     def select(self, cohorts: Classes, period: int) -> Ints:
         """Return the positions of the strata of some cohorts in a period, ordered by cluster."""
         own = self.cohort == cohorts[0] if len(cohorts) == 1 else np.isin(self.cohort, cohorts)
-        chosen = np.flatnonzero(own & (self.period == period))
+        return self._by_cluster(own & (self.period == period))
+
+    def of_period(self, period: int) -> Ints:
+        """Return the positions of all strata of a period, ordered by cluster."""
+        return self._by_cluster(self.period == period)
+
+    def _by_cluster(self, which: Bools) -> Ints:
+        chosen = np.flatnonzero(which)
         return chosen[np.argsort(self.cluster[chosen], kind="stable")]
 
     @property
@@ -242,6 +249,10 @@ def treatment_sample(clean: CleanData) -> CleanData:
 # ---- deletion ------------------------------------------------------------------------------------
 
 
+KEPT_STRATA = 256
+"""So many selections of strata are kept."""
+
+
 class Deletion:
     """Rows in strata, and the clusters that are deleted one at a time.
 
@@ -254,7 +265,7 @@ class Deletion:
     def __init__(self, rows: RowArrays, n_deleted: int) -> None:
         self.rows = rows
         self.n_deleted = n_deleted
-        self._selected = Memo()
+        self._selected = Memo(most=KEPT_STRATA)
 
     def select(self, cohorts: Classes, period: int) -> Ints:
         """Return the strata of some cohorts in a period, ordered by cluster."""

@@ -43,6 +43,12 @@ class Group(NamedTuple):
         return signed if self.number == 0 else so_far + signed
 
 
+def columns(positions: list[int]) -> slice | list[int]:
+    """Return sorted positions as a slice where they are neighbours: no copies are made of it."""
+    first, last = positions[0], positions[-1]
+    return slice(first, last + 1) if last - first == len(positions) - 1 else positions
+
+
 class TwoByTwo:
     """The 2x2 estimators on the sums of one sample, for sets of replicates."""
 
@@ -122,22 +128,23 @@ class TwoByTwo:
     def _add_group(self, group: Group, replicates: Ints, into: CellEstimates) -> None:
         """Add one comparison to the estimates of the cells that share it."""
         lost = self._empty_comparison(group.number, group.comparison)[replicates]
-        code = into.code[:, group.members]
-        into.code[:, group.members] = np.where(code == Code.OK, lost[:, None], code)
+        everywhere = columns(group.members)
+        code = into.code[:, everywhere]
+        into.code[:, everywhere] = np.where(code == Code.OK, lost[:, None], code)
         members = [j for j in group.members if not into.cells[j].is_base]
         if group.number == 0:
             weight = self._treated_weight(group.comparison)[replicates]
-            into.treated[:, group.members] = weight[:, None]
+            into.treated[:, everywhere] = weight[:, None]
             into.att[:, [j for j in group.members if into.cells[j].is_base]] = 0.0
-        if members and (into.code[:, members] == Code.OK).any():  # there is something to fit
+        if members and (into.code[:, columns(members)] == Code.OK).any():  # something to fit
             self._add_moving(group._replace(members=members), replicates, into)
 
     def _add_moving(self, group: Group, replicates: Ints, into: CellEstimates) -> None:
         """Add one comparison to the estimates of cells that are not zero by construction."""
-        comparison, members = group.comparison, group.members
+        comparison, members = group.comparison, columns(group.members)
         outcome = self.source.layout.outcome
         pairs = np.array(
-            [(outcome(into.cells[j].time), outcome(into.cells[j].base)) for j in members]
+            [(outcome(into.cells[j].time), outcome(into.cells[j].base)) for j in group.members]
         )
         outcomes = np.unique(pairs)
         of_time, of_base = np.searchsorted(outcomes, pairs).T
@@ -150,13 +157,12 @@ class TwoByTwo:
         failed, column = self._failures(comparison)
         before = into.code[:, members]
         code = np.where(before == Code.OK, failed[replicates][:, None], before)
+        new = (code == Code.SINGULAR) & (before == Code.OK)
+        into.column[:, members] = np.where(
+            new, column[replicates][:, None], into.column[:, members]
+        )
         trimmed = (code == Code.OK) & ~np.isfinite(att)
         into.code[:, members] = np.where(trimmed, Code.OVERLAP, code)
-        into.column[:, members] = np.where(
-            (code == Code.SINGULAR) & (before == Code.OK),
-            column[replicates][:, None],
-            into.column[:, members],
-        )
         into.att[:, members] = group.added(into.att[:, members], att)
         into.dropped[members] |= self._dropped(comparison)
 
@@ -166,7 +172,7 @@ class TwoByTwo:
         return self._memo.get(key, partial(self._new_regression, cohorts, arm))
 
     def _new_regression(self, cohorts: Classes, arm: Arm) -> Regression:
-        gram = self.source.sums(cohorts, arm).gram
+        gram = self.source.gram(cohorts, arm)
         keep = np.ones(gram.shape[:2], dtype=bool)
         lower, scale, dependent = linear_algebra.factor(gram, keep, self._drop)
         if not self._drop:
@@ -178,11 +184,11 @@ class TwoByTwo:
         _, _, factors, beta = self.regression(cohorts, arm)
         new = [o for o in outcomes.tolist() if o not in beta]
         if new:
-            cross = self.source.sums(cohorts, arm).cross
+            cross = self.source.cross(cohorts, arm, np.array(new))
             lower, scale = factors
-            solved = linear_algebra.solve(lower, scale, np.ascontiguousarray(cross[:, new]))
+            solved = linear_algebra.solve(lower, scale, np.ascontiguousarray(cross))
             beta.update({o: solved[:, number] for number, o in enumerate(new)})
-            if len(beta) == cross.shape[1]:
+            if len(beta) == self.source.shape[1]:
                 factors.clear()
         return np.stack([beta[o] for o in outcomes.tolist()], axis=1)
 

@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.aggregation.aggregate import aggregate
+from didjack.aggregation.aggregate import aggregate, overall
 from didjack.aggregation.schemes import Window
 from didjack.errors import DataError, OptionError
 from didjack.estimation.fit import Fit
-from didjack.estimation.sums import SumSource
-from didjack.inference.targets import cell_table
+from didjack.estimation.relabelled import Assignments
+from didjack.inference.targets import cell_table, table_of_cells
 from didjack.leave_one_out import Replicates
 from didjack.options import AggregationType, must_be
 from didjack.wording import label_text, name_some, plural
@@ -182,16 +182,22 @@ class Overall:
         found = aggregate(table, self.kind, self.window, self.by_cell)
         return Replicates(found.theta).take(-1)
 
-    def estimate_from(self, fit: Fit, source: SumSource) -> Replicates[np.float64]:
-        """Return it for other sums under the options of a fit, (R,).
+    def under(self, assignments: Assignments, cohort: Ints) -> Floats:
+        """Return it under other assignments, (o, P, R), for each of o outcomes.
 
-        NaN if nothing can be estimated from them, or nothing that it aggregates.
+        NaN if nothing can be estimated, or nothing that it aggregates.
+
+        Parameters
+        ----------
+        cohort : (P, H) positions of the cohorts of clusters
         """
-        n_rep = 1 + source.layout.n_clusters * fit.options.inference.jackknife
-        try:
-            return self.estimate(Fit(fit.options, fit.ledger, source))
-        except (DataError, OptionError):  # no ATT(g,t), or none in the window
-            return Replicates(np.full(n_rep, np.nan))
+        result = np.full((assignments.n_outcomes, len(cohort), assignments.n_rep), np.nan)
+        for at, found in assignments.estimate(cohort):
+            for outcome, (shown, extra, share) in enumerate(found):
+                table = table_of_cells(assignments.layout, (shown, extra), share, self.by_cell)
+                values = overall(table, self.kind, self.window, self.by_cell)
+                result[outcome, at] = values.reshape(at.size, -1)
+        return result
 
 
 def one_cohort_each(fit: Fit, what: str) -> Ints:

@@ -17,8 +17,10 @@ import pandas as pd
 from didjack._typing import NEVER, Floats, Ints
 from didjack.errors import OptionError
 from didjack.estimation.fit import Fit
+from didjack.estimation.relabelled import Assignments
 from didjack.fields import Fields
 from didjack.inference.permutation.permuted import TIE, Overall
+from didjack.leave_one_out import without
 from didjack.progress import Progress
 from didjack.wording import label_text, name_some
 
@@ -94,15 +96,13 @@ def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> Placebo
     if np.isnan(estimate):
         raise OptionError("there is no estimate of the overall ATT to test")
     never = np.flatnonzero((cohort >= 0) & (fit.layout.cohorts[cohort] == NEVER))
-    source, found = silent.source.replicated(False), np.empty(never.size)
+    others = np.repeat(cohort[None], never.size, axis=0)
+    others[np.arange(never.size), never] = cohort[treated]
+    assignments, found = Assignments.from_fit(silent), np.empty(never.size)
     with Progress(fit.options.inference.progress, never.size) as progress:
-        for position, cluster in enumerate(never.tolist()):
-            other = cohort.copy()
-            other[cluster] = cohort[treated]
-            found[position] = overall.estimate_from(silent, source.relabelled(other)).deleted[
-                treated
-            ]
-            progress.advance(1)
+        for some in assignments.batches(never.size):
+            found[some] = overall.under(assignments, others[some])[0, :, without(treated)]
+            progress.advance(len(others[some]))
     known = ~np.isnan(found)
     labels = fit.layout.cluster_labels
     values = (found * np.sqrt(v[treated] / v[never]))[known]

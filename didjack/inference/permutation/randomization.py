@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from didjack._typing import Bools, Floats, Ints
 from didjack.errors import DataError, OptionError
 from didjack.estimation.fit import Fit
+from didjack.estimation.relabelled import Assignments
 from didjack.fields import Fields
 from didjack.inference.permutation.permuted import Curves, Overall, assignments, n_assignments
 from didjack.inference.targets import ROUNDING, cell_size
@@ -175,13 +177,14 @@ def randomization_test(
     )
     centre = _actual(silent, overall, rule)
     moments = np.empty((draws.count, 5))
-    source = silent.source.replicated(False)  # a copy, which keeps sums for as long as the test
-    sources = source, source.of_treatment()
+    assignments, drawn = Assignments.from_fit(silent, with_treatment=True), iter(draws)
     with Progress(fit.options.inference.progress, draws.count) as progress:
-        for row, cohort in zip(moments, draws, strict=True):
-            y, b = (overall.estimate_from(silent, one.relabelled(cohort)) for one in sources)
-            row[:] = rule.moments(y, b, centre)
-            progress.advance(1)
+        for some in assignments.batches(draws.count):
+            rows = moments[some]
+            cohort = np.array(list(islice(drawn, len(rows))))
+            for row, y, b in zip(rows, *overall.under(assignments, cohort), strict=True):
+                row[:] = rule.moments(Replicates(y), Replicates(b), centre)
+            progress.advance(len(rows))
     return _compare(moments, centre, fit.options.inference.alpha, null)
 
 

@@ -220,7 +220,9 @@ class Comparisons:
             case "nevertreated":
                 return self._after(int(NEVER) - 1)
             case "notyettreated":
-                return tuple(c for c in self._after(latest) if c != g)
+                later = self._after(latest)
+                at = bisect_left(later, g)
+                return later[:at] + later[at + 1 :] if later[at : at + 1] == (g,) else later
             case _:
                 assert_never(self._control_group)
 

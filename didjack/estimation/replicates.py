@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from didjack._typing import Bools, Floats, Ints
+from didjack._typing import NEVER, Bools, Floats, Ints
 from didjack.errors import DataError
 from didjack.estimation.cells import (
     Cell,
@@ -82,6 +82,7 @@ class Planner:
 
     def _of(self, present: Bools, full: bool) -> Plan:
         """Return the plan of a sample; equal ones are the same object."""
+        full = full or bool(present[self._axes[0] == NEVER].any())  # then there is no difference
         return self._known.get((present.tobytes(), full), partial(self._new, present, full))
 
     def _new(self, present: Bools, full: bool) -> Plan:

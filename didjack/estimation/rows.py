@@ -132,7 +132,12 @@ class Strata:
 
     def select(self, cohorts: Classes, period: int) -> Ints:
         """Return the positions of the strata of some cohorts in a period, ordered by cluster."""
-        own = self.cohort == cohorts[0] if len(cohorts) == 1 else np.isin(self.cohort, cohorts)
+        if len(cohorts) == 1:
+            own = self.cohort == cohorts[0]
+        else:
+            mark = np.zeros(max(self.cohort.max(initial=0), *cohorts) + 1, dtype=bool)
+            mark[list(cohorts)] = True
+            own = mark[self.cohort]
         return self._by_cluster(own & (self.period == period))
 
     def of_period(self, period: int) -> Ints:

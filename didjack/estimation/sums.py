@@ -266,6 +266,8 @@ class SumSource:
 
     def gram(self, cohorts: Classes, arm: Arm) -> Floats:
         """Return the sum of w x x' alone, (R, k, k)."""
+        if self.layout.k == 1:
+            return self.weights(cohorts, arm)[:, None, None]
         gram, _ = self.by_stratum.products(arm)
         return self._deleted(gram, cohorts, arm)
 

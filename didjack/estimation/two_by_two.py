@@ -20,6 +20,10 @@ from didjack.memo import Memo
 from didjack.options import EstimationOptions
 from didjack.progress import Progress
 
+OK, OVERLAP, SINGULAR = int(Code.OK), int(Code.OVERLAP), int(Code.SINGULAR)
+NO_TREATED, NO_COMPARISON = int(Code.NO_TREATED), int(Code.NO_COMPARISON)
+"""As numbers, with which arrays are compared faster than with members of `Code`."""
+
 
 class Group(NamedTuple):
     """Cells that share one comparison.
@@ -74,20 +78,20 @@ class TwoByTwo:
         code = self._empty_comparison(0, self._comparison(cell, 0))
         for number in range(1, len(cell.comparisons)):
             lost = self._empty_comparison(number, self._comparison(cell, number))
-            code = np.where(code == Code.OK, lost, code)
+            code = np.where(code == OK, lost, code)
         return code
 
     def _empty_comparison(self, number: int, comparison: Comparison) -> Codes:
         """Return the code of one comparison; all that the first is compared with are controls."""
         code = self._memo.get(("empty", comparison), partial(self._find_empty, comparison))
-        return code if number == 0 else np.where(code == Code.OK, code, Code.NO_COMPARISON)
+        return code if number == 0 else np.where(code == OK, code, NO_COMPARISON)
 
     def _find_empty(self, comparison: Comparison) -> Codes:
         code = np.zeros(1 + self.source.n_deleted, dtype=np.int8)
         for arm in comparison.arms:
             for cohorts, reason in (
-                (comparison.others, Code.NO_COMPARISON),
-                ((comparison.treated,), Code.NO_TREATED),
+                (comparison.others, NO_COMPARISON),
+                ((comparison.treated,), NO_TREATED),
             ):
                 weight = self.source.weights(cohorts, arm)
                 code[(self.source.counts(cohorts, arm) == 0) | (weight <= 0)] = reason
@@ -104,7 +108,7 @@ class TwoByTwo:
                 self._add_group(group, replicates, result)
                 progress.reach((number + 1) * replicates.size)
             logits.tick = None
-        result.att[result.code != Code.OK] = np.nan
+        result.att[result.code != OK] = np.nan
         return result
 
     def groups(self, cells: tuple[Cell, ...]) -> list[Group]:
@@ -130,13 +134,13 @@ class TwoByTwo:
         lost = self._empty_comparison(group.number, group.comparison)[replicates]
         everywhere = columns(group.members)
         code = into.code[:, everywhere]
-        into.code[:, everywhere] = np.where(code == Code.OK, lost[:, None], code)
+        into.code[:, everywhere] = np.where(code == OK, lost[:, None], code)
         members = [j for j in group.members if not into.cells[j].is_base]
         if group.number == 0:
             weight = self._treated_weight(group.comparison)[replicates]
             into.treated[:, everywhere] = weight[:, None]
             into.att[:, [j for j in group.members if into.cells[j].is_base]] = 0.0
-        if members and (into.code[:, columns(members)] == Code.OK).any():  # something to fit
+        if members and (into.code[:, columns(members)] == OK).any():  # something to fit
             self._add_moving(group._replace(members=members), replicates, into)
 
     def _add_moving(self, group: Group, replicates: Ints, into: CellEstimates) -> None:
@@ -156,13 +160,13 @@ class TwoByTwo:
         att = contrasts[0][:, of_time] - contrasts[-1][:, of_base]
         failed, column = self._failures(comparison)
         before = into.code[:, members]
-        code = np.where(before == Code.OK, failed[replicates][:, None], before)
-        new = (code == Code.SINGULAR) & (before == Code.OK)
+        code = np.where(before == OK, failed[replicates][:, None], before)
+        new = (code == SINGULAR) & (before == OK)
         into.column[:, members] = np.where(
             new, column[replicates][:, None], into.column[:, members]
         )
-        trimmed = (code == Code.OK) & ~np.isfinite(att)
-        into.code[:, members] = np.where(trimmed, Code.OVERLAP, code)
+        trimmed = (code == OK) & ~np.isfinite(att)
+        into.code[:, members] = np.where(trimmed, OVERLAP, code)
         into.att[:, members] = group.added(into.att[:, members], att)
         into.dropped[members] |= self._dropped(comparison)
 
@@ -190,6 +194,8 @@ class TwoByTwo:
             beta.update({o: solved[:, number] for number, o in enumerate(new)})
             if len(beta) == self.source.shape[1]:
                 factors.clear()
+            if len(new) == outcomes.size:
+                return solved
         return np.stack([beta[o] for o in outcomes.tolist()], axis=1)
 
     def propensity(self, comparison: Comparison) -> Propensity:

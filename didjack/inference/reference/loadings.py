@@ -17,17 +17,22 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from didjack._typing import Floats, Ints
-from didjack.inference.reference.distribution import Parts
+from didjack.inference.reference.distribution import ByPeriod, Parts
 from didjack.leave_one_out import Replicates
 from didjack.memo import key_of
 
 SIGNS = np.array([1.0, -1.0, -1.0, 1.0])
 """Treated at `time`, control at `time`, treated at `base`, control at `base`."""
+
+
+MOST_DENSE = 2**22
+"""A matrix with more numbers than this, nearly all of which are zero, is not formed."""
 
 
 class Mean(NamedTuple):
@@ -143,10 +148,15 @@ class Means:
         usual = self.usual[cells]
         others = [one for one in (self._among(cells, group) for group in self.changed) if one]
         used = self._used(np.concatenate([usual, *(group.versions for group in others)]))
-        alpha = share @ self._signs(usual, used)
+        alpha = self._count(share, usual, used)
         for replicates, columns, versions in others:
-            change = self._signs(versions, used) - self._signs(usual[columns], used)
-            alpha[replicates] += share[np.ix_(replicates, columns)] @ change
+            own, before = share[np.ix_(replicates, columns)], usual[columns]
+            if columns.size * used.size <= MOST_DENSE:
+                change = self._signs(versions, used) - self._signs(before, used)
+                alpha[replicates] += own @ change
+            else:
+                alpha[replicates] += self._count(own, versions, used)
+                alpha[replicates] -= self._count(own, before, used)
         row = self.row[used]
         left = self.left[row].T
         beta = np.divide(alpha, left, out=np.zeros(alpha.shape), where=left > 0)
@@ -167,13 +177,24 @@ class Means:
         mark[self.terms[versions[versions >= 0]]] = True
         return np.flatnonzero(mark)
 
+    def _count(self, share: Floats, versions: Ints, used: Ints) -> Floats:
+        """Return how much each used mean counts in sums of some versions, (r, n) -> (r, q)."""
+        if versions.size * used.size <= MOST_DENSE:
+            return share @ self._signs(versions, used)
+        some = np.flatnonzero(versions >= 0)
+        at = np.searchsorted(used, self.terms[versions[some]]).ravel()
+        signs, result = self.signs[versions[some]], np.empty((len(share), used.size))
+        for row, own in zip(result, share[:, some], strict=True):
+            row[:] = np.bincount(at, (own[:, None] * signs).ravel(), used.size)
+        return result
+
     def _signs(self, versions: Ints, used: Ints) -> Floats:
         """Return how each used mean counts in some versions, (n, q)."""
-        signs = np.zeros((versions.size, used.size))
         some = np.flatnonzero(versions >= 0)
-        at = np.searchsorted(used, self.terms[versions[some]])
-        np.add.at(signs, (some[:, None], at), self.signs[versions[some]])
-        return signs
+        at = np.searchsorted(used, self.terms[versions[some]]) + some[:, None] * used.size
+        size = versions.size * used.size
+        signs = np.bincount(at.ravel(), self.signs[versions[some]].ravel(), size)
+        return np.asarray(signs.reshape(versions.size, used.size), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,15 +259,23 @@ class Loadings:
 
     def parts(self, v: Floats, kept: Ints) -> Parts:
         """Return second moments with variances v, (H,), of the kept replicates, (R',)."""
-        same = self.period[:, None] == self.period
         own = self.deleted[kept]
         return Parts(
-            psi=(self.weight * v) @ self.weight.T * same,
+            psi=self._psi(v),
             shift=self.beta.deleted[kept] - self.beta.full,
             mixed=v[kept, None] * own[:, self.place] * self.weight.T[kept],
             own=v[kept] * (own**2).sum(axis=1),
             first=self.beta.full,
         )
+
+    def _psi(self, v: Floats) -> Floats | ByPeriod:
+        """Return the covariance of the means' sums, (q, q), which is zero between periods."""
+        if self.period.size**2 <= MOST_DENSE:
+            same = self.period[:, None] == self.period
+            return np.asarray((self.weight * v) @ self.weight.T * same)
+        ends = np.append(np.searchsorted(self.period, self.periods), self.period.size)
+        parts = [self.weight[first:last] for first, last in pairwise(ends)]
+        return ByPeriod(ends, [(part * v) @ part.T for part in parts])
 
     def leverage(self, v: Floats) -> Floats:
         """(H,) share of each cluster in the variance of the estimate under the working model."""

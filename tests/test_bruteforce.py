@@ -507,6 +507,66 @@ def test_overlap_is_not_asked_of_regressions():
     assert result.tidy()["estimate"].notna().all()
 
 
+SHARES = {
+    # Treated and control units by cluster; the weight of control units with x1 = 2; whether there
+    # is an estimate in the full sample, and without each cluster.
+    "few control units": (
+        [(3, 100), (3, 99), (3, 20), (0, 1), (0, 1)],
+        1.0,
+        [True, True, True, True, False, False],
+    ),
+    "light control units": (
+        [(3, 60), (3, 60), (3, 60), (0, 0, 0, 3), (0, 1)],
+        0.1,
+        [True, True, True, True, True, False],
+    ),
+    "heavy control units": (
+        [(3, 700), (3, 600), (3, 40), (0, 0, 0, 1), (0, 0, 0, 1)],
+        1000.0,
+        [True, True, True, True, False, False],
+    ),
+}
+
+
+@pytest.mark.parametrize("sample", ["panel", "repeated"])
+@pytest.mark.parametrize("est_method", ["ipw", "dr"])
+@pytest.mark.parametrize("where", SHARES)
+def test_without_covariates_shares_have_to_overlap(sample, est_method, where):
+    counts, weight, defined = SHARES[where]
+    options = SAMPLES[sample] | {"est_method": est_method}
+    if weight != 1.0:
+        options["weightsname"] = "w"
+    df = by_level(counts, weight)
+    _, full, replicates = compare(df, summaries=[], **options)
+    assert failed([full, *replicates.values()]) == [not one for one in defined]
+    plain, regression, _ = compare(df, summaries=[], **options | {"est_method": "reg"})
+    assert not failed([regression])[0]
+    assert plain.replicates().notna().all(axis=None)
+
+
+def test_without_covariates_a_share_at_the_limit_is_no_overlap():
+    df = by_level([(3, 150), (3, 49), (0, 1), (0, 1)])
+    for est_method in METHODS:
+        result = fast(df[df["cluster"] != 3], est_method=est_method)  # 199 of 200
+        want = "ok" if est_method == "reg" else "no overlap"
+        assert (result.cells["status"] == want).all()
+        assert fast(df, est_method=est_method).cells["status"].eq("ok").all()
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("est_method", ["ipw", "dr"])
+def test_without_covariates_all_estimators_are_one(sample, est_method):
+    df = make(sample)
+    options = SAMPLES[sample] | {"weightsname": "w"}
+    one, other = (fast(df, est_method=method, **options) for method in (est_method, "reg"))
+    assert one.options.est_method == est_method
+    pd.testing.assert_frame_equal(one.tidy(), other.tidy(), check_exact=True)
+    pd.testing.assert_frame_equal(one.replicates(), other.replicates(), check_exact=True)
+    pd.testing.assert_frame_equal(one.influence(), other.influence(), check_exact=True)
+    drawn = [fit.aggregate("simple").randomization_test(n_permutations=9) for fit in (one, other)]
+    pd.testing.assert_series_equal(drawn[0].to_series(), drawn[1].to_series(), check_exact=True)
+
+
 # Collinear covariates -------------------------------------------------------------------------
 
 

@@ -47,7 +47,7 @@ class Regression(NamedTuple):
     ----------
     dependent : (R,) first column that depends on those before it, -1 if none
     keep : (R, k) columns that are used
-    factors : (R, k, k) and (R, k), those of `linear_algebra.factor`, until all outcomes are solved
+    factors : (R, k, k) and (R, k), those of `linear_systems.factor`, until all outcomes are solved
     beta : outcome -> (R, k), of the outcomes that were asked for so far
     """
 
@@ -215,7 +215,7 @@ class Estimator(ABC):
     name : what `est_method` calls it
     words, short : what a summary calls it, and the column of a table
     has_logit : whether it weights control rows by the odds of treatment; then its contrast has
-        to subtract `Side.odds_y`
+        to subtract `Side.odds_y`, and without covariates has to be that of `OutcomeRegression`
     """
 
     name: str
@@ -329,3 +329,12 @@ ESTIMATORS: Registry[Estimator] = Registry(
     [DoublyRobust(), InverseProbabilityWeighting(), OutcomeRegression()],
 )
 """The estimators by name. To add one: a class like those above, its name in `EstMethod`."""
+
+
+def with_columns(estimator: Estimator, k: int) -> Estimator:
+    """Return the estimator whose formulas take the least time with k columns, intercept included.
+
+    Without covariates all odds of treatment are the same, and what is weighted by them are the
+    means that outcome regression compares.
+    """
+    return ESTIMATORS["reg"] if estimator.has_logit and k == 1 else estimator

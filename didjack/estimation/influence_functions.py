@@ -13,9 +13,9 @@ from __future__ import annotations
 import numpy as np
 
 from didjack._typing import Bools, Floats
+from didjack.estimation import linear_systems
 from didjack.estimation.cells import Cell
 from didjack.estimation.estimators import Comparison, Derivatives, Point, Side
-from didjack.estimation.kernels import linear_algebra
 from didjack.estimation.kernels import logit as kernels
 from didjack.estimation.kernels.inputs import Contrast, Linear
 from didjack.estimation.layout import Classes
@@ -84,8 +84,8 @@ def _tally_cell(solver: TwoByTwo, comparison: Comparison, cell: Cell, tally: Tal
 
 def _solve(gram: Floats, rhs: Floats, keep: Bools) -> Floats:
     """Solve one system in the columns to keep, which are of full rank; zero elsewhere, (k,)."""
-    lower, scale, _ = linear_algebra.factor(gram[None].copy(), keep[None].copy(), False)
-    return np.asarray(linear_algebra.solve(lower, scale, rhs[None, None].copy())[0, 0])
+    lower, scale, _ = linear_systems.factor(gram[None].copy(), keep[None].copy(), False)
+    return np.asarray(linear_systems.solve(lower, scale, rhs[None, None].copy())[0, 0])
 
 
 class _OneSide:

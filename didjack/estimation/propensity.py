@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.estimation import taylor
-from didjack.estimation.kernels import linear_algebra
+from didjack.estimation import linear_systems, taylor
 from didjack.estimation.kernels import logit as kernels
+from didjack.estimation.layout import Arm, Classes
 from didjack.estimation.passes import Logit, LogitModel, LogitPasses, OddsOf
 from didjack.estimation.sums import SumSource
 
@@ -105,6 +105,22 @@ def fit_propensity(source: SumSource, model: LogitModel, weighted: bool, drop: b
     return Propensity(parts, logit, overlap, keep)
 
 
+def constant_overlap(
+    source: SumSource, treated: int, others: Classes, arms: tuple[Arm, ...]
+) -> Bools:
+    """Judge overlap as `fit_propensity` and the odds would without covariates, (R,).
+
+    Then the propensity is the share of treated rows. Where it reaches the limit, or by weight the
+    one at which control rows are trimmed, which all of them are then, there is no estimate.
+    """
+    sides = (treated,), others
+    rows = [sum(source.counts(side, arm) for arm in arms) for side in sides]
+    weights = [sum(source.weights(side, arm) for arm in arms) for side in sides]
+    with np.errstate(invalid="ignore"):  # without rows there is a status that says so
+        below = rows[0] / (rows[0] + rows[1]) < OVERLAP_LIMIT
+        return np.asarray(below & (weights[0] / (weights[0] + weights[1]) < kernels.TRIM))
+
+
 def _whole(source: SumSource, model: LogitModel) -> Part:
     n_rep, layout = 1 + source.n_deleted, source.layout
     keep = np.ones((n_rep, layout.k), dtype=bool)
@@ -153,7 +169,7 @@ def _without_dependent(source: SumSource, part: Part) -> Part:
     keep = part.keep.copy()
     keep[:, np.flatnonzero(source.layout.binary)[part.excluded.any(axis=1)]] = False
     gram = np.ascontiguousarray(source.logits.gram(part.model)[part.replicates])
-    _, scale, _ = linear_algebra.factor(gram, keep, True)
+    _, scale, _ = linear_systems.factor(gram, keep, True)
     return replace(part, keep=scale > 0)
 
 

@@ -258,6 +258,13 @@ KEPT_STRATA = 256
 """So many selections of strata are kept."""
 
 
+def deleted_sums(values: Floats, chosen: Ints, cluster: Ints, n_clusters: int) -> Floats:
+    """Return the sums of `kernels.strata.add_others`, (1 + n_clusters, m), of (S, m) values."""
+    sums = np.empty((1 + n_clusters, values.shape[1]))
+    kernels.add_others(values, chosen, cluster, sums, np.zeros(values.shape[1]))
+    return sums
+
+
 class Deletion:
     """Rows in strata, and the clusters that are deleted one at a time.
 
@@ -280,7 +287,7 @@ class Deletion:
     def deleted(self, values: Floats, chosen: Ints) -> Floats:
         """Add up strata: (S, ...) -> (R, ...)."""
         flat = np.ascontiguousarray(values).reshape(len(values), -1)
-        result = kernels.deleted_sums(flat, chosen, self.rows.strata.cluster, self.n_deleted)
+        result = deleted_sums(flat, chosen, self.rows.strata.cluster, self.n_deleted)
         return np.asarray(result.reshape(-1, *values.shape[1:]))
 
     def by_stratum(self, values: Floats) -> Floats:

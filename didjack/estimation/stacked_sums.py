@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from didjack._typing import Floats, Ints
-from didjack.estimation.kernels import strata as kernels
 from didjack.estimation.layout import Arm, Classes
 from didjack.estimation.passes import LogitModel, LogitPasses, Tick
+from didjack.estimation.rows import deleted_sums
 from didjack.estimation.sums import SumSource
 from didjack.leave_one_out import without
 from didjack.memo import Memo
@@ -102,7 +102,7 @@ class StackedSums(SumSource):
         """Add up (c, P, m) values of clusters, (R, P, m)."""
         flat = masked.reshape(cluster.size, -1)
         at = np.arange(cluster.size)
-        found = kernels.deleted_sums(flat, at, cluster, self._n_rep - 1)
+        found = deleted_sums(flat, at, cluster, self._n_rep - 1)
         return np.asarray(found.reshape(self._n_rep, *masked.shape[1:]))
 
     def shares(self, n_periods: int) -> Floats:

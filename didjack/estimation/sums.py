@@ -18,7 +18,6 @@ from didjack.data.balance import clusters_to_balance, may_balance, without_clust
 from didjack.data.sample import CleanData
 from didjack.errors import DataError
 from didjack.estimation.arrange import of_first_periods, panel_rows, pooled_rows
-from didjack.estimation.kernels import strata as kernels
 from didjack.estimation.layout import Arm, Classes, Layout
 from didjack.estimation.passes import LogitPasses, Tally
 from didjack.estimation.rows import (
@@ -26,6 +25,7 @@ from didjack.estimation.rows import (
     RowArrays,
     Strata,
     StratumSums,
+    deleted_sums,
     relabelled_rows,
     relabelled_sample,
     treatment_rows,
@@ -244,7 +244,7 @@ class SumSource:
         steady = layout.panel or layout.balanced
         if not steady and n_periods < layout.periods.size:
             share = of_first_periods(self._rows_of_units(), n_periods)
-        return np.asarray(kernels.deleted_sums(share, clusters, clusters, self.n_deleted))
+        return deleted_sums(share, clusters, clusters, self.n_deleted)
 
     def _rows_of_units(self) -> RowArrays:
         """Return rows of one unit each."""

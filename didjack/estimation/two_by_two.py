@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from didjack._typing import Bools, Floats, Ints
+from didjack.estimation import linear_systems
 from didjack.estimation.cells import Cell, CellEstimates, Code, Codes
-from didjack.estimation.estimators import ESTIMATORS, Comparison, Regression, Side
-from didjack.estimation.kernels import linear_algebra
+from didjack.estimation.estimators import ESTIMATORS, Comparison, Regression, Side, with_columns
 from didjack.estimation.layout import Arm, Classes
-from didjack.estimation.propensity import Propensity, fit_propensity
+from didjack.estimation.propensity import Propensity, constant_overlap, fit_propensity
 from didjack.estimation.sums import SumSource
 from didjack.memo import Memo
 from didjack.options import EstimationOptions
@@ -60,7 +60,9 @@ class TwoByTwo:
         self, source: SumSource, options: EstimationOptions, progress: bool | None
     ) -> None:
         self.source = source
-        self.estimator = ESTIMATORS[options.est_method]
+        asked = ESTIMATORS[options.est_method]
+        self.estimator = with_columns(asked, source.layout.k)
+        self._asks_overlap = asked.has_logit
         self._drop = options.collinear == "drop"
         self._progress = progress
         self._memo = Memo()
@@ -178,7 +180,7 @@ class TwoByTwo:
     def _new_regression(self, cohorts: Classes, arm: Arm) -> Regression:
         gram = self.source.gram(cohorts, arm)
         keep = np.ones(gram.shape[:2], dtype=bool)
-        lower, scale, dependent = linear_algebra.factor(gram, keep, self._drop)
+        lower, scale, dependent = linear_systems.factor(gram, keep, self._drop)
         if not self._drop:
             lower[dependent >= 0] = 0.0
         return Regression(dependent, scale > 0, [lower, scale], {})
@@ -190,7 +192,7 @@ class TwoByTwo:
         if new:
             cross = self.source.cross(cohorts, arm, np.array(new))
             lower, scale = factors
-            solved = linear_algebra.solve(lower, scale, np.ascontiguousarray(cross))
+            solved = linear_systems.solve(lower, scale, np.ascontiguousarray(cross))
             beta.update({o: solved[:, number] for number, o in enumerate(new)})
             if len(beta) == self.source.shape[1]:
                 factors.clear()
@@ -213,9 +215,15 @@ class TwoByTwo:
         for dependent in () if self._drop else self._dependent(comparison):
             new = (dependent >= 0) & (code == Code.OK)
             code[new], column[new] = Code.SINGULAR, dependent[new]
-        if self.estimator.has_logit:
-            code[(code == Code.OK) & ~self.propensity(comparison).overlap] = Code.OVERLAP
+        if self._asks_overlap:
+            code[(code == Code.OK) & ~self._overlap(comparison)] = Code.OVERLAP
         return code, column
+
+    def _overlap(self, comparison: Comparison) -> Bools:
+        """Return whether the propensities of a comparison stay away from one, (R,)."""
+        if self.estimator.has_logit:
+            return self.propensity(comparison).overlap
+        return constant_overlap(self.source, *comparison)
 
     def _dependent(self, comparison: Comparison) -> Iterator[Ints]:
         """Yield the first dependent column of each regression, or of the logit's design."""
@@ -225,7 +233,7 @@ class TwoByTwo:
         if self.estimator.has_logit and not regressions:
             logits = self.source.logits
             gram = logits.gram(logits.model(*comparison))
-            yield linear_algebra.factor(gram, np.ones(gram.shape[:2], dtype=bool), False)[2]
+            yield linear_systems.factor(gram, np.ones(gram.shape[:2], dtype=bool), False)[2]
 
     def _dropped(self, comparison: Comparison) -> Bools:
         """Return which covariates any fit of the full sample leaves out, (k,)."""

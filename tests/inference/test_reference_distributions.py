@@ -13,9 +13,9 @@ from slow_variance import slow_variance
 import didjack
 from didjack.inference.reference import distribution as axes_module
 from didjack.inference.reference import loadings as loadings_module
+from didjack.inference.reference.by_period import ByPeriod
 from didjack.inference.reference.distribution import (
     Axes,
-    ByPeriod,
     NullDistributions,
     equivalent_df,
     null_distributions,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from didjack._typing import Floats
+from didjack._typing import Floats, Ints
 from didjack.estimation.kernels.compiled import jit
 from didjack.estimation.kernels.inputs import ShockModel
 from didjack.estimation.kernels.strata import GAMMA, mix
@@ -60,43 +60,62 @@ def sum_draws(
 
 
 @jit
-def mean_shocks(model: ShockModel, u: Floats, z: Floats) -> None:
+def mean_shocks(weight: Floats, period: Ints, u: Floats, z: Floats) -> None:
     """Add up cluster-level shocks, (T, H), with the weights of each mean, (Q,)."""
     for q in range(z.size):
         z[q] = 0.0
         for h in range(u.shape[1]):
-            z[q] += model.weight[q, h] * u[model.period[q], h]
+            z[q] += weight[q, h] * u[period[q], h]
 
 
 @jit
-def target_deviations(model: ShockModel, m: int, u: Floats, z: Floats, deviation: Floats) -> float:
+def target_deviations(
+    model: ShockModel, m: int, u: Floats, z: Floats, centre_on_mean: bool, deviation: Floats
+) -> float:
     """Write the deviations of the replicates of one target, (n,), and return its estimate."""
-    estimate = 0.0
-    deviation[:] = 0.0
+    n, estimate = deviation.size, 0.0
+    for j in range(n):
+        deviation[j] = 0.0
     for k in range(model.start[m], model.start[m + 1]):
-        value = z[model.mean[k]]
+        value, shift = z[model.mean[k]], model.shift[k]
         estimate += model.first[k] * value
-        for j in range(deviation.size):
-            deviation[j] += model.shift[k, j] * value
+        for j in range(n):
+            deviation[j] += shift[j] * value
     for k in range(model.own_start[m], model.own_start[m + 1]):
-        for j in range(deviation.size):
-            deviation[j] -= model.own[k, j] * u[model.own_period[k], model.kept[j]]
-    return float(estimate)
+        own, of_period = model.own[k], u[model.own_period[k]]
+        for j in range(n):
+            deviation[j] -= own[j] * of_period[model.kept[j]]
+    if centre_on_mean:
+        total = 0.0
+        for j in range(n):
+            total += deviation[j]
+        for j in range(n):
+            deviation[j] -= total / n
+    return estimate
 
 
 @jit
-def add_products(deviation: Floats, square: Floats) -> None:
-    """Add up products of deviations, (M, n): (M, M), or (M, 1) squares alone."""
-    square[:] = 0.0
+def add_products(deviation: Floats, turned: Floats, square: Floats) -> None:
+    """Add up products of deviations, (M, n): (M, M), or (M, 1) squares alone.
+
+    Parameters
+    ----------
+    turned : (n, M) overwritten: sums over replicates are then over rows, and no reductions
+    """
     whole = square.shape[1] > 1 or square.shape[0] == 1
-    turned = deviation.T.copy()  # sums over replicates are then over rows, and no reductions
+    for m in range(square.shape[0]):
+        for j in range(turned.shape[0]):
+            turned[j, m] = deviation[m, j]
+        for other in range(square.shape[1]):
+            square[m, other] = 0.0
     for j in range(turned.shape[0]):
-        for m in range(turned.shape[1]):
+        row = turned[j]
+        for m in range(row.size):
             if whole:
                 for other in range(m + 1):
-                    square[m, other] += turned[j, m] * turned[j, other]
+                    square[m, other] += row[m] * row[other]
             else:
-                square[m, 0] += turned[j, m] ** 2
+                square[m, 0] += row[m] * row[m]
     if whole:
         for m in range(square.shape[0]):
             for other in range(m):
@@ -108,7 +127,7 @@ def shocked(
     lo: int,
     hi: int,
     model: ShockModel,
-    normals: Floats,
+    shocks: Floats,
     centre_on_mean: bool,
     estimate: Floats,
     square: Floats,
@@ -117,21 +136,18 @@ def shocked(
 
     Parameters
     ----------
-    normals : (B, T, H)
+    shocks : (B, T, H)
     centre_on_mean : whether deviations are from their mean, not from the estimate
     estimate : (B, M), filled in
     square : (B, M, M) or, for squares alone, (B, M, 1), filled in
     """
     n_targets, n = estimate.shape[1], model.kept.size
     z, deviation = np.empty(model.period.size), np.empty((n_targets, n))
-    u = np.empty_like(normals[0])
+    turned = np.empty((n, n_targets))
     for b in range(lo, hi):
-        for t in range(u.shape[0]):
-            for h in range(u.shape[1]):
-                u[t, h] = model.root[h] * normals[b, t, h]
-        mean_shocks(model, u, z)
+        u = shocks[b]
+        mean_shocks(model.weight, model.period, u, z)
         for m in range(n_targets):
-            estimate[b, m] = target_deviations(model, m, u, z, deviation[m])
-            if centre_on_mean:
-                deviation[m] -= deviation[m].sum() / n
-        add_products(deviation, square[b])
+            row = deviation[m]
+            estimate[b, m] = target_deviations(model, m, u, z, centre_on_mean, row)
+        add_products(deviation, turned, square[b])

@@ -104,7 +104,6 @@ class ShockModel(NamedTuple):
 
     Attributes
     ----------
-    root : (H,) standard deviations of the shocks
     weight : (Q, H) weights of the clusters in each mean
     period : (Q,) which period's shocks it is of
     kept : (n,) clusters whose replicates are used
@@ -116,7 +115,6 @@ class ShockModel(NamedTuple):
     own : (S', n) loadings on them that deleting a cluster takes away
     """
 
-    root: Floats
     weight: Floats
     period: Ints
     kept: Ints

@@ -12,33 +12,22 @@ RANK_TOLERANCE = 1e-12
 
 
 @jit
-def factor(gram: Floats, keep: Bools, drop: bool) -> tuple[Floats, Floats, Ints]:
-    """Cholesky factors of scaled Gram matrices, column by column, first columns first.
-
-    Columns are scaled to unit norm. A column that depends on those before it ends the
-    factorisation, or with `drop` is left out of it.
+def factor_all(
+    gram: Floats, keep: Bools, drop: bool, lower: Floats, scale: Floats, first: Ints
+) -> None:
+    """Factor scaled Gram matrices, (R, k, k): see `linear_systems.factor`.
 
     Parameters
     ----------
-    gram : (R, k, k)
-    keep : (R, k) columns to use at all
-    drop : bool
-
-    Returns
-    -------
-    lower : (R, k, k) factor of the scaled matrix; the row of a dropped column is zero
-    scale : (R, k) one over the column norms; zero where a column is not used
-    first : (R,) the first dependent column, -1 if there is none
+    lower, scale, first : (R, k, k), (R, k), (R,)
+        Zeros, zeros and -1, filled in.
     """
-    n_rep, k = gram.shape[0], gram.shape[1]
-    lower = np.zeros((n_rep, k, k))
-    scale = np.zeros((n_rep, k))
-    first = np.full(n_rep, -1)
-    for r in range(n_rep):
+    k = gram.shape[1]
+    column = np.empty(k)
+    for r in range(len(gram)):
         first[r] = factor_one(gram[r], keep[r], drop, lower[r], scale[r])
-        if first[r] < 0 and reciprocal_condition(gram[r], lower[r], scale[r]) < 2.2e-16:
+        if first[r] < 0 and reciprocal_condition(gram[r], lower[r], scale[r], column) < 2.2e-16:
             first[r] = k - 1
-    return lower, scale, first
 
 
 @jit
@@ -77,11 +66,15 @@ def factor_one(gram: Floats, keep: Bools, drop: bool, lower: Floats, scale: Floa
 
 
 @jit
-def reciprocal_condition(gram: Floats, lower: Floats, scale: Floats) -> float:
-    """Reciprocal condition number, in the 1-norm, of one scaled Gram matrix."""
+def reciprocal_condition(gram: Floats, lower: Floats, scale: Floats, column: Floats) -> float:
+    """Reciprocal condition number, in the 1-norm, of one scaled Gram matrix.
+
+    Parameters
+    ----------
+    column : (k,) overwritten
+    """
     k = gram.shape[0]
     norm, inverse_norm = 0.0, 0.0
-    column = np.empty(k)
     for j in range(k):
         for a in range(k):
             column[a] = 0.0
@@ -93,8 +86,8 @@ def reciprocal_condition(gram: Floats, lower: Floats, scale: Floats) -> float:
         for a in range(k):
             size += abs(column[a])
             total += abs(gram[a, j]) * scale[a] * scale[j]
-        inverse_norm = max(inverse_norm, size)
-        norm = max(norm, total)
+        inverse_norm = size if size > inverse_norm else inverse_norm
+        norm = total if total > norm else norm
     return 1.0 / (norm * inverse_norm)
 
 
@@ -118,25 +111,20 @@ def substitute(lower: Floats, v: Floats) -> None:
 
 
 @jit
-def solve(lower: Floats, scale: Floats, rhs: Floats) -> Floats:
-    """Solve the systems whose factors `factor` made.
+def solve_all(lower: Floats, scale: Floats, rhs: Floats, result: Floats) -> None:
+    """Solve the systems that were factored: see `linear_systems.solve`.
 
     Parameters
     ----------
-    lower : (R, k, k), scale : (R, k), rhs : (R, O, k)
-
-    Returns
-    -------
-    (R, O, k)
+    result : (R, O, k)
+        Filled in.
     """
     n_rep, n_out, k = rhs.shape
-    result = np.empty((n_rep, n_out, k))
-    v = np.empty(k)
     for r in range(n_rep):
         for o in range(n_out):
+            v = result[r, o]
             for a in range(k):
                 v[a] = rhs[r, o, a] * scale[r, a]
             substitute(lower[r], v)
             for a in range(k):
-                result[r, o, a] = v[a] * scale[r, a]
-    return result
+                v[a] *= scale[r, a]

@@ -10,7 +10,6 @@ import numpy as np
 
 from didjack._typing import Floats, Ints
 from didjack.estimation.kernels.compiled import jit
-from didjack.estimation.kernels.inputs import Forms
 
 # ---- axes ----------------------------------------------------------------------------------------
 
@@ -18,32 +17,41 @@ MOST_SWEEPS = 60
 
 
 @jit
-def axes_seen_from(matrix: Floats, vector: Floats) -> tuple[Floats, Floats]:
-    """Return the eigenvalues of a matrix and a vector's squared coordinates on its eigenvectors.
+def decompose(
+    matrix: Floats,
+    vector: Floats,
+    values: Floats,
+    squares: Floats,
+    beside: Floats,
+    v: Floats,
+    w: Floats,
+) -> None:
+    """Find the eigenvalues of a matrix and a vector's squared coordinates on its eigenvectors.
 
     Householder reflections that begin with the vector make the matrix tridiagonal; implicit QL
     steps then follow the first coordinate only (Golub & Welsch 1969).
 
     Parameters
     ----------
-    matrix : (n, n) symmetric
+    matrix : (n, n) symmetric; overwritten
     vector : (n,)
-
-    Returns
-    -------
-    eigenvalues, (n,), the smallest first, and squared coordinates, (n,)
+    values, squares : (n,)
+        Filled in, in no order.
+    beside, v, w : (n,) overwritten
     """
-    n, matrix = vector.size, matrix.copy()
-    diagonal, beside = np.empty(n), np.zeros(n)
-    first, v, w = np.zeros(n), np.empty(n), np.empty(n)
-    first[0] = reflect(matrix, 0, vector, v, w)
-    for k in range(n - 1):
-        diagonal[k] = matrix[k, k]
-        beside[k] = reflect(matrix, k + 1, matrix[k + 1 :, k], v, w)
-    diagonal[n - 1] = matrix[n - 1, n - 1]
-    ql_steps(diagonal, beside, first)
-    order = np.argsort(diagonal)
-    return diagonal[order], first[order] ** 2
+    n = vector.size
+    for start in range(n):
+        for i in range(n - start):
+            v[i] = matrix[start + i, start - 1] if start else vector[i]
+        place = reflect(matrix, start, v, w)
+        if start:
+            beside[start - 1] = place
+        squares[start] = 0.0 if start else place
+        values[start] = matrix[start, start]
+    beside[n - 1] = 0.0
+    ql_steps(values, beside, squares)
+    for i in range(n):
+        squares[i] *= squares[i]
 
 
 @jit
@@ -58,7 +66,7 @@ def axes_on_lines(  # noqa: PLR0913 (a kernel is given arrays)
     values: Floats,
     squares: Floats,
 ) -> None:
-    """Write what `axes_seen_from` returns for matrices and vectors on lines.
+    """Write what `decompose` finds for matrices and vectors on lines.
 
     Parameters
     ----------
@@ -68,6 +76,7 @@ def axes_on_lines(  # noqa: PLR0913 (a kernel is given arrays)
     """
     n = cross.shape[2]
     matrix, vector = np.empty((n, n)), np.empty(n)
+    beside, v, w = np.empty(n), np.empty(n), np.empty(n)
     for m in range(lo, hi):
         k, place, scale = which[m], x[m], 1.0 / variance[m]
         for i in range(n):
@@ -76,29 +85,28 @@ def axes_on_lines(  # noqa: PLR0913 (a kernel is given arrays)
             zero, one, two = gram[k, 0, i], gram[k, 1, i], gram[k, 2, i]
             for j in range(n):
                 matrix[i, j] = scale * (zero[j] + place * (one[j] + place * two[j]))
-        values[m], squares[m] = axes_seen_from(matrix, vector)
+        decompose(matrix, vector, values[m], squares[m], beside, v, w)
 
 
 @jit
-def reflect(matrix: Floats, start: int, x: Floats, v: Floats, w: Floats) -> float:
-    """Reflect matrix[start:, start:] so that x comes to lie on the first axis; return its place.
+def reflect(matrix: Floats, start: int, v: Floats, w: Floats) -> float:
+    """Reflect matrix[start:, start:] so that v comes to lie on the first axis; return its place.
 
     Parameters
     ----------
     matrix : (n, n) symmetric; overwritten
-    x : (n - start,)
-    v, w : (n,) overwritten
+    v : of which the first n - start count; overwritten with what is reflected along
+    w : as long; overwritten
     """
-    m = x.size
-    length = 0.0
+    m = len(matrix) - start
+    first, length = v[0], 0.0
     for i in range(m):
-        v[i] = x[i]
-        length += x[i] * x[i]
+        length += v[i] * v[i]
     length = np.sqrt(length)
     if length == 0.0 or m == 1:
-        return float(x[0])
-    place = -length if v[0] > 0 else length
-    half = length * (length + np.abs(v[0]))  # of the squared length of the new v
+        return float(first)
+    place = -length if first > 0 else length
+    half = length * (length + np.abs(first))  # of the squared length of the new v
     v[0] -= place
     add_up(matrix, start, v, w)
     scale = 0.0
@@ -122,7 +130,8 @@ def add_up(matrix: Floats, start: int, v: Floats, w: Floats) -> None:
     the time.
     """
     m = len(matrix) - start
-    w[:m] = 0.0
+    for i in range(m):
+        w[i] = 0.0
     whole = m - m % 4
     for j in range(0, whole, 4):
         at = start + j
@@ -194,102 +203,104 @@ CONVERGED = 1e-12
 
 
 @jit
-def h_at(forms: Forms, m: int, x: float) -> float:
-    """Return H(x) of one form."""
-    total = forms.outside[m]
-    for i in range(forms.delta.shape[1]):
-        if forms.delta[m, i] == 0.0:
-            break
-        total += forms.square[m, i] / (1.0 + 2.0 * x * forms.delta[m, i])
-    return float(total)
-
-
-@jit
-def h_values(forms: Forms, x: Floats) -> Floats:
-    """Return H at one point of each form, (M,)."""
-    result = np.empty(x.size)
-    for m in range(x.size):
-        result[m] = h_at(forms, m, x[m])
-    return result
-
-
-@jit
-def h_and_log_determinant(forms: Forms, m: int, x: float) -> tuple[float, float]:
+def h_and_log_determinant(
+    delta: Floats,
+    square: Floats,
+    outside: Floats,
+    bulk_each: Floats,
+    bulk_df: Floats,
+    m: int,
+    x: float,
+) -> tuple[float, float]:
     """Return H(x) of one form, and the sum of log(1 + 2 x delta), bulk included.
 
     One loop for both, as a processor does the one while it waits for the other.
     """
-    h, total, product = forms.outside[m], 0.0, 1.0
-    for i in range(forms.delta.shape[1]):
-        if forms.delta[m, i] == 0.0:
+    h, total, product = outside[m], 0.0, 1.0
+    for i in range(delta.shape[1]):
+        if delta[m, i] == 0.0:
             break
-        factor = 1.0 + 2.0 * x * forms.delta[m, i]
-        h += forms.square[m, i] / factor
-        product *= min(factor, LARGEST)
+        factor = 1.0 + 2.0 * x * delta[m, i]
+        h += square[m, i] / factor
+        product *= LARGEST if factor > LARGEST else factor
         if product > LARGEST:
             total += np.log(product)
             product = 1.0
-    bulk = forms.bulk_df[m] * np.log1p(2.0 * x * forms.bulk_each[m])
-    return float(h), float(total + np.log(product) + bulk)
+    return h, total + np.log(product) + bulk_df[m] * np.log1p(2.0 * x * bulk_each[m])
 
 
 @jit
-def farthest(forms: Forms, m: int, x0: float) -> float:
+def farthest(delta: Floats, bulk_each: Floats, bulk_df: Floats, m: int, x0: float) -> float:
     """Return the y^2 beyond which the integrand of one form is negligible.
 
     By then its k largest eigenvalues alone have made it smaller by exp(-DECADES).
     """
     found = np.inf
-    for i in range(forms.delta.shape[1]):
-        if forms.delta[m, i] == 0.0:
+    for i in range(delta.shape[1] + 1):
+        bulk = i == delta.shape[1] or delta[m, i] == 0.0
+        each, df = (bulk_each[m], bulk_df[m]) if bulk else (delta[m, i], i + 1.0)
+        if each > 0.0:
+            start = -np.log(each) - np.log(x0)
+            start = start if start > 0.0 else 0.0
+            end = start + 2.0 * DECADES / (df if df > 1.0 else 1.0)
+            found = end if end < found else found
+        if bulk:
             break
-        start = max(0.0, -np.log(forms.delta[m, i]) - np.log(x0))
-        found = min(found, start + 2.0 * DECADES / (i + 1.0))
-    if forms.bulk_each[m] > 0.0:
-        start = max(0.0, -np.log(forms.bulk_each[m]) - np.log(x0))
-        found = min(found, start + 2.0 * DECADES / max(forms.bulk_df[m], 1.0))
-    return float(found)
+    return found
 
 
 @jit
-def tail_probabilities(forms: Forms, x0: Floats) -> Floats:
-    """Integrate from the branch points x0, (M,), by the midpoint rule in y."""
-    result = np.empty(x0.size)
+def integrate(
+    delta: Floats,
+    square: Floats,
+    outside: Floats,
+    bulk_each: Floats,
+    bulk_df: Floats,
+    x0: Floats,
+    result: Floats,
+) -> None:
+    """Integrate from the branch points x0, (M,), by the midpoint rule in y; fill in `result`."""
     for m in range(x0.size):
-        total, h0 = 0.0, h_at(forms, m, x0[m])
-        for node in range(int(np.ceil(np.sqrt(farthest(forms, m, x0[m])) / STEP))):
+        h0, total = outside[m], 0.0
+        for i in range(delta.shape[1]):  # at zeros, with which rows are filled up, nothing is added
+            h0 += square[m, i] / (1.0 + 2.0 * x0[m] * delta[m, i])
+        end = np.sqrt(farthest(delta, bulk_each, bulk_df, m, x0[m]))
+        for node in range(int(np.ceil(end / STEP))):
             y = (node + 0.5) * STEP
-            x = x0[m] * np.exp(min(y * y, 300.0))
-            h, log_determinant = h_and_log_determinant(forms, m, x)
+            x = x0[m] * np.exp(300.0 if y * y > 300.0 else y * y)
+            h, log_determinant = h_and_log_determinant(
+                delta, square, outside, bulk_each, bulk_df, m, x
+            )
             excess = np.expm1(y * y + np.log(h / h0))
-            total += 2.0 * y / np.sqrt(max(excess, 1e-300)) * np.exp(-0.5 * log_determinant)
-        result[m] = min(max(total * STEP / np.pi, 0.0), 1.0)
-    return result
+            excess = 1e-300 if excess < 1e-300 else excess
+            total += 2.0 * y / np.sqrt(excess) * np.exp(-0.5 * log_determinant)
+        total = total * STEP / np.pi
+        result[m] = 0.0 if total < 0.0 else (1.0 if total > 1.0 else total)
 
 
 @jit
-def branch_points(forms: Forms, kappa: Floats) -> Floats:
-    """Solve 2 x H(x) = kappa, (M,), by Newton steps in logarithms.
+def solve_branch(
+    delta: Floats, square: Floats, outside: Floats, kappa: Floats, result: Floats
+) -> None:
+    """Solve 2 x H(x) = kappa, (M,), by Newton steps in logarithms; fill in `result`.
 
     log(2 x H) is concave and increasing in log x with slope at most 1; from x = kappa / 2, where
     H = 1 is an upper bound, Newton steps only go up and do not overshoot.
     """
-    result = np.empty(kappa.size)
     for m in range(kappa.size):
         goal = np.log(kappa[m] / 2.0)
         log_x = goal
         for _ in range(MOST_STEPS):
             x = np.exp(log_x)
-            h = slope = forms.outside[m]
-            for i in range(forms.delta.shape[1]):
-                if forms.delta[m, i] == 0.0:
+            h = slope = outside[m]
+            for i in range(delta.shape[1]):
+                if delta[m, i] == 0.0:
                     break
-                ratio = 1.0 / (1.0 + 2.0 * x * forms.delta[m, i])
-                h += forms.square[m, i] * ratio
-                slope += forms.square[m, i] * ratio * ratio
+                ratio = 1.0 / (1.0 + 2.0 * x * delta[m, i])
+                h += square[m, i] * ratio
+                slope += square[m, i] * ratio * ratio
             step = (goal - log_x - np.log(h)) * h / slope
-            log_x = min(log_x + step, 690.0)
+            log_x = 690.0 if log_x + step > 690.0 else log_x + step
             if np.abs(step) < CONVERGED:
                 break
         result[m] = np.exp(log_x)
-    return result

@@ -91,7 +91,7 @@ def moments(lo: int, hi: int, rows: MomentRows, outcomes: Ints, chosen: Ints, su
 
 
 @jit
-def deleted_sums(values: Floats, chosen: Ints, cluster: Ints, n_clusters: int) -> Floats:
+def add_others(values: Floats, chosen: Ints, cluster: Ints, sums: Floats, after: Floats) -> None:
     """Sum strata over all clusters, and over all but one cluster at a time.
 
     What is left without a cluster is added up from the clusters before and after it, never
@@ -102,42 +102,35 @@ def deleted_sums(values: Floats, chosen: Ints, cluster: Ints, n_clusters: int) -
     values : (S, m)
     chosen : (c,) strata to add up, ordered by cluster
     cluster : (S,)
-
-    Returns
-    -------
-    (1 + n_clusters, m) row 0 is the full sum, row 1 + h the sum without cluster h. With
-    n_clusters = 0, only the full sum.
+    sums : (1 + H, m)
+        Filled in: row 0 is the full sum, row 1 + h the sum without cluster h. With one row, only
+        the full sum.
+    after : (m,)
+        Zeros, overwritten.
     """
-    m, c = values.shape[1], chosen.size
-    total = np.zeros(m)
-    result = np.empty((n_clusters + 1, m))
-    i = 0
-    before = np.zeros((c, m))
-    while i < c:
-        h = cluster[chosen[i]]
+    m, total = values.shape[1], sums[0]
+    for o in range(m):
+        total[o] = 0.0
+    row = 0
+    for s in chosen:  # what comes before a cluster
+        if cluster[s] + 1 != row:
+            row = cluster[s] + 1
+            for o in range(m if row < len(sums) else 0):
+                sums[row, o] = total[o]
         for o in range(m):
-            before[i, o] = total[o]
-        while i < c and cluster[chosen[i]] == h:
-            for o in range(m):
-                total[o] += values[chosen[i], o]
-            i += 1
-    for r in range(n_clusters + 1):
-        for o in range(m):
-            result[r, o] = total[o]
-    after = np.zeros(m)
-    j = c
-    while j > 0:
-        h = cluster[chosen[j - 1]]
-        last = j
-        while j > 0 and cluster[chosen[j - 1]] == h:
-            j -= 1
-        if h < n_clusters:
-            for o in range(m):
-                result[h + 1, o] = before[j, o] + after[o]
-        for i in range(last - 1, j - 1, -1):
-            for o in range(m):
-                after[o] += values[chosen[i], o]
-    return result
+            total[o] += values[s, o]
+    above = len(sums)
+    for j in range(chosen.size - 1, -2, -1):  # what comes after it
+        row = cluster[chosen[j]] + 1 if j >= 0 else 0
+        if row < above:
+            for other in range(row + 1, above):  # clusters without any of the strata
+                for o in range(m):
+                    sums[other, o] = total[o]
+            above = row
+            for o in range(m if row else 0):
+                sums[row, o] += after[o]
+        for o in range(m if row else 0):
+            after[o] += values[chosen[j], o]
 
 
 @jit

@@ -28,58 +28,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from didjack._typing import Floats, Ints
 from didjack.estimation.kernels.inputs import Forms
-from didjack.estimation.kernels.quadratic_forms import (
-    axes_seen_from,
-    branch_points,
-    h_values,
-    tail_probabilities,
-)
+from didjack.estimation.kernels.quadratic_forms import decompose, integrate, solve_branch
 from didjack.imports import load
+from didjack.inference.reference.by_period import ByPeriod
 
 # ---- second moments ------------------------------------------------------------------------------
 
 
 AT_ONCE = 2**20
 """So many covariances are formed at a time where there are too many means for a matrix of these."""
-
-
-@dataclass(frozen=True, eq=False)
-class ByPeriod:
-    """A symmetric matrix with a block for each period, and zeros outside of these.
-
-    Attributes
-    ----------
-    ends : (T' + 1,) where blocks begin, and their end
-    blocks : (n, n) each
-    """
-
-    ends: Ints
-    blocks: list[Floats]
-    __array_ufunc__ = None
-    """Arrays leave products to this class."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of rows and columns."""
-        return int(self.ends[-1]), int(self.ends[-1])
-
-    def __matmul__(self, other: Floats) -> Floats:
-        """Multiply with a vector or matrix."""
-        pairs = zip(self.blocks, pairwise(self.ends), strict=True)
-        return np.concatenate([block @ other[first:last] for block, (first, last) in pairs])
-
-    def __rmatmul__(self, other: Floats) -> Floats:
-        """Multiply a vector or matrix with it."""
-        pairs = zip(self.blocks, pairwise(self.ends), strict=True)
-        parts = [other[..., first:last] @ block for block, (first, last) in pairs]
-        return np.concatenate(parts, axis=-1)
 
 
 class Parts(NamedTuple):
@@ -244,7 +207,9 @@ def axes_of(parts: Parts, centre_on_mean: bool = False) -> Axes | None:
 
 
 def _decompose(estimate: float, cross: Floats, gram: Floats) -> Axes:
-    return on_axes(*axes_seen_from(gram / estimate, cross / estimate))
+    values, squares, *scratch = np.empty((5, cross.size))
+    decompose(gram / estimate, cross / estimate, values, squares, *scratch)
+    return on_axes(values, squares)
 
 
 def on_axes(values: Floats, square: Floats) -> Axes:
@@ -252,10 +217,11 @@ def on_axes(values: Floats, square: Floats) -> Axes:
 
     Parameters
     ----------
-    values : (n,) eigenvalues of the deviations' covariance, the smallest first
+    values : (n,) eigenvalues of the deviations' covariance, in any order
     square : (n,) squared coordinates of their covariance with the estimate on the eigenvectors
     """
-    kept = np.flatnonzero(values > NEGLIGIBLE * values[-1])[::-1]
+    order = np.argsort(values, kind="stable")
+    kept = order[values[order] > NEGLIGIBLE * values[order[-1]]][::-1]
     values = values[kept]
     square = square[kept] / values
     outside = 1.0 - float(square.sum())
@@ -386,15 +352,15 @@ class NullDistributions:
         rows = np.flatnonzero((kappa > 0) & (kappa < self._largest()))
         if rows.size:
             forms = self.take(rows).forms
-            result[rows] = tail_probabilities(forms, branch_points(forms, kappa[rows]))
+            result[rows] = _tail_probabilities(forms, _branch_points(forms, kappa[rows]))
         return result
 
     def critical_value(self, alpha: float) -> Floats:
         """Return the q with P(|T| > q) = alpha, (M,)."""
         if not self.shrink.size:
             return np.empty(0)
-        x, forms = self._quantile(alpha), self.forms
-        return np.asarray(np.sqrt(2.0 * x * h_values(forms, x) / self.shrink))
+        x = self._quantile(alpha)
+        return np.asarray(np.sqrt(2.0 * x * _h_values(self.forms, x) / self.shrink))
 
     @property
     def forms(self) -> Forms:
@@ -437,7 +403,7 @@ class NullDistributions:
         t = special.stdtrit(total**2 / square, alpha / 2.0)
         forms = self.forms
         start = np.minimum(t**2 / total, 0.99 * self._largest())
-        log_x = np.log(branch_points(forms, start))
+        log_x = np.log(_branch_points(forms, start))
         low, high = np.full(total.size, -300.0), np.full(total.size, 300.0)
         slope = np.full(total.size, USUAL_SLOPE)
         f = _excess(forms, log_x, alpha)
@@ -456,9 +422,29 @@ class NullDistributions:
         return np.asarray(np.exp(log_x))
 
 
+def _h_values(forms: Forms, x: Floats) -> Floats:
+    """Return H at one point of each form, (M,), added up in the order in which kernels do."""
+    terms = forms.square / (1.0 + 2.0 * x[:, None] * forms.delta)
+    return np.asarray(np.cumsum(np.column_stack([forms.outside, terms]), axis=1)[:, -1])
+
+
+def _branch_points(forms: Forms, kappa: Floats) -> Floats:
+    """Solve 2 x H(x) = kappa, (M,)."""
+    result = np.empty(kappa.size)
+    solve_branch(*forms[:3], kappa, result)
+    return result
+
+
+def _tail_probabilities(forms: Forms, x0: Floats) -> Floats:
+    """Return P, (M,), from the branch points, (M,)."""
+    result = np.empty(x0.size)
+    integrate(*forms, x0, result)
+    return result
+
+
 def _excess(forms: Forms, log_x: Floats, alpha: float) -> Floats:
     """Return log P - log alpha at branch points, (M,)."""
-    p_values = tail_probabilities(forms, np.exp(log_x))
+    p_values = _tail_probabilities(forms, np.exp(log_x))
     return np.asarray(np.log(np.maximum(p_values, 1e-300) / alpha))
 
 

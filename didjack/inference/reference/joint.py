@@ -57,6 +57,7 @@ class JointReference:
 
     Attributes
     ----------
+    root : (H,) standard deviations of the cluster-level shocks
     shocks : what the targets make of shocks
     centre_on_mean : whether deviations are from the mean of the replicates
     scale : (M,) what deviations are multiplied by, for the error
@@ -64,6 +65,7 @@ class JointReference:
     n_draws, seed : number of draws, and their seed; no draws are needed for one target
     """
 
+    root: Floats
     shocks: ShockModel
     centre_on_mean: bool
     scale: Floats
@@ -82,29 +84,31 @@ class JointReference:
             return None
         ratio = (rows.size - 1.0) / rows.size
         single = null_distributions(found, ratio * targets.scale**2)
-        shocks = shock_model(targets, design.variance, rows)
-        n_shocks = shocks.root.size * (1 + int(shocks.period.max()))
+        shocks = shock_model(targets, rows)
+        root = np.sqrt(design.variance)
+        n_shocks = root.size * (1 + int(shocks.period.max()))
         n_draws = int(min(N_DRAWS, max(MOST_NUMBERS // n_shocks, LEAST_DRAWS)))
         if len(found) == 1:
             n_draws = 0
         if work_of(shocks, len(found)) * n_draws > MOST_WORK:
             return None
         scale = np.sqrt(ratio) * targets.scale
-        return cls(shocks, mean, scale, single, n_draws, seed)
+        return cls(root, shocks, mean, scale, single, n_draws, seed)
 
     def _draws(self, whole: bool) -> Iterator[tuple[Floats, Floats]]:
         """Yield estimates, (b, M), and covariances, (b, M, M) or (b, M, 1); the same each time."""
         rng, n_targets = np.random.default_rng(self.seed), self.scale.size
-        n_periods, n_clusters = 1 + int(self.shocks.period.max()), self.shocks.root.size
+        n_periods, n_clusters = 1 + int(self.shocks.period.max()), self.root.size
         work = work_of(self.shocks, n_targets)
         scale = self.scale[:, None] * (self.scale if whole else self.scale[:, None])
         batch = max(1, AT_ONCE // max(n_periods * n_clusters, n_targets**2))
         for first in range(0, self.n_draws, batch):
             size = min(batch, self.n_draws - first)
-            normals = rng.standard_normal((size, n_periods, n_clusters))
+            shocks = rng.standard_normal((size, n_periods, n_clusters))
+            shocks *= self.root
             estimate = np.empty((size, n_targets))
             square = np.empty((size, n_targets, n_targets if whole else 1))
-            given = (self.shocks, normals, self.centre_on_mean, estimate, square)
+            given = (self.shocks, shocks, self.centre_on_mean, estimate, square)
             compiled.run(shocked, size, work * size, *given)
             yield estimate, scale * square
 
@@ -237,24 +241,28 @@ def _on_axes(scaled: Floats, correlation: Floats) -> Floats:
     return np.asarray(terms.sum(axis=1))
 
 
-def shock_model(targets: JointTargets, v: Floats, kept: Ints) -> ShockModel:
+def shock_model(targets: JointTargets, kept: Ints) -> ShockModel:
     """Bring several targets to the same means and periods."""
     parts = targets.loadings
     used, _, weight, period = Loadings.common_means(parts)
     periods = np.unique(period)
     return ShockModel(
-        root=np.sqrt(v),
         weight=weight,
         period=np.searchsorted(periods, period),
         kept=kept,
         start=_ends([one.used.size for one in parts]),
         mean=np.searchsorted(used, np.concatenate([one.used for one in parts])),
         first=np.concatenate([one.beta.full for one in parts]),
-        shift=np.concatenate([(one.beta.deleted[kept] - one.beta.full).T for one in parts]),
+        shift=_stacked([one.beta.deleted[kept] - one.beta.full for one in parts]),
         own_start=_ends([one.periods.size for one in parts]),
         own_period=np.searchsorted(periods, np.concatenate([one.periods for one in parts])),
-        own=np.concatenate([one.deleted[kept].T for one in parts]),
+        own=_stacked([one.deleted[kept] for one in parts]),
     )
+
+
+def _stacked(columns: list[Floats]) -> Floats:
+    """Put columns below each other as rows, in the one order that kernels are compiled for."""
+    return np.ascontiguousarray(np.concatenate(columns, axis=1).T)
 
 
 def _ends(sizes: list[int]) -> Ints:

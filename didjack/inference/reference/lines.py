@@ -16,7 +16,8 @@ import numpy as np
 from didjack._typing import Floats, Ints
 from didjack.estimation.kernels import compiled
 from didjack.estimation.kernels.quadratic_forms import axes_on_lines
-from didjack.inference.reference.distribution import CANCELLED, Axes, ByPeriod, Parts, on_axes
+from didjack.inference.reference.by_period import ByPeriod
+from didjack.inference.reference.distribution import CANCELLED, Axes, Parts, on_axes
 from didjack.inference.reference.loadings import Loadings
 from didjack.leave_one_out import Replicates
 

@@ -23,7 +23,8 @@ from typing import NamedTuple
 import numpy as np
 
 from didjack._typing import Floats, Ints
-from didjack.inference.reference.distribution import ByPeriod, Parts
+from didjack.inference.reference.by_period import ByPeriod
+from didjack.inference.reference.distribution import Parts
 from didjack.leave_one_out import Replicates
 from didjack.memo import key_of
 

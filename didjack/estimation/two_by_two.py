@@ -149,9 +149,8 @@ class TwoByTwo:
         """Add one comparison to the estimates of cells that are not zero by construction."""
         comparison, members = group.comparison, columns(group.members)
         outcome = self.source.layout.outcome
-        pairs = np.array(
-            [(outcome(into.cells[j].time), outcome(into.cells[j].base)) for j in group.members]
-        )
+        cells = [into.cells[j] for j in group.members]
+        pairs = np.array([(outcome(cell.time), outcome(cell.base)) for cell in cells])
         outcomes = np.unique(pairs)
         of_time, of_base = np.searchsorted(outcomes, pairs).T
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -170,7 +169,8 @@ class TwoByTwo:
         trimmed = (code == OK) & ~np.isfinite(att)
         into.code[:, members] = np.where(trimmed, OVERLAP, code)
         into.att[:, members] = group.added(into.att[:, members], att)
-        into.dropped[members] |= self._dropped(comparison)
+        if self._drop:
+            into.dropped[members] |= self._dropped(comparison)
 
     def regression(self, cohorts: Classes, arm: Arm) -> Regression:
         """Prepare regressions on covariates among some cohorts in an arm, in all replicates."""
@@ -238,9 +238,8 @@ class TwoByTwo:
     def _dropped(self, comparison: Comparison) -> Bools:
         """Return which covariates any fit of the full sample leaves out, (k,)."""
         dropped = np.zeros(self.source.layout.k, dtype=bool)
-        if self._drop:
-            for cohorts, arm in self.estimator.regressions(comparison):
-                dropped |= ~self.regression(cohorts, arm).keep[0]
-            if self.estimator.has_logit:
-                dropped |= ~self.propensity(comparison).keep[0]
+        for cohorts, arm in self.estimator.regressions(comparison):
+            dropped |= ~self.regression(cohorts, arm).keep[0]
+        if self.estimator.has_logit:
+            dropped |= ~self.propensity(comparison).keep[0]
         return dropped

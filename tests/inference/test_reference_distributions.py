@@ -195,13 +195,25 @@ def test_covariates_do_not_change_loadings(data):
     )
 
 
-def test_matrices_that_would_be_large_are_not_formed(data, monkeypatch):
+@pytest.mark.parametrize("of", ["csdid", "ddd", "difference"])
+def test_matrices_that_would_be_large_are_not_formed(data, monkeypatch, of):
     """Where replicates differ in their comparisons, too, results are the same but for rounding."""
+    df = data("panel_few_clusters")
+    df = df.assign(eligible=(df["id"] % 2).astype(int))
+
+    def study():
+        if of == "csdid":
+            return fit(df, control_group="notyettreated").aggregate("event")
+        options = NAMES | {"idname": "id", "est_method": "reg", "pname": "eligible"}
+        triple = didjack.ddd(df, **options, control_group="notyettreated").aggregate("event")
+        if of == "ddd":
+            return triple
+        return didjack.difference(triple, didjack.ddd(df, **options).aggregate("event"))
 
     def numbers():
-        study = fit(data("panel_few_clusters"), control_group="notyettreated").aggregate("event")
-        line = study.trend_sensitivity(m=0.5).table[["conf_low", "conf_high"]]
-        return study.tidy()[["std_error", "df", "p_value"]].to_numpy(), line.to_numpy()
+        found = study()
+        line = found.trend_sensitivity(m=0.5).table[["conf_low", "conf_high"]]
+        return found.tidy()[["std_error", "df", "p_value"]].to_numpy(), line.to_numpy()
 
     wanted = numbers()
     monkeypatch.setattr(loadings_module, "MOST_DENSE", 0)

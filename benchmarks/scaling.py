@@ -99,9 +99,29 @@ def clusters(quick: bool) -> tuple[Table, list[Check]]:
         if method == "reg":
             low, middle, high = ratios(taken[3], taken[1])
             checks.append(Check(4, f"1,000 ÷ 50 clusters, {name}", middle, 3.0, low, high))
+    checks.append(fits_of_many_clusters(quick))
     cells = zip(*columns, strict=True)
     table.rows = [[f"{n:,}", *row] for n, row in zip(CLUSTERS, cells, strict=True)]
     return table, checks
+
+
+def fits_of_many_clusters(quick: bool) -> Check:
+    """Compare the time of `csdid` alone with 2,000 and with 50 clusters, 20,000 rows."""
+    cases = [Case("", panel(2_000, n_clusters=count), "reg") for count in (50, 2_000)]
+    calls = {str(position): partial(csdid_alone, case) for position, case in enumerate(cases)}
+    for call in calls.values():
+        seconds(call)
+    few, many = interleave(calls, 0.5 if quick else 2.0, 9).values()
+    low, middle, high = ratios(many, few)
+    return Check(4, "csdid alone, 2,000 ÷ 50 clusters, 20,000 rows, reg", middle, 2.0, low, high)
+
+
+def csdid_alone(case: Case) -> object:
+    """Fit a case, and ask for nothing else."""
+    import didjack
+
+    data, options = case.data, {"cluster": "cl", "est_method": case.method, "progress": False}
+    return didjack.csdid(data, "y", "t", "g", "id", case.formula, **options)
 
 
 def cohorts(quick: bool) -> Table:

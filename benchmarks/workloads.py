@@ -105,3 +105,20 @@ def microdata(n_rows: int = 42_000, n_clusters: int = 51, seed: int = 0) -> pd.D
     y = (rng.random(n_rows) < probability).astype(float)
     dummies = {f"x{j + 1}": x[:, j] for j in range(3)}
     return pd.DataFrame({"y": y, "t": year, "g": cohort, "cl": cluster, **dummies})
+
+
+def many_cells(
+    n_units: int = 2_200, n_periods: int = 300, n_cohorts: int = 100, n_clusters: int = 50
+) -> pd.DataFrame:
+    """Simulate a balanced panel in which every cluster has units of many cohorts.
+
+    660,000 rows and 100 x 299 ATT(g,t) if nothing else is asked for; a twentieth of the units is
+    never treated.
+    """
+    rng = np.random.default_rng(0)
+    starts = np.arange(n_cohorts) + n_periods - n_cohorts - 1
+    cohort = np.where(rng.random(n_units) < 0.05, 0, starts[np.arange(n_units) % n_cohorts])
+    cluster, period = rng.integers(0, n_clusters, n_units), np.arange(1, n_periods + 1)
+    y = rng.normal(size=(n_units, 1)) + rng.normal(size=(n_units, n_periods))
+    y += (cohort[:, None] > 0) & (period >= cohort[:, None])
+    return _long(cohort, cluster, period, y, np.empty((n_units, 0)))

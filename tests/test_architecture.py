@@ -190,7 +190,8 @@ ROWS = {"rows", "arrange"}
 PASSES = {"passes"}
 """What goes through rows for the estimators."""
 BEFORE_THE_SUMS = ("cells", "estimators", "propensity", "taylor", "two_by_two", "replicates")
-ENGINE = [f"didjack.estimation.{name}" for name in (*BEFORE_THE_SUMS, "influence_functions", "fit")]
+AROUND_THEM = ("influence_functions", "fit", "relabelled")
+ENGINE = [f"didjack.estimation.{name}" for name in (*BEFORE_THE_SUMS, *AROUND_THEM)]
 
 
 @pytest.mark.parametrize("name", in_rooms("aggregation", "inference", "reporting"))

@@ -136,20 +136,29 @@ class AggregatedRows:
         ----------
         full : Parts of the full sample; None where it is what is asked for
         """
-        components, scheme = self.components, self.scheme
-        part = table.take(rows, components.cells)
-        exists = _eligible(part, scheme, self.window, part.first, part.last) & ~np.isnan(part.att)
-        v = np.where(exists, 1.0 if self.equal else part.weight, 0.0)
-        theta = components.mean(part.att, v)
-        u = np.ones(theta.shape)
-        if scheme.weighted_overall:
-            u = components.mean(part.weight, exists)
-        u[:, scheme.before(components.keys)] = 0.0
-        u = np.where(np.isnan(theta), 0.0, u)
+        part, exists, v = self.cells(table, rows)
+        theta, u = self.means((part, exists, v))
         other = part.changed & exists
         if full is not None:
             other |= exists != full.exists
-        return Parts(theta, u, components.some(other), exists, v)
+        return Parts(theta, u, self.components.some(other), exists, v)
+
+    def cells(self, table: CellTable, rows: slice) -> tuple[CellTable, Bools, Floats]:
+        """Select some replicates of cells, which of these take part, and their weights, (r, k)."""
+        part = table.take(rows, self.components.cells)
+        there = _eligible(part, self.scheme, self.window, part.first, part.last)
+        exists = there & ~np.isnan(part.att)
+        return part, exists, np.where(exists, 1.0 if self.equal else part.weight, 0.0)
+
+    def means(self, cells: tuple[CellTable, Bools, Floats]) -> tuple[Floats, Floats]:
+        """Average them by component, and say what components count in the overall, (r, M)."""
+        part, exists, v = cells
+        theta = self.components.mean(part.att, v)
+        u = np.ones(theta.shape)
+        if self.scheme.weighted_overall:
+            u = self.components.mean(part.weight, exists)
+        u[:, self.scheme.before(self.components.keys)] = 0.0
+        return theta, np.where(np.isnan(theta), 0.0, u)
 
 
 def _eligible(table: CellTable, scheme: Scheme, window: Window, first: Ints, last: Ints) -> Bools:
@@ -171,10 +180,11 @@ def _eligible(table: CellTable, scheme: Scheme, window: Window, first: Ints, las
 
 def _ever_eligible(table: CellTable, scheme: Scheme, window: Window) -> Bools:
     """Return whether a cell belongs to the aggregation in any replicate, (K,)."""
-    ends = np.unique(np.column_stack([table.first, table.last]), axis=0)
+    span = int(table.last.max()) + 1  # in one number, which is sorted faster than pairs are
+    ends = np.unique(table.first * span + table.last)
     used = np.zeros(table.cohort.size, dtype=bool)
-    for one in ends:
-        used |= _eligible(table, scheme, window, one[:1], one[1:])[0]
+    for first, last in zip(*np.divmod(ends, span), strict=True):
+        used |= _eligible(table, scheme, window, np.array([first]), np.array([last]))[0]
     return used
 
 
@@ -325,6 +335,20 @@ def aggregate(
         loading=_spread(table, components, place, loading),
         weight_loading=_spread(table, components, place, weight_loading),
     )
+
+
+def overall(
+    table: CellTable, kind: AggregationType, window: Window, by_cell: bool = False
+) -> Floats:
+    """Return the overall of `aggregate` alone, (R,); NaN where it aggregates nothing."""
+    if not table.cohort.size:
+        return np.full(len(table.att), np.nan)
+    rows = AggregatedRows.from_table(table, kind, window, by_cell)
+    if not rows.in_full(table).any():
+        return np.full(len(table.att), np.nan)
+    blocks = _blocks(len(table.att), rows.components.cells.size)
+    means = [rows.means(rows.cells(table, some)) for some in blocks]
+    return np.concatenate([_mean(theta, u) for theta, u in means])
 
 
 def _nothing_in(table: CellTable, scheme: Scheme, window: Window) -> str:

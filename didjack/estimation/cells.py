@@ -267,7 +267,9 @@ class Comparisons:
             case "nevertreated":
                 return self._after(int(NEVER) - 1)
             case "notyettreated":
-                return tuple(c for c in self._after(latest) if c != g)
+                later = self._after(latest)
+                at = bisect_left(later, g)
+                return later[:at] + later[at + 1 :] if later[at : at + 1] == (g,) else later
             case _:
                 assert_never(self._control_group)
 
@@ -405,9 +407,12 @@ class CellEstimates:
 
     def full_sample(self) -> CellEstimates:
         """Select the full sample."""
+        return self.part(slice(0, 1))
+
+    def part(self, which: slice) -> CellEstimates:
+        """Select replicates; arrays are views."""
         part: dict[str, Any] = {
-            name: Replicates(getattr(self, name)).full_sample().stacked
-            for name in (*_BY_CELL, "first", "last")
+            name: getattr(self, name)[which] for name in (*_BY_CELL, "first", "last")
         }
         return replace(self, **part)
 

@@ -87,6 +87,8 @@ class Side:
         self, fits: Fits, comparison: Comparison, number: int, outcomes: Ints, replicates: Ints
     ) -> None:
         self._fits, self._outcomes, self._replicates = fits, outcomes, replicates
+        everything = replicates.size == 1 + fits.source.n_deleted
+        self._rows = slice(None) if everything else replicates
         self.comparison = comparison
         self.arm = comparison.arms[number]
 
@@ -95,25 +97,27 @@ class Side:
 
     @cached_property
     def _weight(self) -> Floats:
-        return self._treated(self.arm).weight[self._replicates][:, None]
+        return self._treated(self.arm).weight[self._rows][:, None]
 
     @property
     def own_y(self) -> Floats:
         """Mean outcome of the treated rows of this side, (r, o)."""
-        sums = self._treated(self.arm).y[np.ix_(self._replicates, self._outcomes)]
+        sums = np.take(self._treated(self.arm).y[self._rows], self._outcomes, axis=1)
         return np.asarray(sums / self._weight)
 
     @cached_property
     def own_x(self) -> Floats:
         """Covariate mean of the treated rows of this side, (r, k)."""
-        return np.asarray(self._treated(self.arm).x[self._replicates] / self._weight)
+        return np.asarray(self._treated(self.arm).x[self._rows] / self._weight)
 
     @cached_property
     def pooled_x(self) -> Floats:
         """Covariate mean of the treated rows of all sides, (r, k)."""
+        if not self.comparison.pooled:
+            return self.own_x
         sums = [self._treated(arm) for arm in self.comparison.arms]
-        x = np.sum([s.x[self._replicates] for s in sums], axis=0)
-        return np.asarray(x / np.sum([s.weight[self._replicates] for s in sums], axis=0)[:, None])
+        x = np.sum([s.x[self._rows] for s in sums], axis=0)
+        return np.asarray(x / np.sum([s.weight[self._rows] for s in sums], axis=0)[:, None])
 
     @cached_property
     def _odds(self) -> Floats:
@@ -142,7 +146,7 @@ class Side:
         return self._odds[:, 0]
 
     def _beta(self, cohorts: Classes) -> Floats:
-        return self._fits.coefficients(cohorts, self.arm, self._outcomes)[self._replicates]
+        return self._fits.coefficients(cohorts, self.arm, self._outcomes)[self._rows]
 
     @cached_property
     def beta(self) -> Floats:

@@ -15,7 +15,7 @@ from didjack.errors import EstimationWarning, warn
 from didjack.estimation.cells import CellEstimates, Code, OtherCells, absence
 from didjack.estimation.influence_functions import influence, treated_influence
 from didjack.estimation.layout import Layout
-from didjack.estimation.replicates import estimate, put_balanced
+from didjack.estimation.replicates import estimate, put_balanced, shares
 from didjack.estimation.sums import InfluenceSource, SumSource
 from didjack.leave_one_out import Replicates
 from didjack.memo import Memo
@@ -64,24 +64,9 @@ def _estimate(
     """Estimate all cells, and cohort weights, in the full sample or in all replicates."""
     replicated = source.replicated(jackknife)
     shown, extra, others = estimate(replicated, options, progress)
-    share = _shares(replicated, shown.last)
+    share = shares(replicated, shown.last)
     others += put_balanced(replicated, options, (shown, extra), share, progress)
     return Estimated(shown, extra, Replicates(share), tuple(others))
-
-
-def _shares(source: SumSource, last: Ints) -> Floats:
-    """Return the weight of each cohort over the rows that a replicate keeps, (R, C).
-
-    Parameters
-    ----------
-    last : (R,) last period of each replicate, on the integer axis
-    """
-    periods = source.layout.periods
-    share, left = source.shares(periods.size), np.searchsorted(periods, last, side="right")
-    for n_periods in np.unique(left[left < periods.size]).tolist():
-        at = left == n_periods
-        share[at] = source.shares(n_periods)[at]
-    return share
 
 
 @dataclass(frozen=True, eq=False, repr=False)

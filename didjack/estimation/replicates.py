@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
-from didjack._typing import Bools, Floats, Ints
+from didjack._typing import NEVER, Bools, Floats, Ints
 from didjack.errors import DataError
 from didjack.estimation.cells import (
     Cell,
@@ -22,6 +24,7 @@ from didjack.estimation.layout import Classes, Layout
 from didjack.estimation.sums import Presence, Spans, SumSource
 from didjack.estimation.two_by_two import TwoByTwo
 from didjack.leave_one_out import without
+from didjack.memo import Memo
 from didjack.options import EstimationOptions
 
 NO_CELLS = {
@@ -33,6 +36,87 @@ NO_CELLS = {
 """By how many classes cohorts have."""
 
 # ---- replan --------------------------------------------------------------------------------------
+
+
+class CellPlan(NamedTuple):
+    """Which cells the replicates of a sample have.
+
+    Attributes
+    ----------
+    full : Plan of the full sample
+    shown : the cells of the full sample that are estimated, or told to lack rows
+    extra : cells that only some replicates have
+    others : replicates whose sample has other cells than the full one, and these
+    """
+
+    full: Plan
+    shown: tuple[Cell, ...]
+    extra: tuple[Cell, ...]
+    others: list[tuple[Ints, Plan]]
+
+
+class Planner:
+    """Plans the cells of samples with the same cohorts, periods and options; each plan once."""
+
+    def __init__(self, layout: Layout, options: EstimationOptions) -> None:
+        self._axes = (layout.cohorts, layout.periods, layout.horizon, options)
+        self._kinds = layout.kinds
+        self._known = Memo()
+
+    def plan(self, presence: Presence, n_deleted: int, full: bool = True) -> CellPlan:
+        """Plan the cells of a sample and of its replicates.
+
+        Parameters
+        ----------
+        full : as of `estimate`
+        """
+        present = presence.clusters > 0
+        planned = self._of(present, full)
+        cells = planned.cells
+        if full:  # a control group without rows in any period is none: all are treated by then
+            some = cohorts_there(present, self._kinds)
+            cells = self._known.get(
+                ("with controls", present.tobytes()), partial(_with_controls, cells, some)
+            )
+        others = [
+            (replicates, plan)
+            for replicates, left in _samples(presence, n_deleted)
+            if replicates.size and (plan := self._of(left, False)) is not planned
+        ]
+        if not others:
+            return CellPlan(planned, cells, (), others)
+        plans = [plan for _, plan in others]
+        key: Hashable = ("extra", id(cells), *map(id, plans))  # all of them are kept
+        extra = self._known.get(key, partial(_extra_cells, cells, plans))
+        return CellPlan(planned, cells, extra, others)
+
+    def _of(self, present: Bools, full: bool) -> Plan:
+        """Return the plan of a sample; equal ones are the same object."""
+        full = full or bool(present[self._axes[0] == NEVER].any())  # then there is no difference
+        return self._known.get((present.tobytes(), full), partial(self._new, present, full))
+
+    def _new(self, present: Bools, full: bool) -> Plan:
+        plan = plan_cells(present, *self._axes, full=full, kinds=self._kinds)
+        return self._known.get(plan, lambda: plan)
+
+
+def _with_controls(cells: tuple[Cell, ...], some: Bools) -> tuple[Cell, ...]:
+    """Select the cells whose comparisons all have rows to compare with in some period.
+
+    Parameters
+    ----------
+    some : (C,) which classes are of a cohort with rows
+    """
+    return tuple(
+        cell for cell in cells if all(some[list(one.others)].any() for one in cell.comparisons)
+    )
+
+
+def _extra_cells(cells: tuple[Cell, ...], plans: list[Plan]) -> tuple[Cell, ...]:
+    """List the cells of some plans that are not among others, one a cohort and period."""
+    known = {(cell.cohort, cell.time) for cell in cells}
+    extra = {(cell.cohort, cell.time): cell for plan in plans for cell in plan.cells}
+    return tuple(cell for label, cell in sorted(extra.items()) if label not in known)
 
 
 def estimate(
@@ -55,38 +139,30 @@ def estimate(
     extra : cells that only some replicates have; their aggregated effects count these
     others : replicates in which cells compare others than in the full sample, or do not exist
     """
-    solver, layout = TwoByTwo(source, options, progress), source.layout
-    presence = source.presence()
-    axes = (layout.cohorts, layout.periods, layout.horizon, options)
-    planned = plan_cells(presence.clusters > 0, *axes, full=full, kinds=layout.kinds)
-    there = tuple(cell for cell in planned.cells if not solver.empty(cell)[0])
-    if full and not there:
-        raise DataError(NO_CELLS[layout.kinds])
-    some = cohorts_there(presence.clusters > 0, layout.kinds)
-    cells = there
-    if full:  # a control group without rows in any period is none: everybody is treated by then
-        cells = tuple(
-            cell
-            for cell in planned.cells
-            if all(some[list(one.others)].any() for one in cell.comparisons)
-        )
-    result = solver.estimate(cells, np.arange(1 + source.n_deleted))
+    solver = TwoByTwo(source, options, progress)
+    plan = Planner(source.layout, options).plan(source.presence(), source.n_deleted, full)
+    if not full:
+        there = tuple(cell for cell in plan.shown if not solver.empty(cell)[0])
+        plan = plan._replace(shown=there)
+    elif all(solver.empty(cell)[0] for cell in plan.full.cells):
+        raise DataError(NO_CELLS[source.layout.kinds])
+    shown, extra = solve(solver, plan)
+    changed = [OtherCells(replicates, own.cells, False) for replicates, own in plan.others]
+    return shown, extra, changed
+
+
+def solve(solver: TwoByTwo, plan: CellPlan) -> tuple[CellEstimates, CellEstimates]:
+    """Estimate the cells of the full sample, and those that only some replicates have."""
+    cells, planned = plan.shown, plan.full
+    result = solver.estimate(cells, np.arange(1 + solver.source.n_deleted))
     result.first[:], result.last[:] = planned.first, planned.last
-    others = [
-        (replicates, plan)
-        for replicates, present in _samples(presence, source.n_deleted)
-        if replicates.size and (plan := plan_cells(present, *axes, kinds=layout.kinds)) != planned
-    ]
-    known = {(cell.cohort, cell.time) for cell in cells}
-    extra = {(cell.cohort, cell.time): cell for _, plan in others for cell in plan.cells}
-    new = tuple(cell for label, cell in sorted(extra.items()) if label not in known)
-    if new:
-        result = result.widened(new)
-    for replicates, own in others:
+    if plan.extra:
+        result = result.widened(plan.extra)
+    for replicates, own in plan.others:
         _replan(solver, result, own, replicates, len(cells))
     columns = np.arange(len(result.cells))
-    changed = [OtherCells(replicates, own.cells, False) for replicates, own in others]
-    return result.take(columns[: len(cells)]), result.take(columns[len(cells) :]), changed
+    shown = result.take(columns[: len(cells)]) if plan.extra else result
+    return shown, result.take(columns[len(cells) :])
 
 
 def _samples(presence: Presence, n_deleted: int) -> Iterable[tuple[Ints, Bools]]:
@@ -129,6 +205,21 @@ def _replan(
         result.att[at], result.code[at], result.column[at] = part.att, part.code, part.column
         result.treated[at] = part.treated
         result.changed[at] = True
+
+
+def shares(source: SumSource, last: Ints) -> Floats:
+    """Return the weight of each cohort over the rows that a replicate keeps, (R, C).
+
+    Parameters
+    ----------
+    last : (R,) last period of each replicate, on the integer axis
+    """
+    periods = source.layout.periods
+    share, left = source.shares(periods.size), np.searchsorted(periods, last, side="right")
+    for n_periods in np.unique(left[left < periods.size]).tolist():
+        at = left == n_periods
+        share[at] = source.shares(n_periods)[at]
+    return share
 
 
 # ---- rebalance -----------------------------------------------------------------------------------

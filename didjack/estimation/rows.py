@@ -132,8 +132,20 @@ class Strata:
 
     def select(self, cohorts: Classes, period: int) -> Ints:
         """Return the positions of the strata of some cohorts in a period, ordered by cluster."""
-        own = self.cohort == cohorts[0] if len(cohorts) == 1 else np.isin(self.cohort, cohorts)
-        chosen = np.flatnonzero(own & (self.period == period))
+        if len(cohorts) == 1:
+            own = self.cohort == cohorts[0]
+        else:
+            mark = np.zeros(max(self.cohort.max(initial=0), *cohorts) + 1, dtype=bool)
+            mark[list(cohorts)] = True
+            own = mark[self.cohort]
+        return self._by_cluster(own & (self.period == period))
+
+    def of_period(self, period: int) -> Ints:
+        """Return the positions of all strata of a period, ordered by cluster."""
+        return self._by_cluster(self.period == period)
+
+    def _by_cluster(self, which: Bools) -> Ints:
+        chosen = np.flatnonzero(which)
         return chosen[np.argsort(self.cluster[chosen], kind="stable")]
 
     @property
@@ -247,6 +259,10 @@ def treatment_sample(clean: CleanData) -> CleanData:
 # ---- deletion ------------------------------------------------------------------------------------
 
 
+KEPT_STRATA = 256
+"""So many selections of strata are kept."""
+
+
 def deleted_sums(values: Floats, chosen: Ints, cluster: Ints, n_clusters: int) -> Floats:
     """Return the sums of `kernels.strata.add_others`, (1 + n_clusters, m), of (S, m) values."""
     sums = np.empty((1 + n_clusters, values.shape[1]))
@@ -266,7 +282,7 @@ class Deletion:
     def __init__(self, rows: RowArrays, n_deleted: int) -> None:
         self.rows = rows
         self.n_deleted = n_deleted
-        self._selected = Memo()
+        self._selected = Memo(most=KEPT_STRATA)
 
     def select(self, cohorts: Classes, period: int) -> Ints:
         """Return the strata of some cohorts in a period, ordered by cluster."""

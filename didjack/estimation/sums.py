@@ -23,6 +23,7 @@ from didjack.estimation.passes import LogitPasses, Tally
 from didjack.estimation.rows import (
     Deletion,
     RowArrays,
+    Strata,
     StratumSums,
     deleted_sums,
     relabelled_rows,
@@ -75,6 +76,18 @@ class Presence(NamedTuple):
     clusters: Ints
     some: Ints
 
+    @classmethod
+    def from_strata(cls, strata: Strata, layout: Layout, cohort: Ints) -> Presence:
+        """Count the clusters of strata, which are of some cohorts, (S,)."""
+        shape = (layout.cohorts.size, layout.periods.size)
+        count, some = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+        row, column, cluster = cohort, strata.period, strata.cluster
+        if layout.panel:
+            row, column, cluster = row[:, None], np.arange(shape[1]), cluster[:, None]
+        np.add.at(count, (row, column), 1)
+        some[row, column] = cluster
+        return cls(count, some)
+
 
 class ClusterSums(NamedTuple):
     """Sums over the rows of each cluster and cohort in an arm, of single rows.
@@ -119,6 +132,8 @@ def arrange(clean: CleanData, options: EstimationOptions, collapse: bool = True)
 KEPT_BY_ARM = 2
 """So many `Sums` are kept for each arm of a comparison: those of treated and of control rows.
 Where clusters are units, each of them is as large as the columns of the sample."""
+KEPT_WEIGHTS = 64
+"""So many sums of weights are kept, which have one number a replicate."""
 
 
 class SumSource:
@@ -130,6 +145,7 @@ class SumSource:
     origin : the clean sample and the options, where the rows stand for several or a replicate
         needs them; otherwise None
     n_deleted : H, or 0 for the full sample alone
+    by_stratum : StratumSums of its rows
     logits : passes over the rows of propensity models
 
     Parameters
@@ -150,8 +166,9 @@ class SumSource:
         self._deletion = Deletion(rows, self.n_deleted)
         self.logits = LogitPasses(self._deletion)
         self._shared = by_stratum
-        self._by_stratum = by_stratum or StratumSums(self._deletion)
+        self.by_stratum = by_stratum or StratumSums(self._deletion)
         self._sums = Memo(most=KEPT_BY_ARM * (1 if rows.layout.panel else 2))
+        self._weights = Memo(most=KEPT_WEIGHTS)
         self._counts = Memo()
 
     @classmethod
@@ -167,6 +184,17 @@ class SumSource:
     def layout(self) -> Layout:
         """Cohorts, periods, clusters and their labels."""
         return self.rows.layout
+
+    @property
+    def arranged_again(self) -> bool:
+        """Whether rows may be arranged again for a replicate or for single units."""
+        return self.origin is not None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows, and of outcomes."""
+        n_rows, n_outcomes = self.rows.y.shape
+        return n_rows, n_outcomes
 
     def replicated(self, jackknife: bool) -> SumSource:
         """Return the source with R = 1 + H replicates, or with the full sample alone."""
@@ -185,7 +213,7 @@ class SumSource:
         if self.origin is not None:
             clean, options = self.origin
             origin = relabelled_sample(clean, self.layout, cohort), options
-        return SumSource(rows, origin, self.n_deleted > 0, self._by_stratum)
+        return SumSource(rows, origin, self.n_deleted > 0, self.by_stratum)
 
     def of_treatment(self) -> SumSource:
         """Return the sample with another outcome: 1 in a treated unit's period, otherwise 0."""
@@ -194,17 +222,16 @@ class SumSource:
             origin = treatment_sample(self.origin[0]), self.origin[1]
         return SumSource(treatment_rows(self.rows), origin, self.n_deleted > 0)
 
-    def presence(self) -> Presence:
-        """Count the clusters with rows by cohort and period, and name one of them."""
-        layout, strata = self.layout, self.rows.strata
-        shape = (layout.cohorts.size, layout.periods.size)
-        count, some = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-        row, column, cluster = strata.cohort, strata.period, strata.cluster
-        if layout.panel:
-            row, column, cluster = row[:, None], np.arange(shape[1]), cluster[:, None]
-        np.add.at(count, (row, column), 1)
-        some[row, column] = cluster
-        return Presence(count, some)
+    def presence(self, cohort: Ints | None = None) -> Presence:
+        """Count the clusters with rows by cohort and period, and name one of them.
+
+        Parameters
+        ----------
+        cohort : (H,) other cohorts of the clusters
+        """
+        strata = self.rows.strata
+        cohorts = strata.cohort if cohort is None else cohort[strata.cluster]
+        return Presence.from_strata(strata, self.layout, cohorts)
 
     def shares(self, n_periods: int) -> Floats:
         """Return the weight of each cohort over the rows of the first periods, (R, C).
@@ -230,23 +257,41 @@ class SumSource:
         return self._sums.get((cohorts, arm), partial(self._add_up, cohorts, arm))
 
     def _add_up(self, cohorts: Classes, arm: Arm) -> Sums:
-        gram, cross = self._by_stratum.products(arm)
-        chosen, deleted = self._deletion.select(cohorts, arm.period), self._deletion.deleted
-        return Sums(deleted(gram, chosen), deleted(cross, chosen))
+        _, cross = self.by_stratum.products(arm)
+        return Sums(self.gram(cohorts, arm), self._deleted(cross, cohorts, arm))
+
+    def _deleted(self, values: Floats, cohorts: Classes, arm: Arm) -> Floats:
+        """Add up the strata of some cohorts in an arm, (S, ...) -> (R, ...)."""
+        return self._deletion.deleted(values, self._deletion.select(cohorts, arm.period))
+
+    def gram(self, cohorts: Classes, arm: Arm) -> Floats:
+        """Return the sum of w x x' alone, (R, k, k)."""
+        if self.layout.k == 1:
+            return self.weights(cohorts, arm)[:, None, None]
+        gram, _ = self.by_stratum.products(arm)
+        return self._deleted(gram, cohorts, arm)
+
+    def cross(self, cohorts: Classes, arm: Arm, outcomes: Ints) -> Floats:
+        """Return the sum of w x y of some outcomes alone, (R, o, k)."""
+        if (cohorts, arm) in self._sums:
+            return self.sums(cohorts, arm).cross[:, outcomes]
+        _, cross = self.by_stratum.products(arm)
+        return self._deleted(cross[:, outcomes], cohorts, arm)
 
     def weights(self, cohorts: Classes, arm: Arm) -> Floats:
         """Return the weight of the rows of some cohorts in an arm, (R,), as in their `sums`."""
-        gram, _ = self._by_stratum.products(arm)
-        chosen = self._deletion.select(cohorts, arm.period)
-        return self._deletion.deleted(gram[:, :1, 0], chosen)[:, 0]
+        return self._weights.get((cohorts, arm), partial(self._weigh, cohorts, arm))
+
+    def _weigh(self, cohorts: Classes, arm: Arm) -> Floats:
+        gram, _ = self.by_stratum.products(arm)
+        return self._deleted(gram[:, :1, 0], cohorts, arm)[:, 0]
 
     def counts(self, cohorts: Classes, arm: Arm) -> Ints:
         """Return the number of units (unit-periods) of some cohorts in an arm, (R,)."""
         return self._counts.get((cohorts, arm), partial(self._count, cohorts, arm))
 
     def _count(self, cohorts: Classes, arm: Arm) -> Ints:
-        chosen = self._deletion.select(cohorts, arm.period)
-        total = self._deletion.deleted(self._by_stratum.counts(arm), chosen)[:, 0]
+        total = self._deleted(self.by_stratum.counts(arm), cohorts, arm)[:, 0]
         return np.rint(total).astype(np.int64)
 
     def size(self, classes: Classes, arms: tuple[Arm, ...]) -> Floats:

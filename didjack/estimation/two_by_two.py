@@ -21,6 +21,10 @@ from didjack.memo import Memo
 from didjack.options import EstimationOptions
 from didjack.progress import Progress
 
+OK, OVERLAP, SINGULAR = int(Code.OK), int(Code.OVERLAP), int(Code.SINGULAR)
+NO_TREATED, NO_COMPARISON = int(Code.NO_TREATED), int(Code.NO_COMPARISON)
+"""As numbers, with which arrays are compared faster than with members of `Code`."""
+
 
 class Group(NamedTuple):
     """Cells that share one comparison.
@@ -54,6 +58,12 @@ class Group(NamedTuple):
         return signed if self.number == 0 else so_far + signed
 
 
+def columns(positions: list[int]) -> slice | list[int]:
+    """Return sorted positions as a slice where they are neighbours: no copies are made of it."""
+    first, last = positions[0], positions[-1]
+    return slice(first, last + 1) if last - first == len(positions) - 1 else positions
+
+
 class TwoByTwo:
     """The 2x2 estimators on the sums of one sample, for sets of replicates."""
 
@@ -82,15 +92,15 @@ class TwoByTwo:
         for number in range(1, len(cell.comparisons)):
             if cell.comparisons[number].sizes is None:
                 lost = self._empty_comparison(number, self._comparison(cell, number))
-                code = np.where(code == Code.OK, lost, code)
+                code = np.where(code == OK, lost, code)
         if len(cell.comparisons) > 1 and cell.sizes:
-            code = np.where(code == Code.OK, self._without_cohorts(cell), code)
+            code = np.where(code == OK, self._without_cohorts(cell), code)
         return code
 
     def _without_cohorts(self, cell: Cell) -> Codes:
         """Return the code of replicates in which none of the control cohorts is left, (R,)."""
         some = np.any([share > 0 for share in self._shares(cell).values()], axis=0)
-        return np.where(some, Code.OK, Code.NO_COMPARISON).astype(np.int8)
+        return np.where(some, OK, NO_COMPARISON).astype(np.int8)
 
     def _shares(self, cell: Cell) -> dict[Sizes, Floats]:
         """Return the share of each control cohort of a cell, (R,) each."""
@@ -107,14 +117,14 @@ class TwoByTwo:
     def _empty_comparison(self, number: int, comparison: Comparison) -> Codes:
         """Return the code of one comparison; all that the first is compared with are controls."""
         code = self._memo.get(("empty", comparison), partial(self._find_empty, comparison))
-        return code if number == 0 else np.where(code == Code.OK, code, Code.NO_COMPARISON)
+        return code if number == 0 else np.where(code == OK, code, NO_COMPARISON)
 
     def _find_empty(self, comparison: Comparison) -> Codes:
         code = np.zeros(1 + self.source.n_deleted, dtype=np.int8)
         for arm in comparison.arms:
             for cohorts, reason in (
-                (comparison.others, Code.NO_COMPARISON),
-                ((comparison.treated,), Code.NO_TREATED),
+                (comparison.others, NO_COMPARISON),
+                ((comparison.treated,), NO_TREATED),
             ):
                 weight = self.source.weights(cohorts, arm)
                 code[(self.source.counts(cohorts, arm) == 0) | (weight <= 0)] = reason
@@ -131,7 +141,7 @@ class TwoByTwo:
                 self._add_group(group, replicates, result)
                 progress.reach((number + 1) * replicates.size)
             logits.tick = None
-        result.att[result.code != Code.OK] = np.nan
+        result.att[result.code != OK] = np.nan
         return result
 
     def groups(self, cells: tuple[Cell, ...]) -> list[Group]:
@@ -155,15 +165,15 @@ class TwoByTwo:
 
     def _add_group(self, group: Group, replicates: Ints, into: CellEstimates) -> None:
         """Add one comparison to the estimates of the cells that share it."""
-        code = into.code[:, group.members]
-        lost = self._lost(group, into.cells)[replicates]
-        into.code[:, group.members] = np.where(code == Code.OK, lost, code)
+        lost, everywhere = self._lost(group, into.cells)[replicates], columns(group.members)
+        code = into.code[:, everywhere]
+        into.code[:, everywhere] = np.where(code == OK, lost, code)
         members = [j for j in group.members if not into.cells[j].is_base]
         if group.number == 0:
             weight = self._treated_weight(group.comparison)[replicates]
-            into.treated[:, group.members] = weight[:, None]
+            into.treated[:, everywhere] = weight[:, None]
             into.att[:, [j for j in group.members if into.cells[j].is_base]] = 0.0
-        if members and (into.code[:, members] == Code.OK).any():  # there is something to fit
+        if members and (into.code[:, columns(members)] == OK).any():  # something to fit
             self._add_moving(group._replace(members=members), replicates, into)
 
     def _lost(self, group: Group, cells: tuple[Cell, ...]) -> Codes:
@@ -174,11 +184,10 @@ class TwoByTwo:
 
     def _add_moving(self, group: Group, replicates: Ints, into: CellEstimates) -> None:
         """Add one comparison to the estimates of cells that are not zero by construction."""
-        comparison, members = group.comparison, group.members
+        comparison, members = group.comparison, columns(group.members)
         outcome = self.source.layout.outcome
-        pairs = np.array(
-            [(outcome(into.cells[j].time), outcome(into.cells[j].base)) for j in members]
-        )
+        cells = [into.cells[j] for j in group.members]
+        pairs = np.array([(outcome(cell.time), outcome(cell.base)) for cell in cells])
         outcomes = np.unique(pairs)
         of_time, of_base = np.searchsorted(outcomes, pairs).T
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -188,21 +197,21 @@ class TwoByTwo:
             ]
         att = contrasts[0][:, of_time] - contrasts[-1][:, of_base]
         failed, column = self._failures(comparison)
-        before, share = into.code[:, members], self.share(group, into.cells, members)
-        asked = before == Code.OK
+        before, share = into.code[:, members], self.share(group, into.cells, group.members)
+        asked = before == OK
         if share is not None:
             share = share[replicates]
             asked &= share > 0
         code = np.where(asked, failed[replicates][:, None], before)
-        trimmed = asked & (code == Code.OK) & ~np.isfinite(att)
-        into.code[:, members] = np.where(trimmed, Code.OVERLAP, code)
+        new = (code == SINGULAR) & (before == OK)
         into.column[:, members] = np.where(
-            (code == Code.SINGULAR) & (before == Code.OK),
-            column[replicates][:, None],
-            into.column[:, members],
+            new, column[replicates][:, None], into.column[:, members]
         )
+        trimmed = asked & (code == OK) & ~np.isfinite(att)
+        into.code[:, members] = np.where(trimmed, OVERLAP, code)
         into.att[:, members] = group.added(into.att[:, members], att, share)
-        into.dropped[members] |= self._dropped(comparison)
+        if self._drop:
+            into.dropped[members] |= self._dropped(comparison)
 
     def regression(self, cohorts: Classes, arm: Arm) -> Regression:
         """Prepare regressions on covariates among some cohorts in an arm, in all replicates."""
@@ -210,7 +219,7 @@ class TwoByTwo:
         return self._memo.get(key, partial(self._new_regression, cohorts, arm))
 
     def _new_regression(self, cohorts: Classes, arm: Arm) -> Regression:
-        gram = self.source.sums(cohorts, arm).gram
+        gram = self.source.gram(cohorts, arm)
         keep = np.ones(gram.shape[:2], dtype=bool)
         lower, scale, dependent = linear_systems.factor(gram, keep, self._drop)
         if not self._drop:
@@ -222,12 +231,14 @@ class TwoByTwo:
         _, _, factors, beta = self.regression(cohorts, arm)
         new = [o for o in outcomes.tolist() if o not in beta]
         if new:
-            cross = self.source.sums(cohorts, arm).cross
+            cross = self.source.cross(cohorts, arm, np.array(new))
             lower, scale = factors
-            solved = linear_systems.solve(lower, scale, np.ascontiguousarray(cross[:, new]))
+            solved = linear_systems.solve(lower, scale, np.ascontiguousarray(cross))
             beta.update({o: solved[:, number] for number, o in enumerate(new)})
-            if len(beta) == cross.shape[1]:
+            if len(beta) == self.source.shape[1]:
                 factors.clear()
+            if len(new) == outcomes.size:
+                return solved
         return np.stack([beta[o] for o in outcomes.tolist()], axis=1)
 
     def propensity(self, comparison: Comparison) -> Propensity:
@@ -268,9 +279,8 @@ class TwoByTwo:
     def _dropped(self, comparison: Comparison) -> Bools:
         """Return which covariates any fit of the full sample leaves out, (k,)."""
         dropped = np.zeros(self.source.layout.k, dtype=bool)
-        if self._drop:
-            for cohorts, arm in self.estimator.regressions(comparison):
-                dropped |= ~self.regression(cohorts, arm).keep[0]
-            if self.estimator.has_logit:
-                dropped |= ~self.propensity(comparison).keep[0]
+        for cohorts, arm in self.estimator.regressions(comparison):
+            dropped |= ~self.regression(cohorts, arm).keep[0]
+        if self.estimator.has_logit:
+            dropped |= ~self.propensity(comparison).keep[0]
         return dropped

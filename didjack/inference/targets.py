@@ -15,7 +15,7 @@ from didjack.aggregation.aggregate import AggregatedEffects
 from didjack.aggregation.schemes import SCHEMES, CellTable
 from didjack.aggregation.shares import CombinedShares, Shares
 from didjack.errors import EstimationWarning, warn
-from didjack.estimation.cells import REASONS, Code, Codes
+from didjack.estimation.cells import REASONS, CellEstimates, Code, Codes
 from didjack.estimation.fit import Fit
 from didjack.estimation.layout import ALL_PERIODS, Arm, Layout
 from didjack.estimation.sums import SumSource
@@ -33,19 +33,35 @@ FAILED_FITS = (Code.OVERLAP, Code.SINGULAR)
 def cell_table(fit: Fit, by_cell: bool = False) -> CellTable:
     """Take the cells of a fit, with their own weights or those of their cohorts."""
     estimated = fit.estimated(fit.options.inference.jackknife)
-    parts = [estimated.shown, estimated.extra] if estimated.extra.cells else [estimated.shown]
-    cells = estimated.shown.cells + estimated.extra.cells
+    estimates = estimated.shown, estimated.extra
+    return table_of_cells(fit.layout, estimates, estimated.share.stacked, by_cell)
+
+
+def table_of_cells(
+    layout: Layout, estimates: tuple[CellEstimates, CellEstimates], share: Floats, by_cell: bool
+) -> CellTable:
+    """Take the cells of the full sample and the extra ones, with their weights.
+
+    Parameters
+    ----------
+    share : (R, C) weight of each cohort
+    by_cell : whether cells have their own weights, or those of their cohorts
+    """
+    shown, extra = estimates
+    parts = [shown, extra] if extra.cells else [shown]
+    cells = shown.cells + extra.cells
     cohort = np.array([cell.cohort for cell in cells], dtype=np.int64)
+    time = np.array([cell.time for cell in cells], dtype=np.int64)
     return CellTable(
-        cohort=fit.layout.cohorts[cohort],
-        time=fit.layout.periods[[cell.time for cell in cells]],
+        cohort=layout.cohorts[cohort],
+        time=layout.periods[time],
         att=_joined([part.att for part in parts]),
         changed=_joined([part.changed for part in parts]),
-        weight=_joined([part.treated for part in parts]) if by_cell else estimated.share.stacked,
+        weight=_joined([part.treated for part in parts]) if by_cell else share,
         of_weight=np.arange(cohort.size) if by_cell else cohort,
-        first=estimated.shown.first,
-        last=estimated.shown.last,
-        n_shown=len(estimated.shown.cells),
+        first=shown.first,
+        last=shown.last,
+        n_shown=len(shown.cells),
     )
 
 

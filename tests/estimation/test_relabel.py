@@ -5,10 +5,11 @@ import pytest
 from compare_with_bruteforce import draw, lose_rows, stages
 
 from didjack._typing import NEVER
-from didjack.aggregation.aggregate import aggregate
+from didjack.aggregation.aggregate import aggregate, overall
 from didjack.aggregation.schemes import Window
 from didjack.estimation.fit import Fit
-from didjack.inference.targets import cell_table
+from didjack.estimation.relabelled import Assignments
+from didjack.inference.targets import cell_table, table_of_cells
 
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
 
@@ -92,6 +93,34 @@ def test_each_permutation_is_a_refit_bit_for_bit(case):
         for name in ("share", "n_units"):
             one, two = (getattr(f.layout, name) for f in (again, other))
             np.testing.assert_allclose(one, two, rtol=1e-14)
+
+
+def test_many_assignments_at_once_bit_for_bit(case):
+    """Stacked, the replicates of an assignment are those that it has alone."""
+    df, options = case
+    fit = fit_of(df, options)
+    position = {int(g): at for at, g in enumerate(fit.layout.cohorts)}
+    drawn = permutations(9)
+    cohort = np.array([[position[int(g) or int(NEVER)] for g in one] for one in drawn])
+    assignments = Assignments.from_fit(fit, with_treatment=True)
+    seen = []
+    for at, found in assignments.estimate(cohort):
+        for of_treatment, stacked in enumerate(found):
+            table = table_of_cells(fit.layout, stacked[:2], stacked.share, False)
+            means = overall(table, "event", Window()).reshape(at.size, -1)
+            for p, mean in zip(at, means, strict=True):
+                alone = relabelled(fit, drawn[p], bool(of_treatment))
+                rows = slice(len(mean) * int(np.searchsorted(at, p)), None)
+                for part in ("shown", "extra"):
+                    one, two = getattr(alone.estimated(True), part), getattr(stacked, part)
+                    labels = [[(c.cohort, c.time) for c in some.cells] for some in (one, two)]
+                    assert labels[0] == labels[1]
+                    for name in ("att", "code", "changed", "treated", "first", "last"):
+                        own = getattr(two, name)[rows][: len(mean)]
+                        np.testing.assert_array_equal(getattr(one, name), own, name)
+                np.testing.assert_array_equal(averages(alone)[:, -1], mean)
+        seen += at.tolist()
+    assert sorted(seen) == list(range(len(drawn)))
 
 
 def test_the_indicator_of_actual_treatment_is_an_outcome(case):

@@ -12,6 +12,8 @@ from slow_variance import slow_variance
 
 import didjack
 from didjack.inference.reference import distribution as axes_module
+from didjack.inference.reference import loadings as loadings_module
+from didjack.inference.reference.by_period import ByPeriod
 from didjack.inference.reference.distribution import (
     Axes,
     NullDistributions,
@@ -193,7 +195,36 @@ def test_covariates_do_not_change_loadings(data):
     )
 
 
-def test_second_moments_are_those_of_loadings(data):
+@pytest.mark.parametrize("of", ["csdid", "ddd", "difference"])
+def test_matrices_that_would_be_large_are_not_formed(data, monkeypatch, of):
+    """Where replicates differ in their comparisons, too, results are the same but for rounding."""
+    df = data("panel_few_clusters")
+    df = df.assign(eligible=(df["id"] % 2).astype(int))
+
+    def study():
+        if of == "csdid":
+            return fit(df, control_group="notyettreated").aggregate("event")
+        options = NAMES | {"idname": "id", "est_method": "reg", "pname": "eligible"}
+        triple = didjack.ddd(df, **options, control_group="notyettreated").aggregate("event")
+        if of == "ddd":
+            return triple
+        return didjack.difference(triple, didjack.ddd(df, **options).aggregate("event"))
+
+    def numbers():
+        found = study()
+        line = found.trend_sensitivity(m=0.5).table[["conf_low", "conf_high"]]
+        return found.tidy()[["std_error", "df", "p_value"]].to_numpy(), line.to_numpy()
+
+    wanted = numbers()
+    monkeypatch.setattr(loadings_module, "MOST_DENSE", 0)
+    for got, want in zip(numbers(), wanted, strict=True):
+        assert np.isfinite(want).any()
+        np.testing.assert_allclose(got, want, rtol=1e-7)
+
+
+@pytest.mark.parametrize("most", [loadings_module.MOST_DENSE, 0])
+def test_second_moments_are_those_of_loadings(data, monkeypatch, most):
+    monkeypatch.setattr(loadings_module, "MOST_DENSE", most)
     rng = np.random.default_rng(5)
     for one in results_of(fit(data("panel_few_clusters"), control_group="notyettreated")):
         for m in range(one._targets.theta.shape[1]):
@@ -202,6 +233,7 @@ def test_second_moments_are_those_of_loadings(data):
             v, kept = rng.uniform(0.5, 2, n), np.array([0, 2, 3, 6])
             a = full[1 + kept] - full[0]
             parts = loadings.parts(v, kept)
+            assert isinstance(parts.psi, ByPeriod) == (most == 0)
             gram = np.einsum("iht,h,jht->ij", a, v, a)
             x = rng.normal(size=kept.size)
             close = {"rtol": 0, "atol": 1e-12 * np.abs(gram).max()}
@@ -211,6 +243,8 @@ def test_second_moments_are_those_of_loadings(data):
             cross = np.einsum("ht,h,jht->j", full[0], v, a)
             np.testing.assert_allclose(parts.cross, cross, **close)
             np.testing.assert_allclose(parts.squared_norm, (gram**2).sum(), rtol=1e-9)
+            variance = (v * (full[0] ** 2).T).sum()
+            np.testing.assert_allclose(parts.estimate, variance, rtol=1e-12)
             leverage = v * (full[0] ** 2).sum(axis=1)
             np.testing.assert_allclose(loadings.leverage(v), leverage / leverage.sum())
 

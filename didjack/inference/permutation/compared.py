@@ -6,7 +6,7 @@ treated unit-periods; so E, from which estimates are linear in that constant, is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,20 +74,17 @@ class OverallDifference(Compared):
         a, b = stacked.parts[:2]
         return self._less(stacked, self.first.estimate(a), self.second.estimate(b))
 
-    def under_assignments(self, fit: Fit) -> Callable[[Ints], Estimates]:
-        """Return what gives it under cohorts of the clusters, (H,) positions."""
+    def under_assignments(self, fit: Fit, cohorts: Iterable[Ints]) -> Iterator[Estimates]:
+        """Yield it under cohorts of the clusters, (H,) positions each, in their order."""
         stacked = _stacked(fit)
         (one, two), (a, b, treated) = stacked.parts[:2], _sources(stacked)
-
-        def under(cohort: Ints) -> Estimates:
+        for cohort in cohorts:
             own, other = _moved(stacked, cohort)[:2]
             y = self.first.estimate_from(one, a.relabelled(own))
             less = self.second.estimate_from(two, b.relabelled(other))
             e = self.first.estimate_from(one, treated.relabelled(own))
             nothing = less.map(lambda theta: 0.0 * theta)
-            return self._less(stacked, y, less), self._less(stacked, e, nothing)
-
-        return under
+            yield self._less(stacked, y, less), self._less(stacked, e, nothing)
 
     def _less(
         self, fit: StackedFit, one: Replicates[np.float64], two: Replicates[np.float64]
@@ -111,20 +108,17 @@ class AggregatedDifference(Compared):
         """Return it in all replicates that the options of the fit need, (R,)."""
         return self.overall.estimate(fit)
 
-    def under_assignments(self, fit: Fit) -> Callable[[Ints], Estimates]:
-        """Return what gives it under cohorts of the clusters, (H,) positions."""
+    def under_assignments(self, fit: Fit, cohorts: Iterable[Ints]) -> Iterator[Estimates]:
+        """Yield it under cohorts of the clusters, (H,) positions each, in their order."""
         stacked = _stacked(fit)
         a, b, treated = _sources(stacked)
-
-        def under(cohort: Ints) -> Estimates:
+        for cohort in cohorts:
             own, other = _moved(stacked, cohort)[:2]
             less = b.relabelled(other)
-            return (
+            yield (
                 self._of(stacked, (a.relabelled(own), less), only_first=False),
                 self._of(stacked, (treated.relabelled(own), less), only_first=True),
             )
-
-        return under
 
     def _of(
         self, fit: StackedFit, sources: tuple[SumSource, SumSource], only_first: bool

@@ -8,7 +8,7 @@ that of an assignment crosses the actual one in at most four places. Nothing is 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Protocol
@@ -17,12 +17,13 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Bools, Floats, Ints
-from didjack.aggregation.aggregate import aggregate
+from didjack.aggregation.aggregate import aggregate, overall
 from didjack.aggregation.schemes import Window
 from didjack.errors import DataError, OptionError
 from didjack.estimation.fit import Fit
+from didjack.estimation.relabelled import Assignments
 from didjack.estimation.sums import SumSource
-from didjack.inference.targets import cell_size, cell_table
+from didjack.inference.targets import cell_size, cell_table, table_of_cells
 from didjack.leave_one_out import Replicates
 from didjack.options import AggregationType, must_be
 from didjack.wording import label_text, name_some, plural
@@ -163,8 +164,8 @@ def _arrangements(values: list[int]) -> Iterator[list[int]]:
 # ---- overall -------------------------------------------------------------------------------------
 
 
-Estimates = tuple[Replicates[np.float64], Replicates[np.float64]]
-"""In all replicates, from the outcome and from E."""
+Estimates = tuple[Replicates[np.float64], ...]
+"""In all replicates, from the outcome and, where it is asked for, from E."""
 
 
 class Permutable(Protocol):
@@ -173,8 +174,8 @@ class Permutable(Protocol):
     def estimate(self, fit: Fit) -> Replicates[np.float64]:
         """Return it in all replicates that the options of the fit need, (R,)."""
 
-    def under_assignments(self, fit: Fit) -> Callable[[Ints], Estimates]:
-        """Return what gives it under cohorts of the clusters, (H,) positions."""
+    def under_assignments(self, fit: Fit, cohorts: Iterable[Ints]) -> Iterator[Estimates]:
+        """Yield it under cohorts of the clusters, (H,) positions each, in their order."""
 
     def exchangeable(self, fit: Fit) -> Ints:
         """Return codes of clusters, (H,): only those that are alike can change places."""
@@ -202,16 +203,22 @@ class Overall:
         found = aggregate(table, self.kind, self.window, self.by_cell)
         return Replicates(found.theta).take(-1)
 
-    def under_assignments(self, fit: Fit) -> Callable[[Ints], Estimates]:
-        """Return what gives it under cohorts of the clusters, (H,) positions."""
-        source = fit.source.replicated(False)  # a copy, which keeps sums for as long as the test
-        outcome, treatment = source, source.of_treatment()
+    def under_assignments(
+        self, fit: Fit, cohorts: Iterable[Ints], with_treatment: bool = True
+    ) -> Iterator[Estimates]:
+        """Yield it under cohorts of the clusters, (H,) positions each, in their order.
 
-        def under(cohort: Ints) -> Estimates:
-            moved = outcome.relabelled(cohort), treatment.relabelled(cohort)
-            return self.estimate_from(fit, moved[0]), self.estimate_from(fit, moved[1])
-
-        return under
+        Triple differences are estimated one assignment at a time, all else many at a time.
+        """
+        assignments = Assignments.from_fit(fit, with_treatment)
+        if fit.layout.kinds > 1:
+            for cohort in cohorts:
+                moved = (source.relabelled(cohort) for source in assignments.sources)
+                yield tuple(self.estimate_from(fit, source) for source in moved)
+            return
+        for some in assignments.batches(cohorts):
+            for found in zip(*self._under(assignments, some), strict=True):
+                yield tuple(map(Replicates, found))
 
     def exchangeable(self, fit: Fit) -> Ints:
         """Return codes of clusters, (H,): all can change places."""
@@ -231,6 +238,23 @@ class Overall:
             return self.estimate(Fit(fit.options, fit.ledger, source))
         except (DataError, OptionError):  # no ATT(g,t), or none in the window
             return Replicates(np.full(n_rep, np.nan))
+
+    def _under(self, assignments: Assignments, cohort: Ints) -> Floats:
+        """Return it under many assignments at once, (o, P, R), for each of o outcomes.
+
+        NaN if nothing can be estimated, or nothing that it aggregates.
+
+        Parameters
+        ----------
+        cohort : (P, H) positions of the cohorts of clusters
+        """
+        result = np.full((assignments.n_outcomes, len(cohort), assignments.n_rep), np.nan)
+        for at, found in assignments.estimate(cohort):
+            for outcome, (shown, extra, share) in enumerate(found):
+                table = table_of_cells(assignments.layout, (shown, extra), share, self.by_cell)
+                values = overall(table, self.kind, self.window, self.by_cell)
+                result[outcome, at] = values.reshape(at.size, -1)
+        return result
 
 
 def one_cohort_each(fit: Fit, what: str) -> Ints:

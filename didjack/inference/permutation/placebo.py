@@ -94,14 +94,13 @@ def placebo_test(fit: Fit, overall: Overall, cohort: Ints, v: Floats) -> Placebo
     if np.isnan(estimate):
         raise OptionError("there is no estimate of the overall ATT to test")
     never = np.flatnonzero((cohort >= 0) & (fit.layout.distinct_cohorts[cohort] == NEVER))
-    source, found = silent.source.replicated(False), np.empty(never.size)
+    others = np.repeat(cohort[None], never.size, axis=0)
+    others[np.arange(never.size), never] = cohort[treated]
+    found = np.empty(never.size)
     with Progress(fit.options.inference.progress, never.size) as progress:
-        for position, cluster in enumerate(never.tolist()):
-            other = cohort.copy()
-            other[cluster] = cohort[treated]
-            found[position] = overall.estimate_from(silent, source.relabelled(other)).deleted[
-                treated
-            ]
+        placebos = overall.under_assignments(silent, others, with_treatment=False)
+        for position, (estimates,) in enumerate(placebos):
+            found[position] = estimates.deleted[treated]
             progress.advance(1)
     known = ~np.isnan(found)
     labels = fit.layout.cluster_labels

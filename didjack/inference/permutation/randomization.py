@@ -177,10 +177,10 @@ def randomization_test(
     )
     centre = _actual(silent, overall, rule)
     moments = np.empty((draws.count, 5))
-    under = overall.under_assignments(silent)
     with Progress(fit.options.inference.progress, draws.count) as progress:
-        for row, cohort in zip(moments, draws, strict=True):
-            row[:] = rule.moments(*under(cohort), centre)
+        found = overall.under_assignments(silent, draws)
+        for row, (y, b) in zip(moments, found, strict=True):
+            row[:] = rule.moments(y, b, centre)
             progress.advance(1)
     return _compare(moments, centre, fit.options.inference.alpha, null)
 

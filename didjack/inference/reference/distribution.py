@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,8 +41,13 @@ from didjack.estimation.kernels.quadratic_forms import (
     tridiagonalise,
 )
 from didjack.imports import load
+from didjack.inference.reference.by_period import ByPeriod
 
 # ---- second moments ------------------------------------------------------------------------------
+
+
+AT_ONCE = 2**20
+"""So many covariances are formed at a time where there are too many means for a matrix of these."""
 
 
 class Parts(NamedTuple):
@@ -52,14 +57,14 @@ class Parts(NamedTuple):
 
     Attributes
     ----------
-    psi : (q, q) covariance of the means' sums
+    psi : (q, q) covariance of the means' sums, an array or `ByPeriod`
     shift : (R', q) change of beta in each replicate
     mixed : (R', q) covariance of what is deleted with the means' sums
     own : (R',) variance of what is deleted
     first : (q,) beta of the full sample
     """
 
-    psi: Floats
+    psi: Any
     shift: Floats
     mixed: Floats
     own: Floats
@@ -94,12 +99,25 @@ class Parts(NamedTuple):
     @property
     def squared_norm(self) -> float:
         """Sum of the squares of all covariances of deviations."""
+        if isinstance(self.psi, ByPeriod):
+            return self._squared_norm_by_rows()
         thin = np.hstack([self.shift, self.mixed])
         inner, q = thin.T @ thin, self.psi.shape[0]
         kernel = np.block([[self.psi, -np.eye(q)], [-np.eye(q), np.zeros((q, q))]])
         product = kernel @ inner
         cross = 2.0 * self.own @ (self.diagonal - self.own)
         return float((self.own**2).sum() + cross + (product * product.T).sum())
+
+    def _squared_norm_by_rows(self) -> float:
+        """Do the same some rows at a time, without any matrix of as many means as there are."""
+        half, total, n = 0.5 * self.shift @ self.psi - self.mixed, 0.0, self.own.size
+        step = max(1, AT_ONCE // n)
+        for first in range(0, n, step):
+            rows = slice(first, first + step)
+            some = half[rows] @ self.shift.T + self.shift[rows] @ half.T
+            some[np.arange(len(some)), np.arange(first, first + len(some))] += self.own[rows]
+            total += float((some**2).sum())
+        return total
 
     def times(self, vector: Floats) -> Floats:
         """Multiply the covariance of the deviations with a vector, (R',)."""

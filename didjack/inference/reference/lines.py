@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from didjack._typing import Floats, Ints
 from didjack.estimation.kernels import compiled
 from didjack.estimation.kernels.quadratic_forms import axes_on_lines
+from didjack.inference.reference.by_period import ByPeriod
 from didjack.inference.reference.distribution import CANCELLED, Axes, Parts, on_axes
 from didjack.inference.reference.loadings import Loadings
 from didjack.leave_one_out import Replicates
@@ -72,7 +74,7 @@ class Line:
     estimate: Floats
     cross: Floats
     gram: Floats
-    psi: Floats
+    psi: Any
     first: Floats
 
     @classmethod
@@ -101,7 +103,10 @@ class Line:
         """Return the variance of the estimate of a + x b, (L,); zero where it cancels out."""
         found = self.estimate[0] + x * (self.estimate[1] + x * self.estimate[2])
         size = np.abs(self.first[0] + x[:, None] * self.first[1])
-        bound = np.einsum("lq,qr,lr->l", size, self.psi, size)
+        if isinstance(self.psi, ByPeriod):
+            bound = ((size @ self.psi) * size).sum(axis=1)
+        else:
+            bound = np.einsum("lq,qr,lr->l", size, self.psi, size)
         return np.where(found > CANCELLED * bound, found, 0.0)
 
 

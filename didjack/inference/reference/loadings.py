@@ -17,17 +17,23 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from didjack._typing import Floats, Ints
+from didjack.inference.reference.by_period import ByPeriod
 from didjack.inference.reference.distribution import Parts
 from didjack.leave_one_out import Replicates, without
 from didjack.memo import key_of
 
 SIGNS = np.array([1.0, -1.0, -1.0, 1.0])
 """Treated at `time`, control at `time`, treated at `base`, control at `base`."""
+
+
+MOST_DENSE = 2**22
+"""A matrix with more numbers than this, nearly all of which are zero, is not formed."""
 
 
 class Mean(NamedTuple):
@@ -234,15 +240,18 @@ class Means:
         usual = self.usual[cells]
         others = [one for one in (self._among(cells, group) for group in self.changed) if one]
         used = self._used(np.concatenate([usual, *(group.versions for group in others)]))
-        alpha = share @ self._signs(usual, used)
-        everything = np.arange(len(share))
-        self._add_shared(alpha, everything, share, usual, used)
+        alpha = self._count(share, usual, used)
+        self._add_shared(alpha, np.arange(len(share)), share, usual, used)
         for replicates, columns, versions in others:
-            change = self._signs(versions, used) - self._signs(usual[columns], used)
-            own = share[np.ix_(replicates, columns)]
-            alpha[replicates] += own @ change
+            own, before = share[np.ix_(replicates, columns)], usual[columns]
+            if columns.size * used.size <= MOST_DENSE:
+                change = self._signs(versions, used) - self._signs(before, used)
+                alpha[replicates] += own @ change
+            else:
+                alpha[replicates] += self._count(own, versions, used)
+                alpha[replicates] -= self._count(own, before, used)
             self._add_shared(alpha, replicates, own, versions, used)
-            self._add_shared(alpha, replicates, -own, usual[columns], used)
+            self._add_shared(alpha, replicates, -own, before, used)
         row = self.row[used]
         left = self.left[row].T
         beta = np.divide(alpha, left, out=np.zeros(alpha.shape), where=left > 0)
@@ -260,12 +269,14 @@ class Means:
         share : (r, n) how much cells count in some replicates
         versions : (n,) what these cells are
         """
+        if not self.shares:
+            return
         there = np.flatnonzero(versions >= 0)
         of_cells = self.share_of[versions[there]]
         for number in np.unique(of_cells[of_cells != FULLY]).tolist():
             cells = there[(of_cells == number).any(axis=1)]
             own = share[:, cells] * self.shares[number][replicates, None]
-            alpha[replicates] += own @ self._signs(versions[cells], used, number)
+            alpha[replicates] += self._count(own, versions[cells], used, number)
 
     @staticmethod
     def _among(cells: Ints, group: Changed) -> Changed | None:
@@ -282,14 +293,31 @@ class Means:
         mark[self.terms[versions[versions >= 0]]] = True
         return np.flatnonzero(mark)
 
+    def _count(self, share: Floats, versions: Ints, used: Ints, number: int = FULLY) -> Floats:
+        """Return how much each used mean counts in sums of some versions, (r, n) -> (r, q).
+
+        Of their comparisons, those that count by some share, or fully.
+        """
+        if versions.size * used.size <= MOST_DENSE:
+            return share @ self._signs(versions, used, number)
+        some = np.flatnonzero(versions >= 0)
+        at, signs = self._terms(versions[some], used, number)
+        result = np.empty((len(share), used.size))
+        for row, own in zip(result, share[:, some], strict=True):
+            row[:] = np.bincount(at.ravel(), (own[:, None] * signs).ravel(), used.size)
+        return result
+
     def _signs(self, versions: Ints, used: Ints, number: int = FULLY) -> Floats:
         """Return how each used mean counts in some versions, (n, q), fully or by some share."""
-        signs = np.zeros((versions.size, used.size))
-        some = np.flatnonzero(versions >= 0)
-        own = versions[some]
-        at = np.searchsorted(used, self.terms[own])
-        np.add.at(signs, (some[:, None], at), self.signs[own] * (self.share_of[own] == number))
-        return signs
+        some, size = np.flatnonzero(versions >= 0), versions.size * used.size
+        at, signs = self._terms(versions[some], used, number)
+        flat = np.bincount((at + some[:, None] * used.size).ravel(), signs.ravel(), size)
+        return np.asarray(flat.reshape(versions.size, used.size), dtype=np.float64)
+
+    def _terms(self, versions: Ints, used: Ints, number: int) -> tuple[Ints, Floats]:
+        """Return which used means are in some versions, (n, m), and how they count."""
+        signs = self.signs[versions] * (self.share_of[versions] == number)
+        return np.searchsorted(used, self.terms[versions]), signs
 
 
 def _moved(versions: Ints, by: int) -> Ints:
@@ -360,15 +388,23 @@ class Loadings:
 
     def parts(self, v: Floats, kept: Ints) -> Parts:
         """Return second moments with variances v, (H,), of the kept replicates, (R',)."""
-        same = self.period[:, None] == self.period
         own = self.deleted[kept]
         return Parts(
-            psi=(self.weight * v) @ self.weight.T * same,
+            psi=self._psi(v),
             shift=self.beta.deleted[kept] - self.beta.full,
             mixed=v[kept, None] * own[:, self.place] * self.weight.T[kept],
             own=v[kept] * (own**2).sum(axis=1),
             first=self.beta.full,
         )
+
+    def _psi(self, v: Floats) -> Floats | ByPeriod:
+        """Return the covariance of the means' sums, (q, q), which is zero between periods."""
+        if self.period.size**2 <= MOST_DENSE:
+            same = self.period[:, None] == self.period
+            return np.asarray((self.weight * v) @ self.weight.T * same)
+        ends = np.append(np.searchsorted(self.period, self.periods), self.period.size)
+        parts = [self.weight[first:last] for first, last in pairwise(ends)]
+        return ByPeriod(ends, [(part * v) @ part.T for part in parts])
 
     def leverage(self, v: Floats) -> Floats:
         """(H,) share of each cluster in the variance of the estimate under the working model."""

@@ -107,15 +107,16 @@ class Movements:
         for before in range(shape[0]):
             after = before + 1
             untreated = sums.cohorts > sums.periods[after] + anticipation
-            weight = sums.weight[:, untreated].sum(axis=1)
-            cross = sums.cross[:, untreated].sum(axis=1)
-            both = np.flatnonzero((weight[:, before] > 0) & (weight[:, after] > 0))
+            weight, cross = (
+                np.compress(untreated, values[:, :, before : after + 1], axis=1).sum(axis=1)
+                for values in (sums.weight, sums.cross)
+            )
+            both = np.flatnonzero((weight > 0).all(axis=1))
             if both.size < LEAST_CLUSTERS:
                 continue
-            ends = [before, after]
-            mean = cross[both][:, ends] / weight[both][:, ends]
-            weights[before, both] = weight[both, after]
-            change[before, both] = _less_others(mean[:, 1] - mean[:, 0], weight[both, after])
+            mean = cross[both] / weight[both]
+            weights[before, both] = weight[both, 1]
+            change[before, both] = _less_others(mean[:, 1] - mean[:, 0], weight[both, 1])
         return cls(change, weights, np.ones(shape))
 
     @classmethod

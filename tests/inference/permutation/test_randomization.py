@@ -12,6 +12,7 @@ from compare_with_bruteforce import NAMES, draw, lose_rows
 
 import didjack
 from didjack import DataError, InferenceWarning, OptionError, UnknownOptionError, simulate
+from didjack.estimation import relabelled
 
 pytestmark = pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
 
@@ -335,3 +336,18 @@ def test_true_nulls_are_rejected_as_often_as_said(kind):
         agg = fit(df).aggregate("simple")
         rejected += agg.randomization_test(kind, n_permutations=39, seed=seed)["p_value"] <= 0.1
     assert 4 <= rejected <= 22  # 12 are expected, with a standard error of 3.3
+
+
+@pytest.mark.parametrize("case", ["panel", "dr, weights, event study"])
+def test_any_number_at_a_time(case, monkeypatch, capsys):
+    """Results do not depend on how many assignments are estimated at a time; a bar counts all."""
+    options, average, window = CASES[case]
+    agg = fit(data_of(options), **options).aggregate(average, **window)
+    wanted = agg.randomization_test(n_permutations=PERMUTATIONS)
+    assert not capsys.readouterr().err
+    for most in (1, 2**12):
+        monkeypatch.setattr(relabelled, "MOST_AT_ONCE", most)
+        shown = fit(data_of(options), **options, progress=True).aggregate(average, **window)
+        capsys.readouterr()
+        assert shown.randomization_test(n_permutations=PERMUTATIONS) == wanted
+        assert f"/{PERMUTATIONS + 1} " in capsys.readouterr().err

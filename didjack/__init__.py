@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from didjack.results.treatment_timing import timing_plot
     from didjack.subgroups import by
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = [
     "AggregateResult",

@@ -156,7 +156,9 @@ def about_others(level: pd.DataFrame) -> list[str]:
         f"{between(noisy_one, 'CV3, model')} with one, where the placebo test rejects in "
         f"{between(noisy_one, 'placebo')}. With two or more, CV3 itself increases with the noise, "
         "which removes most of the problem. The randomization test rejects in "
-        f"{between(noisy, 'randomization, t')}.",
+        f"{between(noisy, 'randomization, t')}. Of the false rejections, the breakdown value is "
+        f"below the true ratio in {between(noisy_one, 'breakdown')} with one treated cluster, and "
+        f"in {between(noisy, 'breakdown')} with 2 to 5.",
     ]
 
 

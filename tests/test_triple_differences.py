@@ -186,6 +186,21 @@ def test_what_tables_and_figures_say(df):
     np.testing.assert_allclose(clusters["treated_share"], want)
 
 
+def test_joint_draws_have_the_distribution_of_each_statistic(df):
+    """Shocks that are simulated, of both kinds of rows, and those of the integral are the same."""
+    event = ddd(df, control_group="notyettreated").aggregate("event")
+    coefficients = event._coefficients
+    some = [position for position, label in enumerate(event.coef().index) if label in (-1, 0, 1, 2)]
+    weights = np.eye(len(event.coef()))[some]
+    draws = coefficients._joint_reference(weights)
+    critical = draws.single.critical_value(0.05)
+    share = (draws.statistic > critical).mean(axis=0)
+    np.testing.assert_allclose(share, 0.05, atol=4 * np.sqrt(0.05 * 0.95 / draws.n_draws))
+    assert critical.min() > 2.0
+    single = event.tidy(joint=True)
+    assert (single["joint_low"] <= single["conf_low"] + 1e-12).all()
+
+
 def test_permuted_clusters_are_those_of_another_table(df):
     """Clusters exchange their enabling dates, with all of their units."""
     some = df[df["cluster"].isin([1, 2, 3, 4, 5, 6]) | (df["cohort"] > 0)]

@@ -212,6 +212,8 @@ def plan_cells(
 
 def cohorts_there(present: Bools, kinds: int) -> Bools:
     """Return which classes, (C,), are of a cohort with rows."""
+    if kinds == 1:
+        return np.asarray(present.any(axis=1))
     some = present.reshape(-1, kinds * present.shape[1]).any(axis=1)
     return np.repeat(some, kinds)
 

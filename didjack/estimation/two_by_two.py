@@ -93,7 +93,7 @@ class TwoByTwo:
             if cell.comparisons[number].sizes is None:
                 lost = self._empty_comparison(number, self._comparison(cell, number))
                 code = np.where(code == OK, lost, code)
-        if cell.sizes:
+        if len(cell.comparisons) > 1 and cell.sizes:
             code = np.where(code == OK, self._without_cohorts(cell), code)
         return code
 
@@ -197,17 +197,17 @@ class TwoByTwo:
             ]
         att = contrasts[0][:, of_time] - contrasts[-1][:, of_base]
         failed, column = self._failures(comparison)
-        share, counts = self.share(group, into.cells, group.members), np.ones(1, dtype=bool)
+        before, share = into.code[:, members], self.share(group, into.cells, group.members)
+        asked = before == OK
         if share is not None:
             share = share[replicates]
-            counts = share > 0
-        before = into.code[:, members]
-        code = np.where((before == OK) & counts, failed[replicates][:, None], before)
-        new = (code == SINGULAR) & (before == OK)
+            asked &= share > 0
+        code = np.where(asked, failed[replicates][:, None], before)
+        new = asked & (code == SINGULAR)
         into.column[:, members] = np.where(
             new, column[replicates][:, None], into.column[:, members]
         )
-        trimmed = (code == OK) & ~np.isfinite(att) & counts
+        trimmed = asked & (code == OK) & ~np.isfinite(att)
         into.code[:, members] = np.where(trimmed, OVERLAP, code)
         into.att[:, members] = group.added(into.att[:, members], att, share)
         if self._drop:

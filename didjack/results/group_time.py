@@ -56,8 +56,8 @@ __all__ = ["AggregateResult", "GroupTimeResult"]
 class GroupTimeResult(Result):
     """ATT(g,t) of every cohort g and period t, with their covariance.
 
-    Returned by `csdid`. `tidy()` has one row for each cohort and period; `aggregate()` aggregates
-    them.
+    Returned by `csdid` and `ddd`. `tidy()` has one row for each cohort and period; `aggregate()`
+    aggregates them.
     """
 
     def _on(self, fit: Fit) -> GroupTimeResult:
@@ -96,7 +96,8 @@ class GroupTimeResult(Result):
     def cells(self) -> pd.DataFrame:
         """Each 2x2 comparison: group, time, base_period, n_treated, n_comparison, estimate, status.
 
-        Counts are of units on a balanced panel, otherwise of rows in both periods. With
+        Counts are of units on a balanced panel, otherwise of rows in both periods; in triple
+        differences of the eligible, and of all others that they are compared with. With
         ``collinear="drop"`` also dropped, the covariates that were left out.
 
         Examples

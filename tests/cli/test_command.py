@@ -1,11 +1,14 @@
 """The command line: files, errors and exit codes, and that it gives what Python gives."""
 
 import bz2
+import contextlib
 import gzip
 import inspect
+import io
 import os
 import pkgutil
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -232,14 +235,12 @@ def test_one_treated_cluster_has_placebos():
 
 
 def replicate(folder, *arguments):
-    """Run the script of a folder, as a reader does."""
-    return subprocess.run(
-        [sys.executable, f"{folder}/replicate.py", *arguments],
-        capture_output=True,
-        check=False,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"},
-    )
+    """Run the script of a folder, and return what it prints."""
+    script, printed = f"{folder}/replicate.py", io.StringIO()
+    with pytest.MonkeyPatch.context() as patched, contextlib.redirect_stdout(printed):
+        patched.setattr(sys, "argv", [script, *arguments])
+        runpy.run_path(script, run_name="__main__")
+    return printed.getvalue()
 
 
 def test_the_folder_repeats_itself(df):
@@ -247,20 +248,21 @@ def test_the_folder_repeats_itself(df):
     table.to_csv("switched.csv", index=False)
     options = ["--covariates", "~ x1", "--method", "reg", "--alpha", "0.1", "--aggregate", "event"]
     run("fit", "switched.csv", *SWITCHED, "--cluster", "cluster", *options, *MORE, "--out", "out")
-    done = replicate("out")
-    assert done.returncode == 0, done.stderr
-    assert "All numbers of estimates.csv are found again." in done.stdout
-    assert "Randomization test of the overall ATT" in done.stdout
+    printed = replicate("out")
+    assert "All numbers of estimates.csv are found again." in printed
+    assert "Randomization test of the overall ATT" in printed
     versions = Path("out/requirements.txt").read_text()
     assert f"didjack=={didjack.__version__}\n" in versions
     assert f"pandas=={pd.__version__}\n" in versions
     # Another table, or other numbers, are noticed.
     table.assign(y=table["y"] + 1).to_csv("other.csv", index=False)
-    assert "is not the table of this folder" in replicate("out", "other.csv").stderr
+    with pytest.raises(SystemExit, match="is not the table of this folder"):
+        replicate("out", "other.csv")
     stored = pd.read_csv("out/estimates.csv")
     stored.loc[0, "estimate"] += 1e-6
     stored.to_csv("out/estimates.csv", index=False)
-    assert "AssertionError" in replicate("out").stderr
+    with pytest.raises(AssertionError, match="values are different"):
+        replicate("out")
 
 
 # ---- arguments ----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from small_panels import regression as fit
 import didjack
 from didjack.estimation.fit import Fit
 from didjack.reporting.plots.axes import BEFORE
+from didjack.reporting.plots.points import Finish
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::didjack.InferenceWarning")
 
@@ -249,9 +250,11 @@ def test_a_second_estimator_is_estimated_once(drawn, monkeypatch):
 @pytest.mark.parametrize("kind", ["coefficients", "replicates", "variance"])
 def test_labels_of_axes(drawn, kind):
     event = drawn[1].aggregate("event")
-    ax = event.plot(kind=kind, xlabel="years since $g$", ylabel="")
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("years since $g$", "")
+    ax = event.plot(kind=kind, xlabel="years since the law", ylabel="")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("years since the law", "")
     render(ax)
+    assert Finish(xlabel="$g$").x("") == "$g$"  # users may write mathematics
+    assert Finish().x("$g$") == r"\$g\$"  # names have none
     panels = drawn[1].plot(ylabel="effect on log homicides")
     assert panels[0].figure.get_supylabel().startswith("effect on log homicides")
 

@@ -194,7 +194,9 @@ def test_least_draws_and_largest_seed():
     two = didjack.csdid(df, **NAMES, vcov="bootstrap", n_boot=2, seed=2**64 - 1)
     assert two.tidy()["std_error"].notna().sum() > 6
     assert two.tidy()["status"].str.contains("ok|no variation").all()
-    two.confint(joint=True)
+    with pytest.raises(didjack.OptionError, match="too small for a simultaneous band from 2 draws"):
+        two.confint(joint=True)
+    assert two.confint(alpha=0.4, joint=True).notna().any(axis=None)
 
 
 def test_influence_speaks_of_itself():

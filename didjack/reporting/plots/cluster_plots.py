@@ -310,7 +310,7 @@ def draw_permutations(
     ax.axvline(-actual, color=AFTER, lw=1.0, ls="--", zorder=3, label=label)
     ax.set_xlabel(_wrapped(ax, finish, words.axis))
     ax.set_ylabel(finish.y(words.counted))
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
     top = 1.05 * float(np.max(counts, initial=1.0))
     ax.set_ylim(0.0, top, auto=True)
     bars = np.column_stack([edges[:-1], np.zeros(counts.size), edges[1:], counts])

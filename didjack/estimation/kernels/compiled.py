@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, ParamSpec, TypeVar, cast
@@ -17,6 +15,7 @@ import numpy as np
 from numba.core import caching
 
 from didjack.errors import DidjackWarning, warn
+from didjack.imports import collection_paused
 
 # ---- compile -------------------------------------------------------------------------------------
 
@@ -161,23 +160,6 @@ def _tell() -> None:
             "before importing didjack",
             DidjackWarning,
         )
-
-
-@contextmanager
-def collection_paused() -> Iterator[None]:
-    """Keep Python from looking for garbage.
-
-    It looks after every so many new objects. A compiler makes millions, which are in use until it
-    is done, so that the search takes a seventh of the time and finds little.
-    """
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def jit(function: Callable[P, R]) -> Callable[P, R]:

@@ -44,3 +44,4 @@ def warmup() -> None:
                     for vcov in ("analytic", "bootstrap"):
                         study.with_options(vcov=vcov).tidy(joint=True)
                     result.aggregate("simple").randomization_test(n_permutations=9)
+        study.trend_sensitivity()

@@ -15,6 +15,7 @@ import numpy as np
 from numba.core import caching
 
 from didjack.errors import DidjackWarning, warn
+from didjack.imports import collection_paused
 
 # ---- compile -------------------------------------------------------------------------------------
 
@@ -169,6 +170,7 @@ def jit(function: Callable[P, R]) -> Callable[P, R]:
     compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
     if compiled is not function:  # which it is where NUMBA_DISABLE_JIT is set
         compiled._cache = DiskCache(function)  # noqa: SLF001 (numba's `cache=True` does the same)
+        compiled.compile = collection_paused()(compiled.compile)
     return cast(Callable[P, R], compiled)
 
 

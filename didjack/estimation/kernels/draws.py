@@ -17,27 +17,13 @@ BLOCK = 16
 
 
 @jit
-def word(seed: Any, draw: int, position: int) -> Any:
-    """Return 64 random bits, a function of the seed, the draw and a position in it."""
-    stream = mix(seed + np.uint64(draw) * np.uint64(GAMMA))
-    return mix(stream + np.uint64(position) * np.uint64(GAMMA))
-
-
-@jit
-def weight(points: Floats, seed: Any, draw: int, group: int) -> Any:
-    """Return the random weight of a group in a draw: -1 or 1, or one of six points."""
-    if points.size == 2:
-        bit = (word(seed, draw, group >> 6) >> np.uint64(group & 63)) & np.uint64(1)
-        return points[1] if bit else points[0]
-    uniform = np.float64(word(seed, draw, group) >> np.uint64(11)) / 9007199254740992.0
-    return points[int(6.0 * uniform)]
-
-
-@jit
 def sum_draws(
     lo: int, hi: int, influence: Floats, seed: Any, points: Floats, draws: Floats
 ) -> None:
     """Add up the weighted influence of all groups in draws lo:hi.
+
+    A weight is a function of the seed, the draw and the group: one of 64 random bits, or the top
+    bits as a number between 0 and 1.
 
     Parameters
     ----------
@@ -47,11 +33,18 @@ def sum_draws(
         Zeros, filled in.
     """
     n_groups, m = influence.shape
+    binary = points.size == 2
     for first in range(lo, hi, BLOCK):
         last = min(first + BLOCK, hi)
         for g in range(n_groups):
+            place = np.uint64(g >> 6 if binary else g) * np.uint64(GAMMA)
             for b in range(first, last):
-                v = weight(points, seed, b, g)
+                bits = mix(mix(seed + np.uint64(b) * np.uint64(GAMMA)) + place)
+                if binary:
+                    at = np.int64((bits >> np.uint64(g & 63)) & np.uint64(1))
+                else:
+                    at = np.int64(6.0 * (np.float64(bits >> np.uint64(11)) / 9007199254740992.0))
+                v = points[at]
                 for j in range(m):
                     draws[b, j] += v * influence[g, j]
 
@@ -88,7 +81,8 @@ def shocked(  # noqa: PLR0913 (a kernel is given arrays)
         u, into = shocks[b], square[b]
         for q in range(z.size):
             z[q] = 0.0
-            for h in range(u.shape[1]):
+        for h in range(u.shape[1]):
+            for q in range(z.size):
                 z[q] += weight[q, h] * u[period[q], h]
         for m in range(len(into)):
             total, middle = 0.0, 0.0
@@ -100,8 +94,9 @@ def shocked(  # noqa: PLR0913 (a kernel is given arrays)
                 for j in range(n):
                     deviation[j] += shift[k, j] * value
             for k in range(own_start[m], own_start[m + 1]):
+                row = u[own_period[k]]
                 for j in range(n):
-                    deviation[j] -= own[k, j] * u[own_period[k], kept[j]]
+                    deviation[j] -= own[k, j] * row[kept[j]]
             for j in range(n if centre_on_mean else 0):
                 middle += deviation[j]
             for j in range(n):

@@ -29,7 +29,7 @@ MOST_NUMBERS = 2e7
 MOST_WORK = 2e10
 """Designs in which that takes more multiplications use t and F, which serve as well with so many
 clusters."""
-AT_ONCE = 2**18
+AT_ONCE = 2**19
 """So many normals are drawn at a time."""
 GRID = 96
 

@@ -186,8 +186,6 @@ def _less_others(values: Floats, weight: Floats) -> Floats:
 
 def working_variance(sums: PeriodSums, movements: Movements) -> Floats:
     """Return v(n_h), (H,), positive; only its proportions matter."""
-    optimize = load("scipy.optimize")
-
     number = effective_rows(sums)
     movement = movements.squares()
     known = ~np.isnan(movement)
@@ -195,6 +193,7 @@ def working_variance(sums: PeriodSums, movements: Movements) -> Floats:
     sizes = number[~np.isnan(number)]
     if known.sum() < LEAST_CLUSTERS or np.ptp(sizes) <= 1e-12 * sizes.max():
         return ones
+    optimize = load("scipy.optimize")
     regressors = np.column_stack([ones, 1.0 / number])
     (a, b), _ = optimize.nnls(regressors[known], movement[known])
     if not a + b > 0:

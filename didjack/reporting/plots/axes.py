@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from didjack.imports import load
 from didjack.options import must_be
 from didjack.wording import encodable
 
@@ -39,6 +40,7 @@ def new_figure(width: float, height: float) -> Figure:
         from matplotlib.figure import Figure
 
         return Figure(figsize=(width, height), layout="constrained")
+    load("matplotlib.pyplot")
     import matplotlib.pyplot as plt
 
     return plt.figure(figsize=(width, height), layout="constrained")

@@ -204,7 +204,7 @@ print(len({f.__module__ for f in compiled if "unicode" in f.__module__ or "sort"
 OF_A_FIT = ["add_others", "stratum_sums"]
 OF_A_STUDY = [
     *("add_others", "add_products", "integrate", "linear_influence", "mix", "moments", "ql_steps"),
-    *("shocked", "solve_branch", "stratum_sums", "sum_draws", "tridiagonalise", "weight", "word"),
+    *("shocked", "solve_branch", "stratum_sums", "sum_draws", "tridiagonalise"),
 ]
 
 

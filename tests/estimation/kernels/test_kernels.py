@@ -42,9 +42,9 @@ KERNELS = {
     name: value
     for module in MODULES
     for name, value in vars(module).items()
-    if isinstance(value, Dispatcher) and name not in ("word", "weight", "sum_draws")
+    if isinstance(value, Dispatcher) and name != "sum_draws"
 }
-"""Those of the multiplier bootstrap are tested with it."""
+"""That of the multiplier bootstrap is tested with it."""
 CASES = {}
 LIMIT = np.log(logit.TRIM / (1 - logit.TRIM))
 

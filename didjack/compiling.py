@@ -45,3 +45,8 @@ def warmup() -> None:
                         study.with_options(vcov=vcov).tidy(joint=True)
                     result.aggregate("simple").randomization_test(n_permutations=9)
         study.trend_sensitivity()
+        # So many rows that logits without a cluster are expanded, and dummies that may be dropped.
+        many = repeated_cross_section(
+            **covariates, n_clusters=50, cluster_size=120, n_periods=3, cohorts=[2], seed=1
+        )
+        csdid(many, panel=False, xformla="~ x1 + x2", collinear="drop", **names).coef()

@@ -326,5 +326,9 @@ def test_missing_eligibility_is_an_incomplete_row(data):
 
 
 def test_only_csdid_does_without(df):
-    with pytest.raises(didjack.UnknownOptionError, match="unknown option 'pname'"):
-        didjack.csdid(df, **NAMES, **ID, pname="eligible")
+    message = "unknown option 'pname' .triple differences are estimated by ddd"
+    for pname in ("eligible", None):
+        with pytest.raises(didjack.UnknownOptionError, match=message):
+            didjack.csdid(df, **NAMES, **ID, pname=pname)
+    with pytest.raises(didjack.UnknownOptionError, match="pname is required"):
+        ddd(df, pname=None)

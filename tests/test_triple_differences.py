@@ -274,6 +274,11 @@ def test_controls_without_eligible_or_without_other_units(df):
     assert table.loc[3, 5] == "no other control units"
 
 
+def test_cohorts_that_only_the_eligible_have(df):
+    with pytest.raises(didjack.DataError, match="also for units that are not eligible"):
+        ddd(df.assign(cohort=df["cohort"] * df["eligible"]))
+
+
 def test_a_period_without_eligible_rows(data):
     df = data["rcs"]
     gone = (df["cohort"] == 0) & (df["eligible"] == 1) & (df["period"] == 4)

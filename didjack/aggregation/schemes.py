@@ -16,7 +16,6 @@ from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import numpy as np
-import pandas as pd
 
 from didjack._typing import Bools, Floats, Ints
 from didjack.errors import OptionError
@@ -244,18 +243,24 @@ def _items(name: str, what: str, given: Any) -> list[Any]:
     if isinstance(given, (str, dict)) or not isinstance(given, Iterable):
         raise must_be(name, f"a list of {what}", given)
     items = [_scalar(one) for one in given]
-    if not items or any(
-        isinstance(one, bool) or not pd.api.types.is_hashable(one) for one in items
-    ):
+    if not items or any(isinstance(one, bool) or not _hashable(one) for one in items):
         raise must_be(name, f"a list of {what}, one at least", given)
     return items
 
 
 def _scalar(value: Any) -> Any:
-    """Return a number or date of NumPy as one of Python or pandas."""
+    """Return a number or date of NumPy as one of Python."""
     if isinstance(value, np.datetime64):
-        return pd.Timestamp(value)
+        value = value.astype("datetime64[us]")  # nanoseconds would be numbers
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _check_known(name: str, chosen: Sequence[Any], known: Sequence[Any]) -> None:

@@ -297,6 +297,13 @@ def test_results_that_do_not_go_together(number):
         didjack.difference(a, b)
 
 
+def test_periods_of_two_types_are_named(df, results):
+    years = {t: pd.Period(2000 + t, freq="Y") for t in df["period"].unique()}
+    other = fit(df.assign(period=df["period"].map(years), cohort=df["cohort"].map(years)))
+    with pytest.raises(didjack.OptionError, match=r"a are numbers, those of b period\[[YA]-DEC\]"):
+        didjack.difference(results[0], other)
+
+
 def test_arguments_that_are_not_allowed(df, results, studies):
     a, b = results
     done = didjack.difference(a, b)

@@ -29,6 +29,9 @@ ALIASES = {
 }
 """Names of options, and what these are called here."""
 
+ELSEWHERE = {"pname": " (triple differences are estimated by ddd())"}
+"""Options that another function has."""
+
 
 class Renamed(NamedTuple):
     """A parameter that had another name.

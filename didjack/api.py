@@ -334,4 +334,8 @@ def ddd(
     >>> print(f"{overall['estimate']:.2f} ({overall['std_error']:.2f})")
     0.69 (0.26)
     """
+    if pname is None:
+        raise UnknownOptionError(
+            "pname is required: the 0/1 column of eligible units; or use csdid"
+        )
     return _estimate(**locals())

@@ -14,7 +14,7 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_args, get_orig
 import numpy as np
 
 from didjack._typing import Floats
-from didjack.aliases import ALIASES, RENAMED, VALUE_ALIASES
+from didjack.aliases import ALIASES, ELSEWHERE, RENAMED, VALUE_ALIASES
 from didjack.errors import OptionError, UnknownOptionError, warn_deprecated
 from didjack.wording import brief, did_you_mean, name_some, nearest
 
@@ -152,7 +152,10 @@ def reject_unknown(unknown: Mapping[str, object], allowed: Iterable[str]) -> Non
     if not unknown:
         return
     allowed = list(allowed)
-    hints = [f"{name!r}" + did_you_mean(nearest(name, allowed, ALIASES)) for name in unknown]
+    hints = [
+        f"{name!r}" + (ELSEWHERE.get(name) or did_you_mean(nearest(name, allowed, ALIASES)))
+        for name in unknown
+    ]
     what = "unknown option" + ("s " if len(hints) > 1 else " ") + ", ".join(hints)
     listed = f"allowed: {', '.join(allowed)}" if allowed else "there are none"
     raise UnknownOptionError(f"{what}; {listed}")
@@ -164,8 +167,9 @@ def validate_keywords(function: Callable[P, R]) -> Callable[P, R]:
     The function keeps its signature, in which type checkers see the same.
     """
     parameters = inspect.signature(function).parameters
-    named = [name for name in parameters if name != "self"]
-    required = [name for name, one in parameters.items() if one.default is one.empty]
+    passed_on = [name for name, one in parameters.items() if one.kind is one.VAR_KEYWORD]
+    named = [name for name in parameters if name != "self" and name not in passed_on]
+    required = [name for name in parameters if _required(parameters[name])]
 
     @wraps(function)
     def call(*args: P.args, **options: P.kwargs) -> R:
@@ -174,7 +178,8 @@ def validate_keywords(function: Callable[P, R]) -> Callable[P, R]:
                 options[new] = options.pop(old)
                 if since:
                     warn_deprecated(f"{old}=", f"{new}=", since)
-        reject_unknown({k: v for k, v in options.items() if k not in named}, named)
+        if not passed_on:
+            reject_unknown({k: v for k, v in options.items() if k not in named}, named)
         given = {*list(parameters)[: len(args)], *options}
         missing = [name for name in required if name not in given]
         if missing:
@@ -183,6 +188,10 @@ def validate_keywords(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **options)
 
     return call
+
+
+def _required(parameter: inspect.Parameter) -> bool:
+    return parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
 
 
 def must_be(name: str, what: str, value: object, hint: str = "") -> OptionError:

@@ -6,14 +6,15 @@ from typing import Any
 
 from didjack.api import csdid
 from didjack.errors import DataError, OptionError, SampleWarning, warn
-from didjack.options import check_column, must_be
+from didjack.options import check_column, must_be, validate_keywords
 from didjack.results.groups import GroupResults
-from didjack.wording import brief, label_text, name_some, plural
+from didjack.wording import brief, label_text, name_some, one_line, plural
 
 MOST_GROUPS = 50
 """A column with more values than this is no column of groups."""
 
 
+@validate_keywords
 def by(
     data: Any,
     column: str,
@@ -43,7 +44,8 @@ def by(
     Returns
     -------
     GroupResults
-        A mapping from names such as ``"sex = f"`` to results, in the order of the values, with
+        A mapping from names such as ``"sex = f"`` to results, in the order of the values (or of
+        categories that are ordered), with
         ``aggregate()``, ``tidy()`` and ``equality_test()``; `etable` and `coefplot` take it as it
         is, and so does `difference` if there are two groups.
 
@@ -82,44 +84,51 @@ def by(
         frame = nw.from_native(data)
     except TypeError as error:
         raise must_be("data", "a pandas, polars or pyarrow table, or a lazy one", data) from error
+    except nw.exceptions.DuplicateError as error:
+        raise DataError(f"data has several columns of the same name: {one_line(error)}") from error
     if column not in frame.collect_schema().names():
         listed = name_some(frame.collect_schema().names(), 12)
         raise DataError(f"column {column!r} is not in the data; there are {listed}")
     values = _values(frame.lazy().select(nw.col(column)), column)
     if options.get("panel", True) and idname in frame.collect_schema().names():
         _check_units(frame, column, str(idname))
-    results = tuple(
-        csdid(
-            frame.filter(nw.col(column) == value).to_native(),
-            yname,
-            tname,
-            gname,
-            idname,
-            xformla,
-            **options,
-        )
-        for value in values
-    )
-    return GroupResults(column, tuple(values), results)
+    results = []
+    for value in values:
+        rows = frame.filter(nw.col(column) == value).to_native()
+        try:
+            results.append(csdid(rows, yname, tname, gname, idname, xformla, **options))
+        except DataError as error:
+            raise type(error)(f"{column} = {label_text(value)}: {error}") from error
+    return GroupResults(column, tuple(values), tuple(results))
 
 
 def _values(column: Any, name: str) -> list[Any]:
     """Return the values of a column, sorted, or raise."""
     import narwhals as nw
 
-    counts = column.group_by(name, drop_null_keys=False).agg(nw.len().alias("n rows")).collect()
+    kind = column.collect_schema()[name]
+    try:
+        counts = column.group_by(name, drop_null_keys=False).agg(nw.len().alias("n rows")).collect()
+    except TypeError as error:  # lists have no hash
+        raise DataError(
+            f"column {name!r} has values of type {kind}; groups need single ones"
+        ) from error
     rows = list(counts.iter_rows())
     missing = sum(n for value, n in rows if value is None or value != value)
     values = [value for value, _ in rows if not (value is None or value != value)]
     if not 1 < len(values) <= MOST_GROUPS:
-        listed = name_some(map(label_text, values), 3)
+        listed = f" ({name_some(map(label_text, values), 3)})" if values else ""
         raise DataError(
-            f"column {name!r} has {plural(len(values), 'value')} ({listed}); groups need 2 to "
+            f"column {name!r} has {plural(len(values), 'value')}{listed}; groups need 2 to "
             f"{MOST_GROUPS}"
             + ("" if len(values) < 2 else ": cut it into classes, such as with pandas.cut")
         )
     if missing:
-        warn(f"{plural(missing, 'row')} without a value of {name!r} are in no group", SampleWarning)
+        verb = "is" if missing == 1 else "are"
+        text = f"{plural(missing, 'row')} without a value of {name!r} {verb} in no group"
+        warn(text, SampleWarning)
+    if kind == nw.Enum:  # as are ordered categories of pandas
+        return sorted(values, key=list(kind.categories).index)
     try:
         return sorted(values)
     except TypeError as error:

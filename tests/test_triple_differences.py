@@ -274,6 +274,11 @@ def test_controls_without_eligible_or_without_other_units(df):
     assert table.loc[3, 5] == "no other control units"
 
 
+def test_cohorts_that_only_the_eligible_have(df):
+    with pytest.raises(didjack.DataError, match="also for units that are not eligible"):
+        ddd(df.assign(cohort=df["cohort"] * df["eligible"]))
+
+
 def test_a_period_without_eligible_rows(data):
     df = data["rcs"]
     gone = (df["cohort"] == 0) & (df["eligible"] == 1) & (df["period"] == 4)
@@ -326,5 +331,9 @@ def test_missing_eligibility_is_an_incomplete_row(data):
 
 
 def test_only_csdid_does_without(df):
-    with pytest.raises(didjack.UnknownOptionError, match="unknown option 'pname'"):
-        didjack.csdid(df, **NAMES, **ID, pname="eligible")
+    message = "unknown option 'pname' .triple differences are estimated by ddd"
+    for pname in ("eligible", None):
+        with pytest.raises(didjack.UnknownOptionError, match=message):
+            didjack.csdid(df, **NAMES, **ID, pname=pname)
+    with pytest.raises(didjack.UnknownOptionError, match="pname is required"):
+        ddd(df, pname=None)

@@ -175,6 +175,9 @@ def read_bins(given: Any) -> tuple[Bin, ...]:
     what = "pairs of a first and a last event time, such as [(-5, -2), (3, 8)]"
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise must_be("bins", what, given)
+    if isinstance(given, tuple) and len(given) == 2 and all(map(np.isscalar, given)):
+        first, last = given  # one bin, or two of one event time each
+        raise must_be("bins", f"a list, such as [({brief(first)}, {brief(last)})]", given)
     found = sorted(map(_bin, given))
     if not found:
         raise must_be("bins", what, given)
@@ -190,6 +193,8 @@ def read_bins(given: Any) -> tuple[Bin, ...]:
 def _bin(one: Any) -> Bin:
     """Read one bin, or raise."""
     pair = isinstance(one, (tuple, list, np.ndarray)) and len(one) == 2
+    if not (pair or np.isscalar(one)):
+        raise must_be("a bin", "a pair of a first and a last event time", one)
     first, last = one if pair else (one, one)
     for value in (first, last):
         check_event_time("bins", value)
@@ -220,13 +225,15 @@ def read_event_times(given: Any, there: Ints) -> tuple[int, ...]:
 
 
 def read_cohorts(given: Any, cohorts: dict[Any, int]) -> tuple[int, ...]:
-    """Read the cohorts that are chosen, by their labels, or raise.
+    """Read the cohorts that are chosen, by their labels or as tables print these, or raise.
 
     Parameters
     ----------
     cohorts : those that there are: first treated periods on the integer axis, by label
     """
+    printed = {label_text(one): one for one in cohorts}
     items = _items("cohorts", "first treated periods", given)
+    items = [one if one in cohorts else printed.get(label_text(one), one) for one in items]
     _check_known("cohorts", items, list(cohorts))
     return tuple(sorted({cohorts[one] for one in items}))
 
@@ -235,15 +242,31 @@ def _items(name: str, what: str, given: Any) -> list[Any]:
     """Return what is in a list, or raise."""
     if isinstance(given, (str, dict)) or not isinstance(given, Iterable):
         raise must_be(name, f"a list of {what}", given)
-    items = [one.item() if isinstance(one, np.generic) else one for one in given]
-    if not items or any(isinstance(one, (bool, list)) for one in items):
+    items = [_scalar(one) for one in given]
+    if not items or any(isinstance(one, bool) or not _hashable(one) for one in items):
         raise must_be(name, f"a list of {what}, one at least", given)
     return items
 
 
+def _scalar(value: Any) -> Any:
+    """Return a number or date of NumPy as one of Python."""
+    if isinstance(value, np.datetime64):
+        value = value.astype("datetime64[us]")  # nanoseconds would be numbers
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
 def _check_known(name: str, chosen: Sequence[Any], known: Sequence[Any]) -> None:
     """Raise if there is no ATT(g,t) of some of what is chosen."""
-    unknown = [one for one in chosen if one not in known]
+    there = set(known)
+    unknown = [one for one in chosen if one not in there]
     if unknown:
         raise OptionError(
             f"{name} has {len(unknown)} of {plural(len(chosen), 'value')} without any ATT(g,t) "

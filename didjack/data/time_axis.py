@@ -49,6 +49,8 @@ class TimeAxis:
         """Name what the labels are."""
         if self.kind in ("int", "float"):
             return "numbers"
+        if self.kind == "period":
+            return str(self.dtype)
         return f"{self.kind} {self.freq or self.dtype}"
 
     def labels(self, values: Iterable[int] | Ints) -> pd.Index:

@@ -31,7 +31,8 @@ NO_CELLS = {
     1: "no ATT(g,t) can be formed: no cohort has rows before and after a base period, with control "
     "rows in both",
     2: "no triple difference can be formed: no cohort has eligible and other rows before and after "
-    "a base period, with control rows of both in both",
+    "a base period, with control rows of both in both (gname is the period of the cluster, also "
+    "for units that are not eligible)",
 }
 """By how many classes cohorts have."""
 

@@ -292,6 +292,11 @@ def difference(a: Any, b: Any = None, shocks: Shocks = "separate") -> Any:
                 "difference(groups[...], groups[...]), or test all with equality_test()"
             )
         a, b = a.values()
+    if isinstance(a, GroupResults) or isinstance(b, GroupResults):
+        raise OptionError(
+            "groups of by() are given alone, difference(groups), or one result of each, such as "
+            "difference(groups[...], groups[...])"
+        )
     _check_kinds(a, b)
     check_listed("shocks", shocks, get_args(Shocks))
     if shocks == "shared" and a.options.yname != b.options.yname:
@@ -322,8 +327,10 @@ def _check_kinds(a: object, b: object) -> None:
 
 
 def _kind(result: Result) -> str:
-    scheme = result._scheme
-    return "ATT(g,t)" if scheme is None else f"of type {scheme.name!r}"
+    if not isinstance(result, AggregateResult):
+        return "ATT(g,t)"
+    bins = result.window.bins
+    return f"of type {result.type!r}" + (f" with bins={list(bins)}" if bins else "")
 
 
 def _report(result: Difference) -> None:

@@ -156,7 +156,7 @@ class GroupTimeResult(Result):
             repeated cross sections). With "cell", "group" takes weighted means as well. Both
             agree on a balanced panel with constant weights.
         cohorts : list, optional
-            First treated periods of the cohorts that take part, as in the data.
+            First treated periods of the cohorts that take part, as in the data or as printed.
         event_times : list of int, optional
             Event times that take part.
         bins : list of pairs, optional

@@ -143,6 +143,11 @@ def test_cohorts_are_named_as_in_the_data(df):
     found = fit(dates).aggregate("simple", cohorts=[pd.Timestamp("2003-01-01"), years[6]])
     want = fit(df).aggregate("simple", cohorts=[3, 6])
     assert found.overall["estimate"] == pytest.approx(want.overall["estimate"])
+    printed = fit(dates).aggregate("simple", cohorts=["2003-01-01", "2006-01-01"])
+    of_numpy = np.array([years[3], years[6]], dtype="datetime64[ns]")
+    assert printed.window == found.window
+    assert fit(dates).aggregate("simple", cohorts=of_numpy).window == found.window
+    assert fit(df).aggregate("simple", cohorts=["3", 6]).window == want.window
     text = str(didjack.etable([found, fit(dates).aggregate("simple")]))
     assert re.search(r"Cohorts +2003-01-01, 2006-01-01 +all", text)
 
@@ -161,7 +166,10 @@ def test_cohorts_are_named_as_in_the_data(df):
         ("event", {"bins": [(0, 2), (2, 3)]}, "bins overlap: (0, 2) and (2, 3) have event time 2"),
         ("event", {"bins": [(-1, 1)]}, "bins: (-1, 1) has event times before and after treatment"),
         ("event", {"bins": [(1, 0)]}, "a bin must be two whole numbers, the first not above"),
-        ("event", {"bins": [(0, 1, 2)]}, "bins must be numbers; got (0, 1, 2)"),
+        ("simple", {"cohorts": [pd.NA, 3]}, "cohorts has 1 of 2 values without any ATT(g,t) here:"),
+        ("simple", {"cohorts": np.array([[3, 4]])}, "cohorts must be a list of first treated per"),
+        ("event", {"bins": (0, 2)}, "bins must be a list, such as [(0, 2)]; got (0, 2)"),
+        ("event", {"bins": [(0, 1, 2)]}, "a bin must be a pair of a first and a last event time"),
         ("event", {"bins": [(0, "2")]}, "bins must be numbers; got '2'"),
         ("event", {"bins": "all"}, "bins must be pairs of a first and a last event time"),
         ("event", {"bins": []}, "bins must be pairs of a first and a last event time"),

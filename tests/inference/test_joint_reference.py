@@ -147,6 +147,17 @@ def test_wider_bands_for_coefficients_with_fewer_clusters():
     assert all(np.isfinite(list(values.values())))
 
 
+def test_p_values_of_small_statistics(few):
+    """They are shares of draws as any others, also where all of the leads are below one."""
+    average = fit(few).aggregate("event")
+    joint = average._coefficients._joint_reference(np.eye(len(average.coef()))[:3])
+    some = joint.statistic[:500]
+    p_values = [joint.single.take(np.full(500, m)).p_value(some[:, m]) for m in range(3)]
+    smallest = np.min(p_values, axis=0)
+    np.testing.assert_allclose(joint.smallest_p[:500], smallest, rtol=0.02, atol=2e-3)
+    assert (smallest > joint.single.p_value(np.ones(3)).max()).any()
+
+
 def test_same_seed_same_numbers(few):
     one, other = (fit(few).aggregate("event") for _ in range(2))
     assert one.wald_test([0, 1])["p_value"] == other.wald_test([0, 1])["p_value"]

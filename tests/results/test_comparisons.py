@@ -297,14 +297,25 @@ def test_results_that_do_not_go_together(number):
         didjack.difference(a, b)
 
 
+def test_periods_of_two_types_are_named(df, results):
+    years = {t: pd.Period(2000 + t, freq="Y") for t in df["period"].unique()}
+    other = fit(df.assign(period=df["period"].map(years), cohort=df["cohort"].map(years)))
+    with pytest.raises(didjack.OptionError, match=r"a are numbers, those of b period\[[YA]-DEC\]"):
+        didjack.difference(results[0], other)
+
+
 def test_arguments_that_are_not_allowed(df, results, studies):
     a, b = results
     done = didjack.difference(a, b)
     other = fit(df, yname="x1").aggregate("event")
     apart = [fit(df[(df["cluster"] % 2 == k)]) for k in (0, 1)]
+    binned = a.aggregate("event", bins=[(0, 1)])
+    groups = didjack.by(df, "sex", **NAMES, est_method="reg")
     for arguments, message in [
         ((a, studies[1]), "a is ATT(g,t), b of type 'event'"),
         ((a.aggregate("group"), studies[1]), "a is of type 'group', b of type 'event'"),
+        ((binned, studies[1]), "a is of type 'event' with bins=[(0, 1)], b of type 'event'"),
+        ((groups, "shared"), "groups of by() are given alone, difference(groups), or one result"),
         ((done, b), "a is a difference already"),
         ((a, 3), "b must be a result of csdid() or aggregate(); got 3"),
         ((a, b, "common"), "shocks must be one of 'separate', 'shared'; got 'common'"),
@@ -416,6 +427,8 @@ def test_columns_that_are_no_groups(df):
     late = df.assign(late=df["period"] > 3)
     many = df.assign(x=df["id"])
     alone = df.assign(one="a")
+    listed = df.assign(sex=[[one] for one in df["sex"]])
+    twice = pd.concat([df, df[["sex"]]], axis=1)
     mixed = df.assign(sex=df["sex"].astype(object).where(df["id"] % 3 > 0, 3))
     for data, column, error, message in [
         (df, "height", didjack.DataError, "column 'height' is not in the data; there are"),
@@ -425,12 +438,28 @@ def test_columns_that_are_no_groups(df):
         (alone, "one", didjack.DataError, "column 'one' has 1 value (a); groups need 2 to 50"),
         (late, "late", didjack.DataError, "column 'late' varies within 96 units of 'id' (first: "),
         (mixed, "sex", didjack.DataError, "column 'sex' has values of several types"),
+        (listed, "sex", didjack.DataError, "column 'sex' has values of type Object; groups need"),
+        (twice, "sex", didjack.DataError, "data has several columns of the same name"),
         (5, "sex", didjack.OptionError, "data must be a pandas, polars or pyarrow table"),
     ]:
         with pytest.raises(error, match=re.escape(message)):
             didjack.by(data, column, **NAMES)
     with pytest.raises(didjack.UnknownOptionError, match="unknown option 'methd'"):
         didjack.by(df, "sex", **NAMES, methd="reg")
+    with pytest.raises(didjack.UnknownOptionError, match="yname, tname, gname are required"):
+        didjack.by(df, "sex")
+
+
+def test_the_group_that_cannot_be_estimated_is_named(df):
+    message = "sex = m: gname 'cohort': no treated cohort is left"
+    with pytest.raises(didjack.DataError, match=message):
+        didjack.by(df[(df["sex"] == "f") | (df["cohort"] == 0)], "sex", **NAMES)
+
+
+def test_groups_have_the_order_of_ordered_categories(df):
+    age = pd.cut(df["id"] % 3, [-1, 0, 1, 2], labels=["young", "middle", "aged"])
+    groups = didjack.by(df.assign(age=age), "age", **NAMES, est_method="reg")
+    assert groups.levels == ("young", "middle", "aged")
 
 
 def test_rows_without_a_group_are_in_none(df, results):

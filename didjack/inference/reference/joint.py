@@ -32,6 +32,8 @@ clusters."""
 AT_ONCE = 2**19
 """So many normals are drawn at a time."""
 GRID = 96
+SMALL = np.log([0.01, 0.03, *np.arange(0.1, 1.0, 0.1)])
+"""Logs of absolute t statistics below one."""
 
 
 class JointTargets(NamedTuple):
@@ -167,13 +169,13 @@ class JointReference:
     def smallest_p(self) -> Floats:
         """(B,) the smallest p-value of a single coefficient, which is exact up to interpolation.
 
-        Between `GRID` points, log p is nearly linear in log |t|. Values of |t| below the first
-        one, 1, are of no interest here.
+        Between the points, `SMALL` ones and `GRID` from 1 on, log p is nearly linear in log |t|.
         """
-        grid = np.linspace(0.0, np.log(max(2.0, self.statistic.max())), GRID)
+        large = np.linspace(0.0, np.log(max(2.0, self.statistic.max())), GRID)
+        grid = np.concatenate([SMALL, large])
         n_targets = self.statistic.shape[1]
-        single = self.single.take(np.repeat(np.arange(n_targets), GRID))
-        p_values = single.p_value(np.tile(np.exp(grid), n_targets)).reshape(n_targets, GRID)
+        single = self.single.take(np.repeat(np.arange(n_targets), grid.size))
+        p_values = single.p_value(np.tile(np.exp(grid), n_targets)).reshape(n_targets, grid.size)
         log_p, log_t = np.log(np.maximum(p_values, 1e-300)), np.log(self.statistic)
         found = [np.interp(log_t[:, m], grid, log_p[m]) for m in range(n_targets)]
         return np.asarray(np.exp(np.min(found, axis=0)))

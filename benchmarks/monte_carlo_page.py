@@ -31,7 +31,7 @@ BROKEN = ("noisier", "neighbours", "treated neighbours")
 """In these designs the working model does not hold: clusters differ, or are not independent."""
 WANTED = (3.0, 7.0)
 NOT_RUN = "(not run)"
-NO_LARGEST_T = "The default pre-test, that by the largest t, has not been run on these designs yet."
+NO_LARGEST_T = "The default pre-test, by the largest |t|, has not been run on these designs yet."
 WIDE = 130
 
 
@@ -149,8 +149,8 @@ def about_others(level: pd.DataFrame) -> list[str]:
         f"**Correlated neighbours.** If treated clusters lie anywhere, CV3 with its reference "
         f"distribution rejects in {between(near, 'CV3, model')}. If two or more are next to each "
         f"other, it rejects in {between(beside[beside['treated'] > 1], 'CV3, model')}: the test "
-        "takes what treated neighbours have in common for an effect. All tests on this page assume "
-        "that clusters are independent.",
+        "mistakes what treated neighbours have in common for an effect. All tests on this page "
+        "assume that clusters are independent.",
         f"**Noisier treated clusters.** CV3 with its reference distribution rejects in "
         f"{between(noisy, 'CV3, model')} with 2 to 5 treated clusters, and in "
         f"{between(noisy_one, 'CV3, model')} with one, where the placebo test rejects in "
@@ -221,7 +221,7 @@ INTRODUCTION = (
     "How often does a test at the 5% level find an effect where there is none? The tables have "
     "rejection rates in percent, with their simulation standard errors in parentheses. A good "
     "test rejects in 5%.",
-    "Data are drawn without an effect: six periods, 10 units a cluster on average, an "
+    "Data are drawn without an effect: six periods, 10 units per cluster on average, an "
     "intra-cluster correlation of the errors of 0.2, an autocorrelation of 0.5, treatment by "
     "cluster from period 3 or 5 (from period 3 if one cluster is treated), and treated clusters "
     "chosen at random. Estimates are by outcome regression without covariates, with never-treated "

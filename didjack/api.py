@@ -255,18 +255,18 @@ def ddd(
 ) -> GroupTimeResult:
     r"""Estimate group-time effects by triple differences, with cluster-jackknife standard errors.
 
-    A state (or whatever enables treatment) treats its eligible units from period g on. The change
-    of their outcome is compared with that of the other units there, and the difference with the
-    same difference in states that do not enable treatment: this takes away whatever moves all
-    units of a state, and whatever moves the eligible everywhere. With DiD(C) the estimate of
-    `csdid` for the eligible units of cohort g against rows C,
+    A state (or another cluster) enables the treatment of its eligible units in period g. The
+    outcomes of eligible and of other units in these states are compared, and the change in this
+    gap is compared with that in states that do not enable the treatment. Errors that are common to
+    all units of a state, or to all eligible units, are differenced out. Let DiD(C) be the estimate
+    of `csdid` for the eligible units of cohort g, with the rows C as the control group. Then
 
     .. math:: ATT(g,t) = DiD(g, other) + DiD(c, eligible) - DiD(c, other)
 
-    where c is the control group; each of the three has its own propensity scores and regressions
-    (Ortiz-Villavicencio and Sant'Anna, 2025). With covariates this is not the difference between
-    the effects that `csdid` finds for eligible and for other units, unless both have the same
-    covariates. Inference is that of `csdid`.
+    where c is the control group. Each of the three comparisons has its own propensity scores and
+    regressions (Ortiz-Villavicencio and Sant'Anna, 2025). With covariates this is not the
+    difference between the `csdid` estimates for eligible and for other units, unless both groups
+    have the same distribution of covariates. Inference is that of `csdid`.
 
     Parameters
     ----------
@@ -278,20 +278,20 @@ def ddd(
         Column of the period in which the unit's state enables treatment, whether or not the unit is
         eligible; 0, inf or missing: never.
     pname : str
-        Column that is 1 (True) for units whom the treatment concerns, and 0 (False) for others,
-        such as ages or occupations that a law does not apply to. Constant in time.
+        Column that is 1 (True) for eligible units, and 0 (False) for others, such as ages or
+        occupations to which a law does not apply. It must be constant over time.
     cluster, weightsname, panel, allow_unbalanced_panel : optional
         As of `csdid`. `cluster` is the level at which treatment is enabled.
     control_group : {"nevertreated", "notyettreated"}
         States that never enable treatment, or all that have not enabled it by then. The latter are
-        compared one cohort at a time, as their shares of eligible units differ; with n the
-        weights of its eligible and its other units, cohort c counts by
-        :math:`1 / (1/n_{c1} + 1/n_{c0})`, in each replicate by its own numbers.
+        compared one cohort at a time, because their shares of eligible units differ. Cohort c has
+        the weight :math:`1 / (1/n_{c1} + 1/n_{c0})`, where :math:`n_{c1}` and :math:`n_{c0}` are
+        the sums of weights of its eligible and its other units. Replicates compute it again.
     base_period, anticipation, est_method, fix_weights, collinear : optional
         As of `csdid`.
     vcov, reference, undefined, alpha, n_boot, seed, progress, collect : optional
-        As of `csdid`. The working model of `reference` has shocks for the eligible and for the
-        other units of each cluster and period.
+        As of `csdid`. In the working model of `reference`, the eligible and the other units of
+        each cluster have separate errors in each period.
 
     Returns
     -------
@@ -323,7 +323,7 @@ def ddd(
 
     Examples
     --------
-    An effect of 1 on the young in five states of twenty:
+    An effect of 1 on the young in five of twenty states:
 
     >>> import didjack
     >>> df = didjack.simulate.panel(n_clusters=20, treated_clusters=5, effect=0.0, seed=1)

@@ -4,6 +4,7 @@ As a script (``python tests/test_notebooks.py [name ...]``), execute them and st
 """
 
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 import nbclient
 import nbformat
 import pytest
+from typer.main import get_command
+
+from didjack.cli.app import app
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 FAST = "quickstart"
@@ -93,6 +97,19 @@ def test_notebook_is_clean(path):
     assert all(cell.source.count("\n") < MOST_LINES for cell in notebook.cells)
     assert any(map(has_picture, code))
     assert path.stat().st_size < 400_000
+
+
+def test_commands_in_notebooks_have_options_that_exist():
+    fit = get_command(app).commands["fit"]
+    options = {name for option in fit.params for name in (*option.opts, *option.secondary_opts)}
+    found = [
+        command
+        for path in NOTEBOOKS
+        for cell in nbformat.read(path, as_version=4).cells
+        for command in re.findall(r"^didjack fit (?:.*\\\n)*.*", cell.source, flags=re.M)
+    ]
+    assert found
+    assert {name for command in found for name in re.findall(r"--[\w-]+", command)} <= options
 
 
 def store(path):

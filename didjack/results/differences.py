@@ -223,51 +223,50 @@ def difference(a: GroupResults, b: None = None, shocks: Shocks = "separate") -> 
 
 @validate_keywords
 def difference(a: Any, b: Any = None, shocks: Shocks = "separate") -> Any:
-    r"""Compare two results: effects of the first less those of the second.
+    r"""Compare two results: the effects of the first minus those of the second.
 
-    Coefficients are matched by their labels, clusters by theirs. The estimate is
-    :math:`\theta_a - \theta_b`, that without cluster h :math:`\theta_{a(h)} - \theta_{b(h)}`, and a
-    cluster that one result lacks changes nothing there. CV3 is over the clusters of either, so it
-    has the covariance of the two in it: they share clusters, and leaving out one changes both. The
-    reference distribution is that of the t statistic of the difference.
+    Coefficients and clusters are matched by their labels. The estimate is
+    :math:`\theta_a - \theta_b`, and the replicate without cluster h is
+    :math:`\theta_{a(h)} - \theta_{b(h)}`. If a result does not contain the cluster, its estimate is
+    unchanged. Each cluster is left out of both results at once, so CV3 accounts for the covariance
+    of the two estimates. The reference distribution is that of the t statistic of the difference.
 
     Parameters
     ----------
     a, b : GroupTimeResult or AggregateResult
-        What `csdid` returns, or aggregations of one type. Each keeps its own options of estimation;
-        those of inference are the first one's. Two groups of `by` may be given together: the first
-        less the second.
+        Two results of `csdid`, or two aggregations of the same type. Each keeps its own estimation
+        options; the inference options are those of `a`. The result of `by` with two groups may be
+        given alone: the first group minus the second.
     shocks : {"separate", "shared"}
-        What the working model takes the cluster-level shocks of the two to be. "separate":
-        independent, as of two groups of people or two outcomes. "shared": the same, as of two
-        specifications of the same rows; where nothing is left of them in the difference, t(R - 1)
-        is used.
+        What the working model assumes about the cluster-level errors of the two results.
+        "separate": independent, as for two groups of people or two outcomes. "shared": the same, as
+        for two specifications of the same rows; if they cancel in the difference, t(R - 1) is used.
 
     Returns
     -------
     GroupTimeResult or AggregateResult
         A result of the same kind, with the same methods; `options` are those of the first,
-        ``left_out`` has the labels that one result alone has. A difference of ATT(g,t) is
-        aggregated with the weights of the first result; to let each have its own, aggregate first.
+        ``left_out`` has the labels that only one result has. A difference of ATT(g,t) is
+        aggregated with the weights of the first result; for separate weights, aggregate first.
 
     Raises
     ------
     OptionError
-        Results of two kinds; clusters of two columns or types, or none in common with "shared";
-        other periods; or no label in common.
+        The results are of different kinds, have different cluster columns, types of labels or
+        periods, have no label in common, or, with "shared", have no cluster in common.
 
     Warns
     -----
     EstimationWarning
-        Coefficients are left out that one of the two alone has.
+        Coefficients that only one result has are left out.
     InferenceWarning
-        A standard error is missing or leaves clusters out.
+        A standard error is missing, or some clusters are left out of it.
 
     Notes
     -----
-    The difference of the effects on two groups of people is a triple difference if there are no
-    covariates and both are compared with the same cohorts. With covariates it is not: see
-    "Comparing groups" in the documentation.
+    The difference between the effects on two groups of people is a triple difference if there are
+    no covariates and the control group is never treated. Otherwise it is not: see "Comparing
+    groups" in the documentation.
 
     Examples
     --------

@@ -83,6 +83,7 @@ def test_published_numbers_are_found_and_the_report_is_that_of_the_readme(name, 
     assert stored.split() == report.split()  # versions of pandas space tables differently
 
 
+@pytest.mark.slow
 def test_simulation_with_few_draws(tmp_path):
     done = run("simulation", tmp_path, "--draws", "40")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -14,6 +14,7 @@ import didjack
 sql = pytest.importorskip("pyspark.sql", reason="pyspark is not installed")
 
 pytestmark = [
+    pytest.mark.slow,  # Spark takes seconds to start, and more for each query
     pytest.mark.filterwarnings("ignore::didjack.DidjackWarning", "ignore::FutureWarning"),
     pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java"),
 ]
@@ -59,7 +60,6 @@ def spark():
     environment.undo()
 
 
-@pytest.mark.thin(3)
 @pytest.mark.parametrize("name", CASES)
 def test_reference_cases(spark, data, name):
     case = reference_cases()[name]

@@ -39,7 +39,7 @@ TITLES = {
     3: "Target 3: survey microdata against diff-diff's plain reg fit",
     4: "Target 4: growth with rows and clusters, and memory",
     5: "Target 5: import and first call",
-    6: "Target 6: 999 permutations with all replicates, 20,000 rows in 50 clusters",
+    6: "Target 6: 999 permutations with all replicates",
     7: "Target 7: reference distributions, one by one and joint, 50 clusters and 10 periods",
 }
 INTRO = """# Benchmarks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import partial
@@ -411,17 +411,27 @@ class CellEstimates:
 
     def part(self, which: slice) -> CellEstimates:
         """Select replicates; arrays are views."""
-        part: dict[str, Any] = {
-            name: getattr(self, name)[which] for name in (*_BY_CELL, "first", "last")
+        return self.over_replicates(lambda values: values[which])
+
+    def over_replicates(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> CellEstimates:
+        """Change every array that has a row for each replicate, (R, ...), in the same way."""
+        changed: dict[str, Any] = {
+            name: change(getattr(self, name)) for name in (*_BY_CELL, "first", "last")
         }
-        return replace(self, **part)
+        return replace(self, **changed)
 
     def widened(self, cells: tuple[Cell, ...]) -> CellEstimates:
         """Append cells that no replicate has an estimate of so far."""
-        more = CellEstimates.blank(cells, len(self.att), self.dropped.shape[1], Code.NO_PERIOD)
+        k = self.dropped.shape[1]
+        return self.joined(CellEstimates.blank(cells, len(self.att), k, Code.NO_PERIOD))
+
+    def joined(self, more: CellEstimates) -> CellEstimates:
+        """Append other cells of the same replicates."""
+        if not more.cells:
+            return self
         return replace(
             self,
-            cells=self.cells + cells,
+            cells=self.cells + more.cells,
             dropped=np.vstack([self.dropped, more.dropped]),
             **{name: np.hstack([getattr(self, name), getattr(more, name)]) for name in _BY_CELL},
         )

@@ -12,7 +12,7 @@ import pandas as pd
 
 from didjack._typing import NEVER, Floats, Ints
 from didjack.errors import EstimationWarning, warn
-from didjack.estimation.cells import CellEstimates, Code, OtherCells, absence
+from didjack.estimation.cells import Cell, CellEstimates, Code, OtherCells, absence
 from didjack.estimation.influence_functions import influence, treated_influence
 from didjack.estimation.layout import Layout
 from didjack.estimation.replicates import estimate, put_balanced, shares
@@ -50,6 +50,11 @@ class Estimated:
     extra: CellEstimates
     share: Replicates[np.float64]
     others: tuple[OtherCells, ...]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """All cells: those of the full sample, then those that only some replicates have."""
+        return self.shown.cells + self.extra.cells
 
     def full_sample(self) -> Estimated:
         """Take the full sample out of all replicates: the same, to the last bit, as it is alone."""

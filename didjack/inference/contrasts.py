@@ -188,10 +188,7 @@ def contrast_evidence(
     names = [fit.names[part] for part, one in enumerate(sides) for _ in range(len(one.index))]
     pairs = zip(contrasts.plus.tolist(), contrasts.minus.tolist(), strict=True)
     jackknife = fit.options.inference.jackknife
-    n_cells = tuple(
-        len(part.estimated(jackknife).shown.cells) + len(part.estimated(jackknife).extra.cells)
-        for part in fit.parts
-    )
+    n_cells = tuple(len(part.estimated(jackknife).cells) for part in fit.parts)
     targets = Targets(
         labels=labels,
         index=index,

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from didjack._typing import Floats, Ints
-from didjack.estimation.cells import Cell, CellEstimates
+from didjack.estimation.cells import Cell
 from didjack.estimation.fit import Estimated, Fit
 from didjack.estimation.layout import Layout
 from didjack.inference.matching import Matched, Named, match
@@ -152,8 +152,7 @@ class StackedFit(Fit):
         found = []
         for part in self.parts[:2]:
             estimated, layout = part.estimated(jackknife), part.layout
-            cells = estimated.shown.cells + estimated.extra.cells
-            keys = [(layout.cohorts[c.cohort], layout.periods[c.time]) for c in cells]
+            keys = [(layout.cohorts[c.cohort], layout.periods[c.time]) for c in estimated.cells]
             found.append(({key: k for k, key in enumerate(keys)}, len(estimated.shown.cells)))
         (first, n_first), (second, n_second) = found
         both = [(first[key], second[key]) for key in first if key in second]
@@ -165,8 +164,12 @@ class StackedFit(Fit):
     def _estimate(self, jackknife: bool) -> Estimated:
         a, b = (part.estimated(jackknife) for part in self.parts[:2])
         first, second, n_shown = self.pairs(jackknife)
-        one = self._spread(0, _all_cells(a).take(first))
-        two = self._spread(1, _all_cells(b).take(second))
+        one, two = (
+            estimated.shown.joined(estimated.extra)
+            .take(cells)
+            .over_replicates(partial(self.matched.replicates, part))
+            for part, (estimated, cells) in enumerate(((a, first), (b, second)))
+        )
         code = np.where(one.code != 0, one.code, two.code)
         difference = replace(
             one,
@@ -183,14 +186,6 @@ class StackedFit(Fit):
         at = np.arange(first.size)
         shown, extra = difference.take(at[:n_shown]), difference.take(at[n_shown:])
         return Estimated(shown, extra, Replicates(share), ())
-
-    def _spread(self, part: int, cells: CellEstimates) -> CellEstimates:
-        """Give the cells of a fit all replicates."""
-        names = ("att", "code", "column", "changed", "treated", "first", "last")
-        wide: dict[str, Any] = {
-            name: self.matched.replicates(part, getattr(cells, name)) for name in names
-        }
-        return replace(cells, **wide)
 
     def _cells(self, first: Sequence[Cell], second: Sequence[Cell]) -> tuple[Cell, ...]:
         """Return signed sums of the comparisons of two cells each, with classes of the layout."""
@@ -260,19 +255,6 @@ class StackedFit(Fit):
     def dropped(self) -> list[str]:
         """Name the covariates that were left out: the fits say which."""
         return [""] * len(self.estimates.cells)
-
-
-def _all_cells(estimated: Estimated) -> CellEstimates:
-    """Put the cells that only some replicates have after the others."""
-    shown, extra = estimated.shown, estimated.extra
-    if not extra.cells:
-        return shown
-    names = ("att", "code", "column", "changed", "treated")
-    wide: dict[str, Any] = {
-        name: np.hstack([getattr(shown, name), getattr(extra, name)]) for name in names
-    }
-    dropped = np.vstack([shown.dropped, extra.dropped])
-    return replace(shown, cells=shown.cells + extra.cells, dropped=dropped, **wide)
 
 
 def status_of_both(statuses: tuple[Status, Status], names: Sequence[str]) -> Status:

@@ -365,9 +365,8 @@ def _of_cells(a: GroupTimeResult, b: GroupTimeResult, shocks: Shocks) -> GroupTi
 def _paired(fit: StackedFit, targets: Targets) -> Targets:
     """Return targets whose cells are numbered as the design of both fits has them."""
     jackknife = fit.options.inference.jackknife
-    estimated, pairs = fit.parts[0].estimated(jackknife), fit.pairs(jackknife)
-    n_first = len(estimated.shown.cells) + len(estimated.extra.cells)
-    return replace(targets, shares=PairedShares(targets.shares, pairs, n_first))
+    n_first = len(fit.parts[0].estimated(jackknife).cells)
+    return replace(targets, shares=PairedShares(targets.shares, fit.pairs(jackknife), n_first))
 
 
 def _of_aggregates(a: AggregateResult, b: AggregateResult, shocks: Shocks) -> AggregateDifference:

@@ -314,7 +314,7 @@ def _design(fit: Fit) -> Design:
     sums, anticipation = _period_sums(source), fit.options.estimation.anticipation
     model = working_model(sums, anticipation, source.layout.kinds)
     tables = _Tables(source)
-    cells = estimated.shown.cells + estimated.extra.cells
+    cells = estimated.cells
     number: dict[Version, int] = {}
     versions = [number.setdefault(tables.version(cell), len(number)) for cell in cells]
     usual = np.array(versions, dtype=np.int64)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import tee
 
 import numpy as np
 
@@ -30,12 +31,6 @@ def _moved(fit: StackedFit, cohort: Ints) -> list[Ints]:
         at = np.searchsorted(part.layout.cohorts, cohorts[own])
         found.append(np.where(own < 0, -1, at))
     return found
-
-
-def _sources(fit: StackedFit) -> list[SumSource]:
-    """Return sums of the two outcomes, and of E in the first, that keep what they add up."""
-    a, b = (part.source.replicated(False) for part in fit.parts[:2])
-    return [a, b, a.of_treatment()]
 
 
 class Compared:
@@ -77,12 +72,13 @@ class OverallDifference(Compared):
     def under_assignments(self, fit: Fit, cohorts: Iterable[Ints]) -> Iterator[Estimates]:
         """Yield it under cohorts of the clusters, (H,) positions each, in their order."""
         stacked = _stacked(fit)
-        (one, two), (a, b, treated) = stacked.parts[:2], _sources(stacked)
-        for cohort in cohorts:
-            own, other = _moved(stacked, cohort)[:2]
-            y = self.first.estimate_from(one, a.relabelled(own))
-            less = self.second.estimate_from(two, b.relabelled(other))
-            e = self.first.estimate_from(one, treated.relabelled(own))
+        one, two = stacked.parts[:2]
+        firsts, seconds = tee(_moved(stacked, cohort)[:2] for cohort in cohorts)
+        first = self.first.under_assignments(one, (own for own, _ in firsts))
+        second = self.second.under_assignments(
+            two, (other for _, other in seconds), with_treatment=False
+        )
+        for (y, e), (less,) in zip(first, second, strict=True):
             nothing = less.map(lambda theta: 0.0 * theta)
             yield self._less(stacked, y, less), self._less(stacked, e, nothing)
 
@@ -111,7 +107,9 @@ class AggregatedDifference(Compared):
     def under_assignments(self, fit: Fit, cohorts: Iterable[Ints]) -> Iterator[Estimates]:
         """Yield it under cohorts of the clusters, (H,) positions each, in their order."""
         stacked = _stacked(fit)
-        a, b, treated = _sources(stacked)
+        # Sums of the two outcomes, and of E in the first, that keep what they add up.
+        a, b = (part.source.replicated(False) for part in stacked.parts[:2])
+        treated = a.of_treatment()
         for cohort in cohorts:
             own, other = _moved(stacked, cohort)[:2]
             less = b.relabelled(other)

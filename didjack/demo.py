@@ -1,4 +1,4 @@
-"""The main job on the packaged data: ``python -m didjack.demo [picture.png]``.
+"""The main job on the packaged data: ``python -m didjack.demo [figure.png]``.
 
 Minimum wages and teen employment in 500 US counties, 2003-2007: 29 states, and one of the three
 cohorts lies in a single state.
@@ -18,7 +18,7 @@ import pandas as pd
 
 import didjack
 from didjack.reporting.tables.table import check_path
-from didjack.wording import p_text
+from didjack.wording import p_equals, p_text
 
 WIDTH = 88
 
@@ -44,15 +44,16 @@ def side_by_side(study: didjack.AggregateResult, other: didjack.AggregateResult)
 
 def conclusion(study: didjack.AggregateResult, table: pd.DataFrame) -> str:
     """Say what the table shows, with its numbers."""
-    overall = table.loc["overall"]
+    overall = table.loc["overall"].astype(float).to_dict()
+    analytic, cv3 = p_equals(overall["p (analytic)"]), p_equals(overall["p (CV3)"])
     first = study.influence().index[0]
     without = study.replicates().loc[first, "overall"]
     return (
-        f"The overall effect is {overall['ATT']:.3f}. Its clustered analytic standard error, "
-        f"{overall['analytic']:.3f}, leaves no doubt about it; CV3, {overall['CV3']:.3f}, does "
-        f"(p = {overall['p (CV3)']:.2f}). State {first} is why: without it the effect is "
-        f"{without:.3f}, and there is no event time 2 or 3 at all: in their CV3 its part is "
-        "imputed under the working model."
+        f"The overall effect is {overall['ATT']:.3f}. By its clustered analytic standard error, "
+        f"{overall['analytic']:.3f}, it is highly significant ({analytic}). By CV3, "
+        f"{overall['CV3']:.3f}, it is not ({cv3}). The effect is driven by state {first}: without "
+        f"it the estimate is {without:.3f}, and event times 2 and 3 cannot be estimated. The part "
+        "of that state in their CV3 is therefore imputed under the working model."
     )
 
 
@@ -63,9 +64,9 @@ def paragraph(text: str, mark: str = "") -> str:
     )
 
 
-def main(picture: str = "didjack-demo.png") -> None:
-    """Estimate, print the tables and write the picture."""
-    check_path("picture", picture, (".png", ".pdf", ".svg"))  # before anything is estimated
+def main(figure: str = "didjack-demo.png") -> None:
+    """Estimate, print the tables and write the figure."""
+    check_path("figure", figure, (".png", ".pdf", ".svg"))  # before anything is estimated
     print("Estimating. The first run after installation compiles: about 10 seconds.", flush=True)
     df = didjack.datasets.load_mpdta()
     call: dict[str, Any] = {
@@ -85,7 +86,7 @@ def main(picture: str = "didjack-demo.png") -> None:
         analytic = didjack.csdid(df, **call, vcov="analytic").aggregate("event")
     table = side_by_side(study, analytic)
 
-    _draw(study, Path(picture))  # nothing is printed before it is saved
+    _draw(study, Path(figure))  # nothing is printed before it is saved
     print(f"\n{result.summary()}")
     print("\nEvent study: cluster jackknife (CV3) next to clustered analytic standard errors\n")
     p_texts = {"p (CV3)": p_text, "p (analytic)": p_text}
@@ -93,20 +94,21 @@ def main(picture: str = "didjack-demo.png") -> None:
     print(f"\n{paragraph(conclusion(study, table))}\n\nWarnings:")
     for message in dict.fromkeys(str(warning.message) for warning in caught):
         print(paragraph(message, "- "))
-    print(f"\nPicture: {Path(picture).resolve()}")
+    print(f"\nFigure: {Path(figure).resolve()}")
 
 
-def _draw(study: didjack.AggregateResult, picture: Path) -> None:
-    """Write the picture, all of it or nothing."""
+def _draw(study: didjack.AggregateResult, path: Path) -> None:
+    """Write the figure, all of it or nothing."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")  # for a file: no screen is needed
     ax = figure.subplots()
     study.plot(ax, joint=False, compare="analytic")
-    ax.legend(frameon=False, fontsize="small", loc="lower left")  # where no interval is
-    with tempfile.TemporaryDirectory(prefix=".didjack-", dir=picture.parent) as made:
-        figure.savefig(Path(made) / picture.name, dpi=150)
-        os.replace(Path(made) / picture.name, picture)
+    place: dict[str, Any] = {"loc": "lower left", "fontsize": "small"}  # where no interval is
+    ax.legend(edgecolor="none", framealpha=1.0, **place)
+    with tempfile.TemporaryDirectory(prefix=".didjack-", dir=path.parent) as made:
+        figure.savefig(Path(made) / path.name, dpi=150)
+        os.replace(Path(made) / path.name, path)
 
 
 if __name__ == "__main__":

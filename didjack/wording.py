@@ -139,6 +139,20 @@ def p_text(value: float) -> str:
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def p_equals(value: float) -> str:
+    """Write a p-value as part of a sentence; an unknown one is empty.
+
+    Examples
+    --------
+    >>> p_equals(0.0123), p_equals(7e-14)
+    ('p = 0.012', 'p < 0.001')
+    """
+    text = p_text(value)
+    if not text:
+        return ""
+    return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
+
+
 def nearest(
     name: str, allowed: Iterable[str], aliases: Mapping[str, str] | None = None
 ) -> str | None:

@@ -60,4 +60,4 @@ for notebook in (here.parent / "notebooks").glob("*.ipynb"):
 # This page shows the table that its first example makes.
 table = first_example("tables.md")["table"]
 (here / "generated" / "table.html").write_text(table.to_html(), "utf-8")
-write_gallery(here.parent / "notebooks" / "pictures.ipynb", here / "generated")
+write_gallery(here.parent / "notebooks" / "figures.ipynb", here / "generated")

@@ -27,7 +27,7 @@ from didjack.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))
-from examples import PICTURES, draw_picture, files_of, first_example  # noqa: E402
+from examples import FIGURES, draw_figure, files_of, first_example  # noqa: E402
 
 TOPS = [ROOT, ROOT / "didjack"]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -118,15 +118,15 @@ def test_files_that_a_page_links_to_are_there(page):
 
 
 @draws_text
-@pytest.mark.parametrize("page", PICTURES)
-def test_picture_of_a_page_is_what_its_example_draws(page, tmp_path):
+@pytest.mark.parametrize("page", FIGURES)
+def test_figure_of_a_page_is_what_its_example_draws(page, tmp_path):
     mpl.use("Agg")
-    draw_picture(page, tmp_path)
+    draw_figure(page, tmp_path)
     for name in files_of(page):
         different = difference(ROOT / "docs" / "_static" / name, tmp_path / name)
         assert different is None, different
         assert name in (ROOT / "docs" / page).read_text()
-        assert PICTURES[page] != "home" or name in (ROOT / "README.md").read_text()
+        assert FIGURES[page] != "home" or name in (ROOT / "README.md").read_text()
 
 
 def test_readme_and_home_page_have_the_same_example():

@@ -49,16 +49,16 @@ def text_of(output):
     return output.get("text", "") or output.get("data", {}).get("text/plain", "")
 
 
-def has_picture(cell):
-    """Whether a cell has a picture."""
+def has_figure(cell):
+    """Whether a cell has a figure."""
     outputs = cell.get("outputs", [])
     return any("image/png" in output.get("data", {}) for output in outputs)
 
 
 def description(cell):
-    """The metadata of a cell: what its picture shows, in words; nothing without a picture."""
+    """The metadata of a cell: what its figure shows, in words; nothing without a figure."""
     alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
-    return {"mystnb": {"image": {"alt": alt}}} if has_picture(cell) else {}
+    return {"mystnb": {"image": {"alt": alt}}} if has_figure(cell) else {}
 
 
 def words(notebook):
@@ -93,9 +93,9 @@ def test_notebook_is_clean(path):
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     assert all(cell.metadata == description(cell) for cell in notebook.cells)
-    assert all(cell.metadata.mystnb.image.alt for cell in code if has_picture(cell))
+    assert all(cell.metadata.mystnb.image.alt for cell in code if has_figure(cell))
     assert all(cell.source.count("\n") < MOST_LINES for cell in notebook.cells)
-    assert any(map(has_picture, code))
+    assert any(map(has_figure, code))
     assert path.stat().st_size < 400_000
 
 

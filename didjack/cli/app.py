@@ -237,7 +237,7 @@ def _fit(given: dict[str, Any], said: Callable[[], list[str]]) -> None:
     for one in found:
         typer.echo(f"\n{one.found!r}")
     if folder is not None:
-        typer.echo(f"Written into {folder.path}")
+        typer.echo(f"Output written to {folder.path}")
 
 
 def _treated(given: dict[str, Any]) -> list[str]:
@@ -300,7 +300,7 @@ def _only_aggregated(average: dict[str, Any]) -> None:
 
 
 @app.command()
-def demo(context: typer.Context, picture: arguments.Picture = Path("didjack-demo.png")) -> None:
-    """Run the example on packaged data: tables, warnings and a picture."""
+def demo(context: typer.Context, figure: arguments.Figure = Path("didjack-demo.png")) -> None:
+    """Run the example on packaged data: tables, warnings and a figure."""
     with reported(context):
-        run_demo(str(picture))
+        run_demo(str(figure))

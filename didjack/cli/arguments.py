@@ -310,7 +310,7 @@ Progress = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
-Picture = Annotated[Path, Argument(help="File of the plot: .png, .pdf or .svg.")]
+Figure = Annotated[Path, Argument(help="File of the figure: .png, .pdf or .svg.")]
 
 
 def labels(given: dict[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ import didjack
 from didjack.cli.analyses import Analysis
 
 PACKAGES = ("numpy", "scipy", "numba", "pandas", "narwhals", "formulaic", "matplotlib")
-"""What numbers and pictures are made with."""
+"""What numbers and figures are made with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Run:
 
 
 def requirements() -> str:
-    """Write the versions of everything that numbers and pictures are made with, for pip."""
+    """Write the versions of everything that numbers and figures are made with, for pip."""
     packages = [f"{name}=={version(name)}" for name in PACKAGES]
     head = f"# Python {platform.python_version()}"
     return "\n".join([head, f"didjack=={didjack.__version__}", *packages, ""])

@@ -83,9 +83,9 @@ def _named(values: dict[str, Any]) -> list[str]:
 # ---- writing -------------------------------------------------------------------------------------
 
 ESTIMATES, TABLE, LOG = "estimates.csv", "table.tex", "log.txt"
-PICTURES = ("plot.png", "plot.pdf")
+FIGURES = ("plot.png", "plot.pdf")
 SCRIPT, REQUIREMENTS = "replicate.py", "requirements.txt"
-FILES = (ESTIMATES, TABLE, *PICTURES, LOG, SCRIPT, REQUIREMENTS)
+FILES = (ESTIMATES, TABLE, *FIGURES, LOG, SCRIPT, REQUIREMENTS)
 TESTS = "tests.csv"
 SENSITIVITIES = ("trend_sensitivity", "noise_sensitivity")
 MORE = (TESTS, *(f"{name}.{kind}" for name in SENSITIVITIES for kind in ("csv", "png")))
@@ -189,8 +189,8 @@ def _steps(
         yield partial((path / name).write_text, text, encoding="utf-8")
     drawn: list[Any] = []
     yield lambda: drawn.append(_draw(result))
-    for name in PICTURES:
-        # Without a date in it, the same picture is the same file.
+    for name in FIGURES:
+        # Without a date in it, the same figure is the same file.
         metadata = {"CreationDate": None} if name.endswith(".pdf") else None
         yield partial(drawn[0].savefig, path / name, dpi=200, metadata=metadata)
     if any(one.is_test for one in analyses):

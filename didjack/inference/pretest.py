@@ -12,7 +12,7 @@ from didjack.fields import Fields
 from didjack.inference.bands import RANK_TOLERANCE
 from didjack.inference.coefficients import Coefficients
 from didjack.inference.targets import coefficient_names
-from didjack.wording import name_labels, p_text, plural
+from didjack.wording import name_labels, p_equals, plural
 
 Statistic = Literal["max", "wald"]
 
@@ -174,8 +174,8 @@ def pretest_words(coefficients: Coefficients, before: Ints, alpha: float) -> str
         f"({lead})"
     )
     if np.isinf(test.critical_value):
-        return f"{head}, p {p_text(test.p_value)}; alpha is too small for a test from draws."
+        return f"{head}, {p_equals(test.p_value)}; alpha is too small for a test from draws."
     return (
-        f"{head}, critical value {test.critical_value:.2f}, p {p_text(test.p_value)}; "
-        f"violations up to {test.largest_violation:.3g} are not excluded."
+        f"{head}, critical value {test.critical_value:.2f}, {p_equals(test.p_value)}; "
+        f"violations up to {test.largest_violation:.3g} cannot be ruled out."
     )

@@ -64,8 +64,10 @@ def _explained(view: ResultView, at: int, status: Status) -> tuple[str, str, str
             then = " not identified: no standard error"
         case StatusCode.COMPOSITION:
             clusters = tuple(view.clusters.labels[np.flatnonzero(view.composition[:, at])])
-            other = " other ATT(g,t)"
-            return f"without {_clusters(view, clusters)}, ", f" averages{other}", f" average{other}"
+            leaving = f"leaving out {_clusters(view, clusters)} changes which "
+            if view.aggregation is None:
+                return f"{leaving}cohorts or periods enter ", "", ""
+            return f"{leaving}ATT(g,t) enter ", "", ""
         case _:
             return "", f": {status}", f": {status}"
     without = f"without {_clusters(view, status.clusters)}, "

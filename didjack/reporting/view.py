@@ -133,7 +133,7 @@ class Deletions:
     name : of the coefficient
     estimate : with all clusters
     without : (H,) NaN where it cannot be computed
-    composition : (H,) whether it then aggregates other ATT(g,t)
+    composition : (H,) whether that changes which ATT(g,t) are averaged
     share : (H,) share of each cluster in the jackknife variance
     """
 

@@ -12,7 +12,7 @@ from didjack.inference.noise_sensitivity import NoiseRatios, reading
 from didjack.results.base import BaseResult
 from didjack.results.estimates import MOST_CLUSTERS
 from didjack.results.permutation import placebos
-from didjack.wording import p_text
+from didjack.wording import p_equals, p_text
 
 
 def sentences(result: BaseResult, alpha: float) -> list[str]:
@@ -39,7 +39,7 @@ def _placebo(result: BaseResult, what: str) -> list[str]:
     with suppress(DataError, OptionError):  # there is no such test here, as these say
         test = placebos(result._fit, result._overall)
         return [
-            f"Placebo test of the {what}: p {p_text(test.p_value)} (smallest attainable "
+            f"Placebo test of the {what}: {p_equals(test.p_value)} (smallest attainable "
             f"{p_text(test.smallest_p)}). P-values in the table take cluster-level shocks to be "
             "normal."
         ]

@@ -1,6 +1,6 @@
-"""What the first example of a page makes, and the pictures that pages show of it.
+"""What the first example of a page makes, and the figures that pages show of it.
 
-As a script (``python docs/_ext/examples.py``), draw these pictures anew.
+As a script (``python docs/_ext/examples.py``), draw these figures again.
 """
 
 import contextlib
@@ -14,8 +14,8 @@ import matplotlib.pyplot as plt
 DOCS = Path(__file__).parents[1]
 DARK = {"axes.facecolor": "#0d1117"}
 """Behind a legend and in open markers, which keep their color where all else is transparent."""
-PICTURES = {"index.md": "home", "comparing_groups.md": "groups"}
-"""How the files in `_static` begin that have the picture of a page."""
+FIGURES = {"index.md": "home", "comparing_groups.md": "groups"}
+"""How the files in `_static` begin that have the figure of a page."""
 STYLES = {"light": ["default"], "dark": ["dark_background", DARK]}
 """Two of each, and the styles that these are drawn in."""
 PLAIN_TEXT = {"text.hinting": "none"}
@@ -33,16 +33,16 @@ def first_example(page):
 
 
 def files_of(page):
-    """Name the files of the picture of a page, with the styles of each."""
-    return {f"{PICTURES[page]}_{name}.png": styles for name, styles in STYLES.items()}
+    """Name the files of the figure of a page, with the styles of each."""
+    return {f"{FIGURES[page]}_{name}.png": styles for name, styles in STYLES.items()}
 
 
-def draw_picture(page, folder):
-    """Draw the picture of a page into a folder, for light and for dark pages."""
+def draw_figure(page, folder):
+    """Draw the figure of a page into a folder, for light and for dark pages."""
     for name, styles in files_of(page).items():
         with plt.style.context([*styles, PLAIN_TEXT], after_reset=True):
             figure = first_example(page)["ax"].figure
-            # Dark pages have shades of their own; on all others the picture brings its white.
+            # Dark pages have shades of their own; on all others the figure brings its white.
             figure.savefig(
                 folder / name, dpi=DPI, transparent=DARK in styles, metadata={"Software": None}
             )
@@ -50,5 +50,5 @@ def draw_picture(page, folder):
 
 
 if __name__ == "__main__":
-    for each in PICTURES:
-        draw_picture(each, DOCS / "_static")
+    for each in FIGURES:
+        draw_figure(each, DOCS / "_static")

@@ -1,4 +1,4 @@
-"""A page of small pictures: those stored in a notebook, with a link to the code of each."""
+"""A page of small figures: those stored in a notebook, with a link to the code of each."""
 
 import base64
 import re
@@ -9,8 +9,8 @@ from myst_parser.mdit_to_docutils.base import default_slugify
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
-def pictures_of(notebook):
-    """The heading above, what is shown in words, the code and the bytes of each picture."""
+def figures_of(notebook):
+    """The heading above, what is shown in words, the code and the bytes of each figure."""
     heading = ""
     for cell in nbformat.read(notebook, as_version=4).cells:
         if cell.cell_type == "markdown":
@@ -23,11 +23,11 @@ def pictures_of(notebook):
 
 
 def write_gallery(notebook, folder):
-    """Write the pictures of a notebook into a folder, and gallery.txt, which shows them."""
+    """Write the figures of a notebook into a folder, and gallery.txt, which shows them."""
     items = []
-    for number, (heading, shown, code, picture) in enumerate(pictures_of(notebook)):
+    for number, (heading, shown, code, figure) in enumerate(figures_of(notebook)):
         name = f"gallery_{number}.png"
-        (folder / name).write_bytes(picture)
+        (folder / name).write_bytes(figure)
         place = f"generated/{notebook.name}#{default_slugify(heading)}"
         call = next(line for line in reversed(code.splitlines()) if "plot(" in line).strip(" ;")
         items.append(f"[![{shown}](generated/{name})]({place})\n{shown}: `{call}`\n")

@@ -598,9 +598,9 @@ def test_files_are_there_although_nobody_reads_what_is_printed():
 # ---- the command itself -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("picture", ["a.doc", "no/a.png"])
-def test_the_demo_looks_at_its_picture_first(picture):
-    assert run("demo", picture, code=2).endswith(f"; got {picture!r}")
+@pytest.mark.parametrize("figure", ["a.doc", "no/a.png"])
+def test_the_demo_checks_its_figure_first(figure):
+    assert run("demo", figure, code=2).endswith(f"; got {figure!r}")
 
 
 def test_what_the_demo_shows(tmp_path, capsys):
@@ -613,19 +613,20 @@ def test_what_the_demo_shows(tmp_path, capsys):
     assert "Event study: cluster jackknife (CV3) next to clustered analytic" in printed
     assert "† Without state 17, ATT(2004, 2004)" in printed
     assert re.search(r"^overall .* <0\.001 ", out, re.MULTILINE)  # the analytic p-value
-    assert "State 17 is why: without it the effect is" in printed
+    assert "The effect is driven by state 17: without it the estimate is" in printed
+    assert "Figure: " in printed
     assert "Warnings: - 2 of 8 coefficients of the event study" in printed
 
 
 def test_the_demo(monkeypatch):
-    pictures = []
-    monkeypatch.setattr(application, "run_demo", pictures.append)
+    figures = []
+    monkeypatch.setattr(application, "run_demo", figures.append)
     run("demo")
     run("demo", "other.pdf")
-    assert pictures == ["didjack-demo.png", "other.pdf"]
+    assert figures == ["didjack-demo.png", "other.pdf"]
 
-    def fails(picture):
-        raise OSError(f"no such folder: {picture}")
+    def fails(figure):
+        raise OSError(f"no such folder: {figure}")
 
     monkeypatch.setattr(application, "run_demo", fails)
     assert run("demo", "no/a.png", code=1) == "Error: no such folder: no/a.png"
@@ -643,7 +644,7 @@ def test_it_runs_as_a_command_of_its_own():
     command = [sys.executable, "-m", "didjack", "fit", "data.csv", *FLAGS]
     given = {"capture_output": True, "text": True, "env": os.environ | {"PYTHONPATH": path}}
     done = subprocess.run([*command, "--aggregate", "group", "--out", "out"], **given)
-    assert (done.returncode, "Written into out" in done.stdout) == (0, True), done.stderr
+    assert (done.returncode, "Output written to out" in done.stdout) == (0, True), done.stderr
     assert "fit data.csv --y y --time period" in Path("out/log.txt").read_text()
     done = subprocess.run([*command, "--y", "yy"], **given)
     assert (done.returncode, done.stdout) == (1, "")

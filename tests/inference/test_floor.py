@@ -190,6 +190,6 @@ def test_very_small_p_values_are_printed_as_such():
         assert 0 < test.p_value < 0.001
         assert printed_p_value(test) == "<0.001"
         assert "&lt;0.001" in test._repr_html_()
-    assert "p <0.001" in str(study.summary()).replace("\n", " ")
+    assert "p < 0.001" in str(study.summary()).replace("\n", " ")
     for p_value, text in ((0.0123, "0.0123"), (0.001, "0.001"), (0.0, "<0.001"), (np.nan, "nan")):
         assert printed_p_value(JointTest(1.0, 4.0, 1, 5.0, p_value, 1, "", 0.0)) == text

@@ -194,7 +194,7 @@ def test_replicates_that_cannot_be_had(drawn):
     cluster = missing[missing].index[0]
     assert f"without {cluster})" in " ".join(ax.get_title(loc="left").split())
     overall = drawn[1].plot(kind="replicates")
-    assert "leaves other ATT(g,t) to aggregate" in labels_of(overall)
+    assert "changes which ATT(g,t) are averaged" in labels_of(overall)
 
 
 @pytest.mark.parametrize("n_clusters", [10, 200])

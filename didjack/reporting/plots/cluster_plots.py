@@ -27,7 +27,7 @@ from didjack.reporting.plots.axes import (
 from didjack.reporting.plots.guides import legend
 from didjack.reporting.plots.points import Finish
 from didjack.reporting.view import Clusters, Deletions, ResultView, effect
-from didjack.wording import label_text, name_some, one_line, p_text, plural
+from didjack.wording import label_text, name_some, one_line, p_equals, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,7 +95,7 @@ def replicates(view: ResultView, deletions: Deletions, ax: Axes | None, finish: 
             )
     ring = deletions.composition[shown]
     if ring.any():
-        name = "leaves other ATT(g,t) to aggregate"
+        name = "changes which ATT(g,t) are averaged"
         ax.plot(value[ring], y[ring], "o", color=ink(ax), mfc="none", ms=9.0, label=name)
     texts = _names(clusters, shown)
     boxes = np.column_stack([np.minimum(full, value), y, np.maximum(full, value), y])
@@ -315,8 +315,8 @@ def draw_permutations(
     ax.set_ylim(0.0, top, auto=True)
     bars = np.column_stack([edges[:-1], np.zeros(counts.size), edges[1:], counts])
     lines = [[x, 0.0, x, top] for x in (actual, -actual)]
-    p = f"p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{p_text(p_value)}"
-    title = f"{words.title}: {p}" if np.isfinite(p_value) else words.title
+    p = p_equals(p_value).replace(" ", "\N{NO-BREAK SPACE}")
+    title = f"{words.title}: {p}" if p else words.title
     finish_clusters(ax, finish, title, np.vstack([bars, lines]))
     return ax
 

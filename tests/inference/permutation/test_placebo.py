@@ -171,7 +171,7 @@ def test_warnings_and_summaries_name_the_test():
         (result.aggregate("simple"), "overall ATT"),
     ):
         text = " ".join(str(one.summary()).split())
-        assert f"Placebo test of the {what}: p {test.p_value:.3f} (smallest attainable" in text
+        assert f"Placebo test of the {what}: p = {test.p_value:.3f} (smallest attainable" in text
         assert f"attainable {test.smallest_p:.3f})" in text
     two = fit(
         draw(COHORTS, 8, range(1, 6), 3).assign(

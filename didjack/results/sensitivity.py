@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -27,6 +28,9 @@ from didjack.wording import brief, label_text, name_some
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
     from numpy.typing import NDArray
+
+NOTE_WIDTH = 80
+"""Characters in a line of the notes below a printed table."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -139,7 +143,8 @@ class Sensitivity(Fields):
         return wide.rename(index=label_text)
 
     def __repr__(self) -> str:
-        return "\n".join([self._title, self._wide().to_string(), *self._notes()])
+        notes = [textwrap.fill(note, NOTE_WIDTH) for note in self._notes()]
+        return "\n".join([self._title, self._wide().to_string(), *notes])
 
     def _repr_html_(self) -> str:
         notes = "".join(f"<p>{note}</p>" for note in self._notes())

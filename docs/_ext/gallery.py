@@ -1,5 +1,6 @@
 """A page of small figures: those stored in a notebook, with a link to the code of each."""
 
+import ast
 import base64
 import re
 
@@ -22,6 +23,15 @@ def figures_of(notebook):
                 yield heading, shown, cell.source, base64.b64decode(output.data["image/png"])
 
 
+def call_of(code):
+    """Return the last call of a function that plots, on one line."""
+    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    drawn = [one for one in calls if ast.unparse(one.func).endswith("plot")]
+    last = max(drawn, key=lambda one: (one.end_lineno, one.end_col_offset))
+    line = " ".join(ast.get_source_segment(code, last).split())
+    return re.sub(r",? \)$", ")", line).replace("plot( ", "plot(")
+
+
 def write_gallery(notebook, folder):
     """Write the figures of a notebook into a folder, and gallery.txt, which shows them."""
     items = []
@@ -29,7 +39,6 @@ def write_gallery(notebook, folder):
         name = f"gallery_{number}.png"
         (folder / name).write_bytes(figure)
         place = f"generated/{notebook.name}#{default_slugify(heading)}"
-        call = next(line for line in reversed(code.splitlines()) if "plot(" in line).strip(" ;")
-        items.append(f"[![{shown}](generated/{name})]({place})\n{shown}: `{call}`\n")
+        items.append(f"[![{shown}](generated/{name})]({place})\n{shown}: `{call_of(code)}`\n")
     page = "\n".join(["::::{container} gallery", *items, "::::\n"])
     (folder / "gallery.txt").write_text(page, "utf-8")

@@ -29,7 +29,8 @@ def call_of(code):
     drawn = [one for one in calls if ast.unparse(one.func).endswith("plot")]
     last = max(drawn, key=lambda one: (one.end_lineno, one.end_col_offset))
     line = " ".join(ast.get_source_segment(code, last).split())
-    return re.sub(r",? \)$", ")", line).replace("plot( ", "plot(")
+    line = re.sub(r",? \)$", ")", line).replace("plot( ", "plot(")
+    return re.sub(r"^\w+\.aggregate\([^()]*\)", "", line)
 
 
 def write_gallery(notebook, folder):

@@ -64,20 +64,27 @@ def _explained(view: ResultView, at: int, status: Status) -> tuple[str, str, str
             then = " not identified: no standard error"
         case StatusCode.COMPOSITION:
             clusters = tuple(view.clusters.labels[np.flatnonzero(view.composition[:, at])])
-            leaving = f"leaving out {_clusters(view, clusters)} changes which "
+            leaving = f"leaving out {either(view.clusters.name, clusters)} changes which "
             if view.aggregation is None:
                 return f"{leaving}cohorts or periods enter ", "", ""
             return f"{leaving}ATT(g,t) enter ", "", ""
         case _:
             return "", f": {status}", f": {status}"
-    without = f"without {_clusters(view, status.clusters)}, "
+    without = f"without {either(view.clusters.name, status.clusters)}, "
     return without, f" is{then}", f" are{then}"
 
 
-def _clusters(view: ResultView, clusters: Sequence[object]) -> str:
+def either(name: str, clusters: Sequence[object]) -> str:
+    """Write clusters, of which a sentence is true of each, with the name of their column.
+
+    Examples
+    --------
+    >>> either("state", ["Florida", "Montana"])
+    'state Florida or Montana'
+    """
     labels = [label_text(one) for one in clusters]
     text = name_some(labels, most=5) if len(labels) > 5 else " or ".join(labels)
-    return f"{one_line(view.clusters.name)} {text}"
+    return f"{one_line(name)} {text}"
 
 
 def joined(names: Sequence[str]) -> str:

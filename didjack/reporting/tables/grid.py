@@ -14,10 +14,10 @@ import pandas as pd
 
 from didjack.errors import OptionError
 from didjack.options import check_share, must_be
-from didjack.reporting.flags import FLAGS
+from didjack.reporting.flags import FLAGS, either
 from didjack.reporting.view import ResultView
 from didjack.status import BASE, StatusCode
-from didjack.wording import label_text, name_some, one_line, p_text
+from didjack.wording import name_some, one_line, p_text
 
 # ---- numbers -------------------------------------------------------------------------------------
 
@@ -253,16 +253,17 @@ class Style:
 
 def _imputed(mark: str, views: Sequence[ResultView], tables: list[pd.DataFrame]) -> list[str]:
     """Explain the mark of coefficients whose standard error is imputed in part."""
-    clusters: dict[str, None] = {}
+    clusters: dict[str, dict[object, None]] = {}
     for view, table in zip(views, tables, strict=True):
         for status in table["status"]:
             if status.code is StatusCode.IMPUTED:
-                name = one_line(view.clusters.name)
-                clusters |= dict.fromkeys(f"{name} {label_text(one)}" for one in status.clusters)
+                found = clusters.setdefault(view.clusters.name, {})
+                found |= dict.fromkeys(status.clusters)
     if not clusters:
         return []
+    without = " or ".join(either(name, list(found)) for name, found in clusters.items())
     return [
-        f"{mark} Not identified without {name_some(clusters, most=5)}: the "
+        f"{mark} Not identified without {without}: the "
         "standard error is imputed in part, under the working model."
     ]
 

@@ -273,7 +273,7 @@ def ddd(
     data : pandas, polars or pyarrow table, or a lazy one of DuckDB, polars, Spark or Ibis
         One row for each unit and period, or for each observation of a repeated cross section.
     yname, tname, idname, xformla : str
-        As of `csdid`: columns of outcome, period and unit, and the covariates.
+        As in `csdid`: columns of outcome, period and unit, and the covariates.
     gname : str
         Column of the period in which the unit's state enables treatment, whether or not the unit is
         eligible; 0, inf or missing: never.
@@ -281,17 +281,17 @@ def ddd(
         Column that is 1 (True) for eligible units, and 0 (False) for others, such as ages or
         occupations to which a law does not apply. It must be constant over time.
     cluster, weightsname, panel, allow_unbalanced_panel : optional
-        As of `csdid`. `cluster` is the level at which treatment is enabled.
+        As in `csdid`. `cluster` is the level at which treatment is enabled.
     control_group : {"nevertreated", "notyettreated"}
         States that never enable treatment, or all that have not enabled it by then. The latter are
         compared one cohort at a time, because their shares of eligible units differ. Cohort c has
         the weight :math:`1 / (1/n_{c1} + 1/n_{c0})`, where :math:`n_{c1}` and :math:`n_{c0}` are
         the sums of weights of its eligible and its other units. Replicates compute it again.
     base_period, anticipation, est_method, fix_weights, collinear : optional
-        As of `csdid`.
+        As in `csdid`.
     vcov, reference, undefined, alpha, n_boot, seed, progress, collect : optional
-        As of `csdid`. In the working model of `reference`, the eligible and the other units of
-        each cluster have separate errors in each period.
+        As in `csdid`. In the working model of `reference`, the eligible and the other units of each
+        cluster have separate errors in each period.
 
     Returns
     -------
@@ -302,8 +302,8 @@ def ddd(
     Raises
     ------
     OptionError
-        An option has a value that is not allowed; UnknownOptionError if there is no such option,
-        or a required one is missing.
+        An option has an invalid value; UnknownOptionError if there is no such option, or a required
+        one is missing.
     DataError
         The data cannot be used as they are: `pname` is not 0 or 1, varies within a unit, or is
         the same for all; and whatever `csdid` does not accept.

@@ -11,11 +11,11 @@ from didjack.simulate import panel, repeated_cross_section
 
 
 def warmup() -> None:
-    """Compile all kernels and keep them on disk, so that nobody waits for it later.
+    """Compile all numerical code and store it on disk, so that later calls start at once.
 
-    Kernels are compiled when they are first needed, which takes seconds, and kept in the cache of
-    numba (``NUMBA_CACHE_DIR`` moves it). Call this once where a machine image, a container or a
-    classroom is set up.
+    The code is otherwise compiled when it is first needed, which takes seconds. It is stored in the
+    cache of numba, whose location is set by ``NUMBA_CACHE_DIR``. Call this once when you set up a
+    machine image, a container or a classroom.
 
     Examples
     --------

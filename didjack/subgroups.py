@@ -33,11 +33,11 @@ def by(
     Parameters
     ----------
     data : pandas, polars or pyarrow table, or a lazy one
-        As of `csdid`.
+        As in `csdid`.
     column : str
         Column of the groups, the same in all rows of a unit. Rows without a value are in no group.
     yname, tname, gname, idname, xformla
-        As of `csdid`.
+        As in `csdid`.
     **options
         All other arguments of `csdid`.
 

@@ -12,9 +12,9 @@ __all__ = ["load_castle", "load_medicaid", "load_mpdta"]
 def load_mpdta() -> pd.DataFrame:
     """Load the county panel on teen employment and minimum wages.
 
-    A balanced panel of 500 United States counties over five years, the example of
-    Callaway and Sant'Anna (2021) and of the R package ``did``. A county is treated from the year
-    in which its state first raised its minimum wage above the federal one.
+    A balanced panel of 500 counties of the United States over five years, the example of Callaway
+    and Sant'Anna (2021) and of the R package ``did``. A county is treated from the year in which
+    its state first raised its minimum wage above the federal minimum.
 
     Returns
     -------
@@ -38,9 +38,9 @@ def load_mpdta() -> pd.DataFrame:
 
     Notes
     -----
-    Treatment is assigned by state, so ``cluster="state"`` is the level to cluster at. The cohort
-    of 2004 lies in a single state. Deleting that state leaves nothing of the cohort, so a cluster
-    jackknife has no replicate for its effects.
+    Treatment is assigned by state, so cluster by state (``cluster="state"``). The cohort of 2004
+    lies in a single state. Without that state there is no such cohort, so the cluster jackknife has
+    no replicate of its effects.
 
     References
     ----------
@@ -60,10 +60,10 @@ def load_mpdta() -> pd.DataFrame:
 def load_castle() -> pd.DataFrame:
     """Load the state panel on castle doctrine laws and crime.
 
-    A balanced panel of the 50 United States from 2000 to 2010, the data of Cheng and Hoekstra
-    (2013). From 2005 on, 21 states extended the right to use deadly force in self-defense to places
-    outside the home. The article asks whether these laws deter burglary, robbery and assault, and
-    whether they raise homicide.
+    A balanced panel of the 50 states of the United States from 2000 to 2010, the data of Cheng and
+    Hoekstra (2013). From 2005 on, 21 states extended the right to use deadly force in self-defense
+    to places outside the home. The article asks whether these laws deter burglary, robbery and
+    assault, and whether they lead to more homicides.
 
     Returns
     -------
@@ -93,14 +93,14 @@ def load_castle() -> pd.DataFrame:
         ``l_exp_subsidy``, ``l_exp_pubwelfare`` : float
             Logs of public spending on assistance and subsidies, and on public welfare.
         ``blackm_15_24``, ``whitem_15_24``, ``blackm_25_44``, ``whitem_25_44`` : float
-            Black and white men of an age, percent of the population.
+            Black and white men of these ages, percent of the population.
         ``popwt`` : float
-            Population of the state, constant over time: the weight of the article.
+            Population of the state, constant over time; the weight in the article.
 
     Notes
     -----
-    Thirteen states are treated from 2007 on, and Florida (2006) and Montana (2010) are alone in
-    their cohorts. Variables but ``poverty`` have single precision in the source.
+    Thirteen states are treated from 2007 on, and Florida (2006) and Montana (2010) are the only
+    states in their cohorts. All variables except ``poverty`` have single precision in the source.
 
     The values are those of the PyPI package ``causaldata`` (MIT license), which does not have all
     of the article's columns; ``data/make_states.py`` in the repository adds names and cohorts.
@@ -123,10 +123,11 @@ def load_castle() -> pd.DataFrame:
 def load_medicaid() -> pd.DataFrame:
     """Load the state panel on Medicaid expansions and health insurance.
 
-    A balanced panel of 46 United States from 2008 to 2019, an example of Rambachan and Roth (2023)
-    and of Mixtape Sessions (Advanced DiD). Under the Affordable Care Act, states could open
-    Medicaid to adults of low income, from 2014 on. The outcome is the share of low-income adults
-    without children who have health insurance, from the American Community Survey.
+    A balanced panel of 46 states of the United States from 2008 to 2019, an example of Rambachan
+    and Roth (2023) and of Mixtape Sessions (Advanced DiD). Under the Affordable Care Act, states
+    could expand Medicaid to adults with low incomes from 2014 on. The outcome is the share of
+    low-income adults without children who have health insurance, from the American Community
+    Survey.
 
     Returns
     -------
@@ -150,7 +151,7 @@ def load_medicaid() -> pd.DataFrame:
     Notes
     -----
     Delaware, Massachusetts, New York, Vermont and the District of Columbia, which expanded earlier,
-    are not in the data. Louisiana is alone in the cohort of 2017.
+    are not in the data. Louisiana is the only state in the cohort of 2017.
 
     The values are those of the PyPI package ``moderndid`` (MIT license), where ``yexp2`` is missing
     for states that did not expand; ``data/make_states.py`` in the repository adds the names.

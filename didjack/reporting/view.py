@@ -161,7 +161,7 @@ class ResultView(Protocol):
 
     @property
     def title(self) -> str:
-        """What the table of coefficients is called."""
+        """Title of the table of coefficients, such as "event study"."""
 
     @property
     def scheme(self) -> Scheme | None:

@@ -56,7 +56,7 @@ class AggregateResult(Result):
 
     @property
     def title(self) -> str:
-        """What the table of coefficients is called."""
+        """Title of the table of coefficients, such as "event study"."""
         return self._scheme.title
 
     @property
@@ -110,7 +110,7 @@ class AggregateResult(Result):
         alpha : float, optional
             One minus the level of the intervals; default: that of the result.
         n_permutations : int
-            As of `randomization_test`; 0: no such row.
+            Number of permutations, see `randomization_test`; 0 omits the test.
 
         Returns
         -------
@@ -128,7 +128,7 @@ class AggregateResult(Result):
         Raises
         ------
         OptionError
-            A value that is not allowed.
+            An argument has an invalid value.
 
         Examples
         --------
@@ -235,13 +235,13 @@ class AggregateResult(Result):
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            Where to draw; default: a new figure. What is drawn there already stays.
+            Where to draw; default: a new figure. What has been drawn there is kept.
         kind : {"coefficients", "replicates", "variance", "placebo", "randomization"}
             The coefficients with their intervals; the leave-one-cluster-out estimates; the
             clusters' shares of the jackknife variance; the overall ATT and its placebos, see
             `placebo_test`; its t statistic and those of 999 other assignments, see
             `randomization_test`, with the seed of the result. `compare`, `label`, `color`,
-            `marker`, `offset`, `style` and `n_clusters` go with "coefficients" alone.
+            `marker`, `offset`, `style` and `n_clusters` apply to "coefficients" only.
         alpha : float, optional
             One minus the level of the intervals; default: that of the call of `csdid`.
         joint : bool
@@ -254,27 +254,27 @@ class AggregateResult(Result):
             Name of this result in the legend. Without a name, the legend distinguishes coefficients
             before treatment from those after. Set it where a plot shows several results.
         color : matplotlib colour, optional
-            Of all coefficients; default: one colour before and another after treatment, or with
-            `label` the next of seven colours that are distinguishable when colour-blind or in grey.
+            Colour of all coefficients; default: one colour before and another after treatment, or
+            with `label` the next of seven colours that are distinguishable when colour-blind or in
+            grey.
         marker : str, optional
-            Of all coefficients, one that matplotlib can fill: "o", "s", "D", "^", ...
+            Marker of all coefficients, one that matplotlib can fill: "o", "s", "D", "^", ...
         offset : float
             How far to the right the coefficients are drawn, between -0.5 and 0.5; neighbours are
             1 apart. A second call with the same `ax`, a `label` and an `offset` adds another
             result next to the first; see also `coefplot`.
         title : str, optional
-            Default: what is drawn; "" for no title.
+            Title of the plot; default: what it shows; "" for no title.
         legend : bool
-            Whether there is a legend. It is where it covers no data; the vertical axis is made
-            longer if there is no such place, and in small figures the legend is below.
+            Whether to draw a legend. It is placed where it covers no data. If there is no such
+            place, the vertical axis is extended, or the legend is placed below the axes.
         xlabel, ylabel : str, optional
-            Labels of the axes, as matplotlib reads them; default: what is on them, "" for none.
+            Labels of the axes, in the syntax of matplotlib; default: what they show; "" for none.
             ``ylabel="effect on log homicides"`` gives the outcome a name.
         style : {"errorbar", "ribbon"}
             Intervals as bars, or as ribbons around a line.
         n_clusters : bool
-            Write below the labels of the horizontal axis how many treated clusters each coefficient
-            is about.
+            Show the number of treated clusters of each coefficient, below the horizontal axis.
 
         Returns
         -------
@@ -283,16 +283,16 @@ class AggregateResult(Result):
         Raises
         ------
         OptionError
-            An argument is not allowed, does not go with `kind`, or `ax` shows something else; a
-            simple average has no coefficients to draw; there is no jackknife, for "replicates"
-            and "variance"; not exactly one cluster is treated, for "placebo".
+            An argument is invalid or does not apply to `kind`; `ax` shows something else; the
+            result is a simple average, which has no coefficients to draw; there is no jackknife
+            ("replicates" and "variance"); not exactly one cluster is treated ("placebo").
 
         Notes
         -----
         Open markers are changes from one period to the next: estimates before treatment with
-        ``base_period="varying"``. A cross has no standard error. Where a few intervals would
-        flatten all others, they are cut, and a triangle shows the value at which they end; vertical
-        limits set before (``ax.set_ylim``) are kept.
+        ``base_period="varying"``. A cross marks an estimate without a standard error. Where a few
+        intervals would flatten all others, they are cut, and a triangle shows the value at which
+        they end; vertical limits set before (``ax.set_ylim``) are kept.
 
         Examples
         --------

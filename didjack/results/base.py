@@ -50,14 +50,14 @@ class BaseResult(ABC):
     def options(self) -> Options:
         """The options of the result: those of the call of `csdid`, or of `with_options`.
 
-        In three parts, `sample`, `estimation` and `inference`; an option can also be read by its
-        name alone, such as ``result.options.vcov``, and ``as_dict()`` has all of them.
+        They are in three parts, `sample`, `estimation` and `inference`. An option can also be read
+        by its name alone, such as ``result.options.vcov``, and ``as_dict()`` has all of them.
         """
         return self._fit.options
 
     @property
     def alpha(self) -> float:
-        """One minus the level of intervals, in all methods that are not given another."""
+        """One minus the confidence level, for all methods that are called without `alpha`."""
         return self.options.inference.alpha
 
     @property
@@ -77,7 +77,7 @@ class BaseResult(ABC):
     @property
     @abstractmethod
     def title(self) -> str:
-        """What the table of coefficients is called."""
+        """Title of the table of coefficients, such as "event study"."""
 
     @property
     @abstractmethod
@@ -153,8 +153,8 @@ class BaseResult(ABC):
         Raises
         ------
         OptionError
-            A value is not allowed, or a jackknife has no clusters; UnknownOptionError for options
-            of `csdid` that change the estimates: they take another call of it.
+            An option has an invalid value, or a jackknife has no clusters; UnknownOptionError for
+            options that change the estimates, which need a new call of `csdid`.
         UndefinedReplicateError
             With ``undefined="raise"``.
 

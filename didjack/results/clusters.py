@@ -19,8 +19,8 @@ def replicates(self: BaseResult) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Clusters x coefficients; NaN where an estimate cannot be computed. The overall of an
-        aggregation comes last.
+        A row for each cluster and a column for each coefficient; NaN where an estimate cannot be
+        computed. The overall effect of an aggregation is in the last column.
 
     Raises
     ------
@@ -53,8 +53,9 @@ def influence(self: BaseResult) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        theta - theta_(h), clusters x coefficients, sorted by the absolute influence on the
-        overall ATT (of ATT(g,t): on their simple average), the largest first.
+        The estimate minus the estimate without the cluster, in units of the outcome: a row for each
+        cluster and a column for each coefficient, sorted by the absolute influence on the overall
+        ATT (of ATT(g,t): on their simple average), the largest first.
 
     Raises
     ------
@@ -86,13 +87,13 @@ def clusters(self: BaseResult) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        n_obs and n_units; cohorts, the first treated periods of its units (``"never"`` for
-        never treated); treated, whether it is in a treated cohort; treated_share, its share of
-        the weight of all treated units; influence, theta - theta_(h) for the overall ATT (of a
-        group-time result: the simple average); variance_share, its share of the CV3 (CV3J)
-        variance of the same; partial_leverage, its share of the variance that the overall ATT
-        has under the working model (see `reference` in `csdid`), whatever the outcomes. The
-        last three are NaN without a jackknife.
+        n_obs and n_units; cohorts, the first treated periods of its units (``"never"`` for never
+        treated); treated, whether it is in a treated cohort; treated_share, its share of the weight
+        of all treated units; influence, the overall ATT (of a group-time result: the simple
+        average) minus its estimate without the cluster, in units of the outcome; variance_share,
+        its share of the CV3 (CV3J) variance of the same; partial_leverage, its share of the
+        variance that the overall ATT has under the working model (see `reference` in `csdid`),
+        whatever the outcomes. The last three are NaN without a jackknife.
 
     References
     ----------

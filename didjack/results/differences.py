@@ -64,7 +64,7 @@ class Difference(Result):
 
     @property
     def title(self) -> str:
-        """What the table of coefficients is called."""
+        """Title of the table of coefficients, such as "event study"."""
         what = "group-time effects" if self._scheme is None else self._scheme.title
         return f"{what} (difference)"
 

@@ -55,8 +55,8 @@ def tidy(
     Raises
     ------
     OptionError
-        `alpha` is no number between 0 and 0.5, or too small for a band from draws; `overall` of
-        ATT(g,t), which have none.
+        `alpha` is not a number between 0 and 0.5, or too small for a band from draws;
+        ``overall=True`` for ATT(g,t), which have no overall effect.
 
     Examples
     --------
@@ -185,8 +185,8 @@ def vcov(self: BaseResult, kind: Vcov | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Labelled; its diagonal is `std_error` squared. Rows and columns of coefficients
-        without a standard error are NaN. Where replicates are left out
+        (M, M), labelled by coefficient; its diagonal is `std_error` squared. Rows and columns of
+        coefficients without a standard error are NaN. Where replicates are left out
         (``undefined="skip"``), a covariance uses those that both coefficients have.
 
     Raises

@@ -71,7 +71,7 @@ class GroupTimeResult(Result):
 
     @property
     def title(self) -> str:
-        """What the table of coefficients is called."""
+        """Title of the table of coefficients, such as "event study"."""
         return "group-time effects"
 
     @property
@@ -172,13 +172,13 @@ class GroupTimeResult(Result):
         Raises
         ------
         OptionError
-            An option that is not allowed, a window or bin without any ATT(g,t), cohorts or event
-            times that there are not, or bins that overlap.
+            An option has an invalid value, a window or bin contains no ATT(g,t), a cohort or event
+            time does not exist, or bins overlap.
 
         Warns
         -----
         EstimationWarning
-            Some of the ATT(g,t) could not be estimated; the others alone are aggregated.
+            Some of the ATT(g,t) could not be estimated; only the others are aggregated.
         InferenceWarning
             A standard error is missing or leaves clusters out.
 
@@ -239,7 +239,7 @@ class GroupTimeResult(Result):
         alpha : float, optional
             One minus the level of the intervals; default: that of the result.
         n_permutations : int
-            Of the randomization test of the overall ATT; 0: no such row.
+            Number of permutations of the randomization test of the overall ATT; 0 omits the test.
 
         Returns
         -------
@@ -249,7 +249,7 @@ class GroupTimeResult(Result):
         Raises
         ------
         OptionError
-            A value that is not allowed.
+            An argument has an invalid value.
 
         Examples
         --------
@@ -292,7 +292,7 @@ class GroupTimeResult(Result):
         style: Look = "errorbar",
         n_clusters: bool = False,
     ) -> Axes | NDArray[Any]:
-        """Draw the ATT(g,t), one panel a cohort, or what each cluster does to one of them.
+        """Draw the ATT(g,t), one panel for each cohort, or what each cluster does to one of them.
 
         Parameters
         ----------
@@ -306,7 +306,7 @@ class GroupTimeResult(Result):
             clusters' shares of the jackknife variance; the simple average and its placebos, see
             `AggregateResult.placebo_test`; its t statistic and those of 999 other assignments, see
             `AggregateResult.randomization_test`, with the seed of the result. `compare`, `label`,
-            `color`, `marker`, `offset`, `style` and `n_clusters` go with "coefficients" alone.
+            `color`, `marker`, `offset`, `style` and `n_clusters` apply to "coefficients" only.
         alpha : float, optional
             One minus the level of the intervals; default: that of the call of `csdid`.
         joint : bool
@@ -320,47 +320,49 @@ class GroupTimeResult(Result):
             Name of this result in the legend. Without a name, the legend distinguishes coefficients
             before treatment from those after. Set it where a plot shows several results.
         color : matplotlib colour, optional
-            Of all coefficients; default: one colour before and another after treatment, or with
-            `label` the next of seven colours that are distinguishable when colour-blind or in grey.
+            Colour of all coefficients; default: one colour before and another after treatment, or
+            with `label` the next of seven colours that are distinguishable when colour-blind or in
+            grey.
         marker : str, optional
-            Of all coefficients, one that matplotlib can fill: "o", "s", "D", "^", ...
+            Marker of all coefficients, one that matplotlib can fill: "o", "s", "D", "^", ...
         offset : float
             How far to the right the coefficients are drawn, between -0.5 and 0.5; neighbours are
             1 apart. A second call with the same `ax`, a `label` and an `offset` adds another
             result next to the first; see also `coefplot`.
         title : str, optional
-            Default: what is drawn; "" for no title.
+            Title of the plot; default: what it shows; "" for no title.
         legend : bool
-            Whether there is a legend. It is where it covers no data; the vertical axis is made
-            longer if there is no such place, and in small figures the legend is below.
+            Whether to draw a legend. It is placed where it covers no data. If there is no such
+            place, the vertical axis is extended, or the legend is placed below the axes.
         xlabel, ylabel : str, optional
-            Labels of the axes, as matplotlib reads them; default: what is on them, "" for none.
+            Labels of the axes, in the syntax of matplotlib; default: what they show; "" for none.
             ``ylabel="effect on log homicides"`` gives the outcome a name.
         style : {"errorbar", "ribbon"}
             Intervals as bars, or as ribbons around a line.
         n_clusters : bool
-            Titles of panels count the treated clusters of a cohort, instead of its units.
+            Whether the titles of panels report the treated clusters of the cohort instead of its
+            units.
 
         Returns
         -------
-        matplotlib Axes; for "coefficients" an array of them, one a cohort
+        matplotlib Axes; for "coefficients" an array of them, one for each cohort
 
         Raises
         ------
         OptionError
-            An argument is not allowed, does not go with `kind`, or `ax` shows something else or
-            has too few Axes; there is no jackknife, for "replicates" and "variance"; not exactly
-            one cluster is treated, for "placebo".
+            An argument is invalid or does not apply to `kind`; `ax` shows something else or has too
+            few Axes; there is no jackknife ("replicates" and "variance"); not exactly one cluster
+            is treated ("placebo").
 
         Notes
         -----
         Panels share their vertical scale, unless the widest would be more than three times the
         narrowest: then each has its own, and the label of the axis says so.
 
-        Open markers are changes from one period to the next: what comes before treatment with
-        ``base_period="varying"``. A cross has no standard error. Where a few intervals would
-        flatten all others, they are cut, and a triangle shows the value at which they end; vertical
-        limits set before (``ax.set_ylim``) are kept.
+        Open markers are changes from one period to the next: estimates before treatment with
+        ``base_period="varying"``. A cross marks an estimate without a standard error. Where a few
+        intervals would flatten all others, they are cut, and a triangle shows the value at which
+        they end; vertical limits set before (``ax.set_ylim``) are kept.
 
         Examples
         --------

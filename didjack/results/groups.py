@@ -35,8 +35,8 @@ class GroupResults(Mapping[str, Result]):
 
     Attributes
     ----------
-    column : whose values divide the rows
-    levels : the values of the column, one a group
+    column : name of the column whose values define the groups
+    levels : the values of the column, one for each group
     """
 
     column: str
@@ -61,17 +61,17 @@ class GroupResults(Mapping[str, Result]):
         return len(self._results)
 
     def aggregate(self, *arguments: Any, **options: Any) -> GroupResults:
-        """Average the ATT(g,t) of each group; arguments as of `GroupTimeResult.aggregate`.
+        """Aggregate the ATT(g,t) of each group, with the arguments of `GroupTimeResult.aggregate`.
 
         Returns
         -------
         GroupResults
-            Of aggregated effects.
+            The aggregated effects of each group.
 
         Raises
         ------
         OptionError
-            As there, or they are aggregated already.
+            As in `GroupTimeResult.aggregate`, or the results are aggregated already.
         """
         if not all(isinstance(one, GroupTimeResult) for one in self._results):
             raise OptionError(
@@ -81,7 +81,7 @@ class GroupResults(Mapping[str, Result]):
         return GroupResults(self.column, self.levels, found)
 
     def with_options(self, **options: Any) -> GroupResults:
-        """Return the same results under other inference; arguments as of `csdid`.
+        """Return the same results with other options of inference, see `csdid`.
 
         Returns
         -------
@@ -122,7 +122,7 @@ class GroupResults(Mapping[str, Result]):
         Returns
         -------
         JointTest
-            As of ``wald_test``.
+            As returned by ``wald_test``.
 
         Raises
         ------
@@ -132,7 +132,7 @@ class GroupResults(Mapping[str, Result]):
         Warns
         -----
         InferenceWarning
-            There is no test, and why.
+            There is no test; the message gives the reason.
 
         Examples
         --------

@@ -41,7 +41,7 @@ def wald_test(self: BaseResult, R: Any = None, q: ArrayLike | None = None) -> Jo
         - list of labels: each of these coefficients;
         - mapping or Series from label to weight: one linear combination; a list of them:
           several;
-        - DataFrame with labels as columns: one combination a row;
+        - DataFrame with labels as columns: one combination in each row;
         - array of as many columns as coefficients (the overall may be left out).
 
         Default: all coefficients but base periods and those without rows of the cohort
@@ -62,13 +62,13 @@ def wald_test(self: BaseResult, R: Any = None, q: ArrayLike | None = None) -> Jo
     Raises
     ------
     OptionError
-        A label that no coefficient has, a weight that is no number, or the wrong number of
+        A label that no coefficient has, a weight that is not a number, or the wrong number of
         weights or values.
 
     Warns
     -----
     InferenceWarning
-        There is no test, and why.
+        There is no test; the message gives the reason.
 
     Notes
     -----
@@ -77,8 +77,8 @@ def wald_test(self: BaseResult, R: Any = None, q: ArrayLike | None = None) -> Jo
 
     Examples
     --------
-    All effects of the event study are zero; there is none in the first two years; these two
-    are equal:
+    Three hypotheses: all effects of the event study are zero; those in the first two years are
+    zero; these two are equal:
 
     >>> import didjack
     >>> df = didjack.datasets.load_mpdta()
@@ -125,7 +125,7 @@ def pretest(
         - "wald": the F statistic of `wald_test`, for the first leads whose covariance matrix has
           full rank.
     missing : {"drop", "nan"}
-        If some have no standard error: test the others ("drop"), or no test ("nan").
+        If some leads have no standard error, test the others ("drop"), or return no test ("nan").
 
     Returns
     -------
@@ -145,7 +145,7 @@ def pretest(
     Warns
     -----
     InferenceWarning
-        There is no test, and why.
+        There is no test; the message gives the reason.
 
     Notes
     -----
@@ -190,8 +190,8 @@ def mde(self: BaseResult, power: float = 0.8, alpha: float | None = None) -> pd.
 
     .. math:: MDE = (c_{1 - \alpha / 2} + c_{power})\, SE
 
-    with the quantiles of its reference distribution. A two-sided test has the given power
-    against an effect of that size.
+    with the standard error SE of a coefficient, and quantiles c of the reference distribution of
+    its t statistic. A two-sided test has the given power against an effect of that size.
 
     Parameters
     ----------
@@ -242,7 +242,8 @@ def lincomb(
     Parameters
     ----------
     weights : mapping or Series from label to weight, or array
-        An array has one weight a coefficient; the overall may be left out.
+        An array has one weight for each coefficient, in the order of `tidy`; that of the overall
+        effect may be left out.
     alpha : float, optional
         One minus the level of the interval; default: that of the result.
 
@@ -254,7 +255,7 @@ def lincomb(
     Raises
     ------
     OptionError
-        A label that no coefficient has, a weight that is no number, or the wrong number of
+        A label that no coefficient has, a weight that is not a number, or the wrong number of
         weights.
 
     Examples

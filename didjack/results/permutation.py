@@ -148,7 +148,7 @@ def randomization_test(
     DataError
         A cluster has several cohorts or strata, or there is only one assignment.
     OptionError
-        An argument is not allowed, or there is no t statistic.
+        An argument is invalid, or there is no t statistic.
 
     Warns
     -----

@@ -402,12 +402,12 @@ def noise_sensitivity(
     NoiseSensitivity
         Fields: table, a DataFrame with target, ratio, conf_low, conf_high, p_value and
         critical_value; breakdown, a Series by target, the largest ratio at which the p-value is at
-        most alpha, 0 if it is at none and infinite if it is at all; observed_ratio, how noisy
-        treated clusters are before treatment: the root of the mean of :math:`r_h / v_h` (r the
-        mean square of a cluster's changes less those of the others, v its working variance) over
-        that of never-treated clusters in the same pairs of periods; observed_percentile, the
-        percentage of the n_sets sets of as many never-treated clusters whose ratio to the other
-        never-treated ones is not larger. For ATT(g,t), the target is their simple average.
+        most alpha, 0 if there is none and infinite if every ratio is; observed_ratio, how noisy
+        treated clusters are before treatment: the root of the mean of :math:`r_h / v_h` (r the mean
+        square of a cluster's changes less those of the others, v its working variance) over that of
+        never-treated clusters in the same pairs of periods; observed_percentile, the percentage of
+        the n_sets sets of as many never-treated clusters whose ratio to the other never-treated
+        ones is not larger. For ATT(g,t), the target is their simple average.
 
     Raises
     ------

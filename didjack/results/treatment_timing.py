@@ -35,8 +35,8 @@ def timing_plot(  # noqa: PLR0913 (a plot has the options that it has)
 ) -> NDArray[Any]:
     """Draw who is treated when, and mean outcomes by cohort.
 
-    The table is drawn as it stands: rules that `csdid` has for its sample are not applied. Rows
-    without period, cluster, outcome or weight are left out.
+    The table is drawn as it is, without the sample rules of `csdid`. Rows without period, cluster,
+    outcome or weight are left out.
 
     Parameters
     ----------
@@ -57,11 +57,11 @@ def timing_plot(  # noqa: PLR0913 (a plot has the options that it has)
     ax : matplotlib Axes, array of Axes, Figure or SubFigure, optional
         Where to draw; default: a new figure. With `yname`, two Axes or an empty figure.
     title : str, optional
-        Of the first panel; default: what it shows, "" for no title.
+        Title of the first panel; default: what it shows; "" for no title.
     legend : bool
         Whether there are legends.
     ylabel : str, optional
-        What the outcome is called; default: its column.
+        Label of the outcome; default: the name of its column.
 
     Returns
     -------
@@ -71,9 +71,9 @@ def timing_plot(  # noqa: PLR0913 (a plot has the options that it has)
     Raises
     ------
     DataError
-        A column is not there or cannot be read.
+        A column does not exist or cannot be read.
     OptionError
-        An argument is not allowed; ``rows="cluster"`` without `cluster` or `idname`.
+        An argument is invalid; ``rows="cluster"`` without `cluster` or `idname`.
 
     Examples
     --------

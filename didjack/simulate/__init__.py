@@ -135,7 +135,7 @@ def panel(model: Model) -> pd.DataFrame:
     Raises
     ------
     OptionError
-        If an option is not allowed, or the options do not fit together.
+        An option has an invalid value, or the options contradict each other.
 
     See Also
     --------
@@ -176,7 +176,7 @@ def repeated_cross_section(model: Model) -> pd.DataFrame:
     Raises
     ------
     OptionError
-        If an option is not allowed, or the options do not fit together.
+        An option has an invalid value, or the options contradict each other.
 
     See Also
     --------

@@ -116,23 +116,23 @@ def scan(path: str | os.PathLike[str], engine: str | None = None) -> Any:
     Parameters
     ----------
     path : str or path
-        A file, a pattern such as ``"survey/*.parquet"``, or a folder of Parquet files. Addresses
-        such as ``"s3://bucket/*.parquet"`` work as far as the engine knows them.
+        A file, a pattern such as ``"survey/*.parquet"``, or a folder of Parquet files. Remote
+        addresses such as ``"s3://bucket/*.parquet"`` work if the engine supports them.
     engine : {"duckdb", "polars"}, optional
         Engine that reads the files; default: DuckDB if it is installed, otherwise polars.
 
     Returns
     -------
     duckdb.DuckDBPyRelation or polars.LazyFrame
-        Create columns and filter rows with the methods of these.
+        Use its methods to create columns and to filter rows.
 
     Raises
     ------
     OptionError
-        A path or an engine that is not allowed.
+        `path` or `engine` is invalid.
     DataError
         The engine is not installed, or cannot read the files; or the files have different columns,
-        or a column of types that no type holds exactly.
+        or types of a column without a common type that holds all values exactly.
 
     Notes
     -----

@@ -67,22 +67,22 @@ def coefplot(  # noqa: PLR0913 (a plot has the options that it has)
     markers : sequence or mapping, optional
         A marker for each result, in their order or by name: one that matplotlib can fill.
     title : str, optional
-        Default: what the intervals are; "" for no title.
+        Title of the plot; default: the kind of intervals; "" for no title.
     legend : bool
         Whether to draw a legend. Simple averages have their names on the axis.
     xlabel, ylabel : str, optional
-        Labels of the axes, as matplotlib reads them; default: what is on them, "" for none.
+        Labels of the axes, in the syntax of matplotlib; default: what they show; "" for none.
     style : {"errorbar", "ribbon"}
         Intervals as bars, or as ribbons around lines; not for simple averages.
 
     Returns
     -------
-    matplotlib Axes; for ATT(g,t) an array of them, one a cohort
+    matplotlib Axes; for ATT(g,t) an array of them, one for each cohort
 
     Raises
     ------
     OptionError
-        An argument is not allowed; results of several kinds, or without a common label.
+        An argument is invalid; the results are of several kinds, or have no label in common.
 
     See Also
     --------

@@ -263,7 +263,7 @@ def etable(
     fragment: bool = False,
     file: str | Path | None = None,
 ) -> Table:
-    r"""Put several results in one table: a column each, standard errors in parentheses.
+    r"""Put several results in one table, one column each, with standard errors in parentheses.
 
     The footer reports the sample, the kind of standard errors, and the options in which the
     results differ. `rename`, `keep`, `drop` and `order` take names of coefficients as
@@ -276,7 +276,7 @@ def etable(
     results : result, sequence of results, or mapping from name to result
         Of any kind; coefficients are matched by their names.
     names : sequence of str, optional
-        Heads of the columns; default: those of the mapping, or (1), (2), ...
+        Headings of the columns; default: those of the mapping, or (1), (2), ...
     rename : dict, optional
         From names to labels in the table. A regular expression replaces its matches, and the
         replacement may refer to its groups: ``{r"event time (\d+)": r"year \1"}``.

@@ -382,8 +382,8 @@ class InferenceOptions:
 class Options:
     """The options of one call of `csdid`, checked.
 
-    What each part has can be read by its name alone, as the arguments of `csdid` are called:
-    `options.alpha` is `options.inference.alpha`.
+    An option can be read by its name alone, without its part: `options.alpha` is
+    `options.inference.alpha`.
     """
 
     sample: SampleOptions
@@ -425,7 +425,7 @@ class Options:
         return sorted({*super().__dir__(), *NAMES})
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all options by the names that the arguments of `csdid`, or of `ddd`, have."""
+        """Return all options in a dict, by the names of the arguments of `csdid` or `ddd`."""
         parts = (self.sample, self.estimation, self.inference)
         found = {name: getattr(part, name) for part in parts for name in _names(type(part))}
         if self.sample.pname is None:

@@ -88,16 +88,16 @@ class Sensitivity(Fields):
         targets: Any = None,
         title: str | None = None,
     ) -> NDArray[Any]:
-        """Draw the intervals by m or ratio, one panel a target, with the breakdown values.
+        """Draw the intervals by m or ratio, one panel for each target, with the breakdown values.
 
         Parameters
         ----------
         ax : matplotlib Figure, SubFigure or array of Axes, optional
             Where to draw; default: a new figure.
         targets : label or list of labels, optional
-            Which of them; default: effects from treatment on.
+            Effects to draw; default: those from treatment on.
         title : str, optional
-            Of the figure; default: none.
+            Title of the figure; default: none.
 
         Returns
         -------

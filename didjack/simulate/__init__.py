@@ -12,7 +12,7 @@ from one model. With :math:`s = t - t_1`, unit `i` of cluster `h`, cohort `g` ha
     ATT(g, t) = 1\{t \ge g > 0\}\, (\tau + \delta\, (t - g)).
 
 Here :math:`a_i \sim N(0, \sigma_a^2)`, and :math:`\varepsilon_{it}`, :math:`\eta_{ht}` and
-:math:`\nu_{h 1}` are standard normal. The options of the two functions are the letters above:
+:math:`\nu_{h 1}` are standard normal. The options of the two functions set these parameters:
 ``effect`` :math:`\tau`, ``effect_slope`` :math:`\delta`, ``icc`` :math:`\iota`, ``rho``
 :math:`\rho`, ``error_sd`` :math:`\sigma`, ``unit_sd`` :math:`\sigma_a`, ``covariate_trend``
 :math:`\gamma`.

@@ -78,7 +78,7 @@ class RandomizationTest(Fields):
     p_value : NaN if too many assignments have no statistic
     conf_low, conf_high : ends of the effects that are not rejected
     n_assignments : assignments with a statistic, the actual one included
-    n_failed : assignments without
+    n_failed : assignments without a statistic
     """
 
     _title: ClassVar[str] = "Randomization test of the overall ATT"
@@ -96,7 +96,7 @@ class RandomizationTest(Fields):
 
     @property
     def smallest_p(self) -> float:
-        """The smallest p-value there can be."""
+        """The smallest possible p-value."""
         return 1.0 / self.n_assignments
 
 

@@ -19,7 +19,7 @@ CriticalValues = Literal["normal", "own"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HonestInputs:
-    """An event study as sensitivity analyses of Rambachan and Roth (2023) read it.
+    """An event study as the input of a sensitivity analysis of Rambachan and Roth (2023).
 
     Attributes
     ----------

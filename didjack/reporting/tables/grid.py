@@ -399,7 +399,7 @@ class Grid:
         return pd.DataFrame([row[1:] for row in rows], index=labels, columns=columns)
 
     def for_paper(self) -> Grid:
-        """Return the table without its head, which is said in a note."""
+        """Return the table without its head, the content of which goes into a note."""
         pairs = [(row[i], row[i + 1]) for i in (0, 2) for row in self.head if row[i]]
         design = "; ".join(f"{name}: {value}" for name, value in pairs)
         return replace(self, head=[], notes=[*([f"{design}."] if design else []), *self.notes])

@@ -66,7 +66,7 @@ class Table(Grid):
     >>> "<table" in table.to_html(), "#table(" in table.to_typst()
     (True, True)
 
-    Files are written with ``table.save("effects.tex")``, of the kind that the name ends in.
+    ``table.save("effects.tex")`` writes a file; its extension sets the format.
     """
 
     fragment: bool = False
@@ -110,7 +110,7 @@ class Table(Grid):
         Returns
         -------
         str
-            With a title or a label a ``table`` environment, otherwise its content.
+            A ``table`` environment if there is a title or a label, otherwise its content.
 
         Raises
         ------
@@ -171,9 +171,9 @@ class Table(Grid):
         Returns
         -------
         DataFrame
-            Of `etable`: a row for each coefficient and statistic, a column for each result; NaN
-            where a result has no such coefficient. Of a summary: the cells as strings; its numbers
-            are in ``tidy()``.
+            For `etable`, a row for each coefficient and statistic and a column for each result; NaN
+            where a result does not have the coefficient. For a summary, the cells as strings;
+            ``tidy()`` has its numbers.
         """
         return self.shown() if self.values is None else self.values.copy()
 

@@ -300,7 +300,7 @@ class SampleOptions:
         if not self.panel and self.idname is not None:
             raise OptionError(
                 f"idname={self.idname!r} does not go with panel=False: repeated cross sections "
-                "have no unit that is seen twice; leave idname out, or set panel=True"
+                "have no unit that is observed twice; leave idname out, or set panel=True"
             )
         if not self.panel and self.allow_unbalanced_panel:
             raise OptionError("allow_unbalanced_panel=True does not go with panel=False")

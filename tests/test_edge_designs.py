@@ -227,7 +227,7 @@ def test_no_never_treated_unit_is_complete(control_group):
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         result = fast(gaps, **options)
-    assert any("not seen in all 6 periods" in str(one.message) for one in said)
+    assert any("not observed in all 6 periods" in str(one.message) for one in said)
     want = check(df[df["cohort"] > 0], **options)
     pd.testing.assert_frame_equal(result.tidy(), want.tidy(), check_exact=True)
     pd.testing.assert_frame_equal(result.replicates(), want.replicates(), check_exact=True)

@@ -341,7 +341,7 @@ def test_text_among_numbers_as_text(package, column, cluster):
         if package == "arrow":
             continue
         names = {"df": table, "pl": pl, "pd": pd}
-        exec(re.search(r"df.*(?= makes numbers)", message)[0], names)
+        exec(re.search(r"df.*(?= converts the strings)", message)[0], names)
         made = quiet_fit(names["df"], **options)
         np.testing.assert_allclose(made.tidy()["estimate"], plain.tidy()["estimate"], rtol=1e-9)
 
@@ -352,11 +352,12 @@ def test_numbers_with_commas(kind):
     y = (1e4 * df["y"]).round()
     thousands = df.assign(y=y.map("{:,.0f}".format).astype(kind))
     names = {"df": thousands, "pd": pd}
-    exec(re.search(r"df.*(?= makes numbers)", refusal(thousands, "is not numeric"))[0], names)
+    message = refusal(thousands, "is not numeric")
+    exec(re.search(r"df.*(?= converts the strings)", message)[0], names)
     assert_same(quiet_fit(names["df"]), quiet_fit(df.assign(y=y)))
     # A comma may be that of decimals: no code is proposed.
     decimals = df.assign(y=df["y"].map("{:.2f}".format).str.replace(".", ",").astype(kind))
-    assert "replace" not in refusal(decimals, "is not numeric", "make numbers of the text")
+    assert "replace" not in refusal(decimals, "is not numeric", "convert the strings to numbers")
 
 
 @pytest.mark.parametrize("package", ["pandas", "lazy"])
@@ -364,7 +365,7 @@ def test_a_stray_period_that_drops_nearly_all(package):
     df = panel()
     stray = pd.concat([df, df[df["id"].isin([1, 13, 25, 30])].drop_duplicates("id").assign(t=2050)])
     texts = heard(lambda: fit(OTHERS.get(package, lambda df: df)(stray)))
-    (text,) = [text for text in texts if "not seen in all 6 periods" in text]
+    (text,) = [text for text in texts if "not observed in all 6 periods" in text]
     assert "is 2050 a stray period (4 of 244 rows)?" in text
     few = heard(lambda: fit(OTHERS.get(package, lambda df: df)(df.drop(index=[0, 7]))))
     assert not any("stray" in text for text in few)

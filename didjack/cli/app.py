@@ -183,13 +183,13 @@ def fit(
         didjack fit data.csv --y lemp --time year --cohort first.treat \
             --id countyreal --cluster state --aggregate event --out results
 
-    The simple average with a covariate; the control group is not yet treated:
+    The simple average with a covariate, and not-yet-treated controls:
 
         didjack fit data.csv --y lemp --time year --cohort first.treat \
             --id countyreal --cluster state --covariates '~ lpop' \
             --control-group notyettreated --aggregate simple
 
-    A 0/1 treatment instead of the cohort, and how far the result can be trusted:
+    A 0/1 treatment instead of the cohort, with tests and sensitivity analyses:
 
         didjack fit states.csv --y l_homicide --time year --treatment post \
             --id state --aggregate event --randomization \
@@ -200,8 +200,8 @@ def fit(
         didjack fit survey.dta --cross-sections --y wage --time year \
             --cohort adopted --cluster state --weights w --aggregate group
 
-    Exit codes: 0, done; 1, the data or the estimation; 2, the command; 130, interrupted (128 + n:
-    another signal).
+    Exit codes: 0, success; 1, data error; 2, usage error; 130, stopped by Ctrl-C (128 + n: by
+    signal n).
     """
     given = dict(locals())
     with reported(context) as said:
@@ -295,7 +295,7 @@ def _only_aggregated(average: dict[str, Any]) -> None:
     for name, value in average.items():
         if name != "type" and value != usual[name].default:
             raise didjack.OptionError(
-                f"{name}={value!r} is of aggregated effects: it needs --aggregate"
+                f"{name}={value!r} is for aggregated effects: it needs --aggregate"
             )
 
 

@@ -144,8 +144,8 @@ Fixed = Annotated[
     FixWeights | None,
     Option(
         "--fix-weights",
-        help="Which weights of a panel count where they vary over time; default: those of the "
-        "earlier of two periods.",
+        help="Which weights of a panel are used if they vary over time; default: those of the "
+        "earlier of the two periods.",
         rich_help_panel=ESTIMATION,
     ),
 ]
@@ -183,7 +183,7 @@ IfUndefined = Annotated[
     Option(
         "--undefined",
         help="If an estimate is not defined without some cluster: impute its part of the variance "
-        "under the working model, no standard error, leave it out, or fail.",
+        "under the working model, report no standard error, leave it out, or fail.",
         rich_help_panel=INFERENCE,
     ),
 ]
@@ -202,7 +202,7 @@ Seed = Annotated[
     int,
     Option(
         "--seed",
-        help="Of the bootstrap and of simulated critical values.",
+        help="Seed of the bootstrap and of simulated critical values.",
         rich_help_panel=INFERENCE,
     ),
 ]
@@ -247,19 +247,21 @@ Randomization = Annotated[
     bool,
     Option(
         "--randomization",
-        help="Test the overall ATT by giving cohorts to other clusters.",
+        help="Test the overall ATT by reassigning cohorts to other clusters.",
         rich_help_panel=TESTS,
     ),
 ]
 Permutations = Annotated[
     int,
-    Option("--n-permutations", help="Assignments of that test.", rich_help_panel=TESTS),
+    Option(
+        "--n-permutations", help="Number of random assignments in that test.", rich_help_panel=TESTS
+    ),
 ]
 Placebo = Annotated[
     bool,
     Option(
         "--placebo",
-        help="Of one treated cluster: compare with placebo effects of never-treated ones.",
+        help="Test the effect on a single treated cluster by placebos in never-treated clusters.",
         rich_help_panel=TESTS,
     ),
 ]
@@ -267,7 +269,7 @@ TrendSensitivity = Annotated[
     Restriction | None,
     Option(
         "--trend-sensitivity",
-        help="Of an event study: intervals that allow for deviations from parallel trends.",
+        help="Intervals of an event study that allow for deviations from parallel trends.",
         rich_help_panel=TESTS,
     ),
 ]

@@ -43,7 +43,8 @@ def _csv(path: Path, labels: Sequence[str]) -> pd.DataFrame:
         table: pd.DataFrame = pd.read_csv(path, low_memory=False, dtype=text, **_EXACT)
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path} cannot be read: its text is not UTF-8{_first_foreign(path)}; save it as UTF-8"
+            f"{path} cannot be read: it is not encoded as UTF-8{_first_foreign(path)}; save it as "
+            "UTF-8"
         ) from error
     for name in labels:
         if name in table:
@@ -173,7 +174,7 @@ def notes(df: pd.DataFrame, labels: Sequence[str]) -> list[str]:
             number = _number(text)
             if number is not None and as_number.setdefault(number, text) != text:
                 said.append(
-                    f"column {name!r} is read as text: {as_number[number]!r} and {text!r} are "
+                    f"column {name!r} is read as strings: {as_number[number]!r} and {text!r} are "
                     "different labels"
                 )
                 break

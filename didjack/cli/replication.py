@@ -88,7 +88,7 @@ _HEAD = '''"""Repeat a run of the command line of didjack {version}, and compare
     pip install -r requirements.txt
     python replicate.py [DATA]
 
-Estimates in estimates.csv have to be found again, up to 1e-9 of their size on another machine.
+Estimates in estimates.csv have to be reproduced, up to 1e-9 of their size on another machine.
 """
 
 import hashlib

@@ -67,7 +67,7 @@ def _with_known_dtype(column: pd.Series) -> pd.Series:
     if not pd.api.types.is_numeric_dtype(dtype) or is_complex(column):
         raise DataError(
             f"covariate {column.name!r} holds {dtype} values, such as {brief(column.iloc[0], 40)}; "
-            "it must hold numbers, truth values, text or categories"
+            "it must contain numbers, booleans, strings or categories"
         )
     if pd.api.types.is_integer_dtype(dtype) and -_LARGE <= column.min() <= column.max() <= _LARGE:
         return _read_only(column) if dtype == _INTEGER else column.astype(_INTEGER)

@@ -50,4 +50,4 @@ def check_eligible(sample: Sample) -> None:
         raise DataError(
             f"{what}: without units that are not eligible there is no triple difference; use csdid"
         )
-    raise DataError(f"{what}: without eligible units nobody is treated")
+    raise DataError(f"{what}: without eligible units no unit is treated")

@@ -221,12 +221,12 @@ def _check_text(xformla: str) -> None:
         )
     if re.search(r"`\s*[01]\s*`", xformla):
         raise OptionError(
-            f"{shown(xformla)}: a column named '0' or '1' cannot be told from the intercept; "
-            "rename it"
+            f"{shown(xformla)}: a column named '0' or '1' cannot be distinguished from the "
+            "intercept; rename it"
         )
     if "``" in re.sub(r"'[^']*'|\"[^\"]*\"", " ", xformla):
         raise OptionError(
-            f"{shown(xformla)}: a column without a name cannot be told from nothing; rename it"
+            f"{shown(xformla)}: a column with an empty name cannot be used; rename it"
         )
 
 
@@ -259,7 +259,7 @@ def _read(xformla: str) -> SimpleFormula:
 def _spaced(text: str) -> str:
     """Hint at backticks where two words stand side by side, as in a column name with a space."""
     spaced = re.search(r"\w +\w", re.sub(r"`[^`]*`", "", text))
-    return "; a column name with spaces stands in backticks, as in '~ `log wage`'" if spaced else ""
+    return "; a column name with spaces needs backticks, as in '~ `log wage`'" if spaced else ""
 
 
 def _products(tree: Any) -> int:

@@ -66,7 +66,7 @@ def _check_text(values: pa.ChunkedArray, name: Any) -> None:
         values.validate(full=True)
     except pa.ArrowInvalid as error:
         raise DataError(
-            f"column {name!r} holds text that is not UTF-8: {error}; write it as UTF-8"
+            f"column {name!r} contains strings that are not UTF-8: {error}; write it as UTF-8"
         ) from error
 
 
@@ -78,7 +78,7 @@ def _cast(values: pa.ChunkedArray, plain: pa.DataType, name: Any) -> pa.ChunkedA
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise DataError(
             f"column {name!r} of type {values.type} cannot be read as {plain}: {error}; "
-            "cast it to plain numbers or text"
+            "cast it to plain numbers or strings"
         ) from error
 
 

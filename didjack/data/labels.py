@@ -90,9 +90,9 @@ def _check_digits(column: pd.Series, values: Floats, role: str) -> None:
     bad = (given != values) & ~np.isnan(given)
     if bad.any():
         raise DataError(
-            f"{role} {column.name!r} holds {column.dtype} labels that floats of 64 bits cannot "
-            f"tell apart: {offenders(bad, given, index=column.index)}; make them whole numbers "
-            "or text"
+            f"{role} {column.name!r} holds {column.dtype} labels that 64-bit floats cannot "
+            f"distinguish: {offenders(bad, given, index=column.index)}; make them whole numbers "
+            "or strings"
         )
 
 
@@ -198,9 +198,9 @@ def _check_numbers(column: pd.Series, coded: Coded, count: Ints | None) -> None:
         return
     rows = np.append(bad, False)[coded.codes]
     written = np.array([brief(value, 40) for value in [*values, None]], dtype=object)
-    what = "is mostly numbers, but has text"
+    what = "is mostly numbers, but has strings"
     if all(reads_as_number(value) for value in values[bad]):
-        what = "holds numbers as text"
+        what = "holds numbers as strings"
     name = str(column.name)
     quoted = name if name.isidentifier() else f"`{name}`"
     raise DataError(

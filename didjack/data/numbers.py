@@ -160,7 +160,7 @@ def numbers_of_text(
     with_commas : the texts in it that have commas: what these are is only clear of thousands
     """
     commas = list(with_commas)
-    plain = "make numbers of the text" if all_numbers else "correct or drop these rows"
+    plain = "convert the strings to numbers" if all_numbers else "correct or drop these rows"
     if not all(_THOUSANDS.fullmatch(text.strip()) for text in commas):
         return plain
     code = ""
@@ -178,7 +178,9 @@ def numbers_of_text(
         code = f"df = df.project('* REPLACE ({cast}({text} AS DOUBLE) AS {sql_name(name)})')"
     if not code:
         return plain
-    return f"{code} makes numbers of the text" + ("" if all_numbers else ", and these missing")
+    return f"{code} converts the strings to numbers" + (
+        "" if all_numbers else ", and makes these missing"
+    )
 
 
 def sql_name(name: object) -> str:

@@ -225,7 +225,7 @@ def compare_again(sample: Sample) -> None:
     """
     if sample.lookup is not None:
         raise DataError(
-            f"no never-treated unit of {sample.options.idname!r} is seen in all "
+            f"no never-treated unit of {sample.options.idname!r} is observed in all "
             f"{sample.periods.size} periods: drop these units in the engine, so that the last "
             "cohort is the control group, or use allow_unbalanced_panel=True or collect=True"
         )
@@ -267,11 +267,11 @@ def leave_out(sample: Sample, short: Bools) -> bool:
     label, of_all = sample.label(sample.periods[least]), f"{rows[least]:,} of {rows.sum():,}"
     if short.all():
         raise DataError(
-            f"no unit of {options.idname!r} is seen in all {n_periods} periods: of tname "
+            f"no unit of {options.idname!r} is observed in all {n_periods} periods: of tname "
             f"{options.tname!r}, {label} has the fewest rows ({of_all}); drop it if it is a "
             f"stray period, use allow_unbalanced_panel=True, or {CROSS_SECTIONS}"
         )
-    reason = f"not seen in all {n_periods} periods (allow_unbalanced_panel=True keeps them)"
+    reason = f"not observed in all {n_periods} periods (allow_unbalanced_panel=True keeps them)"
     if 2 * sample.n_rows(short) > rows.sum() and 2 * rows[least] < np.median(rows):
         reason += f"; is {label} a stray period ({of_all} rows)?"
     sample.drop(Rule.BALANCED_PANEL, short, reason)

@@ -260,7 +260,7 @@ def _refuse_strays(column: _Column, form: Form | None, count: Ints | None, packa
 def _remedy(t: _Column, g: _Column, form: Form | None, package: str) -> str:
     """Write what makes periods of both columns."""
     if package != PANDAS:
-        return "make whole numbers of the text" if form is NUMBERS else NUMBER_THEM
+        return "convert the strings to whole numbers" if form is NUMBERS else NUMBER_THEM
     code = _by_order(t, g, form) or (form and _by_form(t, g, form))
     return f"convert (missing is never-treated): {code}" if code else NUMBER_THEM
 

@@ -145,7 +145,7 @@ def _check_cohort_dates(axis: TimeAxis, cohort: pd.Series, time: pd.Series, pand
     rows = int(cohort.isin(off).sum())
     freq, t, g = axis.freq, f"df[{time.name!r}]", f"df[{cohort.name!r}]"
     raise DataError(
-        f"gname {cohort.name!r} has dates that are no period of tname {time.name!r}, "
+        f"gname {cohort.name!r} has dates that are not periods of tname {time.name!r}, "
         f"whose frequency is {axis.freq!r}: {plural(rows, 'row')}; first: "
         f"{name_some(off, most=3)}; "
         + (

@@ -394,7 +394,7 @@ def _pooled_weights(
         where = "the first period" if n_periods == 1 else "some base period"
         warn(
             f"fix_weights={options.fix_weights!r}: {plural(int(needed.sum()), 'unit')} "
-            f"not seen in {where}, where their weight is taken, leave the cells that need it",
+            f"not observed in {where}, where their weight is taken, leave the cells that need it",
             SampleWarning,
         )
     weights = np.where(unseen, 0.0, by_unit)[:, clean.unit]

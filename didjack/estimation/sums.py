@@ -339,8 +339,8 @@ class SumSource:
         """
         if by_unit and not self.layout.of_units:
             raise DataError(
-                "analytic errors by unit need rows, which a lazy table does not give; with "
-                "clusters, they are those of cluster=..., or use csdid(..., collect=True)"
+                "unit-level analytic standard errors need rows, which a lazy table does not give; "
+                "name clusters, cluster=..., or use csdid(..., collect=True)"
             )
         rows = self._rows_of_units() if by_unit else self.rows
         codes = rows.unit if by_unit else rows.strata.cluster_of_rows

@@ -139,7 +139,7 @@ def _padded(rows: Floats, index: pd.Index, n_components: int) -> Floats:
         what = f"shape {shape}" if shape else "a single number"
         also = f", or {n_components} without the overall" if n_components < len(index) else ""
         raise OptionError(
-            f"an array of weights needs one column a coefficient, {len(index)}{also}, "
+            f"an array of weights needs one column for each coefficient, {len(index)}{also}, "
             f"not {what}, "
             f"nor are these labels of coefficients, which are {name_labels(index, 30)}"
         )

@@ -81,7 +81,7 @@ def steps_of(
     if not leads:
         raise OptionError(
             "trend_sensitivity() needs event times before treatment: there is none before "
-            f"{last + 1}; widen min_e, or take earlier periods into the data"
+            f"{last + 1}; widen min_e, or include earlier periods in the data"
         )
     rows, ends, left_out = [], [], []
     for end in range(base, leads[0] - (1 if varying else 0), -1):

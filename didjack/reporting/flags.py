@@ -57,7 +57,7 @@ def _explained(view: ResultView, at: int, status: Status) -> tuple[str, str, str
         case StatusCode.IMPUTED:
             then = " not identified: that part of the variance is imputed under the working model"
         case StatusCode.SKIPPED:
-            then = " not identified: standard errors leave its variation out"
+            then = " not identified: standard errors do not include its variation"
         case StatusCode.UNDEFINED if view.beyond_imputation[:, at].any():
             then = " not identified, and too few others are left to impute it: no standard error"
         case StatusCode.UNDEFINED:

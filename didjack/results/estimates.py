@@ -154,7 +154,7 @@ def confint(
     """
     if "level" in unknown:
         raise UnknownOptionError(
-            "confint has no level, but alpha, which is one minus it: alpha=0.05 for 95 percent"
+            "confint has no level; use alpha, one minus the level: alpha=0.05 for 95% intervals"
         )
     reject_unknown(unknown, ["alpha", "joint"])
     alpha, joint = self._level(alpha), check_flag("joint", joint)

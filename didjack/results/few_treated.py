@@ -40,8 +40,7 @@ def _placebo(result: BaseResult, what: str) -> list[str]:
         test = placebos(result._fit, result._overall)
         return [
             f"Placebo test of the {what}: {p_equals(test.p_value)} (smallest attainable "
-            f"{p_text(test.smallest_p)}). P-values in the table take cluster-level shocks to be "
-            "normal."
+            f"{p_text(test.smallest_p)}). P-values in the table assume normal cluster-level shocks."
         ]
     return []
 

@@ -113,7 +113,7 @@ class Sensitivity(Fields):
         given = targets if isinstance(targets, (list, tuple, pd.Index, np.ndarray)) else [targets]
         panels = [self._panel(self._find(label)) for label in given]
         if not panels:
-            raise OptionError(f"targets must name one target at least; got {brief(targets)}")
+            raise OptionError(f"targets must name at least one target; got {brief(targets)}")
         return draw_sensitivity(panels, self._label, self.effect, ax, Finish(title=title))
 
     def _panel(self, label: Any) -> SensitivityPanel:
@@ -244,7 +244,7 @@ class NoiseSensitivity(Sensitivity):
         """Describe the observed ratio in a sentence."""
         words = noise.Observed(self.observed_ratio, self.observed_percentile, self.n_sets).words
         if not words:
-            return "Before treatment, the data do not tell how noisy treated clusters are."
+            return "The data before treatment do not show how noisy treated clusters are."
         more = ""
         if not np.isnan(self.observed_percentile):
             more = (

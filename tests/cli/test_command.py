@@ -433,8 +433,8 @@ def test_a_folder_is_no_table():
         (["--vcov", "CV2"], 2, "CV3J"),
         (["--undefined", "model"], 2, "'impute'"),
         (["--clster", "state"], 2, "--cluster"),
-        (["--max-e", "2"], 2, "max_e=2.0 is of aggregated effects: it needs --aggregate"),
-        (["--weigh-by", "cell"], 2, "weights='cell' is of aggregated effects"),
+        (["--max-e", "2"], 2, "max_e=2.0 is for aggregated effects: it needs --aggregate"),
+        (["--weigh-by", "cell"], 2, "weights='cell' is for aggregated effects"),
         (["--aggregate", "calendar", "--min-e", "1"], 2, "min_e"),
         (["--cross-sections"], 2, "panel is --panel/--cross-sections"),
         (["--fix-weights", "varying"], 2, "weightsname is --weights"),
@@ -530,7 +530,10 @@ def test_text_that_is_not_utf_8_is_found(df, ending):
     with (gzip.open if ending == "csv.gz" else open)(f"latin.{ending}", "wb") as file:
         file.write(b"\n".join(lines))
     printed = fit(data=f"latin.{ending}", code=1)
-    assert f"latin.{ending} cannot be read: its text is not UTF-8 (line 8, column 'name'" in printed
+    assert (
+        f"latin.{ending} cannot be read: it is not encoded as UTF-8 (line 8, column 'name'"
+        in printed
+    )
 
 
 def test_text_of_a_parquet_file_that_is_not_utf_8(df):
@@ -667,6 +670,6 @@ def test_labels_of_a_csv_are_text(df):
         shown = run("fit", file, *flags, "--cluster", name)
         assert f"Clusters {df['cluster'].nunique()} ({name})" in shown
         empty = f"Note: column 'long' has {unit.sum()} empty cells: no label"
-        apart = "Note: column 'zeros' is read as text: "
+        apart = "Note: column 'zeros' is read as strings: "
         assert (empty in shown) == (name == "long")
         assert (apart in shown) == (name == "zeros")

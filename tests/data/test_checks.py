@@ -59,7 +59,7 @@ def test_many_periods_and_few_rows():
     rng = np.random.default_rng(0)
     df = pd.DataFrame({"id": np.arange(3000) // 3, "t": rng.permutation(3000), "y": 1.0})
     df["cl"], df["g"] = df["id"] % 7, np.where(df["id"] % 2, 1500, 0)
-    refusal(df, "no unit of 'id' is seen in all 3000 periods", "allow_unbalanced_panel=True")
+    refusal(df, "no unit of 'id' is observed in all 3000 periods", "allow_unbalanced_panel=True")
     options = SampleOptions(**NAMES, allow_unbalanced_panel=True)
     data = clean(df.assign(t=df["t"] + 1), options, EstimationOptions())
     assert data.pooled

@@ -133,7 +133,7 @@ def test_index_levels_are_no_columns(df):
         ("~ x1 +* x2", "cannot be read"),
         ("~ (x1", "cannot be read"),
         ("~ x1)", "cannot be read"),
-        ("~ x1 x2", "a column name with spaces stands in backticks"),
+        ("~ x1 x2", "a column name with spaces needs backticks"),
         ("~ x1 > 0", "cannot be read"),
         ("~ x1 == x2", "cannot be read"),
         ("~ x1, x2", "cannot be read"),
@@ -213,7 +213,7 @@ def test_long_formulas_that_can_be_read():
 
 @pytest.mark.parametrize("text", ["~ ``", "~ x1 + ``", "~ `` + x1", "~ x1:``", "~ np.add(``, 1)"])
 def test_columns_without_a_name_are_refused(df, text):
-    refusal(df.assign(**{"": df["x2"]}), "without a name", xformla=text, error=OptionError)
+    refusal(df.assign(**{"": df["x2"]}), "with an empty name", xformla=text, error=OptionError)
 
 
 def test_columns_without_a_name_elsewhere(df):

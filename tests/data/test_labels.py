@@ -104,4 +104,4 @@ def test_long_doubles_are_labels_if_floats_tell_them_apart(df, plain, role):
     long = df[role].astype(np.longdouble)
     assert_same(fit(df.assign(**{role: long}), **COVARIATES), plain)
     message = refusal(df.assign(**{role: long + np.longdouble(2) ** 60}))
-    assert "labels that floats of 64 bits cannot tell apart: " in message
+    assert "labels that 64-bit floats cannot distinguish: " in message

@@ -63,7 +63,9 @@ def test_rule_1_missing_values(df):
         "dropped 4 rows of 3 units: missing or non-finite: 'y' (2), 'x1' (3); first: unit 1, 15, "
         "19 (see result.sample)"
     )
-    assert texts[1].startswith("dropped 11 rows of 3 units: not seen in all 5 periods (allow_un")
+    assert texts[1].startswith(
+        "dropped 11 rows of 3 units: not observed in all 5 periods (allow_un"
+    )
     assert_same(result, fit(df[~df["id"].isin([1, 15, 19])], **COVARIATES))
 
 
@@ -148,8 +150,8 @@ def test_rule_5_balanced(df):
     result, texts = sample_warnings(short)
     assert ledger(result) == {"5": ("dropped", 7, 2), "6": ("kept", 230, 46)}
     assert texts == [
-        "dropped 7 rows of 2 units: not seen in all 5 periods (allow_unbalanced_panel=True keeps "
-        "them); first: unit 1, 2 (see result.sample)"
+        "dropped 7 rows of 2 units: not observed in all 5 periods (allow_unbalanced_panel=True "
+        "keeps them); first: unit 1, 2 (see result.sample)"
     ]
     assert_same(result, fit(df[df["id"] > 2]))
 
@@ -278,7 +280,7 @@ def test_never_treated_units_lost_by_balancing(control_group, anticipation, base
                 result.aggregate(kind).tidy(), want.aggregate(kind).tidy(), check_exact=True
             )
     pd.testing.assert_frame_equal(result.replicates(), want.replicates(), check_exact=True)
-    assert any("not seen in all 7 periods" in str(one.message) for one in said)
+    assert any("not observed in all 7 periods" in str(one.message) for one in said)
     rules = result.sample["rule"].tolist()
     assert rules.index("5 balanced panel") < rules.index("3 no never-treated")
     assert len(result.replicates()) == df.loc[~lost, "s"].nunique() == 15
@@ -288,7 +290,7 @@ def test_never_treated_units_lost_by_balancing_in_an_engine():
     df, _ = lost_never_treated(3)
     names = {"yname": "y", "tname": "t", "gname": "g", "idname": "id", "cluster": "s"}
     frame = pl.from_pandas(df).lazy()
-    words = "no never-treated unit of 'id' is seen in all 7"
+    words = "no never-treated unit of 'id' is observed in all 7"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", didjack.SampleWarning)
         with pytest.raises(didjack.DataError, match=words):

@@ -183,7 +183,9 @@ def test_text_of_arrow_that_is_not_utf_8_is_refused():
     table = pa.Table.from_pandas(df).drop_columns("cluster").append_column("cluster", foreign)
     frame = df.assign(cluster=pd.arrays.ArrowExtensionArray(foreign))
     for one in (table, frame):
-        with pytest.raises(didjack.DataError, match="'cluster' holds text that is not UTF-8"):
+        with pytest.raises(
+            didjack.DataError, match="'cluster' contains strings that are not UTF-8"
+        ):
             didjack.csdid(one, "y", "period", "cohort", "id", cluster="cluster")
 
 

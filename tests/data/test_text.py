@@ -33,7 +33,8 @@ def test_a_text_value_among_numbers(df, text):
     for frame in (odd, odd.assign(x1=odd["x1"].astype(str)), odd.astype({"x1": "string"})):
         refusal(
             frame,
-            "covariate 'x1' is mostly numbers, but has text: 2 rows; first: 'n/a', 'n/a' (row 3)",
+            "covariate 'x1' is mostly numbers, but has strings: 2 rows",
+            "first: 'n/a', 'n/a' (row 3)",
             "make it numeric, or write C(x1)",
             xformla=text,
         )
@@ -53,14 +54,14 @@ def test_rows_are_those_of_the_table(df):
 def test_numbers_as_text(df, write):
     text = df.assign(x1=(df["x1"] * 10000).map(write))
     n = f"{len(df)} rows; first: '"
-    refusal(text, "covariate 'x1' holds numbers as text", n, xformla="~ x1")
+    refusal(text, "covariate 'x1' holds numbers as strings", n, xformla="~ x1")
     some = df.assign(x1=[write(v) if i == 5 else v for i, v in enumerate(df["x1"])])
-    refusal(some, "covariate 'x1' holds numbers as text: 1 row", "(row 5)", xformla="~ x1")
+    refusal(some, "covariate 'x1' holds numbers as strings: 1 row", "(row 5)", xformla="~ x1")
 
 
 def test_mixed_labels_of_numbers_and_text(df):
     mixed = df.assign(z=df["z"].map(lambda v: str(v) if v < 3 else v).astype(object))
-    refusal(mixed, "covariate 'z' holds numbers as text", "write C(z)", xformla="~ z")
+    refusal(mixed, "covariate 'z' holds numbers as strings", "write C(z)", xformla="~ z")
     assert_same(fit(mixed, xformla="~ C(z)"), fit(df, xformla="~ C(z)"))
     odd = mixed.rename(columns={"z": "odd name"})
     refusal(odd, "write C(`odd name`)", xformla="~ `odd name`")

@@ -92,7 +92,7 @@ def test_units_without_a_first_weight_leave_an_unbalanced_panel(panel, method):
     gone = (panel.id <= 6) & (panel.period == 1)
     df = panel[~gone]
     options = dict(allow_unbalanced_panel=True, est_method=method)
-    with pytest.warns(didjack.SampleWarning, match="6 units not seen in the first period"):
+    with pytest.warns(didjack.SampleWarning, match="6 units not observed in the first period"):
         fixed = estimates(df, fix_weights="first_period", **options)
     seen = df[df.id > 6]
     rows = estimates(
@@ -107,7 +107,7 @@ def test_units_not_seen_in_the_base_period_leave_its_cells(panel, method):
     gone = (panel.id <= 6) & (panel.period == 2)
     df = panel[~gone]
     options = dict(allow_unbalanced_panel=True, est_method=method, fix_weights="base_period")
-    with pytest.warns(didjack.SampleWarning, match="6 units not seen in some base period"):
+    with pytest.warns(didjack.SampleWarning, match="6 units not observed in some base period"):
         fixed = estimates(df, **options).set_index(["group", "time"])
     seen = df[df.id > 6]
     rows = estimates(

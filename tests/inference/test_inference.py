@@ -76,7 +76,7 @@ def test_intervals_have_the_level_of_the_call(whole):
 def test_alpha_is_no_level(whole):
     with pytest.raises(didjack.OptionError, match=r"alpha must .* 0.95 \(did you mean 0.05\?\)"):
         whole[1].confint(0.95)
-    with pytest.raises(didjack.UnknownOptionError, match=r"alpha=0.05 for 95 percent"):
+    with pytest.raises(didjack.UnknownOptionError, match=r"alpha=0.05 for 95% intervals"):
         whole[1].confint(level=0.95)
     with pytest.raises(didjack.UnknownOptionError, match=r"'joined' \(did you mean 'joint'\?\)"):
         whole[1].confint(joined=True)
@@ -279,7 +279,7 @@ def test_mistaken_restrictions(whole):
     for bad, message in (
         ({99: 1}, "there is no coefficient 99"),
         (["overal"], "numbers or labels"),
-        (np.eye(3), "one column a coefficient"),
+        (np.eye(3), "one column for each coefficient"),
         (np.zeros((1, len(result._targets.index))), "without any weight"),
         ({0: 0.0}, "all weights are zero"),
         ({0: np.nan}, "finite"),

@@ -167,7 +167,7 @@ def test_titles_say_what_differs():
         ({"colors": ["red"]}, r"colors must be .*one for each of 2 results; got \['red'\]"),
         ({"colors": "red"}, "colors must be .* got 'red'"),
         ({"colors": ["red", "nocolour"]}, "colors must be a colour of .* got 'nocolour'"),
-        ({"colors": {"c": "red"}}, "colors has 'c', which are no results"),
+        ({"colors": {"c": "red"}}, "colors has 'c', which are not results"),
         ({"markers": ["o", "x"]}, "markers must be one of .* got 'x'"),
         ({"title": 3}, "title must be a string or None; got 3"),
         ({"legend": 1}, "legend must be .* got 1"),

@@ -327,7 +327,7 @@ REFUSED = [
         {"keep": "event tme 0"},
         "keep='event tme 0' matches no coefficient.*did you mean 'event time",
     ),
-    ({"drop": ["("]}, "drop=.*no regular expression"),
+    ({"drop": ["("]}, "drop=.*nor a regular expression"),
     ({"order": 3}, "order must be .* got 3"),
     ({"keep": "overall", "drop": "overall"}, "leave no coefficient"),
     ({"rename": {"nothing": "x"}}, "rename='nothing' matches no coefficient"),
@@ -348,7 +348,7 @@ REFUSED = [
     ({"caption": 3}, "caption must be a string; got 3"),
     ({"labels": ["a"]}, r"labels must be a dict from columns to strings; got \['a'\]"),
     ({"labels": {"lpop": 1}}, "labels must be a dict .* got {'lpop': 1}"),
-    ({"labels": {"lpopp": "x"}}, "labels: 'lpopp' is no column .*did you mean 'lpop'"),
+    ({"labels": {"lpopp": "x"}}, "labels: 'lpopp' is not a column .*did you mean 'lpop'"),
     ({"controls": True}, "controls must be a string; got True"),
     ({"math": "yes"}, "math must be .* got 'yes'"),
     ({"label": "a b}"}, "label must be of letters, .* got 'a b}'"),
@@ -361,7 +361,7 @@ REFUSED = [
         {"file": "n" * 300 + ".tex"},
         "file must be a file that can be written; got .*: .*File name too long",
     ),
-    ({"results": {"a": np.arange(3)}}, "results has array.*, which is no result of csdid"),
+    ({"results": {"a": np.arange(3)}}, "results has array.*, which is not a result of csdid"),
     ({"title": "x"}, "unknown option 'title'"),
 ]
 
@@ -373,7 +373,7 @@ def test_bad_input_is_named(pair, options, words):
 
 
 def test_groups_stand_side_by_side(pair):
-    with pytest.raises(didjack.OptionError, match="'a' do not stand side by side"):
+    with pytest.raises(didjack.OptionError, match="'a' are not adjacent"):
         etable([*pair.values(), *pair.values()], groups=["a", "b", "a", ""])
 
 

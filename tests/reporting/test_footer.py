@@ -213,7 +213,7 @@ def test_a_summary_counts_the_cells_of_averages(df, partial):
     lines = partial.summary().notes
     assert "4 of 8 ATT(g,t) have an estimate." in lines
     (line,) = [one for one in partial.aggregate("event").summary().notes if "ATT(g,t) have" in one]
-    assert line.startswith("4 of 8 ATT(g,t) have an estimate. Aggregated from what is left: ")
+    assert line.startswith("4 of 8 ATT(g,t) have an estimate. Aggregated effects that lack some: ")
     assert "event time 0 (1 of 2)" in line
     assert line.endswith("overall ATT (3 of 4).")
     assert not any("have an estimate" in one for one in quiet_fit(df).summary().notes)
@@ -264,7 +264,7 @@ def test_clusters_whose_variation_is_missing(alone):
     assert not {"SE without cluster", "Missing replicates"} & set(overall)
     notes = results[0].aggregate("group").summary().notes
     want = f"Without cl {cluster}, cohort 2004 is not identified: "
-    assert f"‡ {want}standard errors leave its variation out." in notes
+    assert f"‡ {want}standard errors do not include its variation." in notes
     notes = results[1].aggregate("group").summary().notes
     assert f"‡ {want}no standard error." in notes
     notes = results[2].aggregate("group").summary().notes

@@ -58,7 +58,7 @@ def with_moments(used: Used, rows: int) -> tuple[Used, Terms]:
 def _too_wide(used: Used, terms: Terms, rows: int, what: str, most: str) -> DataError:
     """Return the error for more columns, or sums, than an engine is asked for."""
     return DataError(
-        f"{terms.formula.shown} has {what}; an engine is asked for {most} at most. Use fewer "
+        f"{terms.formula.shown} has {what}; at most {most} are computed in the engine. Use fewer "
         f"categories, or {remedy(used, rows)}"
     )
 

@@ -233,7 +233,7 @@ class LazyTable:
         for name, role in roles.items():
             if engine in _MISREAD and _MISREAD[engine].search(name):
                 raise DataError(
-                    f"{role} {name!r}: {engine} takes a part of this name for something else; "
+                    f"{role} {name!r}: {engine} gives a part of this name another meaning; "
                     "rename the column with letters, digits and underscores"
                 )
 

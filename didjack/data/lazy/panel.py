@@ -44,7 +44,9 @@ def match(used: Used, patterns: Patterns, finer: Patterns, complete: Bools) -> I
     keys = _keys(used, finer)
     found = keys.merge(own, on=used.keys, how="left")["place"]
     if len(found) != len(keys):
-        raise DataError(f"data has values of {name_some(used.keys, 8)} that cannot be told apart")
+        raise DataError(
+            f"data has values of {name_some(used.keys, 8)} that cannot be distinguished"
+        )
     return np.asarray(found.fillna(-1), dtype=np.int64)
 
 

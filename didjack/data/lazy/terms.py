@@ -203,9 +203,9 @@ class Terms:
         for name in _factors(formula):
             if name not in categories and not _is_number(name, schema):
                 raise DataError(
-                    f"{formula.shown}: an engine is not asked for {one_line(name)!r}, but only for "
-                    "columns, C(column), sums, products, powers, np.log, np.exp and np.sqrt of "
-                    f"columns: make the term a column in the engine, or {remedy(used, rows)}"
+                    f"{formula.shown}: the engine cannot compute {one_line(name)!r}, only columns, "
+                    "C(column), and sums, products, powers, np.log, np.exp and np.sqrt of columns: "
+                    f"make the term a column in the engine, or {remedy(used, rows)}"
                 )
         values = {name: _values(used, formula, name) for name in set(categories.values())}
         levels = _levels(categories, values)

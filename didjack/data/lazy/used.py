@@ -61,8 +61,8 @@ class Used:
         for name, role in used.items():
             if not name or "\0" in name:  # polars may panic, which no `except Exception` catches
                 raise DataError(
-                    f"{role} {name!r}: engines take no empty name and no NUL in one; rename the "
-                    "column"
+                    f"{role} {name!r}: engines accept neither an empty name nor one with NUL; "
+                    "rename the column"
                 )
         return cls(table, options, estimation, UsedColumns(formula, named), used)
 
@@ -152,7 +152,7 @@ def too_many(used: Used, rows: int) -> DataError:
     classes = regression = ""
     if used.covariates.names and used.moments is None:
         classes = "make covariates of few values in the engine, such as classes of age, "
-        regression = "use est_method='reg', for which sums over different rows will do, "
+        regression = "use est_method='reg', which needs only sums over rows, "
     most = plural(most_patterns(used), "different row")
     return DataError(
         f"data has more than {most} in {name_some(used.keys, 8)}, by "
@@ -323,8 +323,8 @@ def check_collation(used: Used) -> None:
         for j, (one, other) in enumerate(_ALIKE):
             if found.num_rows and found[table.own(f"{name}_{j}")][0].as_py():
                 raise DataError(
-                    f"{used.roles[name]} {name!r} has a collation under which {engine} takes "
-                    f"{one!r} and {other!r} for the same text; give the column a binary collation, "
+                    f"{used.roles[name]} {name!r} has a collation under which {engine} treats "
+                    f"{one!r} and {other!r} as equal; give the column a binary collation, "
                     "or use collect=True"
                 )
 

@@ -275,8 +275,8 @@ def one_cohort_each(fit: Fit, what: str) -> Ints:
         shown = [label_text(key) for key in layout.cluster_labels[several]]
         verb = "has" if several.size == 1 else "have"
         raise DataError(
-            f"{what} gives cohorts to other clusters, so a cluster needs one cohort, but "
-            f"{plural(several.size, 'cluster')} (column {sample.cluster!r}) {verb} several: "
+            f"{what} reassigns cohorts to other clusters, so a cluster can have one cohort only, "
+            f"but {plural(several.size, 'cluster')} (column {sample.cluster!r}) {verb} several: "
             f"{name_some(shown)}"
         )
     return layout.cohort_of_clusters

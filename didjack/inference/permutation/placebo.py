@@ -123,8 +123,5 @@ def _treated(fit: Fit, cohort: Ints) -> int:
             "use randomization_test()"
         )
     if (cohort >= 0).sum() < 3:
-        raise OptionError(
-            "placebo_test() needs two never-treated clusters at least, one to be compared with "
-            "the other"
-        )
+        raise OptionError("placebo_test() needs at least two never-treated clusters")
     return int(treated[0])

@@ -48,7 +48,7 @@ class Draws:
     def __post_init__(self) -> None:
         if self.count == 1:
             raise DataError(
-                "there is but one assignment of cohorts to clusters"
+                "there is only one assignment of cohorts to clusters"
                 + (" within strata" if self.strata.any() else "")
                 + ": the smallest possible p-value is 1"
             )
@@ -204,8 +204,8 @@ def _actual(fit: Fit, overall: Permutable, rule: _Rule) -> float:
         )
     if np.isnan(rule.moments(theta, theta.map(np.zeros_like), 0.0)[0]):
         raise OptionError(
-            "there is no t statistic: the estimate is the same without any cluster but for "
-            "rounding; use statistic='estimate'"
+            "there is no t statistic: leaving out a cluster never changes the estimate, except "
+            "for rounding; use statistic='estimate'"
         )
     return float(theta.full)
 

@@ -156,7 +156,7 @@ class VarianceKind(ABC):
     parts: str
     centre_on_mean: bool = False
     clustered: str = ""
-    no_variation: str = "nothing that a standard error is made from varies"
+    no_variation: str = "nothing that the standard error is computed from varies"
     normal: bool = False
     normal_by_unit: bool = False
 

@@ -177,7 +177,7 @@ def _for_each(name: str, given: Any, names: list[str], check: Any) -> dict[str, 
     if isinstance(given, Mapping):
         unknown = [key for key in given if key not in names]
         if unknown:
-            raise OptionError(f"{name} has {name_some(map(repr, unknown))}, which are no results")
+            raise OptionError(f"{name} has {name_some(map(repr, unknown))}, which are not results")
         found = {key: given.get(key) for key in names}
     else:
         listed = [] if isinstance(given, str) or not np.iterable(given) else list(given)

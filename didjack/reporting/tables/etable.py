@@ -96,7 +96,7 @@ def _searched(option: str, pattern: str, known: Sequence[str]) -> list[str]:
         return [name for name in known if re.search(pattern, name)]
     except re.error as error:
         raise OptionError(
-            f"{option}={brief(pattern)} is no coefficient, and no regular expression: {error}"
+            f"{option}={brief(pattern)} is neither a coefficient nor a regular expression: {error}"
         ) from error
 
 
@@ -125,7 +125,7 @@ def named(results: Any, names: Any) -> tuple[list[str], list[ResultView]]:
 def _view(result: Any) -> ResultView:
     view = as_view(result)
     if view is None:
-        raise OptionError(f"results has {brief(result)}, which is no result of csdid")
+        raise OptionError(f"results has {brief(result)}, which is not a result of csdid")
     return view
 
 
@@ -188,7 +188,7 @@ def grouped(groups: Any, names: list[str]) -> list[str]:
     runs = [text for text, _ in groupby(found) if text]
     apart = [text for text in dict.fromkeys(runs) if runs.count(text) > 1]
     if apart:
-        raise OptionError(f"groups: the columns of {apart[0]!r} do not stand side by side")
+        raise OptionError(f"groups: the columns of {apart[0]!r} are not adjacent")
     return found if runs else []
 
 

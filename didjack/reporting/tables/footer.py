@@ -183,7 +183,7 @@ class Naming:
             if name not in used and not any(name in (c.options.xformla or "") for c in columns):
                 hint = did_you_mean(nearest(name, list(used)))
                 raise OptionError(
-                    f"labels: {brief(name)} is no column of the results{hint}; they use "
+                    f"labels: {brief(name)} is not a column of the results{hint}; they use "
                     f"{name_some(used, 12)}"
                 )
 

@@ -115,4 +115,4 @@ def _partial(column: Column) -> str:
     names = coefficient_names(view)
     short = np.flatnonzero(coverage.n_estimated < coverage.n_cells)
     parts = [f"{names[m]} ({coverage.n_estimated[m]} of {coverage.n_cells[m]})" for m in short]
-    return f"{line} Aggregated from what is left: {name_some(parts, most=8)}."
+    return f"{line} Aggregated effects that lack some: {name_some(parts, most=8)}."

@@ -167,7 +167,7 @@ def test_names_that_stand_for_something_else(engine):
     df = pl.from_pandas(panel()).rename({"id": "*"})
     message = refused(ENGINES[engine](df), **OPTIONS | {"idname": "*"})
     assert message == (
-        f"idname '*': {engine} takes a part of this name for something else; rename the column "
+        f"idname '*': {engine} gives a part of this name another meaning; rename the column "
         "with letters, digits and underscores"
     )
 
@@ -179,7 +179,7 @@ def test_names_that_polars_cannot_hand_over(role, name):
     df = pl.from_pandas(panel()).rename({NAMES[role]: name}).lazy()
     for options in ({}, {"collect": True}):
         message = refused(df, **OPTIONS | {role: name} | options)
-        assert message.startswith(f"{role} {name!r}: engines take no empty name and no NUL")
+        assert message.startswith(f"{role} {name!r}: engines accept neither an empty name nor")
 
 
 @pytest.mark.thin(3)

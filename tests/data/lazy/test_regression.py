@@ -248,12 +248,12 @@ def test_kinds_of_columns(engine):
 
 
 REFUSED = {
-    "~ bs(z, df=4)": "an engine is not asked for 'bs(z, df=4)', but only for columns, C(column)",
-    "~ np.abs(z) + u": "an engine is not asked for 'np.abs(z)'",
-    "~ C(r, contr.sum) + z": "an engine is not asked for 'C(r, contr.sum)'",
-    "~ I(z ** u)": "an engine is not asked for 'I(z ** u)'",
-    "~ C(id) * z * u": "has 196 columns; an engine is asked for 100 at most",
-    "~ C(id) + C(born) * C(r) * z": "columns, which take 218 sums over rows; an engine is asked",
+    "~ bs(z, df=4)": "the engine cannot compute 'bs(z, df=4)', only columns, C(column)",
+    "~ np.abs(z) + u": "the engine cannot compute 'np.abs(z)'",
+    "~ C(r, contr.sum) + z": "the engine cannot compute 'C(r, contr.sum)'",
+    "~ I(z ** u)": "the engine cannot compute 'I(z ** u)'",
+    "~ C(id) * z * u": "has 196 columns; at most 100 are computed in the engine",
+    "~ C(id) + C(born) * C(r) * z": "columns, which take 218 sums over rows; at most",
 }
 
 
@@ -299,7 +299,7 @@ def test_other_estimators_need_rows(engine):
     for method in ("dr", "ipw"):
         message = refused(ENGINES[engine](survey()), **NAMES, xformla="~ z", est_method=method)
         assert "different rows in cl, g, t, z, by which lazy tables are grouped" in message
-        assert "use est_method='reg', for which sums over different rows will do" in message
+        assert "use est_method='reg', which needs only sums over rows" in message
     message = refused(ENGINES[engine](survey()), **REG, xformla="~ v")
     assert "48 units of 'id' have v that vary over time" in message
 

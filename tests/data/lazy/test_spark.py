@@ -94,7 +94,7 @@ def test_small_numbers_and_decimals(spark):
 def test_names_that_stand_for_something_else(spark):
     df = panel().rename(columns={"g": "first.treat"})
     message = refused(spark.createDataFrame(df), **FEW | {"gname": "first.treat"})
-    assert message.startswith("gname 'first.treat': pyspark takes a part of this name for")
+    assert message.startswith("gname 'first.treat': pyspark gives a part of this name another")
 
 
 def test_a_task_that_fails_is_tried_again(spark, tmp_path):

@@ -150,7 +150,7 @@ def test_fewer_than_19_placebos_never_reject_at_5_percent():
     ("cohorts", "message"),
     [
         ([0, 0, 4, 0, 4], r"one treated cluster, here there are 2 \(2, 4\); use randomization"),
-        ([0, 4], "needs two never-treated clusters at least"),
+        ([0, 4], "needs at least two never-treated clusters"),
     ],
 )
 def test_other_designs(cohorts, message):

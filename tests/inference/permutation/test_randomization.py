@@ -258,7 +258,7 @@ def test_too_many_failures_give_no_p_value():
 def test_clusters_with_several_cohorts_are_named():
     df = draw(COHORTS, SIZES, range(1, 6), 3)
     df.loc[df["cluster"].isin([4, 6]) & (df["id"] % 2 == 0), "cohort"] = 0
-    message = r"a cluster needs one cohort, but 2 clusters \(column 'cluster'\) have several: 4, 6"
+    message = r"can have one cohort only, but 2 clusters \(column 'cluster'\) have several: 4, 6"
     for call in ("randomization_test", "placebo_test"):
         with pytest.raises(DataError, match=message):
             getattr(fit(df).aggregate("simple"), call)()

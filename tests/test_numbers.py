@@ -105,7 +105,8 @@ def rates_of_readme():
     needed = round(1.0 / ALPHA) - 1
     return [
         f"they reject a true null hypothesis in {span(level.loc[few & quiet, clustered])}% of the "
-        f"samples at the 5% level, and those of `didjack` in {span(level.loc[few & quiet, law])}%.",
+        "samples at the 5% level. Tests of `didjack` reject in "
+        f"{span(level.loc[few & quiet, law])}%.",
         f"tests at the 5% level reject in {span(level.loc[one & quiet, law])}% of the samples.",
         f"rejection rates rise to {span(level.loc[one & noisy, law])}%, and those of the placebo "
         f"test to {span(level.loc[one & noisy, placebo])}%.",

@@ -130,6 +130,7 @@ def test_a_report_names_what_is_not_found(study):
 
 if __name__ == "__main__":
     for each in sys.argv[1:] or [
+        "castle",
         "minimum_wage",
         "medicaid",
         "simulation",

@@ -81,7 +81,7 @@ def test_text_under_a_collation(collation, other, default):
         connection.raw_sql(f"SET default_collation = '{collation}'")
     message = refused(connection.table("v"), **NAMES)
     assert message.startswith(
-        "cluster 'cl' has a collation under which ibis takes 'a' and " + other
+        "cluster 'cl' has a collation under which ibis treats 'a' and " + other
     )
     collected = didjack.csdid(connection.table("v"), **NAMES, collect=True)
     assert_alike(didjack.csdid(df, **NAMES), collected)

@@ -302,21 +302,29 @@ class Deletion:
     def products(self, x: Floats, w: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Sum w x x', (S, k, k), and w x y, (S, O, k), by stratum."""
         start, k = self.rows.strata.start, x.shape[1]
-        gram = np.zeros((start.size - 1, k, k))
-        cross = np.zeros((start.size - 1, y.shape[1], k))
-        work = x.size * (k + y.shape[1])
-        rows = Rows(x, w, start)
-        compiled.run(kernels.stratum_sums, start.size - 1, work, rows, y, gram, cross)
+        n, n_out = start.size - 1, y.shape[1]
+        if k == 1:  # the intercept: one kernel less to compile
+            chosen, outcomes = np.arange(n), np.arange(n_out)
+            columns = MomentRows(w, start, y, np.empty(0), np.empty(0))
+            sums = _moments(columns, chosen, outcomes, float(x.size))
+            return sums[:, :1, None].copy(), sums[:, 2:, None].copy()
+        gram, cross = np.zeros((n, k, k)), np.zeros((n, n_out, k))
+        work = x.size * (k + n_out)
+        compiled.run(kernels.stratum_sums, n, work, Rows(x, w, start), y, gram, cross)
         return gram, cross
 
     def moments(self, slot: int, outcomes: Ints, chosen: Ints) -> Floats:
         """Sum w, w^2 and w y of single rows over some strata, (c, 2 + o)."""
         rows, strata = self.rows, self.rows.strata
-        sums = np.zeros((chosen.size, 2 + outcomes.size))
         columns = MomentRows(rows.w[slot], strata.start, rows.y, rows.level, rows.square)
-        work = float(strata.sizes[chosen].sum() * sums.shape[1])
-        compiled.run(kernels.moments, chosen.size, work, columns, outcomes, chosen, sums)
-        return sums
+        return _moments(columns, chosen, outcomes, float(strata.sizes[chosen].sum()))
+
+
+def _moments(columns: MomentRows, chosen: Ints, outcomes: Ints, n_rows: float) -> Floats:
+    sums = np.zeros((chosen.size, 2 + outcomes.size))
+    work = n_rows * sums.shape[1]
+    compiled.run(kernels.moments, chosen.size, work, columns, outcomes, chosen, sums)
+    return sums
 
 
 # ---- stratum sums --------------------------------------------------------------------------------

@@ -132,20 +132,24 @@ class Strata:
 
     def select(self, cohorts: Classes, period: int) -> Ints:
         """Return the positions of the strata of some cohorts in a period, ordered by cluster."""
-        if len(cohorts) == 1:
-            own = self.cohort == cohorts[0]
-        else:
-            mark = np.zeros(max(self.cohort.max(initial=0), *cohorts) + 1, dtype=bool)
-            mark[list(cohorts)] = True
-            own = mark[self.cohort]
-        return self._by_cluster(own & (self.period == period))
+        return self._by_cluster(self.among(cohorts, np.flatnonzero(self.period == period)))
 
     def of_period(self, period: int) -> Ints:
         """Return the positions of all strata of a period, ordered by cluster."""
-        return self._by_cluster(self.period == period)
+        return self._by_cluster(np.flatnonzero(self.period == period))
 
-    def _by_cluster(self, which: Bools) -> Ints:
-        chosen = np.flatnonzero(which)
+    def among(self, cohorts: Classes, chosen: Ints) -> Ints:
+        """Return those of some positions whose strata are of some cohorts, in the same order."""
+        cohort = self.cohort[chosen]
+        if len(cohorts) == 1:
+            own: Bools = cohort == cohorts[0]
+        else:
+            mark = np.zeros(max(cohort.max(initial=0), *cohorts) + 1, dtype=bool)
+            mark[list(cohorts)] = True
+            own = mark[cohort]
+        return chosen[own]
+
+    def _by_cluster(self, chosen: Ints) -> Ints:
         return chosen[np.argsort(self.cluster[chosen], kind="stable")]
 
     @property
@@ -282,12 +286,17 @@ class Deletion:
     def __init__(self, rows: RowArrays, n_deleted: int) -> None:
         self.rows = rows
         self.n_deleted = n_deleted
+        self._of_period = Memo()
         self._selected = Memo(most=KEPT_STRATA)
 
     def select(self, cohorts: Classes, period: int) -> Ints:
         """Return the strata of some cohorts in a period, ordered by cluster."""
-        select = self.rows.strata.select
-        return self._selected.get((cohorts, period), partial(select, cohorts, period))
+        return self._selected.get((cohorts, period), partial(self._select, cohorts, period))
+
+    def _select(self, cohorts: Classes, period: int) -> Ints:
+        strata = self.rows.strata
+        there = self._of_period.get(period, partial(strata.of_period, period))
+        return strata.among(cohorts, there)
 
     def deleted(self, values: Floats, chosen: Ints) -> Floats:
         """Add up strata: (S, ...) -> (R, ...)."""

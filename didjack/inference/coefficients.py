@@ -293,10 +293,10 @@ class Coefficients:
         return self.memo.get(key, partial(self._new_joint_reference, weights))
 
     def _new_joint_reference(self, weights: Floats) -> JointReference | None:
-        reference = self.variance(self.kind, weights).reference
+        inputs = self.inputs(self.kind, weights)
+        reference = self.variance_of(inputs).reference
         if not isinstance(reference, Reference):
             return None
-        inputs = self.inputs(self.kind, weights)
         loadings = [inputs.loadings(number) for number in range(len(weights))]
         found = [one for one in loadings if one is not None]
         if len(found) < len(loadings):

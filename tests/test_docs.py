@@ -38,7 +38,7 @@ BLOCK = re.compile(
 )
 NEEDED = {
     "interoperability.md": ["cvxpy", "moderndid"],
-    "howto_figures.md": ["altair", "marginaleffects", "plotnine"],
+    "howto_figures.md": ["altair", "cvxpy", "marginaleffects", "moderndid", "plotnine"],
     "howto_tables.md": ["great_tables", "pyfixest"],
     "migrating.md": ["diff_diff", "moderndid", "pyfixest"],
 }

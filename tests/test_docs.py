@@ -51,7 +51,7 @@ MOST_WIDE = 92
 """Warnings are wrapped at this width, so that pages need not be scrolled sideways."""
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
 
-SLOW = ["interoperability.md"]
+SLOW = ["interoperability.md", "large_data.md"]
 """Pages whose examples take longest."""
 
 examples = pytest.mark.parametrize(

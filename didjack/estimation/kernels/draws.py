@@ -79,15 +79,13 @@ def shocked(  # noqa: PLR0913 (a kernel is given arrays)
     n, width = deviation.size, square.shape[2]
     for b in range(lo, hi):
         u, into = shocks[b], square[b]
-        for q in range(z.size):
-            z[q] = 0.0
+        z[:] = 0.0
         for h in range(u.shape[1]):
             for q in range(z.size):
                 z[q] += weight[q, h] * u[period[q], h]
         for m in range(len(into)):
             total, middle = 0.0, 0.0
-            for j in range(n):
-                deviation[j] = 0.0
+            deviation[:] = 0.0
             for k in range(start[m], start[m + 1]):
                 value = z[mean[k]]
                 total += first[k] * value
@@ -102,8 +100,7 @@ def shocked(  # noqa: PLR0913 (a kernel is given arrays)
             for j in range(n):
                 turned[j, m] = deviation[j] - middle / n
             estimate[b, m] = total
-            for other in range(width):
-                into[m, other] = 0.0
+            into[m] = 0.0
         for j in range(n):  # over rows, so that the sums are no reductions
             row = turned[j]
             for m in range(row.size):

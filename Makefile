@@ -37,11 +37,14 @@ PYTHON := $(shell for candidate in python3.13 python3.12 python3.11 python3.14 p
 	then echo $$candidate; break; fi; done)
 endif
 
+PANDOC := pandoc
+PAPER := paper/paper.pdf
+
 # The lowest version of Python, for `make lowest` alone.
 LOWEST_PYTHON := python3.11
 
 .PHONY: help demo test test-fast fuzz lint docs lowest next-numba coverage mutants \
-	bench replications dist
+	bench replications dist paper
 
 help:
 	@echo 'make demo    run the example, didjack/demo.py'
@@ -60,6 +63,7 @@ help:
 	@echo 'make bench   run the speed comparisons in an environment of their own, and write'
 	@echo '             docs/benchmarks.md; BENCH_ARGS=--quick, --large or "--only fit memory"'
 	@echo 'make dist    build the source distribution and the wheel, and check their metadata'
+	@echo 'make paper   write paper/paper.pdf; needs pandoc and xelatex'
 	@echo 'make replications  published studies, into replications/output;'
 	@echo '             DIDJACK_MERIT=merit.csv for the one whose data are not here'
 
@@ -110,6 +114,15 @@ dist: $(VENV)/.installed-release
 	rm -rf dist
 	$(BIN)/python -m hatchling build -d dist
 	$(BIN)/python -m twine check --strict dist/*
+
+# In the order of what is most likely missing. A reference that is not in paper.bib is an error.
+paper:
+	@for program in '$(PANDOC)' xelatex; do command -v "$$program" >/dev/null || \
+		{ echo "make paper needs $$program, which is not installed" >&2; exit 1; }; done
+	cd paper && $(PANDOC) paper.md --citeproc --fail-if-warnings --pdf-engine=xelatex \
+		--metadata author='didjack developers' --metadata link-citations=true \
+		--variable geometry:margin=2.5cm --variable colorlinks=true \
+		--output '$(abspath $(PAPER))'
 
 bench: $(BENCH_VENV)/.installed
 	$(BENCH_BIN)/python benchmarks/run.py $(BENCH_ARGS)

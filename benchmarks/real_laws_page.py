@@ -105,7 +105,25 @@ def means(found: pd.DataFrame) -> str:
     for treated, part in found.groupby("treated"):
         rate = part.groupby("test")["rate"].mean()
         rows.append([str(treated), *(f"{rate[t]:.1f}" if t in rate else "" for t in tests)])
-    return markdown(["treated clusters", *(HEADS[test] for test in tests)], rows, 0)
+    table = markdown(["treated clusters", *(HEADS[test] for test in tests)], rows, 0)
+    return f"{table}\n\n{caption(found)}"
+
+
+def caption(found: pd.DataFrame) -> str:
+    """What the table of the paper has."""
+    permuted = found["test"] == "randomization"
+    exception = f" (randomization: {draws(found[permuted])})" if permuted.any() else ""
+    return filled(
+        "Table: Fictitious laws on real data: rejections of a true null hypothesis at the 5% "
+        f"level, in percent. Means over {found['series'].nunique()} outcomes, each with "
+        f"{draws(found[~permuted])} samples for every number of treated clusters{exception}."
+    )
+
+
+def draws(found: pd.DataFrame) -> str:
+    """How many samples there are of an outcome."""
+    low, high = (int(end) for end in found["drawn"].agg(["min", "max"]))
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def detail(found: pd.DataFrame) -> str:
@@ -162,10 +180,10 @@ def precision(found: pd.DataFrame) -> str:
             f"{part['error'].max():.1f} points for one outcome and {means.max():.1f} for a mean"
         )
     more = f"; for the randomization test {texts[True]}." if True in texts else f". {WITHOUT}"
-    low, high = (int(end) for end in found.loc[~found["permuted"], "drawn"].agg(["min", "max"]))
-    samples = f"{low:,}" if low == high else f"{low:,} to {high:,}, depending on the outcome"
+    samples = draws(found[~found["permuted"]])
+    depending = ", depending on the outcome" if " to " in samples else ""
     return filled(
-        f"Samples of each cell: {samples}. Simulation standard errors are at most "
+        f"Samples of each cell: {samples}{depending}. Simulation standard errors are at most "
         f"{texts[False]}{more}"
     )
 

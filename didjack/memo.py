@@ -32,12 +32,15 @@ class Memo:
         >>> memo.get(("square", 3), lambda: 9), memo.get(("square", 3), lambda: 1 / 0)
         (9, 9)
         """
-        value: T = self._kept[key] if key in self._kept else make()
+        found = self._kept.get(key, self)
+        value: T = make() if found is self else found
         if self._most is not None:
             self._kept.pop(key, None)  # at the end: what was asked for last is kept longest
-        self._kept[key] = value
-        if self._most is not None and len(self._kept) > self._most:
-            del self._kept[next(iter(self._kept))]
+            self._kept[key] = value
+            if len(self._kept) > self._most:
+                del self._kept[next(iter(self._kept))]
+        elif found is self:
+            self._kept[key] = value
         return value
 
     def __contains__(self, key: Hashable) -> bool:

@@ -38,7 +38,7 @@ BLOCK = re.compile(
 )
 NEEDED = {
     "interoperability.md": ["cvxpy", "moderndid"],
-    "howto_figures.md": ["altair", "marginaleffects", "plotnine"],
+    "howto_figures.md": ["altair", "cvxpy", "marginaleffects", "moderndid", "plotnine"],
     "howto_tables.md": ["great_tables", "pyfixest"],
     "migrating.md": ["diff_diff", "moderndid", "pyfixest"],
 }
@@ -51,7 +51,7 @@ MOST_WIDE = 92
 """Warnings are wrapped at this width, so that pages need not be scrolled sideways."""
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
 
-SLOW = ["interoperability.md"]
+SLOW = ["interoperability.md", "large_data.md"]
 """Pages whose examples take longest."""
 
 examples = pytest.mark.parametrize(

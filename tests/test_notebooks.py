@@ -17,10 +17,6 @@ from typer.main import get_command
 from didjack.cli.app import app
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-FAST = "quickstart"
-IN_TURN = [
-    pytest.param(path, marks=[] if path.stem == FAST else pytest.mark.slow) for path in NOTEBOOKS
-]
 MOST_LINES = 40
 """A cell that is longer does not fit a screen."""
 MOST_SECONDS = 600
@@ -78,7 +74,8 @@ def words(notebook):
     return found
 
 
-@pytest.mark.parametrize("path", IN_TURN, ids=lambda path: path.stem)
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_gives_what_is_stored_in_it(path, tmp_path):
     stored = nbformat.read(path, as_version=4)
     again = executed(path, tmp_path)

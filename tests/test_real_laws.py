@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "benchmarks"
 PAGE = ROOT / "docs" / "real_laws.md"
+PAPER = ROOT / "paper" / "paper.md"
 COLUMNS = [
     *("series", "clusters", "periods", "treated", "test"),
     *("permutations", "drawn", "samples", "rejected"),
@@ -47,6 +48,11 @@ def test_page_shows_the_results(page):
     assert set(re.findall(r"^<!-- (.*) -->$", text, re.M)) == {*expected, "end"}
     for name, written in expected.items():
         assert page.section(name).findall(text) == [f"\n{written}\n\n"], name
+
+
+def test_paper_shows_the_means(page):
+    written = page.means(page.rates())
+    assert page.section("real laws").findall(PAPER.read_text("utf-8")) == [f"\n{written}\n\n"]
 
 
 def test_results_have_every_cell_and_no_failed_sample(page):

@@ -108,8 +108,9 @@ def _with_controls(cells: tuple[Cell, ...], some: Bools) -> tuple[Cell, ...]:
     ----------
     some : (C,) which classes are of a cohort with rows
     """
+    there = frozenset(np.flatnonzero(some).tolist())
     return tuple(
-        cell for cell in cells if all(some[list(one.others)].any() for one in cell.comparisons)
+        cell for cell in cells if not any(there.isdisjoint(one.others) for one in cell.comparisons)
     )
 
 

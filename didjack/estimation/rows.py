@@ -132,20 +132,24 @@ class Strata:
 
     def select(self, cohorts: Classes, period: int) -> Ints:
         """Return the positions of the strata of some cohorts in a period, ordered by cluster."""
-        if len(cohorts) == 1:
-            own = self.cohort == cohorts[0]
-        else:
-            mark = np.zeros(max(self.cohort.max(initial=0), *cohorts) + 1, dtype=bool)
-            mark[list(cohorts)] = True
-            own = mark[self.cohort]
-        return self._by_cluster(own & (self.period == period))
+        return self._by_cluster(self.among(cohorts, np.flatnonzero(self.period == period)))
 
     def of_period(self, period: int) -> Ints:
         """Return the positions of all strata of a period, ordered by cluster."""
-        return self._by_cluster(self.period == period)
+        return self._by_cluster(np.flatnonzero(self.period == period))
 
-    def _by_cluster(self, which: Bools) -> Ints:
-        chosen = np.flatnonzero(which)
+    def among(self, cohorts: Classes, chosen: Ints) -> Ints:
+        """Return those of some positions whose strata are of some cohorts, in the same order."""
+        cohort = self.cohort[chosen]
+        if len(cohorts) == 1:
+            own: Bools = cohort == cohorts[0]
+        else:
+            mark = np.zeros(max(cohort.max(initial=0), *cohorts) + 1, dtype=bool)
+            mark[list(cohorts)] = True
+            own = mark[cohort]
+        return chosen[own]
+
+    def _by_cluster(self, chosen: Ints) -> Ints:
         return chosen[np.argsort(self.cluster[chosen], kind="stable")]
 
     @property
@@ -282,12 +286,17 @@ class Deletion:
     def __init__(self, rows: RowArrays, n_deleted: int) -> None:
         self.rows = rows
         self.n_deleted = n_deleted
+        self._of_period = Memo()
         self._selected = Memo(most=KEPT_STRATA)
 
     def select(self, cohorts: Classes, period: int) -> Ints:
         """Return the strata of some cohorts in a period, ordered by cluster."""
-        select = self.rows.strata.select
-        return self._selected.get((cohorts, period), partial(select, cohorts, period))
+        return self._selected.get((cohorts, period), partial(self._select, cohorts, period))
+
+    def _select(self, cohorts: Classes, period: int) -> Ints:
+        strata = self.rows.strata
+        there = self._of_period.get(period, partial(strata.of_period, period))
+        return strata.among(cohorts, there)
 
     def deleted(self, values: Floats, chosen: Ints) -> Floats:
         """Add up strata: (S, ...) -> (R, ...)."""
@@ -302,21 +311,29 @@ class Deletion:
     def products(self, x: Floats, w: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Sum w x x', (S, k, k), and w x y, (S, O, k), by stratum."""
         start, k = self.rows.strata.start, x.shape[1]
-        gram = np.zeros((start.size - 1, k, k))
-        cross = np.zeros((start.size - 1, y.shape[1], k))
-        work = x.size * (k + y.shape[1])
-        rows = Rows(x, w, start)
-        compiled.run(kernels.stratum_sums, start.size - 1, work, rows, y, gram, cross)
+        n, n_out = start.size - 1, y.shape[1]
+        if k == 1:  # the intercept: one kernel less to compile
+            chosen, outcomes = np.arange(n), np.arange(n_out)
+            columns = MomentRows(w, start, y, np.empty(0), np.empty(0))
+            sums = _moments(columns, chosen, outcomes, float(x.size))
+            return sums[:, :1, None].copy(), sums[:, 2:, None].copy()
+        gram, cross = np.zeros((n, k, k)), np.zeros((n, n_out, k))
+        work = x.size * (k + n_out)
+        compiled.run(kernels.stratum_sums, n, work, Rows(x, w, start), y, gram, cross)
         return gram, cross
 
     def moments(self, slot: int, outcomes: Ints, chosen: Ints) -> Floats:
         """Sum w, w^2 and w y of single rows over some strata, (c, 2 + o)."""
         rows, strata = self.rows, self.rows.strata
-        sums = np.zeros((chosen.size, 2 + outcomes.size))
         columns = MomentRows(rows.w[slot], strata.start, rows.y, rows.level, rows.square)
-        work = float(strata.sizes[chosen].sum() * sums.shape[1])
-        compiled.run(kernels.moments, chosen.size, work, columns, outcomes, chosen, sums)
-        return sums
+        return _moments(columns, chosen, outcomes, float(strata.sizes[chosen].sum()))
+
+
+def _moments(columns: MomentRows, chosen: Ints, outcomes: Ints, n_rows: float) -> Floats:
+    sums = np.zeros((chosen.size, 2 + outcomes.size))
+    work = n_rows * sums.shape[1]
+    compiled.run(kernels.moments, chosen.size, work, columns, outcomes, chosen, sums)
+    return sums
 
 
 # ---- stratum sums --------------------------------------------------------------------------------

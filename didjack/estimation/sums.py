@@ -133,7 +133,9 @@ KEPT_BY_ARM = 2
 """So many `Sums` are kept for each arm of a comparison: those of treated and of control rows.
 Where clusters are units, each of them is as large as the columns of the sample."""
 KEPT_WEIGHTS = 64
-"""So many sums of weights are kept, which have one number a replicate."""
+KEPT_NUMBERS = 2**20
+"""So many sums of weights are kept, which have one number a replicate: as many as have no more
+numbers than this in all, and a few where clusters are units."""
 
 
 class SumSource:
@@ -168,7 +170,7 @@ class SumSource:
         self._shared = by_stratum
         self.by_stratum = by_stratum or StratumSums(self._deletion)
         self._sums = Memo(most=KEPT_BY_ARM * (1 if rows.layout.panel else 2))
-        self._weights = Memo(most=KEPT_WEIGHTS)
+        self._weights = Memo(most=max(KEPT_WEIGHTS, KEPT_NUMBERS // (1 + self.n_deleted)))
         self._counts = Memo()
 
     @classmethod

@@ -126,9 +126,16 @@ class TwoByTwo:
                 (comparison.others, NO_COMPARISON),
                 ((comparison.treated,), NO_TREATED),
             ):
-                weight = self.source.weights(cohorts, arm)
-                code[(self.source.counts(cohorts, arm) == 0) | (weight <= 0)] = reason
+                key = ("gone", cohorts, arm)
+                gone = self._memo.get(key, partial(self._gone, cohorts, arm))
+                if gone.size:
+                    code[gone] = reason
         return code
+
+    def _gone(self, cohorts: Classes, arm: Arm) -> Ints:
+        """Return the replicates in which some cohorts have no rows in an arm, or no weight."""
+        weight = self.source.weights(cohorts, arm)
+        return np.flatnonzero((self.source.counts(cohorts, arm) == 0) | (weight <= 0))
 
     def estimate(self, cells: tuple[Cell, ...], replicates: Ints) -> CellEstimates:
         """Estimate cells in some replicates, (r, K)."""
@@ -166,8 +173,9 @@ class TwoByTwo:
     def _add_group(self, group: Group, replicates: Ints, into: CellEstimates) -> None:
         """Add one comparison to the estimates of the cells that share it."""
         lost, everywhere = self._lost(group, into.cells)[replicates], columns(group.members)
-        code = into.code[:, everywhere]
-        into.code[:, everywhere] = np.where(code == OK, lost, code)
+        if lost.any():
+            code = into.code[:, everywhere]
+            into.code[:, everywhere] = np.where(code == OK, lost, code)
         members = [j for j in group.members if not into.cells[j].is_base]
         if group.number == 0:
             weight = self._treated_weight(group.comparison)[replicates]
@@ -187,9 +195,10 @@ class TwoByTwo:
         comparison, members = group.comparison, columns(group.members)
         outcome = self.source.layout.outcome
         cells = [into.cells[j] for j in group.members]
-        pairs = np.array([(outcome(cell.time), outcome(cell.base)) for cell in cells])
-        outcomes = np.unique(pairs)
-        of_time, of_base = np.searchsorted(outcomes, pairs).T
+        pairs = [(outcome(cell.time), outcome(cell.base)) for cell in cells]
+        outcomes = np.array(sorted({one for pair in pairs for one in pair}))
+        at = {one: number for number, one in enumerate(outcomes.tolist())}
+        of_time, of_base = ([at[one] for one in side] for side in zip(*pairs, strict=True))
         with np.errstate(divide="ignore", invalid="ignore"):
             contrasts = [
                 self.estimator.contrast(Side(self, comparison, number, outcomes, replicates))
@@ -204,9 +213,9 @@ class TwoByTwo:
             asked &= share > 0
         code = np.where(asked, failed[replicates][:, None], before)
         new = (code == SINGULAR) & (before == OK)
-        into.column[:, members] = np.where(
-            new, column[replicates][:, None], into.column[:, members]
-        )
+        if new.any():
+            so_far = into.column[:, members]
+            into.column[:, members] = np.where(new, column[replicates][:, None], so_far)
         trimmed = asked & (code == OK) & ~np.isfinite(att)
         into.code[:, members] = np.where(trimmed, OVERLAP, code)
         into.att[:, members] = group.added(into.att[:, members], att, share)
@@ -254,10 +263,10 @@ class TwoByTwo:
         code = np.zeros(1 + self.source.n_deleted, dtype=np.int8)
         column = np.full(code.size, -1, dtype=np.int16)
         for dependent in () if self._drop else self._dependent(comparison):
-            new = (dependent >= 0) & (code == Code.OK)
-            code[new], column[new] = Code.SINGULAR, dependent[new]
+            new = (dependent >= 0) & (code == OK)
+            code[new], column[new] = SINGULAR, dependent[new]
         if self._asks_overlap:
-            code[(code == Code.OK) & ~self._overlap(comparison)] = Code.OVERLAP
+            code[(code == OK) & ~self._overlap(comparison)] = OVERLAP
         return code, column
 
     def _overlap(self, comparison: Comparison) -> Bools:

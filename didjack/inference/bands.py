@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -59,6 +60,20 @@ class CriticalValues:
     value: Floats
     error: Floats
     n_draws: int
+
+
+class LargestStatistic(Protocol):
+    """Distribution of the largest of several absolute t statistics."""
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws it was computed from."""
+
+    def p_value(self, statistic: Floats) -> Floats:
+        """Return the probability that the largest is as large, (n,)."""
+
+    def critical_value(self, alpha: float) -> CriticalValue:
+        """Return what is exceeded with probability `alpha`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,7 @@ import pandas as pd
 from didjack._typing import Floats, Ints
 from didjack.errors import OptionError
 from didjack.inference import joint_tests, statistics
-from didjack.inference.bands import CriticalValues, enough_draws
+from didjack.inference.bands import CriticalValues, LargestStatistic, enough_draws
 from didjack.inference.joint_tests import JointTest
 from didjack.inference.reference.joint import JointReference, JointTargets
 from didjack.inference.reference.t_statistics import Reference
@@ -195,7 +195,7 @@ class Coefficients:
             found = reference.band(alpha)
             value[known], error[known] = found.value, found.error
             return CriticalValues(value, error, found.n_draws)
-        common = self.kind.critical_value(self.inputs(self.kind), among[known], alpha)
+        common = self._largest_of(among[known], alpha).critical_value(alpha)
         value[known], error[known] = common.value, common.error
         return CriticalValues(value, error, common.n_draws)
 
@@ -205,12 +205,21 @@ class Coefficients:
         own = self.own_variance.critical_value(alpha)[among]
         return replace(found, value=np.fmax(found.value, own))
 
+    def _largest_of(self, among: Ints, alpha: float) -> LargestStatistic:
+        """Return the distribution of their largest |t|, where no joint reference has it."""
+        make = partial(self.kind.largest, self.inputs(self.kind), among, alpha)
+        return self.memo.get(("largest of", key_of(among), alpha), make)
+
     def largest(self, among: Ints, alpha: float) -> Largest:
-        """Test that all of some coefficients, (m,) positions, are zero, by the largest |t|.
+        """Test that all of some coefficients, (m,) positions, are zero, by the largest |t|; once.
 
         Each has to have a standard error. The p-value is below `alpha` where the band of one of
         them, see `band_values`, excludes zero.
         """
+        make = partial(self._test_all, among, alpha)
+        return self.memo.get(("largest", key_of(among), alpha), make)
+
+    def _test_all(self, among: Ints, alpha: float) -> Largest:
         variance = self.own_variance
         statistic = np.abs(self.targets.estimates.full / variance.std_error)
         pointwise = variance.p_value(statistic)[among]
@@ -218,8 +227,8 @@ class Coefficients:
         if reference is not None:
             joint, n_draws = reference.largest_p_value(statistic[among]), reference.n_draws
         else:
-            inputs = self.inputs(self.kind)
-            joint, n_draws = self.kind.largest_p_value(inputs, among, alpha, statistic[among])
+            distribution = self._largest_of(among, alpha)
+            joint, n_draws = distribution.p_value(statistic[among]), distribution.n_draws
         p_value = np.maximum(joint, pointwise)
         at = int(np.lexsort([-statistic[among], pointwise, p_value])[0])
         critical = self.band_values(among, alpha).value
@@ -284,10 +293,10 @@ class Coefficients:
         return self.memo.get(key, partial(self._new_joint_reference, weights))
 
     def _new_joint_reference(self, weights: Floats) -> JointReference | None:
-        reference = self.variance(self.kind, weights).reference
+        inputs = self.inputs(self.kind, weights)
+        reference = self.variance_of(inputs).reference
         if not isinstance(reference, Reference):
             return None
-        inputs = self.inputs(self.kind, weights)
         loadings = [inputs.loadings(number) for number in range(len(weights))]
         found = [one for one in loadings if one is not None]
         if len(found) < len(loadings):

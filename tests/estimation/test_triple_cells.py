@@ -71,8 +71,9 @@ def values(series):
     return np.asarray(series, dtype=float)
 
 
+QUICK = ("not yet", "dr")
 COMBINED = [
-    pytest.param(*both, marks=() if both[1] in ("plain", "dr") else pytest.mark.slow)
+    pytest.param(*both, marks=() if both[1] == "plain" or both in QUICK else pytest.mark.slow)
     for both in product(DESIGNS, METHODS)
 ]
 
@@ -127,7 +128,7 @@ def derivatives(df, groups, statistic, most=2):
 
 
 DERIVED = [
-    pytest.param(*both, marks=() if "dr" in both or "panel" in both else pytest.mark.slow)
+    pytest.param(*both, marks=() if "dr" in both else pytest.mark.slow)
     for both in product(SAMPLES, ("reg", "ipw", "dr"))
 ]
 

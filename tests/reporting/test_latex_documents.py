@@ -10,11 +10,23 @@ import didjack
 from didjack import etable
 
 NAMES = ["lemp", "year", "first.treat", "countyreal"]
-PREAMBLE = r"\documentclass{article}\usepackage{booktabs,makecell,siunitx,threeparttable}"
+PACKAGES = ["booktabs", "makecell", "siunitx", "threeparttable"]
+PREAMBLE = rf"\documentclass{{article}}\usepackage{{{','.join(PACKAGES)}}}"
 NASTY = "50% of_x & {y} $z$ #1 ~^\\ <b> *c* [d] | `e` é"
 
+
+def missing():
+    """Name what a document needs and is not installed."""
+    programs = [name for name in ("pdflatex", "kpsewhich") if shutil.which(name) is None]
+    if programs:
+        return programs
+    files = [f"{name}.sty" for name in PACKAGES]
+    found = subprocess.run(["kpsewhich", *files], capture_output=True, text=True, check=False)
+    return [file for file in files if file not in found.stdout]
+
+
 pytestmark = [
-    pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex"),
+    pytest.mark.skipif(bool(missing()), reason=f"not installed: {', '.join(missing())}"),
     pytest.mark.filterwarnings("ignore::didjack.InferenceWarning"),
 ]
 

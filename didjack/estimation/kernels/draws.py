@@ -79,15 +79,13 @@ def shocked(  # noqa: PLR0913 (a kernel is given arrays)
     n, width = deviation.size, square.shape[2]
     for b in range(lo, hi):
         u, into = shocks[b], square[b]
-        for q in range(z.size):
-            z[q] = 0.0
+        z[:] = 0.0
         for h in range(u.shape[1]):
             for q in range(z.size):
                 z[q] += weight[q, h] * u[period[q], h]
         for m in range(len(into)):
             total, middle = 0.0, 0.0
-            for j in range(n):
-                deviation[j] = 0.0
+            deviation[:] = 0.0
             for k in range(start[m], start[m + 1]):
                 value = z[mean[k]]
                 total += first[k] * value
@@ -102,27 +100,16 @@ def shocked(  # noqa: PLR0913 (a kernel is given arrays)
             for j in range(n):
                 turned[j, m] = deviation[j] - middle / n
             estimate[b, m] = total
-            for other in range(width):
-                into[m, other] = 0.0
-        add_products(turned, into)
-
-
-@jit
-def add_products(deviation: Floats, square: Floats) -> None:
-    """Add up products of deviations, (n, M), to (M, M), or squares alone to (M, 1).
-
-    Sums over replicates are over rows, so that they are no reductions.
-    """
-    whole = square.shape[1] > 1 or square.shape[0] == 1
-    for j in range(len(deviation)):
-        row = deviation[j]
-        for m in range(row.size):
-            if whole:
-                for other in range(m + 1):
-                    square[m, other] += row[m] * row[other]
-            else:
-                square[m, 0] += row[m] * row[m]
-    if whole:
-        for m in range(row.size):
-            for other in range(m):
-                square[other, m] = square[m, other]
+            into[m] = 0.0
+        for j in range(n):  # over rows, so that the sums are no reductions
+            row = turned[j]
+            for m in range(row.size):
+                if width > 1:
+                    for other in range(m + 1):
+                        into[m, other] += row[m] * row[other]
+                else:
+                    into[m, 0] += row[m] * row[m]
+        if width > 1:
+            for m in range(len(into)):
+                for other in range(m):
+                    into[other, m] = into[m, other]

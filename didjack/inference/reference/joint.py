@@ -65,6 +65,7 @@ class JointReference:
     scale : (M,) what deviations are multiplied by, for the error
     single : the null distributions of the M t statistics one by one
     n_draws, seed : number of draws, and their seed; no draws are needed for one target
+    work : multiplications in a draw
     """
 
     root: Floats
@@ -74,6 +75,7 @@ class JointReference:
     single: NullDistributions
     n_draws: int
     seed: int
+    work: float
 
     @classmethod
     def from_design(cls, design: Design, targets: JointTargets, seed: int) -> JointReference | None:
@@ -84,24 +86,22 @@ class JointReference:
         found = [one for one in axes if one is not None]
         if len(found) < len(axes):
             return None
-        ratio = (rows.size - 1.0) / rows.size
-        single = null_distributions(found, ratio * targets.scale**2)
-        shocks = shock_model(targets, rows)
-        root = np.sqrt(design.variance)
-        n_shocks = root.size * (1 + int(shocks.period.max()))
+        root, work = np.sqrt(design.variance), work_of(targets.loadings, rows.size)
+        n_shocks = root.size * np.unique(np.concatenate([a.periods for a in targets.loadings])).size
         n_draws = int(min(N_DRAWS, max(MOST_NUMBERS // n_shocks, LEAST_DRAWS)))
         if len(found) == 1:
             n_draws = 0
-        if work_of(shocks, len(found)) * n_draws > MOST_WORK:
+        if work * n_draws > MOST_WORK:
             return None
-        scale = np.sqrt(ratio) * targets.scale
-        return cls(root, shocks, mean, scale, single, n_draws, seed)
+        ratio = (rows.size - 1.0) / rows.size
+        single = null_distributions(found, ratio * targets.scale**2)
+        shocks, scale = shock_model(targets, rows), np.sqrt(ratio) * targets.scale
+        return cls(root, shocks, mean, scale, single, n_draws, seed, work)
 
     def _draws(self, whole: bool) -> Iterator[tuple[Floats, Floats]]:
         """Yield estimates, (b, M), and covariances, (b, M, M) or (b, M, 1); the same each time."""
         rng, n_targets = np.random.default_rng(self.seed), self.scale.size
         n_periods, n_clusters = 1 + int(self.shocks.period.max()), self.root.size
-        work = work_of(self.shocks, n_targets)
         scale = self.scale[:, None] * (self.scale if whole else self.scale[:, None])
         batch = max(1, AT_ONCE // max(n_periods * n_clusters, n_targets**2))
         for first in range(0, self.n_draws, batch):
@@ -111,7 +111,7 @@ class JointReference:
             estimate = np.empty((size, n_targets))
             square = np.empty((size, n_targets, n_targets if whole else 1))
             given = (self.shocks, shocks, self.centre_on_mean, estimate, square)
-            compiled.run(_shocked, size, work * size, *given)
+            compiled.run(_shocked, size, self.work * size, *given)
             yield estimate, scale * square
 
     @cached_property
@@ -295,8 +295,8 @@ def _ends(sizes: list[int]) -> Ints:
     return np.concatenate([[0], np.cumsum(sizes)])
 
 
-def work_of(model: ShockModel, n_targets: int) -> float:
-    """Count the multiplications in a draw."""
-    return float(
-        model.shift.size + model.own.size + model.weight.size + n_targets**2 * model.kept.size
-    )
+def work_of(parts: Sequence[Loadings], n_kept: int) -> float:
+    """Count the multiplications in a draw, with some kept replicates."""
+    means = np.unique(np.concatenate([one.used for one in parts]))
+    own = sum(one.used.size + one.periods.size for one in parts)
+    return float((own + len(parts) ** 2) * n_kept + means.size * parts[0].weight.shape[1])

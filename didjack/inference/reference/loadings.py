@@ -52,8 +52,8 @@ class Mean(NamedTuple):
     weights: int
 
 
-Comparison = tuple[Mean, Mean, Mean, Mean]
-"""A 2x2 comparison, in the order of `SIGNS`."""
+Comparison = tuple[int, int, int, int]
+"""A 2x2 comparison: the numbers of its means, in the order of `SIGNS`."""
 Version = tuple[tuple[int, Comparison, int], ...]
 """What a cell is: 2x2 comparisons, each with its sign, and which share it counts by, or `FULLY`."""
 FULLY = -1
@@ -64,12 +64,14 @@ class Tables(NamedTuple):
 
     Attributes
     ----------
+    means : those that the versions are made of, each once
     weights : (H, C) each, weights by cluster and cohort
     shares : (R,) each, how much a comparison counts in each replicate
     spread : (C, H) standard deviation of the shocks on rows of each class, over the working model's
         of the cluster; None where it is one
     """
 
+    means: Sequence[Mean]
     weights: Sequence[Floats]
     shares: Sequence[Floats]
     spread: Floats | None = None
@@ -128,15 +130,15 @@ class Means:
         tables: Tables,
     ) -> Means:
         """Collect the means of some versions."""
-        means = sorted({mean for version in versions for _, four, _ in version for mean in four})
-        position = {mean: q for q, mean in enumerate(means)}
+        order = sorted(range(len(tables.means)), key=tables.means.__getitem__)
+        means, position = [tables.means[q] for q in order], np.argsort(order)
         shape = (len(versions), max(map(len, versions), default=1), SIGNS.size)
         terms, signs = np.zeros(shape, dtype=np.int64), np.zeros(shape)
         share_of = np.full(shape, FULLY)
         for v, version in enumerate(versions):
-            terms[v] = position[version[0][1][0]]  # counts as often as the signs say, or not at all
+            terms[v] = version[0][1][0]  # counts as often as the signs say, or not at all
             for number, (sign, four, share) in enumerate(version):
-                terms[v, number] = [position[mean] for mean in four]
+                terms[v, number] = four
                 signs[v, number] = sign * SIGNS
                 share_of[v, number] = share
         rows: dict[tuple[int, tuple[int, ...]], int] = {}
@@ -151,7 +153,7 @@ class Means:
             spread,
             np.array(row),
             np.array([mean.period for mean in means]),
-            terms.reshape(flat),
+            position[terms.reshape(flat)],
             signs.reshape(flat),
             share_of.reshape(flat),
             tables.shares,

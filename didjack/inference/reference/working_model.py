@@ -321,7 +321,7 @@ def _design(fit: Fit) -> Design:
     usual[len(estimated.shown.cells) :] = -1
     usual[np.flatnonzero(estimated.shown.empty)] = -1
     changed = list(_changed(estimated, cells, usual, tables, number))
-    given = Tables(tables.weights, tables.shares, model.spread)
+    given = Tables(list(tables.means), tables.weights, tables.shares, model.spread)
     means = Means.from_versions(list(number), usual, changed, given)
     return Design(means, model.variance, model.movements, model.total)
 
@@ -352,10 +352,11 @@ def _changed(
 
 
 class _Tables:
-    """Weights by cluster and cohort of each arm, and shares, numbered as they are asked for.
+    """Means, weights by cluster and cohort of each arm, and shares, numbered as they are asked for.
 
     Attributes
     ----------
+    means : the number of each
     weights : (H, C) each
     shares : (R,) each
     """
@@ -364,6 +365,7 @@ class _Tables:
         self._source = source
         self._layout: Layout = source.layout
         self._number: dict[tuple[int, int], int] = {}
+        self.means: dict[Mean, int] = {}
         self.weights: list[Floats] = []
         self._share_number: dict[Hashable, int] = {}  # of the first of a cell's cohorts
         self.shares: list[Floats] = []
@@ -397,10 +399,11 @@ class _Tables:
             for one in cell.comparisons
         )
 
-    def _mean(self, period: int, classes: Classes, table: int) -> Mean:
-        """Return a mean; a period has a number of its own for each kind of rows."""
+    def _mean(self, period: int, classes: Classes, table: int) -> int:
+        """Return the number of a mean; a period has one of its own for each kind of rows."""
         kinds = self._layout.kinds
-        return Mean(period * kinds + classes[0] % kinds, classes, table)
+        mean = Mean(period * kinds + classes[0] % kinds, classes, table)
+        return self.means.setdefault(mean, len(self.means))
 
     def _first_table(self, first: int) -> int:
         period = int(np.searchsorted(self._layout.periods, first))

@@ -13,7 +13,7 @@ import numpy as np
 from didjack._typing import Floats, Ints
 from didjack.aggregation.shares import CombinedShares
 from didjack.estimation.fit import Fit
-from didjack.inference.bands import CriticalValue, LargestT, largest_t
+from didjack.inference.bands import LargestStatistic, largest_t
 from didjack.inference.reference.loadings import Loadings
 from didjack.inference.reference.t_statistics import Reference
 from didjack.inference.reference.working_model import Design
@@ -200,32 +200,14 @@ class VarianceKind(ABC):
         short = self.short(by_unit)
         return short if short == self.name else f"{self.name}, {short}"
 
-    def critical_value(self, inputs: VarianceInputs, among: Ints, alpha: float) -> CriticalValue:
-        """Return the critical value of a simultaneous band over some coefficients.
+    def largest(self, inputs: VarianceInputs, among: Ints, alpha: float) -> LargestStatistic:
+        """Return the distribution of the largest |t| of some coefficients.
 
         Parameters
         ----------
         among : (m,) positions of coefficients with a standard error, one at least
-        alpha : one minus the level
+        alpha : one minus the level at which its critical value is to be precise
         """
-        return self._largest(inputs, among, alpha).critical_value(alpha)
-
-    def largest_p_value(
-        self, inputs: VarianceInputs, among: Ints, alpha: float, statistic: Floats
-    ) -> tuple[Floats, int]:
-        """Return p-values of the largest |t| of some coefficients, (m,), and the number of draws.
-
-        Those below `alpha` belong to statistics beyond the critical value of the band.
-
-        Parameters
-        ----------
-        among, alpha : as of `critical_value`
-        statistic : (m,) absolute t statistics, each taken to be the largest
-        """
-        largest = self._largest(inputs, among, alpha)
-        return largest.p_value(statistic), largest.n_draws
-
-    def _largest(self, inputs: VarianceInputs, among: Ints, alpha: float) -> LargestT:
         variance = self.variance(inputs)
         error = variance.std_error[among]
         correlation = self.covariance(inputs)[np.ix_(among, among)]

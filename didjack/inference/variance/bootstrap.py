@@ -12,6 +12,7 @@ doi:10.1016/j.jeconom.2020.12.001; weights: Webb (2023), doi:10.1111/caje.12661.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -176,14 +177,28 @@ def largest_statistics(draws: Floats) -> Floats:
     return np.asarray(np.abs(draws[:, known] / error[known]).max(axis=1))
 
 
-def uniform_critical_value(draws: Floats, alpha: float) -> float:
-    """Return the 1 - alpha quantile of the largest absolute t statistic of the draws.
+@dataclass(frozen=True, slots=True, eq=False)
+class LargestDrawn:
+    """The largest absolute t statistic of each draw, (n_draws,)."""
 
-    Infinite where there are too few draws for a p-value below `alpha`.
-    """
-    if not enough_draws(len(draws), alpha):
-        return np.inf
-    return float(_quantile(largest_statistics(draws)[:, None], 1.0 - alpha)[0])
+    values: Floats
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws."""
+        return self.values.size
+
+    def p_value(self, statistic: Floats) -> Floats:
+        """Return the share of draws in which the largest is as large, (n,)."""
+        larger = self.n_draws - np.searchsorted(np.sort(self.values), statistic)
+        return np.asarray(np.maximum(larger, 1) / (self.n_draws + 1.0))
+
+    def critical_value(self, alpha: float) -> CriticalValue:
+        """Return the 1 - alpha quantile; infinite where draws are too few for `alpha`."""
+        value = np.inf
+        if enough_draws(self.n_draws, alpha):
+            value = float(_quantile(self.values[:, None], 1.0 - alpha)[0])
+        return CriticalValue(value, np.nan, self.n_draws)
 
 
 class Bootstrap(VarianceKind):
@@ -212,22 +227,14 @@ class Bootstrap(VarianceKind):
         """Count the units or clusters."""
         return len(inputs.evidence.influence)
 
-    def critical_value(self, inputs: VarianceInputs, among: Ints, alpha: float) -> CriticalValue:
-        """Return `uniform_critical_value` of the draws."""
-        value = uniform_critical_value(inputs.rows[:, among], alpha)
-        return CriticalValue(value, np.nan, len(inputs.rows))
-
-    def largest_p_value(  # the draws do not depend on the level
+    def largest(  # the draws do not depend on the level
         self,
         inputs: VarianceInputs,
         among: Ints,
         alpha: float,  # noqa: ARG002
-        statistic: Floats,
-    ) -> tuple[Floats, int]:
-        """Return shares of draws whose largest |t| is as large."""
-        largest = np.sort(largest_statistics(inputs.rows[:, among]))
-        larger = largest.size - np.searchsorted(largest, statistic)
-        return np.maximum(larger, 1) / (largest.size + 1.0), largest.size
+    ) -> LargestDrawn:
+        """Return the largest |t| of each draw."""
+        return LargestDrawn(largest_statistics(inputs.rows[:, among]))
 
     def note(self, inputs: VarianceInputs) -> str:
         """Say how the draws were made."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Grey before treatment, and one of Okabe and Ito's colours, which colour-blind readers see.
 BEFORE, AFTER, GREY = "#767676", "#0072B2", "#808080"
-
+FAINT = 0.3
 
 _to_files = ContextVar("to_files", default=False)
 
@@ -83,6 +83,17 @@ def paper(ax: Axes) -> Any:
     return colour if colour[3] > 0.0 else root(ax).get_facecolor()
 
 
+def faint(ax: Axes) -> Any:
+    """Return a colour that hardly stands out from what is behind these axes."""
+    from matplotlib.colors import to_rgba
+
+    behind = paper(ax)
+    return tuple(
+        FAINT * grey + (1.0 - FAINT) * back
+        for grey, back in zip(to_rgba(GREY)[:3], behind[:3], strict=True)
+    )
+
+
 def zero_line(ax: Axes) -> None:
     """Mark zero, and leave the axes open at the top and on the right."""
     ax.axhline(0.0, color=GREY, lw=0.8, zorder=1)
@@ -113,10 +124,16 @@ def plain(text: str) -> str:
 
 def set_title(ax: Axes, text: str) -> None:
     """Put a title above the axes; a long one is wrapped to their width, and smaller."""
-    written, size = wrapped(ax, text), "medium"
-    if written.count("\n") > text.count("\n"):
-        written, size = wrapped(ax, text, "small"), "small"
-    ax.set_title(written, fontsize=size, loc="left")
+    set_titles([ax], [text])
+
+
+def set_titles(axes: Iterable[Axes], texts: Iterable[str]) -> None:
+    """Put titles above several axes; if one has to be wrapped, all are smaller."""
+    given = list(zip(axes, texts, strict=True))
+    long = any(wrapped(ax, text).count("\n") > text.count("\n") for ax, text in given)
+    size = "small" if long else "medium"
+    for ax, text in given:
+        ax.set_title(wrapped(ax, text, size), fontsize=size, loc="left")
 
 
 def wrapped(within: Axes | Figure | SubFigure, text: str, size: str = "medium") -> str:

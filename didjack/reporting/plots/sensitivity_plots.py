@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from didjack._typing import Floats
-from didjack.reporting.plots.axes import AFTER, GREY, plain, set_title, wrapped, zero_line
-from didjack.reporting.plots.coefficient_plots import panels_in
+from didjack.reporting.plots.axes import AFTER, GREY, plain, set_titles, wrapped, zero_line
+from didjack.reporting.plots.coefficient_plots import OWN_SCALES, panels_in
+from didjack.reporting.plots.guides import UNLIKE
 from didjack.reporting.plots.points import Finish
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
 
@@ -23,7 +25,8 @@ class SensitivityPanel(NamedTuple):
     ----------
     title : what it is
     x, low, high : (n,) values of m or ratios, sorted, and the ends of the intervals
-    breakdown : largest x at which the interval excludes zero; 0, infinite or NaN are not drawn
+    breakdown : largest x at which the interval excludes zero; drawn if it is among the x, but
+        not 0
     """
 
     title: str
@@ -45,7 +48,7 @@ def draw_sensitivity(
     ax : where to draw: axes, one a target; an empty figure; None: a new one
     finish : title and legend
     """
-    axes, figure = panels_in(ax, len(panels), "intervals", "one a target")
+    axes, figure = panels_in(ax, len(panels), "intervals", "one a target", same=False)
     for panel, one in zip(axes, panels, strict=True):
         zero_line(panel)
         middle = (one.low + one.high) / 2.0
@@ -58,29 +61,51 @@ def draw_sensitivity(
             elinewidth=1.6,
             capsize=3.0,
         )
-        if 0.0 < one.breakdown <= one.x[-1]:
-            panel.axvline(one.breakdown, color=GREY, lw=1.0, ls="--", zorder=1)
-            panel.annotate(
-                f"{one.breakdown:.2g}",
-                (one.breakdown, 1.0),
-                xycoords=("data", "axes fraction"),
-                xytext=(3, -10),
-                textcoords="offset points",
-                fontsize="small",
-                color=GREY,
-            )
         step = float(np.ptp(one.x)) or 1.0
         panel.set_xlim(one.x[0] - 0.08 * step, one.x[-1] + 0.08 * step)
-        set_title(panel, one.title)
+        _mark_breakdown(panel, one)
+    set_titles(axes, [one.title for one in panels])
     for panel in lowest(axes):
         panel.set_xlabel(wrapped(panel, axis))
     if figure is None:
         axes[0].set_ylabel(plain(effect))
     else:
-        figure.supylabel(plain(effect), fontsize="medium")
+        differ = _set_scales(axes)
+        figure.supylabel(plain(effect) + (OWN_SCALES if differ else ""), fontsize="medium")
         if words := finish.words(""):
             figure.suptitle(wrapped(figure, words), fontsize="medium")
     return axes
+
+
+def _mark_breakdown(panel: Axes, one: SensitivityPanel) -> None:
+    """Draw a line at the breakdown value, with its value on the side where there is room."""
+    if not max(one.x[0], np.nextafter(0.0, 1.0)) <= one.breakdown <= one.x[-1]:
+        return
+    panel.axvline(one.breakdown, color=GREY, lw=1.0, ls="--", zorder=1)
+    left = one.breakdown - one.x[0] > 0.5 * np.ptp(one.x)
+    panel.annotate(
+        f"{one.breakdown:.2g}",
+        (one.breakdown, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(-3 if left else 3, -10),
+        textcoords="offset points",
+        ha="right" if left else "left",
+        fontsize="small",
+        color=GREY,
+    )
+
+
+def _set_scales(axes: NDArray[Any]) -> bool:
+    """Give panels one vertical scale, or each its own where one would flatten some of them."""
+    limits = np.array([panel.get_ylim() for panel in axes])
+    spans = np.ptp(limits, axis=1)
+    differ = bool(spans.max() > UNLIKE * spans.min())
+    for panel in axes:
+        if not differ:
+            panel.set_ylim(limits[:, 0].min(), limits[:, 1].max(), auto=True)
+        spec = panel.get_subplotspec()
+        panel.tick_params(labelleft=differ or spec is None or spec.is_first_col())
+    return differ
 
 
 def lowest(axes: NDArray[Any]) -> list[Any]:

@@ -12,7 +12,7 @@ import pandas as pd
 from didjack._typing import Floats
 from didjack.errors import OptionError
 from didjack.options import Vcov
-from didjack.reporting.plots.points import Points, Style
+from didjack.reporting.plots.points import Look, Points, Style
 from didjack.reporting.view import ResultView
 from didjack.status import StatusCode
 from didjack.wording import label_text, name_some
@@ -172,12 +172,22 @@ def union(indexes: Sequence[pd.Index]) -> pd.Index:
     return together
 
 
+def _kinds(looks: set[Look]) -> str:
+    """Say which intervals are which; on dark paper, wider ribbons are the darker ones."""
+    match sorted(looks):
+        case ["errorbar"]:
+            return "pointwise (thick), simultaneous (thin)"
+        case ["ribbon"]:
+            return "pointwise (inner), simultaneous (outer)"
+    return "pointwise (thick, inner), simultaneous (thin, outer)"
+
+
 def title(records: Sequence[Record]) -> str:
     """Say what the intervals of some results are."""
     facts = list(dict.fromkeys(record.facts for record in records))
     levels, errors = ({one[i] for one in facts} for i in (0, 1))
     joint = any(one.joint for one in facts)
-    kinds = "pointwise (thick), simultaneous (thin)" if joint else "pointwise"
+    kinds = _kinds({record.style.look for record in records}) if joint else "pointwise"
     level = f"{facts[0].level} intervals" if len(levels) == 1 else "intervals"
     if len(errors) == len(levels) == 1:
         which = f"({facts[0].errors})"

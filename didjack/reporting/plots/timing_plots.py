@@ -8,7 +8,16 @@ import numpy as np
 import pandas as pd
 
 from didjack._typing import Floats, Ints
-from didjack.reporting.plots.axes import AFTER, GREY, ink, new_figure, plain, set_title, settle
+from didjack.reporting.plots.axes import (
+    AFTER,
+    GREY,
+    faint,
+    ink,
+    new_figure,
+    plain,
+    set_title,
+    settle,
+)
 from didjack.reporting.plots.coefficient_plots import panels_in
 from didjack.reporting.plots.guides import label_ticks, legend, put_below
 from didjack.reporting.plots.points import INK, MARKERS, PALETTE, Finish
@@ -18,7 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-UNTREATED = "#D9D9D9"
 BESIDE = 4.0
 """On axes of so many inches the legend stands beside the title."""
 ROW_POINTS = 9.0
@@ -136,7 +144,7 @@ def _treatment(ax: Axes, shares: Floats, names: list[str]) -> None:
         np.arange(n_periods + 1) - 0.5,
         np.arange(n_rows + 1) - 0.5,
         np.ma.masked_invalid(shares),
-        cmap=LinearSegmentedColormap.from_list("treatment", [UNTREATED, AFTER]),
+        cmap=LinearSegmentedColormap.from_list("treatment", [faint(ax), AFTER]),
         vmin=0.0,
         vmax=1.0,
         edgecolors=ax.get_facecolor(),
@@ -181,7 +189,7 @@ def _legends(panels: NDArray[Any], boxes: Floats) -> None:
 
     settle(panels[0])
     ax = panels[0]
-    shown = {"untreated": Patch(color=UNTREATED), "treated": Patch(color=AFTER)}
+    shown = {"untreated": Patch(color=faint(ax)), "treated": Patch(color=AFTER)}
     if ax.bbox.width < BESIDE * ax.figure.dpi:
         put_below(ax, shown, None)
     else:

@@ -201,10 +201,10 @@ study.summary(), study.confint(joint=True), study.compare_vcov("all")
 print(*sorted(f.__name__ for f in compiled if f.__module__.startswith("didjack.")))
 print(len({f.__module__ for f in compiled if "unicode" in f.__module__ or "sort" in f.__module__}))
 """
-OF_A_FIT = ["add_others", "stratum_sums"]
+OF_A_FIT = ["add_others", "moments"]
 OF_A_STUDY = [
-    *("add_others", "add_products", "integrate", "linear_influence", "mix", "moments", "ql_steps"),
-    *("shocked", "solve_branch", "stratum_sums", "sum_draws", "tridiagonalise"),
+    *("add_others", "integrate", "linear_influence", "mix", "moments", "ql_steps", "shocked"),
+    *("solve_branch", "sum_draws", "tridiagonalise"),
 ]
 
 

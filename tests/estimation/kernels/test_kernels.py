@@ -299,24 +299,26 @@ def of_shocks(u):
 
 
 @case
-def add_products(r):
-    deviation = NORMALS[0].T.copy()
-    before = np.array([[1.0, 7.0], [2.0, 3.0]])  # of which the lower triangle counts
-    want = np.array([[1.0, 2.0], [2.0, 3.0]]) + deviation.T @ deviation
-    return (deviation, before), (1,), [want]
-
-
-@case
 def shocked(r):
-    estimate, square = np.zeros((4, 2)), np.zeros((4, 2, 1))
-    want, squares = estimate.copy(), square.copy()
+    estimate, square = np.zeros((4, 2)), np.ones((4, 2, 2))
+    want, products = estimate.copy(), square.copy()
     for b in (1, 2):
         z, want[b], deviations = of_shocks(NORMALS[b])
         deviations = deviations - deviations.mean(axis=1, keepdims=True)
-        squares[b, :, 0] = (deviations**2).sum(axis=1)
+        products[b] = deviations @ deviations.T
     scratch = np.empty(3), np.empty(3), np.empty((3, 2))
     args = (1, 3, SHOCKS, NORMALS, True, estimate, square, *scratch)
-    return args, (5, 6, 7, 8, 9), [want, squares, z, SCRATCH, deviations.T]
+    return args, (5, 6, 7, 8, 9), [want, products, z, SCRATCH, deviations.T]
+
+
+def test_squares_alone_are_the_diagonal_of_the_products(rows):
+    args, filled, _ = shocked(rows)
+    squares = np.ones((4, 2, 1))
+    KERNELS["shocked"](*args[:6], squares, *args[7:])
+    KERNELS["shocked"](*args)
+    whole = args[filled[1]]
+    assert np.array_equal(squares[1:3, :, 0], np.diagonal(whole[1:3], axis1=1, axis2=2))
+    assert (squares[[0, 3]] == 1.0).all()
 
 
 @case

@@ -113,5 +113,5 @@ _FOOT = """
 stored = pd.read_csv(Path(__file__).with_name("estimates.csv"))
 text = result.tidy(overall={overall}, joint=True).to_csv(index=False)
 pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(text)), stored, rtol=1e-9, atol=1e-12)
-print("All numbers of estimates.csv are found again.")
+print("All numbers of estimates.csv are reproduced.")
 """

@@ -134,9 +134,9 @@ def glance(self: BaseResult) -> pd.DataFrame:
     With a jackknife, under the working model that `reference` of `csdid` explains: g_star,
     :math:`(\sum_h \gamma_h)^2 / \sum_h \gamma_h^2` with the partial leverages of `clusters`;
     critical_value and critical_value_t, of the overall ATT under the model and of t(R - 1);
-    reference_method, how its reference distribution was computed; composition_share, the share
-    of the overall ATT's variance that comes from replicates that aggregate other ATT(g,t) than
-    the full sample. NaN where there is no reference distribution.
+    reference_method, how its reference distribution was computed; composition_share, the share of
+    the overall ATT's variance that comes from replicates in which other ATT(g,t) are averaged than
+    in the full sample. NaN where there is no reference distribution.
 
     Returns
     -------

@@ -249,7 +249,7 @@ def test_the_folder_repeats_itself(df):
     options = ["--covariates", "~ x1", "--method", "reg", "--alpha", "0.1", "--aggregate", "event"]
     run("fit", "switched.csv", *SWITCHED, "--cluster", "cluster", *options, *MORE, "--out", "out")
     printed = replicate("out")
-    assert "All numbers of estimates.csv are found again." in printed
+    assert "All numbers of estimates.csv are reproduced." in printed
     assert "Randomization test of the overall ATT" in printed
     versions = Path("out/requirements.txt").read_text()
     assert f"didjack=={didjack.__version__}\n" in versions

@@ -224,7 +224,7 @@ def test_pretest_of_an_event_study(few):
     assert (
         f"Pre-trends ({n} of {n} leads): largest |t| {largest['statistic']:.2f} "
         f"(event time {largest['lead']}), critical value {largest['critical_value']:.2f}, "
-        f"p {largest['p_value']:.3f}"
+        f"p = {largest['p_value']:.3f}"
     ) in str(average.summary()).replace("\n", " ")
     with pytest.raises(didjack.OptionError, match="needs event times"):
         result.aggregate("group").pretest()

@@ -508,7 +508,7 @@ def test_plots_show_effects_from_treatment_on():
         low = found.table[found.table["target"] == "overall"]["conf_low"]
         drawn = one.containers[0].lines[2][0].get_segments()
         np.testing.assert_allclose([segment[0][1] for segment in drawn], low)
-        with pytest.raises(OptionError, match="one target at least"):
+        with pytest.raises(OptionError, match="at least one target"):
             found.plot(targets=[])
         plt.close("all")
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 import inspect
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from didjack.wording import tidy
@@ -75,8 +78,29 @@ class FewClustersWarning(InferenceWarning):
     """Inference is driven by few clusters: few are treated, or one has most of the weight."""
 
 
+Warned = list[tuple[str, type[DidjackWarning]]]
+"""Messages with their categories."""
+
+_held_back: ContextVar[Warned | None] = ContextVar("held_back", default=None)
+
+
+@contextmanager
+def warnings_held_back() -> Iterator[Warned]:
+    """Collect the warnings of the package instead of giving them: the caller does, in its words."""
+    found: Warned = []
+    before = _held_back.set(found)
+    try:
+        yield found
+    finally:
+        _held_back.reset(before)
+
+
 def warn(message: str, category: type[DidjackWarning]) -> None:
     """Give a warning that points at the user's own line, however deep it arose in the package."""
+    collected = _held_back.get()
+    if collected is not None:
+        collected.append((message, category))
+        return
     package = str(Path(__file__).parent) + os.sep
     frame, level = inspect.currentframe(), 1
     while frame is not None and frame.f_code.co_filename.startswith(package):

@@ -7,7 +7,8 @@ from typing import Any
 from didjack.api import csdid
 from didjack.errors import DataError, OptionError, SampleWarning, warn
 from didjack.options import check_column, must_be, validate_keywords
-from didjack.results.groups import GroupResults
+from didjack.results.group_time import GroupTimeResult
+from didjack.results.groups import GroupResults, for_each, names_of
 from didjack.wording import brief, label_text, name_some, one_line, plural
 
 MOST_GROUPS = 50
@@ -60,7 +61,7 @@ def by(
     Warns
     -----
     SampleWarning
-        Rows have no value of the column; and what `csdid` warns of.
+        Rows have no value of the column; and what `csdid` warns of, once, with the groups.
 
     Examples
     --------
@@ -92,13 +93,15 @@ def by(
     values = _values(frame.lazy().select(nw.col(column)), column)
     if options.get("panel", True) and idname in frame.collect_schema().names():
         _check_units(frame, column, str(idname))
-    results = []
-    for value in values:
+
+    def fit(value: Any) -> GroupTimeResult:
         rows = frame.filter(nw.col(column) == value).to_native()
         try:
-            results.append(csdid(rows, yname, tname, gname, idname, xformla, **options))
+            return csdid(rows, yname, tname, gname, idname, xformla, **options)
         except DataError as error:
             raise type(error)(f"{column} = {label_text(value)}: {error}") from error
+
+    results = for_each(names_of(column, values), fit, values)
     return GroupResults(column, tuple(values), tuple(results))
 
 
@@ -114,6 +117,12 @@ def _values(column: Any, name: str) -> list[Any]:
             f"column {name!r} has values of type {kind}; groups need single ones"
         ) from error
     rows = list(counts.iter_rows())
+    several = [value for value, _ in rows if isinstance(value, (tuple, list, dict))]
+    if several:
+        raise DataError(
+            f"column {name!r} has {plural(len(several), 'value')} of several parts (first: "
+            f"{brief(several[0])}); groups need single ones"
+        )
     missing = sum(n for value, n in rows if value is None or value != value)
     values = [value for value, _ in rows if not (value is None or value != value)]
     if not 1 < len(values) <= MOST_GROUPS:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from didjack.errors import OptionError
+from didjack.errors import DidjackWarning, OptionError, warn, warnings_held_back
 from didjack.inference.coefficients import Coefficients
 from didjack.inference.contrasts import Contrasts, contrast_evidence
 from didjack.inference.joint_tests import JointTest
@@ -24,6 +24,29 @@ from didjack.results.result import Result
 from didjack.wording import brief, label_text, name_some, plural
 
 R = TypeVar("R", GroupTimeResult, AggregateResult)
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+def names_of(column: str, levels: Iterable[Any]) -> list[str]:
+    """Return the names of groups."""
+    return [f"{column} = {label_text(value)}" for value in levels]
+
+
+def for_each(names: Iterable[str], make: Callable[[T], U], given: Iterable[T]) -> list[U]:
+    """Make something for each group; each warning is given once, with the groups it is about."""
+    about: dict[tuple[str, type[DidjackWarning]], list[str]] = {}
+    found = []
+    try:
+        for name, one in zip(names, given, strict=True):
+            with warnings_held_back() as told:
+                found.append(make(one))
+            for warning in told:
+                about.setdefault(warning, []).append(name)
+    finally:  # what is known of the groups before one that is an error
+        for (message, category), groups in about.items():
+            warn(f"{name_some(list(dict.fromkeys(groups)), 3)}: {message}", category)
+    return found
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,7 +69,7 @@ class GroupResults(Mapping[str, Result]):
     @property
     def names(self) -> list[str]:
         """The names of the groups."""
-        return [f"{self.column} = {label_text(value)}" for value in self.levels]
+        return names_of(self.column, self.levels)
 
     def __getitem__(self, key: Any) -> Any:
         for name, value, result in zip(self.names, self.levels, self._results, strict=True):
@@ -77,8 +100,10 @@ class GroupResults(Mapping[str, Result]):
             raise OptionError(
                 "these are aggregated effects already; aggregate the groups' ATT(g,t)"
             )
-        found = tuple(one.aggregate(*arguments, **options) for one in self._results)
-        return GroupResults(self.column, self.levels, found)
+        found = for_each(
+            self.names, lambda one: one.aggregate(*arguments, **options), self._results
+        )
+        return GroupResults(self.column, self.levels, tuple(found))
 
     def with_options(self, **options: Any) -> GroupResults:
         """Return the same results with other options of inference, see `csdid`.
@@ -87,8 +112,8 @@ class GroupResults(Mapping[str, Result]):
         -------
         GroupResults
         """
-        found = tuple(one.with_options(**options) for one in self._results)
-        return GroupResults(self.column, self.levels, found)
+        found = for_each(self.names, lambda one: one.with_options(**options), self._results)
+        return GroupResults(self.column, self.levels, tuple(found))
 
     def tidy(self, *arguments: Any, **options: Any) -> pd.DataFrame:
         """Return the tables of all groups, one after the other, with the column of their values.

@@ -428,6 +428,7 @@ def test_columns_that_are_no_groups(df):
     many = df.assign(x=df["id"])
     alone = df.assign(one="a")
     listed = df.assign(sex=[[one] for one in df["sex"]])
+    pairs = df.assign(sex=[(one, 1) for one in df["sex"]])
     twice = pd.concat([df, df[["sex"]]], axis=1)
     mixed = df.assign(sex=df["sex"].astype(object).where(df["id"] % 3 > 0, 3))
     for data, column, error, message in [
@@ -439,6 +440,7 @@ def test_columns_that_are_no_groups(df):
         (late, "late", didjack.DataError, "column 'late' varies within 96 units of 'id' (first: "),
         (mixed, "sex", didjack.DataError, "column 'sex' has values of several types"),
         (listed, "sex", didjack.DataError, "column 'sex' has values of type Object; groups need"),
+        (pairs, "sex", didjack.DataError, "column 'sex' has 2 values of several parts (first: ("),
         (twice, "sex", didjack.DataError, "data has several columns of the same name"),
         (5, "sex", didjack.OptionError, "data must be a pandas, polars or pyarrow table"),
     ]:
@@ -454,6 +456,34 @@ def test_the_group_that_cannot_be_estimated_is_named(df):
     message = "sex = m: gname 'cohort': no treated cohort is left"
     with pytest.raises(didjack.DataError, match=message):
         didjack.by(df[(df["sex"] == "f") | (df["cohort"] == 0)], "sex", **NAMES)
+
+
+def test_a_warning_is_given_once_and_names_its_groups(df):
+    gone = df.assign(y=df["y"].where((df["id"] != 4) | (df["period"] > 1)))
+    with pytest.warns(didjack.SampleWarning) as caught:
+        groups = didjack.by(gone, "sex", **NAMES, est_method="reg")
+    told = [str(one.message) for one in caught if one.category is didjack.SampleWarning]
+    assert len(told) == 2
+    assert all(one.startswith("sex = f: dropped") for one in told)
+    assert all(one.filename == __file__ for one in caught)
+    first = df[df["cohort"] > 0].groupby("cohort")["cluster"].transform("min")
+    alone = df[df["cluster"].eq(first.reindex(df.index)) | df["cohort"].eq(0)]  # a cluster a cohort
+    groups = didjack.by(alone, "sex", **NAMES, est_method="reg")
+    with pytest.warns(didjack.InferenceWarning) as caught:
+        groups.aggregate("group")
+    told = [str(one.message) for one in caught if "imputed" in str(one.message)]
+    assert len(told) == 1
+    assert told[0].startswith("sex = f, sex = m: 2 of 3 coefficients")
+
+
+def test_warnings_of_groups_before_one_that_is_an_error_are_given(df):
+    data = df[(df["sex"] == "f") | (df["cohort"] == 0)]
+    gone = data.assign(y=data["y"].where((data["id"] != 4) | (data["period"] > 1)))
+    with (
+        pytest.warns(didjack.SampleWarning, match=r"^sex = f: dropped"),
+        pytest.raises(didjack.DataError, match=r"^sex = m: "),
+    ):
+        didjack.by(gone, "sex", **NAMES)
 
 
 def test_groups_have_the_order_of_ordered_categories(df):

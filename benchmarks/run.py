@@ -147,7 +147,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes and few repeats")
     parser.add_argument("--large", action="store_true", help="add 20 million rows to memory.py")
-    parser.add_argument("--only", nargs="+", choices=SCRIPTS, default=SCRIPTS)
+    parser.add_argument(
+        "--only", nargs="*", choices=SCRIPTS, default=SCRIPTS, help="none: write the page alone"
+    )
     parser.add_argument("--output", type=Path, default=PAGE, help="default: docs/benchmarks.md")
     args = parser.parse_args()
     flags = [flag for flag in ("quick", "large") if getattr(args, flag)]

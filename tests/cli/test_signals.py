@@ -164,6 +164,7 @@ def test_a_folder_of_a_run_that_was_killed_is_named(monkeypatch, capsys):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("words", [FIT, ["--version"]])
 def test_a_full_disk_under_what_is_printed(words):
     with open("/dev/full", "w") as full:

@@ -205,6 +205,7 @@ TURNS = [
 ]
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize(("vcov", "design", "base_period"), TURNS)
 def test_pictures_bands_and_tables(vcov, design, base_period):
     cohorts, outcome = DESIGNS[design]

@@ -180,6 +180,7 @@ def test_nothing_covers_anything(picture):
     check_texts(figure)
 
 
+@pytest.mark.thin(3)
 def test_the_line_of_equal_shares_runs_through_no_label(picture):
     name, figure = picture
     lines = [line for line in figure.axes[0].lines if "equal shares" in line.get_label()]

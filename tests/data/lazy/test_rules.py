@@ -115,6 +115,7 @@ SAMPLES = {
 }
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("sample", ["panel", pytest.param("repeated", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", SAMPLES)
 def test_rules(name, sample):

@@ -130,8 +130,9 @@ def fastest(found, *key):
 
 
 NOTE = """Parquet files of 10 periods and 50 clusters, three of five treated from 4, 6 or 8 on;
-dr with three dummies, or, *continuous*, reg with two continuous covariates, or, *slopes*, reg with a
-slope of one for each level of a category; CV3 with every replicate. The fastest of three runs or fewer, with the load of the machine before it ({days}).
+dr with three dummies, or, *continuous*, reg with two continuous covariates, or, *slopes*, reg with
+a slope of one for each level of a category; CV3 with every replicate. The fastest of three runs or
+fewer, with the load of the machine before it ({days}).
 Written by `benchmarks/lazy.py`."""
 
 

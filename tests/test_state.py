@@ -141,6 +141,7 @@ def test_members_of_results_leave_everything_as_it_was(results, kind):
     assert {"tidy", "summary", "glance"} <= set(done)
 
 
+@pytest.mark.thin(2)
 @pytest.mark.filterwarnings("ignore::didjack.DidjackWarning")
 @pytest.mark.parametrize("vcov", ["CV3", "CV3J", "analytic", "bootstrap"])
 def test_functions_leave_everything_as_it_was(results, tmp_path, vcov):

@@ -135,6 +135,7 @@ NAMED = {
 }
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("kind", NAMED)
 def test_names_of_columns(kind, engine):

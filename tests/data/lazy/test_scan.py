@@ -201,6 +201,7 @@ CELLS = {
 }
 
 
+@pytest.mark.thin(2)
 @BY_ENGINE
 @pytest.mark.parametrize("case", CELLS)
 @pytest.mark.parametrize("files", [1, 2])

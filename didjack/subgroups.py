@@ -8,7 +8,7 @@ from didjack.api import csdid
 from didjack.errors import DataError, OptionError, SampleWarning, warn
 from didjack.options import check_column, must_be, validate_keywords
 from didjack.results.group_time import GroupTimeResult
-from didjack.results.groups import GroupResults, for_each, names_of
+from didjack.results.groups import GroupResults, for_each, name_of
 from didjack.wording import brief, label_text, name_some, one_line, plural
 
 MOST_GROUPS = 50
@@ -99,9 +99,9 @@ def by(
         try:
             return csdid(rows, yname, tname, gname, idname, xformla, **options)
         except DataError as error:
-            raise type(error)(f"{column} = {label_text(value)}: {error}") from error
+            raise type(error)(f"{name_of(column, value)}: {error}") from error
 
-    results = for_each(names_of(column, values), fit, values)
+    results = for_each([name_of(column, value) for value in values], fit, values)
     return GroupResults(column, tuple(values), tuple(results))
 
 

@@ -28,9 +28,9 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
-def names_of(column: str, levels: Iterable[Any]) -> list[str]:
-    """Return the names of groups."""
-    return [f"{column} = {label_text(value)}" for value in levels]
+def name_of(column: str, value: Any) -> str:
+    """Return the name of a group."""
+    return f"{column} = {label_text(value)}"
 
 
 def for_each(names: Iterable[str], make: Callable[[T], U], given: Iterable[T]) -> list[U]:
@@ -69,7 +69,7 @@ class GroupResults(Mapping[str, Result]):
     @property
     def names(self) -> list[str]:
         """The names of the groups."""
-        return names_of(self.column, self.levels)
+        return [name_of(self.column, value) for value in self.levels]
 
     def __getitem__(self, key: Any) -> Any:
         for name, value, result in zip(self.names, self.levels, self._results, strict=True):

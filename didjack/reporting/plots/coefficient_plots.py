@@ -30,6 +30,7 @@ from didjack.reporting.plots.guides import (
     entries,
     explain_beyond,
     figure_legend,
+    label_scales,
     label_ticks,
     legend,
     mark_beyond,
@@ -324,9 +325,7 @@ def _finish(panels: Panels, finish: Finish, effect: str) -> None:
         axes[0].set_ylabel(label)
     else:
         figure.supylabel(label, fontsize="medium")
-        for panel in axes:
-            spec = panel.get_subplotspec()
-            panel.tick_params(labelleft=differ or spec is None or spec.is_first_col())
+        label_scales(axes, differ)
     for panel in axes:
         explain_beyond(panel)
     room = 0.0, 1.0

@@ -126,8 +126,7 @@ def set_scale(panels: Iterable[Axes]) -> bool:
         return False
     boxes = [np.concatenate([record.boxes for record in records(panel)]) for panel in free]
     own = np.array([_limits(panel, box) for panel, box in zip(free, boxes, strict=True)])
-    spans = np.ptp(own, axis=1)
-    differ = bool(spans.max() > UNLIKE * spans.min())
+    differ = unlike(own)
     if not differ:
         limits = core(*np.concatenate(boxes)[:, [1, 3]].T)
         own[:] = (own[:, 0].min(), own[:, 1].max()) if limits is None else limits
@@ -136,6 +135,19 @@ def set_scale(panels: Iterable[Axes]) -> bool:
     for panel, (low, high) in zip(free, own.tolist(), strict=True):
         panel.set_ylim(low, high + flagged * marked * (high - low), auto=True)
     return differ
+
+
+def unlike(limits: Floats) -> bool:
+    """Whether one vertical scale would flatten some of several panels with limits, (n, 2)."""
+    spans = np.ptp(limits, axis=1)
+    return bool(spans.max() > UNLIKE * spans.min())
+
+
+def label_scales(panels: Iterable[Axes], differ: bool) -> None:
+    """Label the vertical scales of all panels if they differ, otherwise in the first column."""
+    for panel in panels:
+        spec = panel.get_subplotspec()
+        panel.tick_params(labelleft=differ or spec is None or spec.is_first_col())
 
 
 def _limits(panel: Axes, boxes: Floats) -> tuple[float, float]:

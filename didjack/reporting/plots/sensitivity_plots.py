@@ -10,7 +10,7 @@ import numpy as np
 from didjack._typing import Floats
 from didjack.reporting.plots.axes import AFTER, GREY, plain, set_titles, wrapped, zero_line
 from didjack.reporting.plots.coefficient_plots import OWN_SCALES, panels_in
-from didjack.reporting.plots.guides import UNLIKE
+from didjack.reporting.plots.guides import label_scales, unlike
 from didjack.reporting.plots.points import Finish
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def draw_sensitivity(
 
 def _mark_breakdown(panel: Axes, one: SensitivityPanel) -> None:
     """Draw a line at the breakdown value, with its value on the side where there is room."""
-    if not max(one.x[0], np.nextafter(0.0, 1.0)) <= one.breakdown <= one.x[-1]:
+    if one.breakdown == 0.0 or not one.x[0] <= one.breakdown <= one.x[-1]:
         return
     panel.axvline(one.breakdown, color=GREY, lw=1.0, ls="--", zorder=1)
     left = one.breakdown - one.x[0] > 0.5 * np.ptp(one.x)
@@ -98,13 +98,10 @@ def _mark_breakdown(panel: Axes, one: SensitivityPanel) -> None:
 def _set_scales(axes: NDArray[Any]) -> bool:
     """Give panels one vertical scale, or each its own where one would flatten some of them."""
     limits = np.array([panel.get_ylim() for panel in axes])
-    spans = np.ptp(limits, axis=1)
-    differ = bool(spans.max() > UNLIKE * spans.min())
-    for panel in axes:
-        if not differ:
-            panel.set_ylim(limits[:, 0].min(), limits[:, 1].max(), auto=True)
-        spec = panel.get_subplotspec()
-        panel.tick_params(labelleft=differ or spec is None or spec.is_first_col())
+    differ = unlike(limits)
+    for panel in () if differ else axes:
+        panel.set_ylim(limits[:, 0].min(), limits[:, 1].max(), auto=True)
+    label_scales(axes, differ)
     return differ
 
 
